@@ -1,0 +1,1 @@
+"""A pretend payment provider: a hosted payment page, and a signed webhook some seconds later."""

@@ -1,0 +1,1 @@
+"""Tarnleaf, a small shop for tea and stoneware."""

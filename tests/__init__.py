@@ -1,0 +1,1 @@
+"""The test-suite; not part of the wheel."""

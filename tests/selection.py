@@ -1,0 +1,55 @@
+"""Which tests belong to a run: by engine, by Django version, by touching data; and browser tests last.
+
+Tests that do not belong are deselected and not skipped, for a skip means that something is missing.
+"""
+
+from __future__ import annotations
+
+import django
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+ENGINE_OF_VENDOR = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mariadb"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data-only", action="store_true", help="only the tests that touch the database")
+
+
+def pytest_report_header() -> str:
+    return f"engine: {engine_of_this_run()}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        (kept if _belongs(item, data_only=config.getoption("--data-only")) else dropped).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    # Playwright keeps an event loop running in the main thread, where async tests then could not have theirs.
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def engine_of_this_run() -> str:
+    return ENGINE_OF_VENDOR[connection.vendor]
+
+
+def _belongs(item: pytest.Item, *, data_only: bool) -> bool:
+    engines = item.get_closest_marker("on_engine")
+    if engines is not None and engine_of_this_run() not in engines.args:
+        return False
+    since = item.get_closest_marker("since_django")
+    if since is not None and tuple(map(int, since.args[0].split("."))) > django.VERSION[:2]:
+        return False
+    return _touches_data(item) or not data_only
+
+
+def _touches_data(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function):
+        return False
+    if item.cls is not None and issubclass(item.cls, TransactionTestCase):
+        return True
+    fixtures = {"db", "transactional_db"} & set(item.fixturenames)
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None

@@ -1,0 +1,1 @@
+"""A shop just large enough to have conversions."""

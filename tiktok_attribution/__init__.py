@@ -1,0 +1,1 @@
+"""TikTok pixel and Events API from one declaration, for Django."""

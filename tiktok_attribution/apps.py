@@ -1,0 +1,32 @@
+"""Wires the app into a project when Django starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.signals import setting_changed
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
+
+
+class TikTokAttributionConfig(AppConfig):
+    """Finds `tiktok.py` modules as the admin finds `admin.py`, and watches the declared models."""
+
+    name = "tiktok_attribution"
+    verbose_name = _("TikTok attribution")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Imported here because both reach models, which exist only once every app is loaded.
+        from tiktok_attribution import checks  # noqa: F401, PLC0415
+        from tiktok_attribution.conversions import receivers  # noqa: PLC0415
+
+        autodiscover_modules("tiktok")
+        receivers.connect()
+
+        def reconnect(*, setting: str, **kwargs: Any) -> None:
+            if setting == "TIKTOK_ATTRIBUTION":
+                receivers.connect()
+
+        setting_changed.connect(reconnect, dispatch_uid="tiktok_attribution.reconnect", weak=False)

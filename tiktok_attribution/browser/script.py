@@ -1,0 +1,94 @@
+"""The pixel's text: base code, `identify` and `track` calls. All data passes JSON escaping that fits a <script>.
+
+The stub queues calls in `window.ttq`, an Array, until TikTok's events.js has loaded and drains it: entries of the form
+[method, argument, …]. Names and order of the methods are those that events.js expects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from tiktok_attribution.events import BrowserCall
+
+METHODS = (
+    *("page", "track", "identify", "instances", "debug", "on", "off", "once", "ready", "alias", "group"),
+    *("enableCookie", "disableCookie", "holdConsent", "revokeConsent", "grantConsent"),
+)
+
+# A page may carry the tag twice, or another tag manager's stub: what is there already is kept, and no pixel is loaded
+# twice. The page view goes out once, after the last load.
+_BASE = """\
+!function (w, d, name, ids, options, host) {
+  var ttq = w[name] = w[name] || [], fresh = false;
+  w.TiktokAnalyticsObject = name;
+  if (!ttq.load) {
+    ttq.methods = %(methods)s;
+    ttq.setAndDefer = function (target, method) {
+      target[method] = function () { target.push([method].concat([].slice.call(arguments))); };
+    };
+    ttq.methods.forEach(function (method) { ttq.setAndDefer(ttq, method); });
+    ttq.instance = function (id) {
+      var queue = ttq._i && ttq._i[id] || [];
+      ttq.methods.forEach(function (method) { ttq.setAndDefer(queue, method); });
+      return queue;
+    };
+    ttq.load = function (id, settings) {
+      var address = host + "/i18n/pixel/events.js", script = d.createElement("script");
+      var first = d.getElementsByTagName("script")[0];
+      ttq._i = ttq._i || {}; ttq._i[id] = []; ttq._i[id]._u = address;
+      ttq._t = ttq._t || {}; ttq._t[id] = +new Date;
+      ttq._o = ttq._o || {}; ttq._o[id] = settings || {};
+      script.async = true; script.src = address + "?sdkid=" + id + "&lib=" + name;
+      first.parentNode.insertBefore(script, first);
+    };
+  }
+  ids.forEach(function (id) {
+    if (!ttq._o || !ttq._o[id]) { ttq.load(id, options); fresh = true; }
+  });
+  if (fresh) { ttq.page(); }
+}(window, document, "ttq", %(ids)s, %(options)s, %(host)s);"""
+
+_UNSAFE = {ord(character): f"\\u{ord(character):04X}" for character in "<>&'"}
+
+
+def safe_json(value: Any) -> str:
+    """JSON that can't end a <script>, open a comment in one, or break out of an attribute in single quotes.
+
+    ASCII only, so U+2028 and U+2029 are escaped too. Raises ValueError for NaN and infinity.
+    """
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_UNSAFE)
+
+
+@lru_cache(maxsize=64)
+def base_code(pixel_codes: tuple[str, ...], host: str, history_observer: bool, limited_data_use: bool) -> str:
+    """Base code for these pixels: the same text for every visitor."""
+    if not pixel_codes:
+        return ""
+    options: dict[str, bool] = {}
+    if not history_observer:
+        options["historyObserver"] = False
+    if limited_data_use:
+        options["limited_data_use"] = True
+    return _BASE % {
+        "methods": safe_json(METHODS),
+        "ids": safe_json(pixel_codes),
+        "options": safe_json(options),
+        "host": safe_json(host),
+    }
+
+
+def identify_call(keys: Mapping[str, str]) -> str:
+    """`ttq.identify` with hashes; it must stand before the first `track` that it is for."""
+    return f"ttq.identify({safe_json(keys)});" if keys else ""
+
+
+def track_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
+    """`ttq.track` with the event_id in its third argument, on each of the named pixels or on all of the page."""
+    options = {"event_id": call.event_id} if call.event_id else {}
+    arguments = ",".join(map(safe_json, (call.name, dict(call.properties), options)))
+    if not pixel_codes:
+        return f"ttq.track({arguments});"
+    return "".join(f"ttq.instance({safe_json(code)}).track({arguments});" for code in pixel_codes)

@@ -1,0 +1,1 @@
+"""What happened: declarations, the receivers that watch models, `track` by hand, and the backfill."""

@@ -1,0 +1,82 @@
+"""What a site declares: which object, when it counts, and what TikTok is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from tiktok_attribution.events import User
+from tiktok_attribution.events.ids import object_event_id
+from tiktok_attribution.visitor.identity import hashed
+
+BOTH, SERVER, BROWSER = "both", "server", "browser"
+HALVES = (BOTH, SERVER, BROWSER)
+
+
+class Conversion:
+    """The class form. Subclass it, name the event, override what the site knows better, and `@register` it.
+
+    ```python
+    @register(Order)
+    class OrderPurchase(Conversion):
+        event = "Purchase"
+        def happened(self, order): return order.status == Order.PAID
+        def properties(self, order): return {"value": order.total, "currency": order.currency}
+        def user(self, order): return {"email": order.email}
+    ```
+    """
+
+    event: str = ""
+    halves: str = BOTH
+    label: str = ""
+    model: type[Model]
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.event} of {self.model._meta.label}>"
+
+    def happened(self, obj: Any) -> bool:
+        """True once the object counts. The event is recorded when this first becomes true. Default: when it is made."""
+        return True
+
+    def properties(self, obj: Any) -> Mapping[str, Any]:
+        """value, currency, contents and whatever else TikTok is to know; see `events.payload.properties`."""
+        return {}
+
+    def user(self, obj: Any) -> Mapping[str, Any]:
+        """Plain matching keys of the object's person (email, phone, external_id, …); hashed before they are stored."""
+        return {}
+
+    def event_id(self, obj: Any) -> str:
+        """The same for the same object, so that nothing can count twice. Default: "order-42"."""
+        return object_event_id(self.label or self.model._meta.model_name or "", obj.pk)
+
+    def event_time(self, obj: Any) -> Any:
+        """When it happened (datetime or epoch seconds); None means now, and keeps the backfill away."""
+        return None
+
+    def pixels(self, obj: Any) -> Sequence[str]:
+        """Pixel codes for this object; empty means the setting PIXEL_CODE."""
+        return ()
+
+    def candidates(self) -> QuerySet[Any]:
+        """Where the backfill looks for objects that happened. Narrow it, where a query can."""
+        rows: QuerySet[Any] = self.model._default_manager.all()
+        return rows
+
+    def concerns(self, update_fields: Sequence[str] | None) -> bool:
+        """Whether a save of only these fields can make it happen."""
+        return True
+
+    def had_happened(self, pk: object, using: str) -> bool:
+        """Whether the stored object counted already, before the save that is under way."""
+        stored = self.model._base_manager.using(using).filter(pk=pk).first()
+        return stored is not None and self.happened(stored)
+
+    def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
+        """The object's matching keys as they are sent, and notes on those left out."""
+        return hashed(self.user(obj))

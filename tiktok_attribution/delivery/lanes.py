@@ -1,0 +1,104 @@
+"""Leases over lanes: who may send which rows.
+
+Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its due
+rows without a lock, and checks in the transaction of its marks that it still holds the lane. So a row is written once,
+not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
+
+Before a POST the keys of its rows stand in the lane. If the worker dies, whoever takes the lane over finds them there
+and notes on each that an attempt of unknown fate was made.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+from tiktok_attribution.models import Lane, OutboxEvent
+
+
+class LeaseLost(Exception):
+    """Another worker holds this lane now; nothing may be marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A held lane."""
+
+    using: str
+    pixel_code: str
+    number: int
+    lane_pk: int
+    holder: str
+
+    def take(self, event_pks: Iterable[int], *, now: float, seconds: float) -> None:
+        """Note what is on its way and renew. Raises LeaseLost."""
+        self._write(in_flight=",".join(map(str, event_pks)), in_flight_since=now, leased_until=now + seconds)
+
+    def settle(self, *, now: float, seconds: float) -> None:
+        """Note that nothing is on its way any more, in the caller's transaction, and renew. Raises LeaseLost."""
+        self._write(in_flight="", in_flight_since=None, leased_until=now + seconds)
+
+    def release(self) -> None:
+        """Give the lane back, if it is still held and nothing is on its way."""
+        lane = Lane.objects.using(self.using).filter(pk=self.lane_pk, holder=self.holder, in_flight="")
+        lane.update(holder="", leased_until=0)
+
+    def _write(self, **values: object) -> None:
+        held = Lane.objects.using(self.using).filter(pk=self.lane_pk, holder=self.holder)
+        if not held.update(**values):
+            raise LeaseLost(f"lane {self.pixel_code}/{self.number}")
+
+
+def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
+    """Lanes of this pixel that have a due row, by hops over the index: its cost is one look a lane."""
+    number = -1
+    while True:
+        rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, due_at__isnull=False, lane__gt=number)
+        found = rows.order_by("lane").values_list("lane", flat=True).first()
+        if found is None:
+            return
+        number = found
+        if OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, lane=number, due_at__lte=now).exists():
+            yield number
+
+
+def pixels_with_work(using: str) -> Iterator[str]:
+    """Pixels that have a waiting row, by hops over the index."""
+    code = ""
+    while True:
+        rows = OutboxEvent.objects.using(using).filter(due_at__isnull=False, pixel_code__gt=code)
+        found = rows.order_by("pixel_code").values_list("pixel_code", flat=True).first()
+        if found is None:
+            return
+        code = found
+        yield code
+
+
+def lease(using: str, pixel_code: str, number: int, *, now: float, seconds: float) -> Lease | None:
+    """Lease a lane, or None while another worker holds it. Settles what a dead holder left on its way."""
+    lanes = Lane.objects.using(using)
+    lane, _ = lanes.get_or_create(pixel_code=pixel_code, number=number)
+    if lane.leased_until > now:
+        return None
+    holder = secrets.token_urlsafe(16)
+    with transaction.atomic(using=using):
+        free = lanes.filter(pk=lane.pk, holder=lane.holder, leased_until__lte=now)
+        if not free.update(holder=holder, leased_until=now + seconds, in_flight="", in_flight_since=None):
+            return None
+        _note_unknown_fate(using, lane)
+    return Lease(using, pixel_code, number, lane.pk, holder)
+
+
+def _note_unknown_fate(using: str, lane: Lane) -> None:
+    """Mark the rows that a dead worker may have sent with the time of that attempt."""
+    if lane.in_flight:
+        pks = [int(pk) for pk in lane.in_flight.split(",")]
+        rows = OutboxEvent.objects.using(using).filter(pk__in=pks, due_at__isnull=False)
+        rows.update(
+            unknown_since=Coalesce("unknown_since", Value(lane.in_flight_since)), attempts=F("attempts") + 1
+        )

@@ -1,0 +1,74 @@
+"""The outbox: how a row gets in, in the caller's own transaction."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from django.db import connections, router, transaction
+from django.db.models import AutoField, Field
+from django.db.models.constants import OnConflict
+from django.db.models.sql import InsertQuery
+
+from tiktok_attribution.models import OutboxEvent, State
+
+
+def write_database() -> str:
+    """Where rows go that tell of no object."""
+    return router.db_for_write(OutboxEvent)
+
+
+def outbox_databases() -> list[str]:
+    """Every database that may hold an outbox, as the site's routers say."""
+    return [alias for alias in connections if router.allow_migrate_model(alias, OutboxEvent)]
+
+
+def lane_of(event_id: str, lanes: int) -> int:
+    """Spreads events over the lanes; the same event always falls into the same."""
+    return zlib.crc32(event_id.encode()) % lanes
+
+
+def add(row: OutboxEvent, *, using: str) -> bool:
+    """Insert a row once. False if the same pixel, event and event_id stand there already.
+
+    Inside a savepoint, so that a failing insert can't poison the caller's transaction. A row that was recorded as
+    invalid is replaced by a valid one: the mapping has been mended since.
+    """
+    with transaction.atomic(using=using):
+        return _insert(row, using) or _heal(row, using)
+
+
+@lru_cache(maxsize=1)
+def _columns() -> list[Field[Any, Any]]:
+    return [field for field in OutboxEvent._meta.concrete_fields if not isinstance(field, AutoField)]
+
+
+def _insert(row: OutboxEvent, using: str) -> bool:
+    """INSERT … ON CONFLICT DO NOTHING, and whether it did: the one thing that bulk_create doesn't tell."""
+    query = InsertQuery(OutboxEvent, on_conflict=OnConflict.IGNORE)
+    query.insert_values(_columns(), [row])
+    inserted = 0
+    with connections[using].cursor() as cursor:
+        for sql, params in query.get_compiler(using=using).as_sql():
+            cursor.execute(sql, params)
+            inserted += cursor.rowcount
+    return inserted > 0
+
+
+def _heal(row: OutboxEvent, using: str) -> bool:
+    if row.state == State.INVALID:
+        return False
+    same = OutboxEvent.objects.using(using).filter(
+        pixel_code=row.pixel_code, name=row.name, event_id=row.event_id, state=State.INVALID
+    )
+    values = {field.attname: getattr(row, field.attname) for field in _columns()}
+    changed: int = same.update(**values)
+    return changed > 0
+
+
+def known_event_ids(pixel_code: str, name: str, event_ids: Iterable[str], *, using: str) -> set[str]:
+    """Those of the ids that are in the outbox, in any state but invalid."""
+    rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, name=name, event_id__in=list(event_ids))
+    return set(rows.exclude(state=State.INVALID).values_list("event_id", flat=True))

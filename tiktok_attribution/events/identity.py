@@ -1,0 +1,148 @@
+"""Personal keys in the form that is sent: normalised, SHA-256 over UTF-8, lower-case hex, no salt.
+
+Each hasher returns None for what is unusable: the key is then left out, not guessed; nothing empty is hashed.
+64 hex digits count as hashed and pass through lower-cased; whether they are a hash of a hash can't be seen.
+No function here raises for a value, so no plain value can reach a message or a traceback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+import phonenumbers
+
+from .personal import personal
+from .text import plain
+from .types import MAX_VALUES, SHA256_OF_NOTHING
+
+REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""Two-letter codes that may stand as the region of a phone number without country code."""
+
+_LONGEST = 512
+_HASHED = re.compile(r"[0-9a-fA-F]{64}")
+_EMAIL = re.compile(r"[^@<>()\[\],;:\"\\]+@[^@<>()\[\],;:\"\\.]+(?:\.[^@<>()\[\],;:\"\\.]+)+")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_UNSEEN = ("Pd", "Cf", "Cc")  # dashes and what does not print
+_NOT_A_DIGIT = re.compile(r"[^0-9+]")
+_POSSIBLE = phonenumbers.ValidationResult.IS_POSSIBLE
+_COUNTRY_WRITTEN = (
+    phonenumbers.CountryCodeSource.FROM_NUMBER_WITH_PLUS_SIGN,
+    phonenumbers.CountryCodeSource.FROM_NUMBER_WITH_IDD,
+)
+
+
+@personal
+def email_sha256(v: object) -> str | None:
+    """Lower-case, without white space. Dots and +tags stay, also for Gmail, as in TikTok's reference."""
+    text = _given(v)
+    if _HASHED.fullmatch(text):
+        return _passed(text)
+    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")  # such as a pasted byte order mark
+    text = unicodedata.normalize("NFC", "".join(visible.split())).lower()
+    return _digest(text) if _EMAIL.fullmatch(text) else None
+
+
+@personal
+def phone_sha256(v: object, region: str = "") -> str | None:
+    """E.164 with its plus. `region` ("US") completes numbers without country code, else those are dropped.
+
+    China keeps its +86, as in TikTok's reference of 2026; its older texts hashed the national number alone.
+    """
+    text = _given(v)
+    if _HASHED.fullmatch(text):
+        return _passed(text)
+    text = unicodedata.normalize("NFKC", text)
+    if any(c.isalpha() for c in text):
+        return None
+    number = _e164(text, region.upper() if region.upper() in REGIONS else None)
+    return _digest(number) if _E164.fullmatch(number) else None
+
+
+@personal
+def external_id_sha256(v: object) -> str | None:
+    """Trimmed only, case kept, as in TikTok's tag templates: pixel and server must agree to the letter."""
+    text = _given(v)
+    return _passed(text) if _HASHED.fullmatch(text) else _digest(text)
+
+
+@personal
+def name_sha256(v: object) -> str | None:
+    """First or last name: lower-case letters, marks and digits; white space and punctuation go."""
+    text = _given(v)
+    if _HASHED.fullmatch(text):
+        return _passed(text)
+    kept = (c for c in unicodedata.normalize("NFC", text).lower() if unicodedata.category(c)[0] in "LMN")
+    return _digest("".join(kept))
+
+
+@personal
+def zip_sha256(v: object) -> str | None:
+    """Postal code: lower-case, without spaces and dashes."""
+    text = _given(v)
+    if _HASHED.fullmatch(text):
+        return _passed(text)
+    folded = unicodedata.normalize("NFKC", text).lower()
+    return _digest("".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in _UNSEEN))
+
+
+@personal
+def place(v: object) -> str:
+    """City, state or country, sent plain: lower-case ASCII letters and digits, "São Paulo" as "saopaulo"."""
+    folded = unicodedata.normalize("NFKD", _given(v).casefold())
+    return "".join(c for c in folded if c.isascii() and c.isalnum())
+
+
+@personal
+def hash_many(values: object, hasher: Callable[[object], str | None]) -> tuple[str, ...]:
+    """The usable hashes of one value or of several, each once, in order, at most `MAX_VALUES`."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        values = (values,)
+    unique: dict[str, None] = {}
+    for value in values:
+        digest = hasher(value)
+        if digest is not None:
+            unique[digest] = None
+        if len(unique) == MAX_VALUES:
+            break
+    return tuple(unique)
+
+
+def _given(v: object) -> str:
+    """The trimmed text of a value; empty when there is none, or one too long to be what it should be."""
+    text = (plain(v) or "").strip()
+    return text if len(text) <= _LONGEST else ""
+
+
+def _digest(text: str) -> str | None:
+    try:
+        return hashlib.sha256(text.encode()).hexdigest() if text else None
+    except UnicodeEncodeError:  # a lone surrogate; the exception would carry the whole value
+        return None
+
+
+def _passed(text: str) -> str | None:
+    digest = text.lower()
+    return None if digest == SHA256_OF_NOTHING else digest
+
+
+def _e164(text: str, region: str | None) -> str:
+    """The number with plus and country code, or "". The library drops trunk zeros, and keeps Italy's."""
+    number = _parsed(text, region)
+    if number is None or number.country_code_source not in _COUNTRY_WRITTEN:
+        digits = _NOT_A_DIGIT.sub("", text)
+        if digits.startswith("00"):  # an international prefix wherever the region has no other
+            return _e164("+" + digits[2:], None)
+        # The country is a guess here, so the rest of the number must fit it.
+        if number is None or phonenumbers.is_possible_number_with_reason(number) != _POSSIBLE:
+            return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region, keep_raw_input=True)
+    except phonenumbers.NumberParseException:
+        return None

@@ -1,0 +1,111 @@
+"""When it happened: whole seconds since 1970, from whatever a site has."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+
+from ..exceptions import InvalidEvent
+
+MAX_AHEAD_SECONDS = 600
+"""How far a clock may run ahead before it is a mistake. TikTok documents no limit."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# datetime.fromisoformat() of Python 3.10 knows neither "Z" nor every number of decimals.
+_ISO = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?\s?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
+)
+_NUMERIC = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{0,25})?")
+# (from, unit): seconds reach the first of these in the year 5138.
+_FINER_UNITS = ((10**17, "nanoseconds"), (10**14, "microseconds"), (10**11, "milliseconds"))
+
+
+def epoch_seconds(
+    value: datetime | date | float | str | None,
+    *,
+    now: float,
+    default_timezone: tzinfo = timezone.utc,
+    max_age_seconds: int,
+    max_ahead_seconds: int = MAX_AHEAD_SECONDS,
+) -> int:
+    """Seconds since 1970; None is `now`, a date is its midnight, a little ahead of `now` becomes `now`.
+
+    Raises InvalidEvent for what can't be read, is older than `max_age_seconds` or further ahead than allowed.
+    """
+    if value is None:
+        return math.floor(now)
+    seconds = _seconds(value, default_timezone)
+    if seconds > now + max_ahead_seconds:
+        raise InvalidEvent(
+            f"event_time is {_span(seconds - now)} in the future; check the clock or the timezone"
+        )
+    if seconds < now - max_age_seconds:
+        raise InvalidEvent(
+            f"event_time is {_span(now - seconds)} ago; nothing older than {_span(max_age_seconds)} is sent"
+        )
+    return math.floor(min(seconds, now))
+
+
+def _seconds(value: object, default_timezone: tzinfo) -> float:
+    if isinstance(value, str):
+        value = _from_text(value.strip())
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    if isinstance(value, datetime):
+        return _from_datetime(value, default_timezone)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidEvent(
+            f"event_time is a datetime, a date, ISO text or seconds since 1970, not {type(value).__name__}"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidEvent("event_time must be a finite number of seconds")
+    for least, unit in _FINER_UNITS:
+        if abs(value) >= least:
+            raise InvalidEvent(
+                f"event_time looks like {unit}: TikTok takes whole seconds since 1970 (10 digits)"
+            )
+    return float(value)
+
+
+def _from_datetime(value: datetime, default_timezone: tzinfo) -> float:
+    try:
+        if value.utcoffset() is None:
+            value = value.replace(tzinfo=default_timezone)
+        return (value - _EPOCH).total_seconds()
+    except OverflowError:
+        raise InvalidEvent("event_time is at the edge of the calendar") from None
+
+
+def _from_text(text: str) -> datetime | float:
+    if _NUMERIC.fullmatch(text):
+        return float(text)
+    parts = _ISO.fullmatch(text)
+    if parts is None:
+        raise InvalidEvent('event_time is not ISO text: write "2026-11-24T18:30:00Z"')
+    zone = (parts["zone"] or "").upper().replace(":", "")
+    try:
+        moment = datetime.fromisoformat(f"{parts['date']}T{parts['time'] or '00:00'}")
+        if zone == "Z":
+            return moment.replace(tzinfo=timezone.utc)
+        if zone:
+            offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:5] or 0))
+            return moment.replace(tzinfo=timezone(-offset if zone[0] == "-" else offset))
+    except ValueError:
+        raise InvalidEvent("event_time has a date, time or offset that does not exist") from None
+    return moment
+
+
+def _span(seconds: float) -> str:
+    """ "3 days 4 hours", "12 minutes": the two largest units that count."""
+    left = math.ceil(seconds)
+    if left > 2 * 365 * 86400:
+        return f"{left // (365 * 86400)} years"
+    shown = []
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count, left = divmod(left, size)
+        if count:
+            shown.append(f"{count} {unit}{'s' if count > 1 else ''}")
+    return " ".join(shown[:2]) or "0 seconds"

@@ -1,0 +1,133 @@
+"""Amounts and currencies: JSON numbers and ISO 4217 codes, or a reason why not."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+
+from ..exceptions import InvalidEvent
+
+CURRENCIES: frozenset[str] = frozenset(
+    # One text, for a list of 62 quoted words says no more and takes a page.
+    "AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ "  # noqa: SIM905
+    "HKD HNL HUF IDR ILS INR ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD "
+    "OMR PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH USD VES VND ZAR".split()
+)
+"""The 62 of TikTok's Events API reference. What it does with another code is not documented."""
+
+MAX_AMOUNT = 2**53 - 1
+"""Above it a browser no longer holds every whole number, and the two halves of an event would differ."""
+
+# Digits behind the point, ISO 4217: how many minor units make one. All others have two.
+_WITHOUT_MINOR_UNITS = ("BIF", "CLP", "ISK", "JPY", "KRW", "PYG", "VND")
+_EXPONENTS = dict.fromkeys(_WITHOUT_MINOR_UNITS, 0) | dict.fromkeys(("BHD", "KWD", "OMR"), 3)
+
+_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+_LONGEST = 40
+_STEP = Decimal("0.000001")
+# An own context: the caller's thread may have lowered the precision or set traps.
+_EXACT = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+
+_SPOKEN = {
+    "$": "USD",
+    "US$": "USD",
+    "€": "EUR",
+    "EURO": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "RMB": "CNY",
+    "R$": "BRL",
+}
+_NEGATIVE = "an amount can't be negative"
+_TOO_LARGE = "the amount is too large to be money"
+_NOT_A_SLIP = {"AMD"}  # Armenia's, one swap away from MAD
+
+
+def currency_code(v: object) -> str:
+    """The upper-case ISO code; raises InvalidEvent for one that TikTok's list lacks."""
+    if v is None or isinstance(v, (bool, int, float, bytes)):
+        raise InvalidEvent("a currency is an ISO 4217 code of three letters, such as EUR")
+    code = str(v).strip().upper()
+    if code in CURRENCIES:
+        return code
+    meant = _SPOKEN.get(code) or _swapped(code)
+    if meant:
+        raise InvalidEvent(f'the currency is not an ISO 4217 code that TikTok lists: did you mean "{meant}"?')
+    if re.fullmatch(r"[A-Z]{3}", code):
+        raise InvalidEvent(f"{code} is not in TikTok's list of {len(CURRENCIES)} currencies")
+    raise InvalidEvent("the currency is not an ISO 4217 code of three letters, such as EUR")
+
+
+def amount(v: object, *, currency: str = "", minor_units: bool = False) -> int | float:
+    """A finite number from 0 up, with at most six decimals; an int where it is whole. Raises InvalidEvent.
+
+    With `minor_units` the input counts cents (or what `currency` has in their place) and must be whole.
+    """
+    number = _decimal(v)
+    if number.is_signed() and number != 0:
+        raise InvalidEvent(_NEGATIVE)
+    if number > MAX_AMOUNT:
+        raise InvalidEvent(_TOO_LARGE)
+    if minor_units:
+        number = _in_major_units(number, currency)
+    number = number.quantize(_STEP, context=_EXACT)
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def total(prices: list[tuple[int | float, int]]) -> int | float:
+    """The sum of unit price times quantity, exact in decimals. Raises InvalidEvent when it is too large."""
+    result = Decimal(0)
+    for price, quantity in prices:
+        result = _EXACT.add(result, _EXACT.multiply(Decimal(repr(price)), Decimal(quantity)))
+    return amount(result)
+
+
+def _in_major_units(number: Decimal, currency: str) -> Decimal:
+    if currency not in CURRENCIES:
+        raise InvalidEvent("an amount in minor units needs a currency that TikTok lists")
+    if number != number.to_integral_value():
+        raise InvalidEvent("an amount in minor units is a whole number; this one has decimals")
+    return number.scaleb(-_EXPONENTS.get(currency, 2), context=_EXACT)
+
+
+def _decimal(v: object) -> Decimal:
+    if isinstance(v, bool):
+        raise InvalidEvent("an amount is a number, not true or false")
+    if isinstance(v, str):
+        return _from_text(v)
+    if isinstance(v, int):
+        # Before it becomes a Decimal: a huge one would cost time that grows with its digits' square.
+        if abs(v) > MAX_AMOUNT:
+            raise InvalidEvent(_TOO_LARGE if v > 0 else _NEGATIVE)
+        return Decimal(int(v))
+    if isinstance(v, float):
+        v = Decimal(float.__repr__(v))
+    if not isinstance(v, Decimal):
+        raise InvalidEvent(f"an amount is a Decimal, int, float or text of digits, not {type(v).__name__}")
+    if not v.is_finite():
+        raise InvalidEvent("an amount must be a finite number, not NaN or infinity")
+    return v
+
+
+def _from_text(text: str) -> Decimal:
+    """The text itself is not repeated in the message: what was mapped here by mistake may be an address."""
+    text = text.strip()
+    if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
+        return Decimal(text)
+    if not text:
+        raise InvalidEvent("the amount is an empty text")
+    if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", text):
+        raise InvalidEvent('the amount has thousands commas: write "1234.50", not "1,234.50"')
+    if re.fullmatch(r"[0-9.]*,[0-9]{1,2}", text):
+        raise InvalidEvent('the amount has a decimal comma: write "19.99", not "19,99"')
+    if text.startswith(("-", "\N{MINUS SIGN}")):
+        raise InvalidEvent(_NEGATIVE)
+    raise InvalidEvent('the amount is not a plain number: write "19.99", without currency, letters or spaces')
+
+
+def _swapped(code: str) -> str:
+    """The listed currency that two swapped neighbours make of it ("ERU"), or nothing."""
+    if len(code) != 3 or code in _NOT_A_SLIP:
+        return ""
+    swaps = (code[1] + code[0] + code[2], code[0] + code[2] + code[1])
+    return next((swap for swap in swaps if swap in CURRENCIES), "")

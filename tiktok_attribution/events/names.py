@@ -1,0 +1,125 @@
+"""Event names of the web, as TikTok's help pages listed them in August and September 2025. Case counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..exceptions import InvalidEvent
+
+STANDARD_EVENTS: frozenset[str] = frozenset(
+    {
+        "AddPaymentInfo",
+        "AddToCart",
+        "AddToWishlist",
+        "ApplicationApproval",
+        "CompleteRegistration",
+        "Contact",
+        "CustomizeProduct",
+        "Download",
+        "FindLocation",
+        "InitiateCheckout",
+        "Lead",
+        "Purchase",
+        "Schedule",
+        "Search",
+        "StartTrial",
+        "SubmitApplication",
+        "Subscribe",
+        "ViewContent",
+    }
+)
+
+# TikTok converts both by itself since May 2025. The name is part of the key that deduplicates, and nobody has
+# shown that an old name on one channel merges with a new one on the other: the new one goes out on both.
+OLDER_NAMES: Mapping[str, str] = MappingProxyType({"CompletePayment": "Purchase", "SubmitForm": "Lead"})
+
+SUNSET_NAMES: frozenset[str] = frozenset({"ClickButton", "PlaceAnOrder"})
+
+PAGE_VIEW = "Pageview"
+"""The server's name in TikTok's own tag templates. Seldom needed: `ttq.page()` sends the browser's."""
+
+RESERVED_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "AddBilling": "AddPaymentInfo",
+        "Browse": "PageView",
+        "Checkout": "PlaceAnOrder",
+        "ClickForm": "Lead",
+        "ClickInDownloadPage": "ClickButton",
+        "ClickToDownload": "Download",
+        "Consult": "Contact",
+        "ConsultByPhone": "Contact",
+        "Registration": "CompleteRegistration",
+        "StartCheckout": "InitiateCheckout",
+        "ViewConsultationPage": "ViewContent",
+        "ViewDownloadPage": "ViewContent",
+        "ViewForm": "ViewContent",
+    }
+)
+"""Name -> what TikTok turns it into (help page on reserved events, May 2025). Refused here."""
+
+_WRITE_INSTEAD = {"Browse": PAGE_VIEW, "Checkout": "InitiateCheckout", "ClickInDownloadPage": "Download"}
+_SUNSET_ADVICE = {
+    "ClickButton": "a fitting standard event or a custom one",
+    "PlaceAnOrder": "Purchase or InitiateCheckout",
+}
+
+# Help page on custom events, February 2026.
+_CUSTOM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
+_HARMLESS = re.compile(r"[A-Za-z0-9_ -]{1,60}")
+
+
+def canonical_name(name: object) -> str:
+    """The name to send; an older one becomes the current one. Raises InvalidEvent that says what to write."""
+    if not isinstance(name, str):
+        raise InvalidEvent(f"an event name is text, not {type(name).__name__}")
+    name = str.__str__(name)
+    if name in STANDARD_EVENTS or name in SUNSET_NAMES or name == PAGE_VIEW:
+        return name
+    if name in OLDER_NAMES:
+        return OLDER_NAMES[name]
+    if name in RESERVED_NAMES:
+        instead = _WRITE_INSTEAD.get(name, RESERVED_NAMES[name])
+        raise InvalidEvent(
+            f'event name "{name}" is reserved, TikTok turns it into {RESERVED_NAMES[name]}: write "{instead}"'
+        )
+    meant = _BY_FOLDED.get(_folded(name))
+    if meant is not None:
+        views = "; ttq.page() in the browser sends page views by itself" if meant == PAGE_VIEW else ""
+        raise InvalidEvent(f'event name {_shown(name)}: case counts, did you mean "{meant}"?{views}')
+    if _CUSTOM.fullmatch(name) is None:
+        raise InvalidEvent(f"event name {_shown(name)} {_fault(name)}")
+    return name
+
+
+def sunset_note(name: str) -> str:
+    """What to tell who still uses a name that TikTok takes away in 2027; empty for every other name."""
+    if name not in SUNSET_NAMES:
+        return ""
+    return f"TikTok accepts {name} until 2027 and then removes it: use {_SUNSET_ADVICE[name]}"
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
+_BY_FOLDED = {
+    _folded(name): OLDER_NAMES.get(name, name)
+    for name in (*sorted(STANDARD_EVENTS), *sorted(SUNSET_NAMES), *OLDER_NAMES, PAGE_VIEW)
+}
+
+
+def _shown(name: str) -> str:
+    """The name in quotes, unless it may be something else that landed here, such as an address."""
+    return f'"{name}"' if _HARMLESS.fullmatch(name) else "(not shown)"
+
+
+def _fault(name: str) -> str:
+    if not name.strip():
+        return "is empty"
+    if len(name) > 50:
+        return f"has {len(name)} characters, TikTok takes at most 50"
+    if re.match(r"[A-Za-z]", name) is None:
+        return "must start with a letter from A to Z"
+    return "may hold only letters, digits, underscore and dash: no spaces, points or accents"

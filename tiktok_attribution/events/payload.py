@@ -1,0 +1,108 @@
+"""The wire format: Events API 2.0 for the web, `POST /open_api/v1.3/event/track/`, and its browser half.
+
+Root: `event_source` "web", `event_source_id` the pixel code, `data` a list of 1 to 1000 event objects. An
+event object is made once, when the event happens, kept as text and joined into a body as it is: when it goes out
+again it is the same byte for byte, so TikTok sees the same event_id and event_time. TikTok refuses wrong types:
+event_id and content_id are text, event_time whole seconds, value and price numbers. Both halves carry the same
+name, event_id and properties, because they are rendered from one `Event`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..exceptions import InvalidEvent
+from .properties import properties
+from .text import well_formed
+from .types import MAX_VALUES, BrowserCall, Event, User
+
+__all__ = ["MAX_EVENTS", "browser_call", "browser_call_of_text", "event_text", "properties", "request_body"]
+
+MAX_EVENTS = 1000
+"""Events in one request; above it TikTok refuses the whole of it."""
+
+# ASCII only: the same bytes in a database of any charset, and its length is its size.
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+_HASH_LISTS = ("email", "phone", "external_id")
+_SCALARS = (
+    "first_name", "last_name", "zip_code", "city", "state", "country",
+    "ttclid", "ttp", "ip", "user_agent", "locale",
+)  # fmt: skip
+
+
+def event_text(event: Event) -> str:
+    """One object of `data` as compact ASCII JSON, keys in a fixed order, empty ones left out.
+
+    Raises InvalidEvent naming the property that is not JSON.
+    """
+    sent: dict[str, Any] = {
+        "event": event.name,
+        "event_time": event.event_time,
+        "event_id": event.event_id,
+    }
+    user = _user(event.user)
+    if user:
+        sent["user"] = user
+    addresses = {"url": event.page.url, "referrer": event.page.referrer}
+    page = {key: well_formed(address) for key, address in addresses.items() if address}
+    if page:
+        sent["page"] = page
+    if event.properties:
+        sent["properties"] = dict(event.properties)
+    if event.limited_data_use:
+        sent["limited_data_use"] = True
+    try:
+        return _encode(sent)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidEvent(f"properties.{_unfit_key(event)} is not plain JSON") from None
+
+
+def request_body(pixel_code: str, texts: Sequence[str], test_event_code: str = "") -> bytes:
+    """The body of one POST: stored texts, joined and never parsed again. ValueError unless 1 to 1000."""
+    if not 1 <= len(texts) <= MAX_EVENTS:
+        raise ValueError(f"a request carries 1 to {MAX_EVENTS} events, not {len(texts)}")
+    test = f'"test_event_code":{_encode(test_event_code)},' if test_event_code else ""
+    head = f'{{"event_source":"web","event_source_id":{_encode(pixel_code)},{test}"data":['
+    return f"{head}{','.join(texts)}]}}".encode()
+
+
+def browser_call(event: Event) -> BrowserCall:
+    """The page's half of an event: the very same properties."""
+    return BrowserCall(name=event.name, properties=event.properties, event_id=event.event_id)
+
+
+def browser_call_of_text(text: str) -> BrowserCall:
+    """The page's half of a stored event. Raises InvalidEvent when the text is no event, or was cleared."""
+    try:
+        sent = json.loads(text)
+        own = sent.get("properties", {})
+        return BrowserCall(name=sent["event"], properties=own, event_id=sent["event_id"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # Without its cause: a JSONDecodeError carries the whole text.
+        raise InvalidEvent("the stored text is no event, or was cleared") from None
+
+
+def _user(user: User) -> dict[str, str | list[str]]:
+    """One value goes as text, several as a list: TikTok's own code sends texts, its reference shows lists."""
+    sent: dict[str, str | list[str]] = {}
+    for key in _HASH_LISTS:
+        values = getattr(user, key)
+        if values:
+            sent[key] = values[0] if len(values) == 1 else list(values[:MAX_VALUES])
+    for key in _SCALARS:
+        text = getattr(user, key)
+        if text:
+            sent[key] = well_formed(text)
+    return sent
+
+
+def _unfit_key(event: Event) -> str:
+    for key, value in event.properties.items():
+        try:
+            _encode({key: value})
+        except (TypeError, ValueError, RecursionError):
+            return str(key)
+    return "(unknown)"

@@ -1,0 +1,215 @@
+"""Faults on demand for the Events API: what the next requests get instead of their answer."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from tiktok_attribution.testing import answers
+from tiktok_attribution.testing.answers import OURS, Answer
+
+HTML = "text/html; charset=utf-8"
+BAD_GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """`answer` None: the request's own answer, in an unusual manner. `accepts`: are the events taken."""
+
+    what: str
+    answer: Answer | None = None
+    accepts: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "rate_limited": Kind(
+        what="200, code 40100", answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS)
+    ),
+    "rate_limited_401": Kind(
+        what="401 with code 40100, which is a rate limit all the same",
+        answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS, http_status=401),
+    ),
+    "http_429": Kind(what="429 with Retry-After, no body", answer=Answer(http_status=429, body=b"")),
+    "http_500": Kind(what="500, no body", answer=Answer(http_status=500, body=b"")),
+    "http_500_code_0": Kind(what="500 whose body says code 0", answer=Answer(http_status=500)),
+    "http_502_html": Kind(
+        what="502 with a web server's HTML page",
+        answer=Answer(http_status=502, body=BAD_GATEWAY_PAGE, content_type=HTML),
+    ),
+    "http_503": Kind(
+        what="503 with JSON that has no code",
+        answer=Answer(http_status=503, body=b'{"error":{"message":"Service Unavailable"}}'),
+    ),
+    "token_revoked": Kind(what="200, code 40105", answer=Answer(code=40105, message=answers.TOKEN_REFUSED)),
+    "token_401": Kind(what="401 with JSON that has no code", answer=Answer(http_status=401, body=b"{}")),
+    "no_permission": Kind(what="200, code 40001", answer=Answer(code=40001, message=answers.NO_PERMISSION)),
+    "system_error": Kind(what="200, code 50000", answer=Answer(code=50000, message=OURS + "system error")),
+    "maintenance": Kind(what="200, code 60001", answer=Answer(code=60001, message=OURS + "maintenance")),
+    "bad_event": Kind(
+        what="200, code 40002, one row named by its index",
+        answer=Answer(code=40002, message=answers.CONTENT_ID_NOT_TEXT),
+    ),
+    "bad_event_unnamed": Kind(
+        what="200, code 40002, no row named",
+        answer=Answer(code=40002, message=answers.EVENT_ID_NOT_TEXT),
+    ),
+    "partial_ok": Kind(
+        what="200, code 20001; the row of `index` or `event_id` is left out",
+        answer=Answer(code=20001, message=OURS + "partial success"),
+        accepts=True,
+    ),
+    "empty_body": Kind(what="200, no body", answer=Answer(body=b"")),
+    "not_json": Kind(
+        what="200 with HTML", answer=Answer(body=b"<html><body>Hello</body></html>", content_type=HTML)
+    ),
+    "answer": Kind(what="any `code`, `message` and `http_status`", answer=Answer()),
+    "reset": Kind(what="the connection is reset; with `accept` after the events were taken"),
+    "hang": Kind(what="silence for `seconds`, then closed; with `accept` the real answer, late"),
+    "slow_body": Kind(what="the real answer, spread over `seconds`", accepts=True),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """`times` None: until cleared. `pixel`, `event_id`: only requests with them. `index`: zero-based row.
+
+    `accept`: are the events taken though the answer says otherwise (None: as usual for this fault).
+    `seconds`: how long hang and slow_body last. `retry_after`: seconds, for http_429.
+    """
+
+    name: str
+    times: int | None = 1
+    probability: float = 1.0
+    pixel: str = ""
+    event_id: str = ""
+    index: int | None = None
+    accept: bool | None = None
+    seconds: float = 5.0
+    retry_after: int = 2
+    code: int = 40000
+    message: str = OURS + "an answer made to order"
+    http_status: int = 200
+
+    def __post_init__(self) -> None:
+        if self.name not in KINDS:
+            raise ValueError(f"no fault is named {self.name!r}; there are: {', '.join(KINDS)}")
+        if self.times is not None and self.times < 1:
+            raise ValueError("times must be at least 1, or None for “until cleared”")
+
+    @classmethod
+    def from_json(cls, record: object) -> Fault:
+        """Raises ValueError, with the reason, for anything that is no fault."""
+        if not isinstance(record, dict):
+            raise ValueError("a fault is an object with a name")
+        for key, value in record.items():
+            if key not in FIELD_TYPES:
+                raise ValueError(f"a fault has no {key!r}; it has: {', '.join(FIELD_TYPES)}")
+            if type(value) not in FIELD_TYPES[key]:
+                raise ValueError(f"{key} is of the wrong type")
+        if "name" not in record:
+            raise ValueError("a fault needs a name")
+        return cls(**record)
+
+
+FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
+    "name": (str,),
+    "times": (int, type(None)),
+    "probability": (int, float),
+    "pixel": (str,),
+    "event_id": (str,),
+    "index": (int, type(None)),
+    "accept": (bool, type(None)),
+    "seconds": (int, float),
+    "retry_after": (int,),
+    "code": (int,),
+    "message": (str,),
+    "http_status": (int,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A fault that fell on a request. `row`: the row it is about, where there is one."""
+
+    fault: Fault
+    row: int | None
+
+    @property
+    def accepts(self) -> bool:
+        usual = KINDS[self.fault.name].accepts
+        return usual if self.fault.accept is None else self.fault.accept
+
+    def answer(self, pixel: str) -> Answer | None:
+        """None: the request's own answer."""
+        fault, answer = self.fault, KINDS[self.fault.name].answer
+        if answer is None:
+            return None
+        if fault.name == "answer":
+            return Answer(code=fault.code, message=fault.message, http_status=fault.http_status)
+        if fault.name == "http_429":
+            return replace(answer, headers=(("Retry-After", str(fault.retry_after)),))
+        if fault.name == "no_permission":
+            return replace(answer, message=answer.message.format(pixel=pixel))
+        if fault.name == "bad_event":
+            return replace(answer, message=answer.message.format(row=self.row or 0, item=0))
+        return answer
+
+
+class Faults:
+    """A queue; thread-safe. The first that fits a request falls on it. `latency_ms` slows every answer."""
+
+    def __init__(self, *, seed: int | None = None) -> None:
+        self.latency_ms = 0.0
+        self._random = random.Random(seed)
+        self._lock = threading.Lock()
+        self._queue: list[Fault] = []
+
+    def add(self, name: str, **details: Any) -> Fault:
+        """Arm one, for the next request unless `times` says otherwise; `details` are the fields of Fault."""
+        return self.arm(Fault(name=name, **details))
+
+    def poison(self, event_id: str, *, named: bool = True) -> Fault:
+        """Refuse every request that holds this event, with its index in the message or without."""
+        return self.add("bad_event" if named else "bad_event_unnamed", event_id=event_id, times=None)
+
+    def arm(self, fault: Fault) -> Fault:
+        with self._lock:
+            self._queue.append(fault)
+        return fault
+
+    def take(self, pixel: str, event_ids: Sequence[object]) -> Hit | None:
+        """The fault that falls on this request, one time of it used up."""
+        with self._lock:
+            for position, fault in enumerate(self._queue):
+                if fault.pixel not in ("", pixel) or (fault.event_id and fault.event_id not in event_ids):
+                    continue
+                if fault.probability < 1 and self._random.random() >= fault.probability:
+                    continue
+                if fault.times == 1:
+                    del self._queue[position]
+                elif fault.times is not None:
+                    self._queue[position] = replace(fault, times=fault.times - 1)
+                row = event_ids.index(fault.event_id) if fault.event_id else fault.index
+                return Hit(fault=fault, row=row)
+        return None
+
+    def active(self) -> list[Fault]:
+        with self._lock:
+            return list(self._queue)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """What is armed, without the fields that are as usual."""
+        usual = {field.name: field.default for field in fields(Fault)}
+        return [
+            {key: value for key, value in asdict(fault).items() if key == "name" or value != usual[key]}
+            for fault in self.active()
+        ]
+
+    def clear(self) -> None:
+        """Disarm everything; the latency too."""
+        with self._lock:
+            self._queue.clear()
+            self.latency_ms = 0.0

@@ -1,0 +1,207 @@
+"""The HTTP of the stand-in: addresses, headers, and the manners in which an answer can go wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tiktok_attribution.testing import page, state
+from tiktok_attribution.testing.answers import OURS, Answer
+from tiktok_attribution.testing.events_js import events_js
+from tiktok_attribution.testing.exchange import Exchange, Reply, new_request_id
+from tiktok_attribution.testing.listener import Listener
+
+EVENTS_API_PATH = "/open_api/v1.3/event/track/"
+PIXEL_PATH = "/api/v2/pixel"
+SCRIPT_PATH = "/i18n/pixel/events.js"
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+MAX_READ_BYTES = 16_000_000
+DRIP_PIECES = 10
+JSON = "application/json"
+NO_STORE = (("Cache-Control", "no-store"),)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, kept alive."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "tiktok-stand-in"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    wbufsize = 65536  # headers and body leave in one packet
+    server: Listener
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.server.exchange
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path == SCRIPT_PATH:
+            self._script()
+        elif path in ("/", "/standin/live.html", "/standin/state.json", "/standin/arrivals.json"):
+            if self._is_our_own():
+                self._show(path)
+        elif path == "/standin/health":
+            self._send_json(200, {"ok": True})
+        else:
+            self._nothing_here()
+
+    def do_POST(self) -> None:
+        raw = self._read()
+        if raw is None:
+            return
+        path = urlsplit(self.path).path
+        if path == EVENTS_API_PATH:
+            self._reply(self.exchange.events_api(self.headers.get("Access-Token"), raw))
+        elif path == PIXEL_PATH:
+            agent = self.headers.get("User-Agent", "")
+            reply = self.exchange.pixel(raw, user_agent=agent, ip=self.client_address[0])
+            self._reply(reply, headers=self._cross_origin())
+        elif path in ("/standin/faults", "/standin/reset"):
+            if self._is_our_own():
+                self._steer(path, raw)
+        else:
+            self._nothing_here()
+
+    def do_OPTIONS(self) -> None:
+        allowed = (
+            ("Access-Control-Allow-Methods", "POST"),
+            ("Access-Control-Allow-Headers", "content-type"),
+            ("Access-Control-Allow-Private-Network", "true"),
+        )
+        if urlsplit(self.path).path == PIXEL_PATH:
+            self._send(204, b"", "", headers=(*self._cross_origin(), *allowed))
+        else:
+            self._nothing_here()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: the page shows what happened."""
+
+    def _script(self) -> None:
+        sdkid = parse_qs(urlsplit(self.path).query).get("sdkid", [""])[0]
+        self.exchange.script(sdkid[:60])
+        headers = (("Cross-Origin-Resource-Policy", "cross-origin"), ("Cache-Control", "no-store"))
+        self._send(200, events_js(), "text/javascript; charset=utf-8", headers=headers)
+
+    def _show(self, path: str) -> None:
+        if path == "/standin/state.json":
+            self._send_json(200, state.state(self.exchange))
+        elif path == "/standin/arrivals.json":
+            self._send_json(200, state.arrivals(self.exchange))
+        elif path == "/standin/live.html":
+            self._send(200, page.live(self.exchange), page.CONTENT_TYPE)
+        else:
+            text, policy = page.whole(self.exchange)
+            self._send(200, text, page.CONTENT_TYPE, headers=(("Content-Security-Policy", policy),))
+
+    def _steer(self, path: str, raw: bytes) -> None:
+        try:
+            if path == "/standin/reset":
+                self.exchange.reset()
+            else:
+                state.steer(self.exchange.faults, raw)
+        except ValueError as problem:
+            self._send_json(400, {"error": str(problem)})
+        else:
+            faults = self.exchange.faults
+            self._send_json(200, {"faults": faults.as_json(), "latency_ms": faults.latency_ms})
+
+    def _is_our_own(self) -> bool:
+        """Refuse other sites' scripts (Origin) and names that were made to point here (Host)."""
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if name.lower() in LOOPBACK_NAMES and origin in (None, f"http://{host}"):
+            return True
+        self._send_json(403, {"error": "only this stand-in's own page and local programs may ask this"})
+        return False
+
+    def _cross_origin(self) -> tuple[tuple[str, str], ...]:
+        """sendBeacon sends with credentials, so the origin must be named."""
+        origin = self.headers.get("Origin")
+        if not origin:
+            return ()
+        return (
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Vary", "Origin"),
+        )
+
+    def _read(self) -> bytes | None:
+        """The body; None when it can't be read, which has been answered then."""
+        length = self.headers.get("Content-Length", "")
+        if length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= MAX_READ_BYTES:
+            raw = self.rfile.read(int(length))
+            if len(raw) == int(length):
+                return raw
+            self.close_connection = True
+            return None
+        self.close_connection = True
+        self._send_json(413 if length.isdigit() else 411, {"error": "a Content-Length up to 16 MB is needed"})
+        return None
+
+    def _nothing_here(self) -> None:
+        answer = Answer(code=40400, message=OURS + "there is nothing at this address", http_status=404)
+        self._reply(Reply(answer=answer, request_id=new_request_id(time.time())))
+
+    def _reply(self, reply: Reply, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        wait = reply.wait_seconds + self.exchange.faults.latency_ms / 1000
+        if wait:
+            self.server.ending.wait(wait)
+        if reply.cut:
+            self._cut(with_reset=not reply.wait_seconds)
+            return
+        answer = reply.answer
+        self._send(
+            answer.http_status,
+            answer.encoded(reply.request_id),
+            answer.content_type,
+            headers=(*answer.headers, *headers),
+            drip_seconds=reply.drip_seconds,
+        )
+
+    def _cut(self, *, with_reset: bool) -> None:
+        if with_reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.server.to_reset(self.connection)
+        self.close_connection = True
+
+    def _send_json(self, status: int, content: object) -> None:
+        self._send(status, json.dumps(content).encode("ascii"), JSON, headers=NO_STORE)
+
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        content_type: str,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        drip_seconds: float = 0.0,
+    ) -> None:
+        self.send_response(status)
+        if content_type:
+            self.send_header("Content-Type", content_type)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        for name, value in headers:
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if drip_seconds:
+            self._drip(body, drip_seconds)
+        else:
+            self.wfile.write(body)
+
+    def _drip(self, body: bytes, seconds: float) -> None:
+        step = max(1, -(-len(body) // DRIP_PIECES))
+        for start in range(0, len(body), step):
+            self.wfile.flush()
+            self.server.ending.wait(seconds / DRIP_PIECES)
+            self.wfile.write(body[start : start + step])

@@ -1,0 +1,114 @@
+"""The stand-in as one object: start it, point the app at its addresses, ask its ledger."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+from tiktok_attribution.testing.exchange import Exchange
+from tiktok_attribution.testing.faults import Faults
+from tiktok_attribution.testing.handler import EVENTS_API_PATH, PIXEL_PATH, SCRIPT_PATH, Handler
+from tiktok_attribution.testing.ledger import Ledger
+from tiktok_attribution.testing.listener import Listener
+from tiktok_attribution.testing.notes import Notes
+from tiktok_attribution.testing.rules import Rules
+
+
+class StandIn:
+    """A stand-in for TikTok on a loopback address, in a thread of this process.
+
+    `port` 0 takes a free one, which is kept over stop() and start(). `tokens`: pixel code -> token; None
+    takes any token but one with "Bearer ". `journal`: a file that keeps what arrived across restarts.
+    Raises ValueError for a host that others could reach.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        tokens: Mapping[str, str] | None = None,
+        ledger: Ledger | None = None,
+        faults: Faults | None = None,
+        journal: str | Path | None = None,
+        host: str = "127.0.0.1",
+        *,
+        clock: Callable[[], float] = time.time,
+        max_body_bytes: int = 1_000_000,
+        refuse_unknown_currency: bool = False,
+    ) -> None:
+        if ledger is not None and journal is not None:
+            raise ValueError("give the journal to the ledger: Ledger(journal=...)")
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the stand-in listens on loopback addresses only, not on {host}")
+        self.host = host
+        self.port = port
+        self.ledger = Ledger(clock=clock, journal=journal) if ledger is None else ledger
+        self.faults = Faults() if faults is None else faults
+        self.notes = Notes(self.ledger.journal)
+        rules = Rules(
+            tokens=tokens, max_body_bytes=max_body_bytes, refuse_unknown_currency=refuse_unknown_currency
+        )
+        self.exchange = Exchange(rules=rules, ledger=self.ledger, faults=self.faults, notes=self.notes)
+        self._listener: Listener | None = None
+
+    def __enter__(self) -> StandIn:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> StandIn:
+        """Listen. Raises OSError when the port is taken."""
+        if self._listener is None:
+            self._listener = Listener((self.host, self.port), Handler, self.exchange)
+            self.port = int(self._listener.server_address[1])
+            threading.Thread(
+                target=self._listener.serve_forever,
+                kwargs={"poll_interval": 0.05},
+                name="tiktok-stand-in",
+                daemon=True,
+            ).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and drop every connection; what arrived stays known."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.end()
+
+    def reset(self) -> None:
+        """Forget what arrived and was answered, and disarm the faults."""
+        self.exchange.reset()
+
+    @property
+    def url(self) -> str:
+        """Without a slash at the end; its page is there."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def pixel_host(self) -> str:
+        """In the place of https://analytics.tiktok.com."""
+        return self.url
+
+    @property
+    def api_url(self) -> str:
+        """In the place of the Events API's address."""
+        return self.url + EVENTS_API_PATH
+
+    @property
+    def script_url(self) -> str:
+        return self.url + SCRIPT_PATH
+
+    @property
+    def pixel_url(self) -> str:
+        """Where events.js posts to."""
+        return self.url + PIXEL_PATH

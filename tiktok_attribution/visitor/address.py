@@ -1,0 +1,50 @@
+"""The visitor's address, not a proxy's.
+
+X-Forwarded-For is a list that anybody may begin. Only what a trusted proxy appended to it can be believed, so the list
+is read from its right end, as long as the one who spoke is trusted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from tiktok_attribution.conf import Network
+
+
+def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The client's public address in text, "" where it is private, reserved or not to be known.
+
+    `remote` is the peer of the connection (REMOTE_ADDR), "" behind a Unix socket, which then counts as trusted when
+    any proxy is. `forwarded_for` is the header's value.
+    """
+    address = _parsed(remote)
+    speaker_trusted = _is_trusted(address, trusted) if address else bool(trusted) and not remote
+    for hop in reversed(forwarded_for.split(",") if forwarded_for else []):
+        if not speaker_trusted:
+            break
+        address = _parsed(hop)
+        if address is None:
+            return ""  # a trusted proxy said something that is no address: whatever stands left of it is hearsay
+        speaker_trusted = _is_trusted(address, trusted)
+    return str(address) if address and address.is_global and not address.is_multicast else ""
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, also as "1.2.3.4:567", "[::1]:567" or an IPv4 one mapped into IPv6."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_trusted(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, trusted: Sequence[Network]
+) -> bool:
+    return any(address.version == network.version and address in network for network in trusted)

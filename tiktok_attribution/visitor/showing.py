@@ -1,0 +1,51 @@
+"""The browser half of an event on its way to a page of this visitor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tiktok_attribution.events import BrowserCall, User
+
+
+@dataclass(slots=True, kw_only=True)
+class Showing:
+    """One `ttq.track` call: for which pixels, with which keys to match by."""
+
+    call: BrowserCall
+    pixel_codes: tuple[str, ...]
+    identify: dict[str, str]
+
+    def as_json(self) -> list[Any]:
+        """For the session or a signed cookie: hashes and what the page may show anyway, nothing plain."""
+        call = self.call
+        return [call.name, dict(call.properties), call.event_id, list(self.pixel_codes), self.identify]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> Showing:
+        """The counterpart of `as_json`."""
+        name, properties, event_id, pixel_codes, identify = value
+        call = BrowserCall(name=name, properties=properties, event_id=event_id)
+        return cls(call=call, pixel_codes=tuple(pixel_codes), identify=identify)
+
+
+def identify_keys(user: User) -> dict[str, str]:
+    """What `ttq.identify` gets. TikTok's own tag template names hashed values so; it takes one of each."""
+    keys = {
+        "sha256_email": user.email[:1],
+        "sha256_phone_number": user.phone[:1],
+        "external_id": user.external_id[:1],
+    }
+    return {key: values[0] for key, values in keys.items() if values}
+
+
+def user_of_text(payload: str) -> User:
+    """The hashed lists of a stored event, for `identify_keys`."""
+    sent = json.loads(payload).get("user", {})
+
+    def several(key: str) -> tuple[str, ...]:
+        value = sent.get(key, ())
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    return User(email=several("email"), phone=several("phone"), external_id=several("external_id"))
