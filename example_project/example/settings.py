@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "tiktok_attribution",
     "shop",
     "pretendpay",
 ]
@@ -34,6 +35,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tiktok_attribution.middleware.AttributionMiddleware",
 ]
 
 ROOT_URLCONF = "example.urls"
@@ -94,6 +96,8 @@ CELERY_BROKER_URL = os.environ.get("SHOP_BROKER") or "filesystem://"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
+# Once a minute is right for a real site; here somebody is waiting to see it.
+CELERY_BEAT_SCHEDULE = {"tiktok-sweep": {"task": "tiktok_attribution.sweep", "schedule": 3.0}}
 if CELERY_BROKER_URL.startswith("filesystem:"):
     BROKER_DIR = VAR_DIR / "broker"
     for folder in ("messages", "control"):
@@ -109,5 +113,40 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 PRETENDPAY_SECRET = "development-only-webhook-secret"
 PRETENDPAY_DELAY_SECONDS = float(os.environ.get("PRETENDPAY_DELAY_SECONDS") or 2)
 
-# The settings of tiktok_attribution go here.
-TIKTOK_ATTRIBUTION: dict[str, object] = {}
+# The example never talks to TikTok: both halves go to the stand-in on this machine. A real site leaves out
+# PIXEL_HOST and API_URL, and takes its token from the environment.
+TIKTOK_STANDIN = os.environ.get("TIKTOK_STANDIN", "http://127.0.0.1:8765")
+
+TIKTOK_ATTRIBUTION = {
+    "PIXEL_CODE": "C0TARNLEAF0000000000",
+    "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", "a-token-for-the-stand-in"),
+    "SITE_URL": os.environ.get("SHOP_SITE", "http://localhost:8000"),
+    "PHONE_REGION": "DE",
+    "CONVERSIONS": {
+        "shop.Order": {
+            "event": "Purchase",
+            "when": {"status": "paid"},
+            "time": "paid_at",
+            "value": "total",
+            "currency": "currency",
+            "order_id": "pk",
+            "contents": {
+                "each": "lines",
+                "content_id": "sku",
+                "content_name": "title",
+                "price": "unit_price",
+                "quantity": "quantity",
+            },
+            "user": {"email": "email", "phone": "phone", "external_id": "customer_id"},
+        },
+        "auth.User": {
+            "event": "CompleteRegistration",
+            "when": {"is_staff": False},
+            "user": {"email": "email", "external_id": "pk"},
+        },
+    },
+    "RETRY_SECONDS": 1,
+    "RETRY_MOST_SECONDS": 5,
+    "PIXEL_HOST": TIKTOK_STANDIN,
+    "API_URL": f"{TIKTOK_STANDIN}/open_api/v1.3/event/track/",
+}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,8 @@ from tiktok_attribution.exceptions import InvalidEvent
 NOW = 1_764_000_000.75  # 2025-11-24 16:00:00.75 UTC
 WEEK = 7 * 86400
 PLUS_TWO = timezone(timedelta(hours=2))
+EDGE = datetime(1, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo"))
+NAIVE = datetime.fromisoformat("2025-11-24T16:00:00")
 
 
 def seconds(value: object, **options: object) -> int:
@@ -26,7 +29,7 @@ def seconds(value: object, **options: object) -> int:
         "1764000000",
         "1764000000.25",
         datetime(2025, 11, 24, 16, tzinfo=timezone.utc),
-        datetime(2025, 11, 24, 16),
+        NAIVE,
         datetime(2025, 11, 24, 18, tzinfo=PLUS_TWO),
         "2025-11-24T16:00:00Z",
         "2025-11-24T16:00:00.1234567Z",
@@ -41,7 +44,7 @@ def test_the_same_moment_in_every_form_is_the_same_second(value: object) -> None
     assert (result, type(result)) == (1_764_000_000, int)
 
 
-@pytest.mark.parametrize("value", [datetime(2025, 11, 24, 18), "2025-11-24T18:00:00"])
+@pytest.mark.parametrize("value", [NAIVE.replace(hour=18), "2025-11-24T18:00:00"])
 def test_a_naive_moment_is_in_the_default_timezone(value: object) -> None:
     assert seconds(value, default_timezone=PLUS_TWO) == 1_764_000_000
 
@@ -71,7 +74,7 @@ def test_the_oldest_allowed_second_is_allowed() -> None:
         (NOW - WEEK - 1, "7 days 1 second ago; nothing older than 7 days is sent"),
         (NOW - 9 * 86400 - 3 * 3600, "9 days 3 hours ago"),
         (20251124, "55 years ago"),
-        (datetime.min, "years ago"),
+        (EDGE, "2026 years ago"),
     ],
 )
 def test_what_is_too_old_is_refused_with_its_age(value: object, age: str) -> None:
@@ -110,7 +113,6 @@ def test_finer_units_are_refused_by_their_name(value: object, unit: str) -> None
         ("2025-02-30", "does not exist"),
         ("2025-11-24T25:00", "does not exist"),
         ("2025-11-24T16:00+99:00", "does not exist"),
-        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "edge of the calendar|years ago"),
     ],
 )
 def test_what_is_no_moment_is_refused_with_its_reason(value: object, reason: str) -> None:

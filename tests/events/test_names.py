@@ -28,7 +28,7 @@ def test_an_older_name_becomes_the_current_one(old: str, new: str) -> None:
 
 def test_older_names_are_no_standard_names_and_lead_to_some() -> None:
     assert not STANDARD_EVENTS & OLDER_NAMES.keys()
-    assert STANDARD_EVENTS >= set(OLDER_NAMES.values())
+    assert STANDARD_EVENTS.issuperset(OLDER_NAMES.values())
 
 
 @pytest.mark.parametrize(

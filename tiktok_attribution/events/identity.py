@@ -22,6 +22,7 @@ REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """Two-letter codes that may stand as the region of a phone number without country code."""
 
 _LONGEST = 512
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # encode() would raise, with the whole value in the exception
 _HASHED = re.compile(r"[0-9a-fA-F]{64}")
 _EMAIL = re.compile(r"[^@<>()\[\],;:\"\\]+@[^@<>()\[\],;:\"\\.]+(?:\.[^@<>()\[\],;:\"\\.]+)+")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -111,16 +112,13 @@ def hash_many(values: object, hasher: Callable[[object], str | None]) -> tuple[s
 
 
 def _given(v: object) -> str:
-    """The trimmed text of a value; empty when there is none, or one too long to be what it should be."""
+    """The trimmed text of a value; empty when there is none, or one that is too long or not well-formed."""
     text = (plain(v) or "").strip()
-    return text if len(text) <= _LONGEST else ""
+    return text if len(text) <= _LONGEST and _SURROGATE.search(text) is None else ""
 
 
 def _digest(text: str) -> str | None:
-    try:
-        return hashlib.sha256(text.encode()).hexdigest() if text else None
-    except UnicodeEncodeError:  # a lone surrogate; the exception would carry the whole value
-        return None
+    return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
 def _passed(text: str) -> str | None:

@@ -71,12 +71,9 @@ def _seconds(value: object, default_timezone: tzinfo) -> float:
 
 
 def _from_datetime(value: datetime, default_timezone: tzinfo) -> float:
-    try:
-        if value.utcoffset() is None:
-            value = value.replace(tzinfo=default_timezone)
-        return (value - _EPOCH).total_seconds()
-    except OverflowError:
-        raise InvalidEvent("event_time is at the edge of the calendar") from None
+    if value.utcoffset() is None:
+        value = value.replace(tzinfo=default_timezone)
+    return (value - _EPOCH).total_seconds()
 
 
 def _from_text(text: str) -> datetime | float:

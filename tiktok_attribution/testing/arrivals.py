@@ -35,7 +35,7 @@ class Arrival:
     limited_data_use: bool
     test_event_code: str
     request_id: str
-    packed: bytes = field(repr=False)
+    packed: bytes = field(repr=False, compare=False)
 
     @property
     def body(self) -> dict[str, Any]:

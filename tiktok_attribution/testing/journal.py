@@ -14,17 +14,19 @@ class Journal:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        torn = self._is_torn()
-        self._file = self.path.open("ab", buffering=0)
-        if torn:
-            self._file.write(b"\n")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+", buffering=0) as file:
+            if file.tell():
+                file.seek(-1, 2)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
 
     def append(self, kind: str, record: Mapping[str, Any]) -> None:
+        """In the file when this returns. Raises OSError when it can't be."""
         line = json.dumps({"kind": kind, **record}, separators=(",", ":")).encode("ascii") + b"\n"
-        with self._lock:
-            self._file.write(line)
+        with self._lock, self.path.open("ab", buffering=0) as file:
+            file.write(line)
 
     def replay(self) -> Iterator[dict[str, Any]]:
         """Every record in order; a line that was cut off by a kill is passed over."""
@@ -36,13 +38,3 @@ class Journal:
                     continue
                 if isinstance(record, dict):
                     yield record
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _is_torn(self) -> bool:
-        if not self.path.exists() or not self.path.stat().st_size:
-            return False
-        with self.path.open("rb") as end:
-            end.seek(-1, 2)
-            return end.read(1) != b"\n"

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
 from tiktok_attribution.testing.server import StandIn
@@ -16,9 +16,19 @@ DEFAULT_PORT = 8765
 
 
 def run(argv: Sequence[str] | None = None) -> int:
+    """Serve as the arguments say, until SIGTERM or Ctrl-C; the exit code of `serve`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tiktok_attribution.testing",
+        description="A stand-in for TikTok's pixel and Events API on 127.0.0.1, for demos and tests.",
+    )
+    add_arguments(parser)
+    options = parser.parse_args(argv)
+    return serve(options.port, tokens=dict(options.token), journal=options.journal, quiet=options.quiet)
+
+
+def serve(port: int, *, tokens: Mapping[str, str], journal: str | None, quiet: bool) -> int:
     """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the port is taken."""
-    options = _parser().parse_args(argv)
-    standin = StandIn(port=options.port, tokens=dict(options.token) or None, journal=options.journal)
+    standin = StandIn(port=port, tokens=tokens or None, journal=journal)
     ended = threading.Event()
     if threading.current_thread() is threading.main_thread():
 
@@ -29,9 +39,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     try:
         standin.start()
     except OSError as problem:
-        print(f"The stand-in can't listen on port {options.port}: {problem.strerror}", file=sys.stderr)
+        print(f"The stand-in can't listen on port {port}: {problem.strerror}", file=sys.stderr)
         return 1
-    if not options.quiet:
+    if not quiet:
         print(f"TikTok stand-in: {standin.url}/", flush=True)
         print(f"  Events API: {standin.api_url}", flush=True)
         print(f"  pixel host: {standin.pixel_host}", flush=True)
@@ -41,11 +51,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tiktok_attribution.testing",
-        description="A stand-in for TikTok's pixel and Events API on 127.0.0.1, for demos and tests.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the program and of the management command."""
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--journal", help="a file that keeps what arrived across restarts")
     parser.add_argument(
@@ -57,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         help="take this token for this pixel and no other; may be repeated",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
-    return parser
 
 
 def _token(text: str) -> tuple[str, str]:

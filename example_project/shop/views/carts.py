@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from .. import tiktok
 from ..cart import MOST_OF_ONE, Cart
 from ..forms import QuantityForm
 from ..models import Product
@@ -25,6 +26,7 @@ def cart_add(request: HttpRequest, sku: str) -> HttpResponse:
         messages.error(request, BAD_QUANTITY)
         return redirect(product)
     Cart(request).add(product, form.cleaned_data["quantity"])
+    tiktok.added_to_cart(request, product, form.cleaned_data["quantity"])
     messages.success(request, f"{product.title} is in your cart.")
     return redirect("shop:cart")
 

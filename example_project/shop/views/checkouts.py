@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from .. import tiktok
 from ..cart import Cart
 from ..forms import CheckoutForm
 from ..models import Order, OrderLine
@@ -29,6 +30,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
             cart.clear()
             return redirect(payment)
     else:
+        tiktok.began_checkout(request, cart)
         form = CheckoutForm(initial=known_of(request))
     return render(request, "shop/checkout.html", {"form": form})
 

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from .. import tiktok
 from ..models import Product
 
 
@@ -23,6 +24,7 @@ def category(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 def product(request: HttpRequest, sku: str) -> HttpResponse:
     product = get_object_or_404(Product, sku=sku)
+    tiktok.viewed(request, product)
     others = Product.objects.exclude(pk=product.pk)[:4]
     return render(request, "shop/product.html", {"product": product, "others": others})
 
@@ -30,6 +32,8 @@ def product(request: HttpRequest, sku: str) -> HttpResponse:
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     query = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    if query:
+        tiktok.searched(request, query)
     return render(request, "shop/search.html", {"query": query, "products": find(query) if query else []})
 
 

@@ -1,0 +1,140 @@
+"""A visitor made of HTTP requests: comes from an ad, looks, buys, pays, signs up.
+
+There is no browser here, so the visitor plays the pixel's part as well: it reads the `ttq` calls out of each page and
+posts them to the stand-in as TikTok's events.js would. The browser tests do the same with a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from typing import Any
+
+import requests
+
+CLICK_ID = "E.C.P.demo-click-0123456789"
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+_CALL = re.compile(r"ttq\.(identify|track)\(")
+_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_PIXELS = re.compile(r'\(window, document, "ttq", (\[[^\]]*\])')
+
+
+class ScriptedVisitor:
+    """One visitor with cookies. Raises RuntimeError naming the page that was not as expected."""
+
+    def __init__(self, site: str, standin: str) -> None:
+        self.site, self.standin = site, standin
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Language": "de-DE,de;q=0.9"})
+        self.session.cookies.set("_ttp", f"{secrets.token_hex(12)}.tt.1", domain="127.0.0.1")
+        self.page = requests.Response()
+        self._identify: dict[str, str] = {}
+
+    def whole_path(self) -> None:
+        """From the ad to the account page."""
+        self.get("/products/river-teapot/", ttclid=CLICK_ID, utm_source="tiktok")
+        self.post("/cart/add/river-teapot/", quantity="1")
+        self.post("/cart/add/morning-sencha/", quantity="2", found_on="/products/morning-sencha/")
+        self.get("/checkout/")
+        self.post("/checkout/", **self._address())
+        self.post(self._path(), pay="1")
+        self._wait_until_paid()
+        self.get(self._path())
+        self.get("/account/sign-up/")
+        self.post("/account/sign-up/", first_name="Ada", email=self._email, **self._passwords())
+
+    @property
+    def _email(self) -> str:
+        return "ada.visitor@example.com"
+
+    def _address(self) -> dict[str, str]:
+        return {
+            "name": "Ada Visitor",
+            "email": self._email,
+            "phone": "030 901820",
+            "street": "Teegasse 1",
+            "postal_code": "10115",
+            "city": "Berlin",
+            "country": "DE",
+        }
+
+    def _passwords(self) -> dict[str, str]:
+        password = "celadon-kettle-27"
+        return {"password1": password, "password2": password}
+
+    def get(self, path: str, **query: str) -> None:
+        """Open a page and play its pixel."""
+        self._arrived(self.session.get(self.site + path, params=query, timeout=20), path)
+
+    def post(self, path: str, found_on: str = "", **fields: str) -> None:
+        """Send the form of the page that is open (or of `found_on`) and follow to the next page."""
+        if found_on:
+            self.get(found_on)
+        token = _CSRF.search(self.page.text)
+        if token is None:
+            raise RuntimeError(f"{self.page.url} has no form to send to {path}")
+        data = {"csrfmiddlewaretoken": token.group(1), **fields}
+        headers = {"Referer": self.page.url}
+        self._arrived(self.session.post(self.site + path, data=data, headers=headers, timeout=20), path)
+
+    def _arrived(self, response: requests.Response, path: str) -> None:
+        if response.status_code != 200:
+            raise RuntimeError(f"{path} answered {response.status_code}")
+        self.page = response
+        self._play_pixel()
+
+    def _path(self) -> str:
+        return self.page.url.removeprefix(self.site)
+
+    def _wait_until_paid(self, seconds: float = 30.0) -> None:
+        address = self.page.url.replace("/thank-you/", "/status/")
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.session.get(address, timeout=20).json()["status"] == "paid":
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"the payment provider did not report within {seconds:g} s")
+
+    def _play_pixel(self) -> None:
+        """What events.js does with the calls of this page."""
+        text = self.page.text
+        pixels = _PIXELS.search(text)
+        for call in _CALL.finditer(text):
+            arguments = _arguments(text, call.end())
+            if call.group(1) == "identify":
+                self._identify.update(arguments[0])
+                continue
+            name, properties, options = arguments
+            for pixel in json.loads(pixels.group(1)) if pixels else ():
+                self._send({"event": name, "properties": properties, **options}, pixel)
+
+    def _send(self, event: dict[str, Any], pixel: str) -> None:
+        body = {
+            "pixel": pixel,
+            **event,
+            "identify": self._identify,
+            "page": {"url": self.page.url},
+            "ttp": self.session.cookies.get("_ttp"),
+        }
+        for _ in range(40):  # the stand-in may just be down, on purpose; a browser retries too, when asked to
+            try:
+                self.session.post(f"{self.standin}/api/v2/pixel", data=json.dumps(body), timeout=5)
+            except requests.ConnectionError:
+                time.sleep(0.25)
+            else:
+                return
+        raise RuntimeError("the stand-in did not come back")
+
+
+def _arguments(text: str, start: int) -> list[Any]:
+    """The JSON arguments of a call whose bracket opens just before `start`."""
+    decoder, arguments = json.JSONDecoder(), []
+    while True:
+        value, start = decoder.raw_decode(text, start)
+        arguments.append(value)
+        if text[start] != ",":
+            return arguments
+        start += 1
