@@ -7,10 +7,12 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.ddl_references import Statement
+from django.db.models.expressions import Combinable
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +21,23 @@ def moment(epoch: float) -> datetime:
     """Epoch seconds as the kind of datetime that this site uses (aware, or naive local under USE_TZ=False)."""
     aware = datetime.fromtimestamp(epoch, tz=timezone.utc)
     return aware if django_timezone.now().tzinfo else django_timezone.make_naive(aware)
+
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str | int | Combinable, str]
+else:
+    _CharField = models.CharField  # generic in the stubs alone
+
+
+class ExactCharField(_CharField):
+    """Text that is compared by its bytes: MySQL and MariaDB would else take "order-a" and "order-A" for one."""
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        """Django's, with a binary collation where the default one folds case."""
+        parameters = super().db_parameters(connection)
+        if connection.vendor == "mysql":
+            parameters["collation"] = "utf8mb4_bin"
+        return parameters
 
 
 class PartialIndex(models.Index):
@@ -52,9 +71,9 @@ class State(models.TextChoices):
 class OutboxEvent(models.Model):
     """One event for one pixel: its server half with its state, and when its browser half was shown."""
 
-    pixel_code = models.CharField(_("pixel"), max_length=64)
-    name = models.CharField(_("event"), max_length=50)
-    event_id = models.CharField(_("event id"), max_length=128)
+    pixel_code = ExactCharField(_("pixel"), max_length=64)
+    name = ExactCharField(_("event"), max_length=50)
+    event_id = ExactCharField(_("event id"), max_length=128)
     event_time = models.BigIntegerField(_("event time"), help_text=_("Unix seconds, as TikTok gets it."))
 
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
@@ -64,8 +83,8 @@ class OutboxEvent(models.Model):
 
     value = models.DecimalField(_("value"), max_digits=20, decimal_places=6, null=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True)
-    object_label = models.CharField(max_length=100, blank=True)
-    object_pk = models.CharField(max_length=64, blank=True)
+    object_label = ExactCharField(max_length=100, blank=True)
+    object_pk = ExactCharField(max_length=64, blank=True)
 
     payload = models.TextField(_("payload"), blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -129,8 +148,8 @@ class Outcome(models.TextChoices):
 class Attempt(models.Model):
     """One POST to the Events API and its answer. Its key is random, so that it is known before the POST."""
 
-    id = models.CharField(primary_key=True, max_length=22)
-    pixel_code = models.CharField(_("pixel"), max_length=64)
+    id = ExactCharField(primary_key=True, max_length=22)
+    pixel_code = ExactCharField(_("pixel"), max_length=64)
     started_at = models.DateTimeField(_("started"))
     duration_seconds = models.FloatField(_("duration (s)"), null=True)
     event_count = models.PositiveIntegerField(_("events"))
@@ -163,7 +182,7 @@ class Attempt(models.Model):
 class PixelStatus(models.Model):
     """Whether a pixel may send. It stops on token or permission trouble; its events wait."""
 
-    pixel_code = models.CharField(_("pixel"), max_length=64, primary_key=True)
+    pixel_code = ExactCharField(_("pixel"), max_length=64, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped"), null=True)
     code = models.IntegerField(_("code"), null=True)
     message = models.CharField(_("message"), max_length=500, blank=True)
@@ -181,7 +200,7 @@ class PixelStatus(models.Model):
 class Lane(models.Model):
     """A lease over one pixel's rows of one lane: who sends them now, until when, and what is on its way."""
 
-    pixel_code = models.CharField(max_length=64)
+    pixel_code = ExactCharField(max_length=64)
     number = models.PositiveSmallIntegerField()
     holder = models.CharField(max_length=22, blank=True)
     leased_until = models.FloatField(default=0)
@@ -198,8 +217,8 @@ class Lane(models.Model):
 class VisitorSnapshot(models.Model):
     """Who a shopper was when the object was made, for a conversion that is completed elsewhere (a webhook)."""
 
-    object_label = models.CharField(max_length=100)
-    object_pk = models.CharField(max_length=64)
+    object_label = ExactCharField(max_length=100)
+    object_pk = ExactCharField(max_length=64)
     signals = models.TextField()
     created_at = models.DateTimeField(default=django_timezone.now, db_index=True)
 

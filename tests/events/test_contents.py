@@ -88,7 +88,6 @@ def test_prices_in_minor_units_are_converted() -> None:
         ({"quantity": 0}, r"^contents\[1\]\.quantity: must be at least 1"),
         ({"quantity": -2}, r"^contents\[1\]\.quantity: must be at least 1"),
         ({"quantity": Decimal(-2)}, r"^contents\[1\]\.quantity: must be at least 1"),
-        ({"quantity": 1.5}, r"^contents\[1\]\.quantity: must be a whole number"),
         ({"quantity": True}, r"^contents\[1\]\.quantity: must be a whole number"),
         ({"quantity": "two"}, r"^contents\[1\]\.quantity: must be a whole number"),
         ({"quantity": Decimal("sNaN")}, r"^contents\[1\]\.quantity: must be a whole number"),
@@ -101,6 +100,16 @@ def test_prices_in_minor_units_are_converted() -> None:
 def test_a_bad_item_is_refused_with_index_and_key(item: object, reason: str) -> None:
     with pytest.raises(InvalidEvent, match=reason):
         contents({"content_id": "fine"}, item)
+
+
+@pytest.mark.parametrize("quantity", [1.5, Decimal("0.25")])
+def test_goods_sold_by_weight_cost_quantity_and_price_not_the_purchase(quantity: object) -> None:
+    notes: list[str] = []
+    item = {"content_id": "cloth", "price": 20, "quantity": quantity}
+    assert clean_contents([item], content_type="", price=amount, notes=notes) == [
+        {"content_id": "cloth", "content_type": "product"}
+    ]
+    assert notes == ["contents[0]: quantity and price left out, for TikTok takes whole quantities only"]
 
 
 @pytest.mark.parametrize("quantity", [2, 2.0, "2", " 2 ", Decimal("2.00")])

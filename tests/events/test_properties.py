@@ -190,7 +190,7 @@ def test_a_predicted_value_is_a_number_in_major_units() -> None:
 
 
 def test_a_predicted_value_that_is_none_is_refused() -> None:
-    with pytest.raises(InvalidEvent, match="^predicted_ltv: an amount can't be negative"):
+    with pytest.raises(InvalidEvent, match=r"^predicted_ltv: an amount can't be negative"):
         properties({"predicted_ltv": -1})
 
 

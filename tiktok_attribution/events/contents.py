@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..exceptions import InvalidEvent
-from .counts import count
+from .counts import count, is_fraction
 from .text import MAX_TEXT, free_text, plain, tidy
 
 _TEXTS = ("content_name", "content_category", "brand")
@@ -71,6 +71,10 @@ def _item(item: object, where: str, content_type: str, price: Price, notes: list
         text = free_text(given[key], f"{where}.{key}", notes) if key in given else ""
         if text:
             clean[key] = text
+    if is_fraction(given.get("quantity")):
+        # Cloth is sold by the metre, tea by weight. A unit price without its quantity would tell a wrong value.
+        notes.append(f"{where}: quantity and price left out, for TikTok takes whole quantities only")
+        return clean
     if "price" in given:
         with at(f"{where}.price"):
             unit_price = price(given["price"])

@@ -26,6 +26,13 @@ def count(v: object, *, least: int) -> int:
     return number
 
 
+def is_fraction(v: object) -> bool:
+    """Whether it is a positive amount that is no whole number, such as 1.5 metres."""
+    if isinstance(v, Decimal):
+        return v.is_finite() and 0 < v <= LARGEST and v != int(v)
+    return isinstance(v, float) and math.isfinite(v) and v > 0 and not v.is_integer()
+
+
 def _whole(v: object) -> int | None:
     if isinstance(v, bool):
         return None

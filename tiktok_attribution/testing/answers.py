@@ -17,8 +17,7 @@ EVENT_SOURCE_UNKNOWN = "Invalid value for event_source: must be web, app or offl
 CONTENT_ID_NOT_TEXT = "Batch.{row}.properties.contents.{item}.content_id: Not a valid string"
 PRICE_NOT_NUMBER = "Invalid Price Field"
 NO_PERMISSION = (
-    "No permission to operate pixel code: {pixel}. "
-    "You must be an admin or operator of this advertiser account."
+    "No permission to operate pixel code: {pixel}. You must be an admin or operator of this advertiser account."
 )
 TOKEN_REFUSED = "Access token is incorrect or has been revoked."
 TOO_MANY_REQUESTS = "Too many requests. Please retry in some time."

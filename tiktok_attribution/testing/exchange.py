@@ -134,9 +134,7 @@ def _spoilt(reply: Reply, hit: Hit, pixel: str) -> Reply:
     if name == "reset":
         return Reply(answer=reply.answer, request_id=reply.request_id, cut=True)
     if name == "hang":
-        return Reply(
-            answer=reply.answer, request_id=reply.request_id, wait_seconds=seconds, cut=not hit.accepts
-        )
+        return Reply(answer=reply.answer, request_id=reply.request_id, wait_seconds=seconds, cut=not hit.accepts)
     if name == "slow_body":
         return Reply(answer=reply.answer, request_id=reply.request_id, drip_seconds=seconds)
     return Reply(answer=hit.answer(pixel) or reply.answer, request_id=reply.request_id)

@@ -25,9 +25,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "rate_limited": Kind(
-        what="200, code 40100", answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS)
-    ),
+    "rate_limited": Kind(what="200, code 40100", answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS)),
     "rate_limited_401": Kind(
         what="401 with code 40100, which is a rate limit all the same",
         answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS, http_status=401),
@@ -62,9 +60,7 @@ KINDS: Mapping[str, Kind] = {
         accepts=True,
     ),
     "empty_body": Kind(what="200, no body", answer=Answer(body=b"")),
-    "not_json": Kind(
-        what="200 with HTML", answer=Answer(body=b"<html><body>Hello</body></html>", content_type=HTML)
-    ),
+    "not_json": Kind(what="200 with HTML", answer=Answer(body=b"<html><body>Hello</body></html>", content_type=HTML)),
     "answer": Kind(what="any `code`, `message` and `http_status`", answer=Answer()),
     "reset": Kind(what="the connection is reset; with `accept` after the events were taken"),
     "hang": Kind(what="silence for `seconds`, then closed; with `accept` the real answer, late"),
@@ -163,7 +159,7 @@ class Faults:
 
     def __init__(self, *, seed: int | None = None) -> None:
         self.latency_ms = 0.0
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 -- chance that can be repeated
         self._lock = threading.Lock()
         self._queue: list[Fault] = []
 

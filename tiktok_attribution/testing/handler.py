@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._nothing_here()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any, **kwargs: Any) -> None:
         """Silent: the page shows what happened."""
 
     def _script(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -40,9 +40,7 @@ def whole(exchange: Exchange) -> tuple[bytes, str]:
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     names = "".join(f'<option value="{_text(name)}">{_text(name)}</option>' for name in KINDS)
-    text = _template().substitute(
-        nonce=nonce, live=live(exchange).decode(), fault_names=names, guesses=_guesses()
-    )
+    text = _template().substitute(nonce=nonce, live=live(exchange).decode(), fault_names=names, guesses=_guesses())
     return text.encode("utf-8"), policy
 
 
@@ -83,13 +81,11 @@ def _section(title: str, body: str, *, note: str = "") -> str:
     return f"<section><h2>{title}{small}</h2>{body}</section>"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "") -> str:
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "listed") -> str:
     """`rows` hold HTML that is already escaped; each cell knows its head, for narrow screens."""
     head = "".join(f"<th>{one}</th>" for one in heads)
     lines = "".join(
-        "<tr>"
-        + "".join(f'<td data-head="{name}">{cell}</td>' for name, cell in zip(heads, row, strict=True))
-        + "</tr>"
+        "<tr>" + "".join(f'<td data-head="{name}"><div>{cell}</div></td>' for name, cell in zip(heads, row, strict=True)) + "</tr>"
         for row in rows
     )
     return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
@@ -103,9 +99,7 @@ def _totals(exchange: Exchange) -> str:
         (f"<b>{_text(name)}</b>", str(count.browser), str(count.server), f"<b>{count.counted}</b>")
         for name, count in islice(sorted(counts.items()), SHOWN_EVENTS)
     ]
-    loads = ", ".join(
-        f"{_text(pixel)} &times;{times}" for pixel, times in exchange.notes.script_loads().items()
-    )
+    loads = ", ".join(f"{_text(pixel)} &times;{times}" for pixel, times in exchange.notes.script_loads().items())
     note = f"events.js loaded for {loads}" if loads else ""
     table = _table(("Event", "From browser", "From server", "Counted"), rows, kind="totals")
     return _section("Totals", table, note=note)
@@ -118,7 +112,7 @@ def _events(exchange: Exchange) -> str:
     total = exchange.ledger.event_total
     note = f"newest {len(newest)} of {total}" if total > len(newest) else "newest first"
     heads = ("Event", "Browser", "Server", "Together", "Counted", "Value", "Matching keys")
-    return _section("Events", _table(heads, map(_event_cells, newest), kind="events"), note=note)
+    return _section("Events", _table(heads, map(_event_cells, newest), kind="listed events"), note=note)
 
 
 def _event_cells(row: EventRow) -> Sequence[str]:
@@ -129,12 +123,17 @@ def _event_cells(row: EventRow) -> Sequence[str]:
     if apart is not None:
         together += f" <small>{_span(apart)} apart</small>"
     if row.repeats:
-        together += f' <small class="badge half">{row.repeats} dropped</small>'
+        together += f' <small class="badge half">{row.repeats} repeat dropped</small>'
     counted = f'<span class="count{" bad" if row.counted > 1 else ""}">{row.counted}</span>'
-    value = "" if row.value is None else f"{_text(row.value)} {_text(row.currency)}"
+    value = "" if row.value is None else f"{_text(_amount(row.value))} {_text(row.currency)}"
     keys = "".join(f'<span class="key">{_text(key)}</span>' for key in row.matching_keys[:20])
     name = f"<b>{_text(row.event)}</b> {event_id} <small>{_text(row.pixel)}</small>"
     return name, _clock(row.browser_at), _clock(row.server_at), together, counted, value, keys
+
+
+def _amount(value: float) -> float:
+    """98.0 as 98: JSON makes no difference between them."""
+    return int(value) if value == int(value) else value
 
 
 def _span(seconds: float) -> str:
@@ -162,17 +161,22 @@ def _test_events(exchange: Exchange) -> str:
 
 def _faults(exchange: Exchange) -> str:
     faults = exchange.faults
-    items = [
-        " · ".join(f"{_text(key)} <code>{_text(value)}</code>" for key, value in record.items())
-        + f" <small>{_text(KINDS[str(record['name'])].what)}</small>"
-        for record in faults.as_json()
-    ]
+    items = [_fault(record) for record in faults.as_json()]
     if faults.latency_ms:
         items.append(f"every answer waits <code>{faults.latency_ms:g} ms</code>")
     if not items:
         return ""
     lines = "".join(f"<li>{item}</li>" for item in items)
     return _section("Faults armed", f'<ul class="faults">{lines}</ul>')
+
+
+def _fault(record: Mapping[str, object]) -> str:
+    name, times = str(record["name"]), record.get("times", 1)
+    parts = [f"<code>{name}</code>", "until cleared" if times is None else f"&times;{times}"]
+    parts += [
+        f"{_text(key)} <code>{_text(value)}</code>" for key, value in record.items() if key not in {"name", "times"}
+    ]
+    return " · ".join(parts) + f" <small>{_text(KINDS[name].what)}</small>"
 
 
 def _answers(given: Sequence[AnswerGiven]) -> str:
@@ -192,7 +196,7 @@ def _answers(given: Sequence[AnswerGiven]) -> str:
         for one in given[: -SHOWN_ANSWERS - 1 : -1]
     ]
     heads = ("At", "To", "Rows", "Status / code", "Message", "Request id")
-    return _section("Last answers", _table(heads, rows, kind="answers"))
+    return _section("Last answers", _table(heads, rows, kind="listed answers"))
 
 
 def _remarks(made: Sequence[RemarkMade]) -> str:
@@ -214,4 +218,4 @@ def _last_on(remark: RemarkMade) -> str:
 
 def _guesses() -> str:
     rows = [(_text(one.subject), _text(one.does), _text(one.reason)) for one in GUESSES]
-    return _table(("Where nothing is known", "the stand-in does", "because"), rows, kind="guesses")
+    return _table(("Where nothing is known", "the stand-in does", "because"), rows, kind="listed guesses")

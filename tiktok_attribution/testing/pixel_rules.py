@@ -63,8 +63,7 @@ def read_call(raw: bytes, *, known_pixels: Container[str] | None, user_agent: st
     body = {
         "event": name,
         "event_id": event_id,
-        "user": {key: value for key, value in user.items() if values_of(value)}
-        | {"ip": ip, "user_agent": user_agent},
+        "user": {key: value for key, value in user.items() if values_of(value)} | {"ip": ip, "user_agent": user_agent},
         "page": _object_in(call, "page"),
         "properties": properties,
         "limited_data_use": call.get("limited_data_use") is True,
@@ -86,11 +85,12 @@ def _event_id(call: Mapping[str, Any], name: str) -> tuple[str, list[str]]:
 
 def _user(call: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for key, value in _object_in(call, "user").items():
-        key = SAME_KEYS.get(key, key)
+    for given, value in _object_in(call, "user").items():
+        key = SAME_KEYS.get(given, given)
         if key in HASHED_KEYS:
-            value = [one if is_hash(one) else NOT_HASHED for one in values_of(value)]
-        found[key] = value
+            found[key] = [one if is_hash(one) else NOT_HASHED for one in values_of(value)]
+        else:
+            found[key] = value
     return found
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.utils.module_loading import import_string
 
-if TYPE_CHECKING:
-    from tiktok_attribution.testing.server import StandIn
-
-# The app's modules reach models, and pytest loads this file before Django is set up; so the imports wait in the
-# fixtures. Nothing here goes round in a circle.
+from tiktok_attribution.testing.server import StandIn
 
 
 @pytest.fixture
@@ -20,8 +17,6 @@ def tiktok_standin(settings: Any) -> Iterator[StandIn]:
 
     `tiktok_standin.ledger` tells what arrived, `tiktok_standin.faults` makes it fail. Needs pytest-django.
     """
-    from tiktok_attribution.testing.server import StandIn  # noqa: PLC0415
-
     with StandIn() as standin:
         own = {"API_URL": standin.api_url, "PIXEL_HOST": standin.pixel_host}
         settings.TIKTOK_ATTRIBUTION = {**getattr(settings, "TIKTOK_ATTRIBUTION", {}), **own}
@@ -29,8 +24,8 @@ def tiktok_standin(settings: Any) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def tiktok_deliver() -> Any:
+def tiktok_deliver() -> Callable[[], Any]:
     """Send what is due, as the worker does: `tiktok_deliver()` returns how many ended in which state."""
-    from tiktok_attribution.delivery.send import deliver_all  # noqa: PLC0415
-
+    # By its name: it reaches models, and pytest loads this file before Django is set up.
+    deliver_all: Callable[[], Any] = import_string("tiktok_attribution.delivery.send.deliver_all")
     return deliver_all

@@ -118,9 +118,7 @@ def judge(request: Request, rules: Rules, *, now: float) -> Accepted:
 def _check_token(token: str | None, rules: Rules) -> None:
     if not token:
         refuse_in_our_words(40104, "the Access-Token header is missing or empty")
-    if token.lower().startswith("bearer ") or (
-        rules.tokens is not None and token not in rules.tokens.values()
-    ):
+    if token.lower().startswith("bearer ") or (rules.tokens is not None and token not in rules.tokens.values()):
         refuse(40105, answers.TOKEN_REFUSED)
 
 

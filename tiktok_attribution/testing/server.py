@@ -30,11 +30,11 @@ class StandIn:
         self,
         port: int = 0,
         tokens: Mapping[str, str] | None = None,
+        *,
         ledger: Ledger | None = None,
         faults: Faults | None = None,
         journal: str | Path | None = None,
         host: str = "127.0.0.1",
-        *,
         clock: Callable[[], float] = time.time,
         max_body_bytes: int = 1_000_000,
         refuse_unknown_currency: bool = False,
@@ -48,9 +48,7 @@ class StandIn:
         self.ledger = Ledger(clock=clock, journal=journal) if ledger is None else ledger
         self.faults = Faults() if faults is None else faults
         self.notes = Notes(self.ledger.journal)
-        rules = Rules(
-            tokens=tokens, max_body_bytes=max_body_bytes, refuse_unknown_currency=refuse_unknown_currency
-        )
+        rules = Rules(tokens=tokens, max_body_bytes=max_body_bytes, refuse_unknown_currency=refuse_unknown_currency)
         self.exchange = Exchange(rules=rules, ledger=self.ledger, faults=self.faults, notes=self.notes)
         self._listener: Listener | None = None
 

@@ -63,9 +63,7 @@ def steer(faults: Faults, raw: bytes) -> None:
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not known here; there are: clear, latency_ms, add")
     added, latency_ms = _added(order), order.get("latency_ms")
-    if latency_ms is not None and not (
-        type(latency_ms) in (int, float) and 0 <= latency_ms <= MAX_LATENCY_MS
-    ):
+    if latency_ms is not None and not (type(latency_ms) in (int, float) and 0 <= latency_ms <= MAX_LATENCY_MS):
         raise ValueError(f"latency_ms must be a number from 0 to {MAX_LATENCY_MS}")
     if order.get("clear"):
         faults.clear()
