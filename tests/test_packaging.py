@@ -72,7 +72,8 @@ def test_the_wheel_holds_nothing_else(wheel: ZipFile) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["py.typed", "templates/", "static/", "migrations/0001_", "testing/plugin.py"]
+    "kind",
+    ["py.typed", "templates/", "static/", "testing/static/", "testing/plugin.py", "migrations/0001_"],
 )
 def test_the_wheel_holds(kind: str, wheel: ZipFile) -> None:
     assert [name for name in wheel.namelist() if name.startswith(f"tiktok_attribution/{kind}")]

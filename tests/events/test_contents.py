@@ -104,12 +104,9 @@ def test_a_bad_item_is_refused_with_index_and_key(item: object, reason: str) -> 
 
 @pytest.mark.parametrize("quantity", [1.5, Decimal("0.25")])
 def test_goods_sold_by_weight_cost_quantity_and_price_not_the_purchase(quantity: object) -> None:
-    notes: list[str] = []
     item = {"content_id": "cloth", "price": 20, "quantity": quantity}
-    assert clean_contents([item], content_type="", price=amount, notes=notes) == [
-        {"content_id": "cloth", "content_type": "product"}
-    ]
-    assert notes == ["contents[0]: quantity and price left out, for TikTok takes whole quantities only"]
+    assert contents(item) == [{"content_id": "cloth", "content_type": "product"}]
+    assert notes(item) == ["contents[0]: quantity and price left out, for TikTok takes whole quantities only"]
 
 
 @pytest.mark.parametrize("quantity", [2, 2.0, "2", " 2 ", Decimal("2.00")])

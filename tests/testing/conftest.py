@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.testing.samples import HandClock
 
+from tests.testing.samples import HandClock
 from tiktok_attribution.testing.server import StandIn
 
 

@@ -81,14 +81,20 @@ class Response:
         return json.loads(self.raw)
 
 
-def ask(url: str, raw: bytes | None = None, *, timeout: float = 5, method: str = "", **headers: str) -> Response:
-    """One request of its own connection; header names with _ for -."""
+def ask(
+    url: str,
+    raw: bytes | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 5,
+    method: str = "",
+) -> Response:
+    """One request on a connection of its own: GET, or POST where there is a body."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
     target = address.path + (f"?{address.query}" if address.query else "")
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        connection.request(method or ("GET" if raw is None else "POST"), target, raw, sent)
+        connection.request(method or ("GET" if raw is None else "POST"), target, raw, headers or {})
         response = connection.getresponse()
         return Response(response.status, dict(response.getheaders()), response.read())
     finally:
@@ -96,4 +102,4 @@ def ask(url: str, raw: bytes | None = None, *, timeout: float = 5, method: str =
 
 
 def post_events(standin: StandIn, raw: bytes, *, timeout: float = 5) -> Response:
-    return ask(standin.api_url, raw, timeout=timeout, Access_Token=TOKEN, Content_Type="application/json")
+    return ask(standin.api_url, raw, headers={"Access-Token": TOKEN}, timeout=timeout)

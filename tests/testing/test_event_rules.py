@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.testing.samples import EMAIL, NOW, event
 
+from tests.testing.samples import EMAIL, NOW, event
 from tiktok_attribution.testing.answers import OURS, RefusedError
 from tiktok_attribution.testing.event_rules import check_event
 from tiktok_attribution.testing.remarks import Remark

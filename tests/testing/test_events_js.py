@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testing.samples import EMAIL
 
+from tests.testing.samples import EMAIL
 from tiktok_attribution.testing.arrivals import Arrival
 from tiktok_attribution.testing.server import StandIn
 
@@ -37,7 +37,7 @@ def visit(standin: StandIn, page: Page) -> Iterator[Visit]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object, **kwargs: object) -> None:
             pass
 
     shop = ThreadingHTTPServer(("127.0.0.1", 0), Shop)

@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from tests.testing.samples import PIXEL, HandClock, ask, body, event, post_events
 
+from tests.testing.samples import PIXEL, HandClock, ask, body, event, post_events
 from tiktok_attribution.testing.answers import OURS
 from tiktok_attribution.testing.faults import KINDS, Fault, Faults
 from tiktok_attribution.testing.server import StandIn

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.testing.samples import PIXEL, TOKEN, HandClock, body, event, pixel_call, post_events
 
+from tests.testing.samples import PIXEL, TOKEN, HandClock, body, event, pixel_call, post_events
 from tiktok_attribution.testing.ledger import Ledger
 from tiktok_attribution.testing.server import StandIn
 

@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 import pytest
-from tests.testing.samples import EMAIL, PHONE, PIXEL, HandClock, event
 
+from tests.testing.samples import EMAIL, PHONE, PIXEL, HandClock, event
 from tiktok_attribution.testing.arrivals import Channel, EventCount
 from tiktok_attribution.testing.ledger import Ledger
 

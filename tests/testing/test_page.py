@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from tests.testing.samples import ask, body, event, pixel_call, post_events
 
+from tests.testing.samples import ask, body, event, pixel_call, post_events
 from tiktok_attribution.testing.guesses import GUESSES
 from tiktok_attribution.testing.server import StandIn
 
@@ -69,7 +69,7 @@ def test_faults_and_latency_are_shown(standin: StandIn) -> None:
     standin.faults.add("http_503", times=3)
     standin.faults.latency_ms = 250
     page = page_of(standin)
-    assert "times <code>3</code>" in page
+    assert "<code>http_503</code> · &times;3" in page
     assert "250 ms" in page
 
 
@@ -117,6 +117,13 @@ def test_nothing_that_arrives_becomes_markup(standin: StandIn) -> None:
     assert {tag for tag, _ in hostile} == {tag for tag, _ in tags_of(page_of(standin))}
     assert "img" not in {tag for tag, _ in hostile}
     assert not any(name.startswith("on") for _, names in hostile for name in names)
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" + b"0" * 400, b"1e300"])
+def test_a_number_beyond_measure_breaks_nothing(standin: StandIn, number: bytes) -> None:
+    ask(standin.pixel_url, pixel_call().replace(b"19.9", number))
+    assert "order-1" in page_of(standin)
+    assert ask(standin.url + "/standin/state.json").status == 200
 
 
 def test_the_policy_allows_no_script_but_its_own(standin: StandIn) -> None:

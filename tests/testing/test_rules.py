@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.testing.samples import NOW, PIXEL, TOKEN, body, event, root
 
+from tests.testing.samples import NOW, PIXEL, TOKEN, body, event, root
 from tiktok_attribution.testing.answers import OURS, RefusedError
 from tiktok_attribution.testing.rules import Request, Rules, judge
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.testing.samples import PIXEL, ask, body
 
+from tests.testing.samples import PIXEL, ask, body
 from tiktok_attribution.testing.run import run
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +30,8 @@ def program(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             child.kill()
 
 
-def post(url: str, token: str = "t") -> int:
-    code = ask(f"{url}/open_api/v1.3/event/track/", body(), Access_Token=token).json["code"]
+def post(url: str, token: str) -> int:
+    code = ask(f"{url}/open_api/v1.3/event/track/", body(), headers={"Access-Token": token}).json["code"]
     assert isinstance(code, int)
     return code
 
@@ -48,11 +48,11 @@ def test_sigterm_ends_it_cleanly() -> None:
 def test_killed_and_started_again_it_knows_what_arrived(tmp_path: Path) -> None:
     journal = str(tmp_path / "journal.jsonl")
     with program("--journal", journal) as (child, url):
-        post(url)
+        post(url, "any")
         child.kill()
         child.wait(timeout=10)
     with program("--journal", journal) as (child, url):
-        post(url)
+        post(url, "any")
         counts = ask(f"{url}/standin/state.json").json["counts"]
     assert counts == {"Purchase": {"browser": 0, "server": 2, "counted": 1}}
 

@@ -9,8 +9,8 @@ import socket
 from typing import Any
 
 import pytest
-from tests.testing.samples import PIXEL, TOKEN, HandClock, ask, body, event, pixel_call, post_events
 
+from tests.testing.samples import PIXEL, TOKEN, HandClock, ask, body, event, pixel_call, post_events
 from tiktok_attribution.testing.server import StandIn
 
 SHOP = "http://127.0.0.1:8000"
@@ -23,7 +23,7 @@ def test_success_has_the_documented_envelope(standin: StandIn) -> None:
 
 
 def test_refusals_come_with_http_200(standin: StandIn) -> None:
-    response = ask(standin.api_url, body(), Access_Token=f"Bearer {TOKEN}")
+    response = ask(standin.api_url, body(), headers={"Access-Token": f"Bearer {TOKEN}"})
     assert (response.status, response.json["code"]) == (200, 40105)
 
 
@@ -45,7 +45,7 @@ def test_test_events_are_not_counted(standin: StandIn) -> None:
 
 @pytest.mark.parametrize("path", ["/open_api/v1.3/event/track", "/open_api/v1.3/pixel/track/", "/x"])
 def test_another_address_is_40400(standin: StandIn, path: str) -> None:
-    response = ask(standin.url + path, body(), Access_Token=TOKEN)
+    response = ask(standin.url + path, body(), headers={"Access-Token": TOKEN})
     assert (response.status, response.json["code"]) == (404, 40400)
 
 
@@ -78,9 +78,7 @@ def test_stop_drops_open_connections(clock: HandClock) -> None:
     connection.request("GET", "/standin/health")
     connection.getresponse().read()
     standin.stop()
-    with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
-        connection.request("GET", "/standin/health")
-        connection.getresponse()
+    assert connection.sock.recv(1) == b""
     connection.close()
 
 
@@ -95,7 +93,7 @@ def test_a_stand_in_that_starts_again_keeps_its_port_and_memory(clock: HandClock
     assert (standin.url, standin.ledger.counts()["Purchase"].counted) == (url, 1)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::"])
+@pytest.mark.parametrize("host", ["10.0.0.1", "192.168.1.2", "::"])
 def test_only_loopback_addresses_are_listened_on(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
         StandIn(host=host)
@@ -108,17 +106,17 @@ def test_events_js_is_served_and_counted(standin: StandIn) -> None:
 
 
 def test_the_pixel_may_be_called_from_any_site(standin: StandIn) -> None:
-    headers = ask(standin.pixel_url, pixel_call(), Origin=SHOP).headers
+    headers = ask(standin.pixel_url, pixel_call(), headers={"Origin": SHOP}).headers
     assert headers["Access-Control-Allow-Origin"] == SHOP
 
 
 def test_the_pixel_answers_a_preflight(standin: StandIn) -> None:
-    response = ask(standin.pixel_url, method="OPTIONS", Origin=SHOP)
+    response = ask(standin.pixel_url, method="OPTIONS", headers={"Origin": SHOP})
     assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (204, SHOP)
 
 
 def test_the_events_api_is_not_open_to_other_sites(standin: StandIn) -> None:
-    assert ask(standin.api_url, method="OPTIONS", Origin=SHOP).status == 404
+    assert ask(standin.api_url, method="OPTIONS", headers={"Origin": SHOP}).status == 404
 
 
 def test_a_broken_pixel_call_is_noted(standin: StandIn) -> None:
@@ -156,8 +154,9 @@ def test_arrivals_hold_the_bodies(standin: StandIn) -> None:
     assert arrival["body"] == event()
 
 
-def steer(standin: StandIn, order: Any, path: str = "/standin/faults", **headers: str) -> Any:
-    return ask(standin.url + path, json.dumps(order).encode(), **headers)
+def steer(standin: StandIn, order: Any, path: str = "/standin/faults", *, origin: str = "") -> Any:
+    headers = {"Origin": origin} if origin else {}
+    return ask(standin.url + path, json.dumps(order).encode(), headers=headers)
 
 
 def test_another_process_arms_a_fault(standin: StandIn) -> None:
@@ -196,24 +195,24 @@ CONTROL = ["/", "/standin/live.html", "/standin/state.json", "/standin/arrivals.
 @pytest.mark.parametrize("path", CONTROL)
 @pytest.mark.parametrize("origin", [SHOP, "null", "https://evil.example"])
 def test_other_sites_may_not_look(standin: StandIn, path: str, origin: str) -> None:
-    assert ask(standin.url + path, Origin=origin).status == 403
+    assert ask(standin.url + path, headers={"Origin": origin}).status == 403
 
 
 @pytest.mark.parametrize("path", ["/standin/faults", "/standin/reset"])
 @pytest.mark.parametrize("origin", [SHOP, "null", "https://evil.example"])
 def test_other_sites_may_not_steer(standin: StandIn, path: str, origin: str) -> None:
     post_events(standin, body())
-    assert steer(standin, {"name": "reset"}, path, Origin=origin).status == 403
+    assert steer(standin, {"name": "reset"}, path, origin=origin).status == 403
     assert (len(standin.faults.active()), len(standin.ledger.arrivals())) == (0, 1)
 
 
 @pytest.mark.parametrize("path", CONTROL)
 def test_a_name_that_was_made_to_point_here_is_refused(standin: StandIn, path: str) -> None:
-    assert ask(standin.url + path, Host=f"evil.example:{standin.port}").status == 403
+    assert ask(standin.url + path, headers={"Host": f"evil.example:{standin.port}"}).status == 403
 
 
 def test_its_own_page_may_steer(standin: StandIn) -> None:
-    assert steer(standin, {"name": "reset"}, Origin=standin.url).status == 200
+    assert steer(standin, {"name": "reset"}, origin=standin.url).status == 200
 
 
 @pytest.mark.parametrize("path", ["/standin/faults", "/standin/reset"])

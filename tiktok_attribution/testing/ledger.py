@@ -24,6 +24,7 @@ from tiktok_attribution.testing.arrivals import (
     matching_keys,
     pack,
 )
+from tiktok_attribution.testing.event_rules import is_number
 from tiktok_attribution.testing.journal import Journal
 
 DEDUPLICATION_SECONDS = 48 * 3600
@@ -208,7 +209,7 @@ def _arrival(record: Mapping[str, Any], body: Mapping[str, Any], number: int, fa
         arrived_at=record["at"],
         fate=fate,
         matching_keys=matching_keys(body),
-        value=value if type(value) in (int, float) else None,
+        value=value if is_number(value) else None,
         currency=currency if isinstance(currency, str) else "",
         event_time=body.get("event_time"),
         limited_data_use=body.get("limited_data_use") is True,
