@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,9 +67,13 @@ def names(arrivals: list[Arrival]) -> list[str]:
 
 
 def remarked(standin: StandIn, words: str) -> bool:
-    return standin.ledger.wait_for(
-        lambda _: any(words in remark.text for remark in standin.notes.remarks()), timeout_seconds=0.3
-    )
+    """Wait for a remark with these words."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        if any(words in remark.text for remark in standin.notes.remarks()):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_the_queue_is_drained(standin: StandIn, visit: Visit, console_errors: list[str]) -> None:

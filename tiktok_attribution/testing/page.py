@@ -85,7 +85,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "
     """`rows` hold HTML that is already escaped; each cell knows its head, for narrow screens."""
     head = "".join(f"<th>{one}</th>" for one in heads)
     lines = "".join(
-        "<tr>" + "".join(f'<td data-head="{name}"><div>{cell}</div></td>' for name, cell in zip(heads, row, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f'<td data-head="{name}"><div>{cell}</div></td>' for name, cell in zip(heads, row, strict=True))
+        + "</tr>"
         for row in rows
     )
     return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
@@ -101,7 +103,7 @@ def _totals(exchange: Exchange) -> str:
     ]
     loads = ", ".join(f"{_text(pixel)} &times;{times}" for pixel, times in exchange.notes.script_loads().items())
     note = f"events.js loaded for {loads}" if loads else ""
-    table = _table(("Event", "From browser", "From server", "Counted"), rows, kind="totals")
+    table = _table(("Event", "Browser", "Server", "Counted"), rows, kind="totals")
     return _section("Totals", table, note=note)
 
 

@@ -82,18 +82,23 @@ def property_remarks(name: str, properties: Mapping[str, Any]) -> Iterator[str]:
 
 
 def user_remarks(user: Mapping[str, Any]) -> Iterator[str]:
-    for key in HASHED_KEYS & user.keys():
-        values = values_of(user[key])
-        if not all(is_hash(value) for value in values):
-            yield f"{key} is not hashed: SHA-256 as 64 lower-case hexadecimal digits is expected"
-        if _HASH_OF_NOTHING in values:
-            yield f"{key} is the hash of an empty text"
     held = {key for key, value in user.items() if value}
+    for key in user:
+        if key in HASHED_KEYS:
+            yield from _hash_remarks(key, user[key])
     if held.isdisjoint(MATCHING_ALONE) and not held >= MATCHING_TOGETHER:
         yield "nothing in user by which the event could be matched to a person"
     ip = user.get("ip")
     if isinstance(ip, str) and ip and not _is_public(ip):
         yield "ip is not a public address"
+
+
+def _hash_remarks(key: str, given: object) -> Iterator[str]:
+    for value in values_of(given):
+        if not is_hash(value):
+            yield f"{key} is not hashed: SHA-256 as 64 lower-case hexadecimal digits is expected"
+        elif value == _HASH_OF_NOTHING:
+            yield f"{key} is the hash of an empty text"
 
 
 @lru_cache(maxsize=4096)
