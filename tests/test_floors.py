@@ -121,9 +121,7 @@ def test_every_module_imports_only_from_lower_floors(standing: list[str]) -> Non
         ("visitor/__init__.py", "from .click import Click", "holds more than a docstring"),
     ],
 )
-def test_a_planted_breach_is_named(
-    module: str, text: str, named: str, tmp_path: Path, standing: list[str]
-) -> None:
+def test_a_planted_breach_is_named(module: str, text: str, named: str, tmp_path: Path, standing: list[str]) -> None:
     copy = tmp_path / PACKAGE
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("static", "__pycache__"))
     (copy / module).parent.mkdir(exist_ok=True)

@@ -95,9 +95,7 @@ def test_tox_runs_every_version_of_the_metadata_and_no_other(pythons: list[str],
     assert None not in corners
 
 
-def test_the_requirements_admit_just_those_versions(
-    metadata: Message, pythons: list[str], djangos: list[str]
-) -> None:
+def test_the_requirements_admit_just_those_versions(metadata: Message, pythons: list[str], djangos: list[str]) -> None:
     major, minor = djangos[-1].split(".")
     requirements = metadata.get_all("Requires-Dist", [])
 

@@ -84,9 +84,8 @@ class Stage:
 
     def manage(self, *arguments: str) -> None:
         """Run a management command to its end. Raises SystemExit with what it wrote, when it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=PROJECT, env=self.environment, capture_output=True, text=True
-        )
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=PROJECT, env=self.environment, check=False, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 

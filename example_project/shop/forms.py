@@ -34,9 +34,7 @@ class SignUpForm(BaseUserCreationForm):
     """An account whose user name is the e-mail in lower case."""
 
     first_name = forms.CharField(max_length=150, widget=forms.TextInput({"autocomplete": "given-name"}))
-    email = forms.EmailField(
-        label="E-mail", max_length=150, widget=forms.EmailInput({"autocomplete": "username"})
-    )
+    email = forms.EmailField(label="E-mail", max_length=150, widget=forms.EmailInput({"autocomplete": "username"}))
 
     class Meta:
         model = User

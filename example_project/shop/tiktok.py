@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+
 from tiktok_attribution.conversions.track import track
 
 from .cart import Cart

@@ -56,9 +56,7 @@ def _started(runs: dict[str, Run], request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_tests_that_touch_data_pass_on(
-    engine: str, runs: dict[str, Run], request: pytest.FixtureRequest
-) -> None:
+def test_the_tests_that_touch_data_pass_on(engine: str, runs: dict[str, Run], request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(f"{engine}_server")
     process, output = runs[engine]
     with suppress(subprocess.TimeoutExpired):

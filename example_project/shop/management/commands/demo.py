@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -24,10 +25,11 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="Send a scripted visitor through and judge the result.")
+        parser.add_argument("--check", action="store_true", help="Send a scripted visitor through and judge.")
         parser.add_argument("--port", type=int, default=8000, help="The shop's port, if it is free (default 8000).")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its children, as Ctrl-C does
         check = options["check"]
         var = Path(tempfile.mkdtemp(prefix="demo-")) if check else settings.VAR_DIR
         wanted = (0, 0) if check else (options["port"], 8765)

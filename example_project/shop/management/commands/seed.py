@@ -6,9 +6,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
-from tiktok_attribution.conversions.recorder import paused
 
 from shop.catalogue import fill
+from tiktok_attribution.conversions.recorder import paused
 
 ADMIN, PASSWORD = "admin", "admin"
 
