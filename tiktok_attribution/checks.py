@@ -2,26 +2,34 @@
 
 E001 a key or value of the settings dict · E002 pixel code · E003 access token · E004 conversions · E005 middleware ·
 E006 test event code · W001 events that Standard Mode counts twice · W002 no SITE_URL · W003 eager Celery ·
-W004 stand-in's address outside DEBUG.
+W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.module_loading import import_string
 
 from tiktok_attribution import conf
+from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes
 
+TAG = "tiktok_attribution"
 MIDDLEWARE = "tiktok_attribution.middleware.AttributionMiddleware"
-SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+BEFORE_US = {
+    "django.contrib.sessions.middleware.SessionMiddleware": "code that this app calls, such as PIXEL_FOR_REQUEST, "
+    "may want the session and the user",
+    "django.middleware.cache.UpdateCacheMiddleware": "else it stores pages for everybody before they are made private",
+}
+TIKTOK = (".tiktok.com", ".tiktokw.us")
 
 Check = Callable[..., list[CheckMessage]]
 
@@ -33,12 +41,17 @@ def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
         return list(find(conf.current()))
 
     check.__name__ = find.__name__
-    register(Tags.compatibility)(check)
+    register(check, TAG)
     return check
 
 
 def _id(number: str) -> str:
     return f"tiktok_attribution.{number}"
+
+
+def _is_readable(settings: conf.Settings, *keys: str) -> bool:
+    """False where E001 has said already what is wrong with one of these keys, or with the whole dict."""
+    return not any(problem.key in (*keys, "") for problem in settings.problems)
 
 
 @_check
@@ -51,10 +64,12 @@ def settings_are_readable(settings: conf.Settings) -> Iterator[CheckMessage]:
 @_check
 def pixel_is_configured(settings: conf.Settings) -> Iterator[CheckMessage]:
     """A pixel code, or a callable that gives one for each request."""
-    if settings.enabled and not settings.pixel_code and settings.pixel_for_request is None:
+    has_one = settings.pixel_code or settings.pixel_for_request
+    if settings.enabled and not has_one and _is_readable(settings, "PIXEL_CODE", "PIXEL_FOR_REQUEST"):
         yield Error(
-            "TIKTOK_ATTRIBUTION has no PIXEL_CODE.",
-            hint="Copy the pixel's id from TikTok Events Manager, or set ENABLED to False here.",
+            f"{SETTING} has no PIXEL_CODE, so neither browser nor server can tell TikTok anything.",
+            hint=f'Write {SETTING} = {{"PIXEL_CODE": "…"}} with the pixel\'s id from TikTok Events Manager. '
+            'To leave TikTok out here, on a developer\'s machine for example, write {"ENABLED": False}.',
             id=_id("E002"),
         )
 
@@ -63,13 +78,20 @@ def pixel_is_configured(settings: conf.Settings) -> Iterator[CheckMessage]:
 def token_is_configured(settings: conf.Settings) -> Iterator[CheckMessage]:
     """A token for every configured pixel. Callables aren't asked: a check must not reach for a vault."""
     token = settings.access_token
-    missing = [code for code in settings.pixel_code if not token or (isinstance(token, dict) and not token.get(code))]
-    if settings.enabled and missing:
-        yield Error(
-            f"TIKTOK_ATTRIBUTION has no ACCESS_TOKEN for {', '.join(missing)}: server events wait until there is one.",
-            hint="Events Manager, the pixel, Settings, Events API, Generate access token.",
-            id=_id("E003"),
-        )
+    missing = [code for code in settings.pixel_code if isinstance(token, Mapping) and not token.get(code)]
+    if not settings.enabled or (token and not missing) or not _is_readable(settings, "ACCESS_TOKEN"):
+        return
+    whose = f" for {', '.join(missing)}" if missing else ""
+    # While one develops, server events may just wait; in production they would wait until they are too old.
+    kind, number = (Warning, "W005") if django_settings.DEBUG else (Error, "E003")
+    yield kind(
+        f"{SETTING} has no ACCESS_TOKEN{whose}: server events wait until there is one, and are dropped when they "
+        f"are {settings.max_age_days:g} days old.",
+        hint="In TikTok Events Manager: your pixel, Settings, Events API, Generate access token. Keep it out of the "
+        'code: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""). Where nothing is to be sent, write '
+        '"ENABLED": False.',
+        id=_id(number),
+    )
 
 
 @_check
@@ -79,8 +101,7 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
         try:
             model = apps.get_model(label)
         except (LookupError, ValueError):
-            known = ", ".join(sorted(model._meta.label for model in apps.get_models())[:20])
-            yield Error(f"CONVERSIONS names {label!r}, which is no model.", hint=f"Models: {known} …", id=_id("E004"))
+            yield Error(f"CONVERSIONS names {label!r}, which is no model.", hint=_nearest_model(label), id=_id("E004"))
             continue
         for one in entry if isinstance(entry, (list, tuple)) else [entry]:
             for message, hint in mistakes(label, model, one):
@@ -89,18 +110,46 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
         yield Error(message, hint='Give one of them its own "label".', id=_id("E004"))
 
 
+def _nearest_model(label: object) -> str:
+    known = sorted(model._meta.label for model in apps.get_models())
+    near = conf.nearest(str(label), known)
+    return f"Did you mean {near!r}?" if near else f'Write "app.Model", one of: {", ".join(known)}.'
+
+
 @_check
 def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """The middleware is there, and after the sessions that it keeps pending events in."""
-    middleware = list(django_settings.MIDDLEWARE)
-    if MIDDLEWARE not in middleware:
-        yield Error(f"{MIDDLEWARE} is not in MIDDLEWARE.", hint="Put it after SessionMiddleware.", id=_id("E005"))
-    elif SESSIONS in middleware and middleware.index(SESSIONS) > middleware.index(MIDDLEWARE):
+    """The middleware is there, and after those that it relies on."""
+    if not settings.enabled:
+        return
+    paths = list(django_settings.MIDDLEWARE)
+    place = next((index for index, path in enumerate(paths) if _is_ours(path)), None)
+    if place is None:
         yield Error(
-            "AttributionMiddleware stands before SessionMiddleware.",
-            hint="Put it after: what waits for the visitor's next page is kept in the session.",
+            f"{MIDDLEWARE} is not in MIDDLEWARE: click ids of ads are not kept, and no event reaches the browser.",
+            hint=f'Add "{MIDDLEWARE}" as the last entry.',
             id=_id("E005"),
         )
+        return
+    for path in paths[place:]:
+        if path in BEFORE_US:
+            yield Error(
+                f"AttributionMiddleware stands before {path.rpartition('.')[2]} in MIDDLEWARE.",
+                hint=f"Put it after: {BEFORE_US[path]}.",
+                id=_id("E005"),
+            )
+
+
+def _is_ours(path: str) -> bool:
+    """Ours, or a subclass of it in the site's own code."""
+    if path == MIDDLEWARE:
+        return True
+    try:
+        found = import_string(path)
+    except ImportError:
+        return False  # Django says so by itself
+    return isinstance(found, type) and any(
+        f"{base.__module__}.{base.__qualname__}" == MIDDLEWARE for base in found.mro()
+    )
 
 
 @_check
@@ -108,8 +157,8 @@ def test_code_is_for_tests(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Events with a test code are shown in the Test events tab; no official text says that they are counted."""
     if settings.test_event_code and not django_settings.DEBUG and not settings.test_event_code_in_production:
         yield Error(
-            "TEST_EVENT_CODE is set while DEBUG is off: these events would not count.",
-            hint="Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for a while.",
+            "TEST_EVENT_CODE is set while DEBUG is off: TikTok would take every event for a test, and count none.",
+            hint="Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as the test takes.",
             id=_id("E006"),
         )
 
@@ -124,8 +173,9 @@ def standard_mode_leaves_events_to_event_builder(settings: conf.Settings) -> Ite
         if conversion.halves == BROWSER or name not in settings.standard_mode_server_events:
             yield Warning(
                 f"In Standard Mode {name} of {conversion.model._meta.label} is not recorded.",
-                hint=f"Events of Event Builder carry no event_id, so a server event of the same name counts twice. "
-                f"If Event Builder has no {name}, add it to STANDARD_MODE_SERVER_EVENTS.",
+                hint="TikTok's Event Builder makes the events of this mode, without event_id, so a server event of the "
+                f"same name would count twice. Where Event Builder has no {name}: add it to "
+                'STANDARD_MODE_SERVER_EVENTS. To let this app make the events: "MODE": "developer".',
                 id=_id("W001"),
             )
 
@@ -133,9 +183,11 @@ def standard_mode_leaves_events_to_event_builder(settings: conf.Settings) -> Ite
 @_check
 def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
     """TikTok wants a page address with every web event; a task or a command has none."""
-    if settings.enabled and not settings.site_url and any(registry.every()):
+    is_missing = not settings.site_url and _is_readable(settings, "SITE_URL")
+    if settings.enabled and is_missing and any(registry.every()):
         yield Warning(
-            "TIKTOK_ATTRIBUTION has no SITE_URL: events that arise outside a visitor's request have no page address.",
+            f"{SETTING} has no SITE_URL: events that arise outside a visitor's request (in a task, a command, the "
+            "admin) have no page address, which TikTok wants, and are recorded as invalid.",
             hint='Write "SITE_URL": "https://www.example.com".',
             id=_id("W002"),
         )
@@ -144,16 +196,26 @@ def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
 @_check
 def celery_is_not_eager(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Eager tasks would put the call to TikTok into the shopper's request, so no hint is given then."""
-    if getattr(django_settings, "CELERY_TASK_ALWAYS_EAGER", False):
+    if settings.enabled and getattr(django_settings, "CELERY_TASK_ALWAYS_EAGER", False):
         yield Warning(
-            "CELERY_TASK_ALWAYS_EAGER is on: events wait until tiktok_deliver or the sweep runs.", id=_id("W003")
+            "CELERY_TASK_ALWAYS_EAGER is on: no worker is told of new events, for they would be sent while the "
+            "visitor waits.",
+            hint="Run manage.py tiktok_deliver, or let Celery beat run the task tiktok_attribution.sweep. "
+            'In tests this is as it should be: SILENCED_SYSTEM_CHECKS = ["tiktok_attribution.W003"].',
+            id=_id("W003"),
         )
 
 
 @_check
 def addresses_are_tiktoks(settings: conf.Settings) -> Iterator[CheckMessage]:
     """A forgotten stand-in: production events would go to a machine of one's own."""
+    if django_settings.DEBUG or not settings.enabled:
+        return
     for key, address in (("API_URL", settings.api_url), ("PIXEL_HOST", settings.pixel_host)):
         host = urlsplit(address).hostname or ""
-        if not django_settings.DEBUG and not host.endswith((".tiktok.com", ".tiktokw.us")):
-            yield Warning(f"{key} points to {host}, not to TikTok, while DEBUG is off.", id=_id("W004"))
+        if not host.endswith(TIKTOK):
+            yield Warning(
+                f"{key} points to {host}, not to TikTok, while DEBUG is off.",
+                hint=f"Remove {key}, unless this is a test against the stand-in.",
+                id=_id("W004"),
+            )

@@ -9,21 +9,31 @@ from __future__ import annotations
 import difflib
 import hashlib
 import ipaddress
-from collections.abc import Callable, Mapping
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from tiktok_attribution.exceptions import TikTokAttributionError
+from tiktok_attribution.events.identity import REGIONS
+from tiktok_attribution.events.money import currency_code
+from tiktok_attribution.exceptions import InvalidEvent, TikTokAttributionError
+
+logger = logging.getLogger("tiktok_attribution")
 
 SETTING = "TIKTOK_ATTRIBUTION"
 DEVELOPER, STANDARD = "developer", "standard"
 
 # Kept in every address that is sent: without ttclid nothing is attributed, without utm_* nothing is reported.
 ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*")
+
+_TOKEN = re.compile(r"[0-9a-f]{40}")  # the form that TikTok's access tokens are seen in
+_DOMAIN = re.compile(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -69,11 +79,15 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _codes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (str, list, tuple, set, frozenset)):
+        raise _Unusable(f"must be text or a list of texts, not {type(value).__name__}.")
     codes = (_text(value),) if isinstance(value, str) else _texts(value)
     for code in codes:
+        if _TOKEN.fullmatch(code):  # every page would show it
+            raise _Unusable("holds what looks like an access token.", "The token belongs into ACCESS_TOKEN.")
         if code and not (code.isascii() and code.isalnum() and len(code) <= 64):
-            raise _Unusable(f"holds {code!r}: a pixel code is letters and digits only.", "Copy it from Events Manager.")
-    return tuple(code for code in codes if code)
+            raise _Unusable("may hold only letters and digits.", "Copy the pixel's id from TikTok Events Manager.")
+    return tuple(dict.fromkeys(code for code in codes if code))
 
 
 def _token(value: object) -> object:
@@ -89,6 +103,34 @@ def _token(value: object) -> object:
     if callable(value):
         return value
     raise _Unusable("must be text, a callable of the pixel code, or a dict of either by pixel code.")
+
+
+def _currency(value: object) -> str:
+    text = _text(value)
+    try:
+        return currency_code(text) if text else ""
+    except InvalidEvent as error:
+        raise _Unusable(f"is {text!r}: {error}") from None
+
+
+def _region(value: object) -> str:
+    text = _text(value).upper()
+    if text and text not in REGIONS:
+        raise _Unusable(f"is {value!r}, no country's two letters.", 'Write "US", "DE", "GB" …')
+    return text
+
+
+def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
+    try:
+        token = _token(give(pixel_code) or "")
+    except _Unusable as error:
+        trouble = error.message
+    except Exception as error:  # noqa: BLE001 -- the site's own code; what it says may hold the token
+        trouble = f"was not given: {type(error).__name__}."
+    else:
+        return token if isinstance(token, str) else ""
+    logger.error("tiktok: the ACCESS_TOKEN of %s %s", pixel_code, trouble)
+    return ""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -121,11 +163,30 @@ def _networks(value: object) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+def _paths(value: object) -> tuple[str, ...]:
+    paths = tuple(filter(None, _texts(value)))
+    for path in paths:
+        if not path.startswith("/"):
+            raise _Unusable(f"holds {path!r}, which no path begins with.", f"Write {'/' + path!r}.")
+    return paths
+
+
+def _domain(value: object) -> str:
+    text = _text(value)
+    if not _DOMAIN.fullmatch(text):
+        raise _Unusable(f"is {text!r}, no domain.", 'Write ".example.com", without https:// and port.')
+    return text
+
+
 def _address(value: object) -> str:
     text = _text(value).rstrip("/")
-    if not text.startswith(("https://", "http://")):
-        raise _Unusable(f"must begin with https://, and {text!r} doesn't.")
+    if not text.startswith(("https://", "http://")) or not urlsplit(text).hostname:
+        raise _Unusable(f"must be an address that begins with https://, and {text!r} isn't.")
     return text
+
+
+def _site_address(value: object) -> str:
+    return _address(value) if value != "" else ""  # "" where an environment variable is not set
 
 
 def _api_address(value: object) -> str:
@@ -144,11 +205,17 @@ def _choice(*choices: str) -> Callable[[object], str]:
 
 def _number(least: float, most: float, kind: type = int) -> Callable[[object], Any]:
     def read(value: object) -> Any:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-            raise _Unusable(f"must be a number from {least:g} to {most:g}, not {value!r}.")
+        wanted = "a whole number" if kind is int else "a number"
+        is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
+        if not is_number or not least <= value <= most:  # type: ignore[operator]
+            raise _Unusable(f"must be {wanted} from {_shown(least)} to {_shown(most)}, not {value!r}.")
         return kind(value)
 
     return read
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}".replace(",", "_").removesuffix(".0")
 
 
 def _option(read: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
@@ -169,17 +236,17 @@ class Settings:
     strict: bool = _option(_flag, False)
 
     user: Mapping[str, Any] = _option(_mapping, {"email": "email", "external_id": "pk"})
-    phone_region: str = _option(_text, "")
-    currency: str = _option(_text, "")
+    phone_region: str = _option(_region, "")
+    currency: str = _option(_currency, "")
     values_in_minor_units: bool = _option(_flag, False)
 
     trusted_proxies: tuple[Network, ...] = _option(_networks, ())
     is_visitor: Callable[..., Any] | None = _option(_callable, None)
-    excluded_paths: tuple[str, ...] = _option(_texts, ())
-    site_url: str = _option(_address, "")
+    excluded_paths: tuple[str, ...] = _option(_paths, ())
+    site_url: str = _option(_site_address, "")
     allowed_query_parameters: tuple[str, ...] = _option(_texts, ())
     click_id_days: int = _option(_number(1, 400), 30)
-    cookie_domain: str = _option(_text, "")
+    cookie_domain: str = _option(_domain, "")
     snapshot_days: int = _option(_number(1, 400), 30)
 
     identify: bool = _option(_flag, True)
@@ -215,12 +282,15 @@ class Settings:
         return int(self.max_age_days * 86_400)
 
     def token_of(self, pixel_code: str) -> str:
-        """The bare Events API token of this pixel, "" where there is none. Callables are asked each time."""
+        """The bare Events API token of this pixel, "" where there is none. Callables are asked each time.
+
+        A callable that fails gives "" too, so that the pixel stops; it goes on by itself when there is a token again.
+        """
         token = self.access_token
         if isinstance(token, Mapping):
             token = token.get(pixel_code, "")
         if callable(token):
-            token = _token(token(pixel_code) or "")
+            return _asked(token, pixel_code)
         return token if isinstance(token, str) else ""
 
     def token_fingerprint(self, pixel_code: str) -> str:
@@ -255,9 +325,16 @@ def read(raw: object) -> Settings:
 
 
 def _unknown(key: str) -> Problem:
-    near = difflib.get_close_matches(key.upper(), OPTIONS, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(OPTIONS)}."
+    near = nearest(key, list(OPTIONS))
+    hint = f"Did you mean {near!r}?" if near else f"Known keys: {', '.join(OPTIONS)}."
     return Problem(key, f"{SETTING} has no key {key!r}.", hint)
+
+
+def nearest(written: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant, whatever its case; "" when none is near."""
+    folded = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(written.lower(), folded, n=1)
+    return folded[near[0]] if near else ""
 
 
 class _Read(NamedTuple):

@@ -5,6 +5,7 @@ On an ordinary request it looks at the raw query string, sets a context variable
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -13,17 +14,19 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser.page import finish
+from tiktok_attribution.browser import handover, pending
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.visitor import ATTRIBUTE, visitor_of
+
+logger = logging.getLogger("tiktok_attribution")
 
 Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
 
 class AttributionMiddleware:
-    """Sync and async. Stands after SessionMiddleware, before what answers from a cache."""
+    """Sync and async. Stands after SessionMiddleware and UpdateCacheMiddleware."""
 
     sync_capable = True
     async_capable = True
@@ -43,29 +46,51 @@ class AttributionMiddleware:
         finally:
             current_request.reset(token)
         if _has_work(request):
-            _after(request, response)
+            _harmless(_after, request, response)
         return response
 
     async def _answer_async(self, request: HttpRequest) -> Response:
+        if pending.is_marked(request):
+            # Now, for a template that an async view renders can't ask the database.
+            await sync_to_async(_harmless)(_before, request)
         token = current_request.set(request)
         try:
             response = await cast("Awaitable[Response]", self.get_response(request))
         finally:
             current_request.reset(token)
         if _has_work(request):
-            await sync_to_async(_after)(request, response)
+            await sync_to_async(_harmless)(_after, request, response)
         return response
 
 
 def _has_work(request: HttpRequest) -> bool:
-    return ATTRIBUTE in request.__dict__ or click_id.PARAMETER + "=" in request.META.get("QUERY_STRING", "")
+    carried = request.__dict__
+    query = request.META.get("QUERY_STRING", "")
+    return ATTRIBUTE in carried or handover.ATTRIBUTE in carried or click_id.PARAMETER + "=" in query
+
+
+def _before(request: HttpRequest) -> None:
+    if conf.current().enabled:
+        handover.of(request).prepare()
 
 
 def _after(request: HttpRequest, response: Response) -> None:
     settings = conf.current()
     if not settings.enabled:
         return
-    visitor = visitor_of(request)
-    if visitor.landing_click_id:
-        click_id.remember(response, request, visitor.landing_click_id, settings)
-    finish(request, response)
+    if not request.path_info.startswith(settings.excluded_paths):
+        found = visitor_of(request).landing_click_id
+        if found and found != request.COOKIES.get(click_id.COOKIE):
+            click_id.remember(response, request, found, settings)
+    if handover.is_needed(request):
+        handover.of(request).settle(response)
+
+
+def _harmless(step: Callable[..., None], *arguments: object) -> None:
+    """Nothing of ours breaks a response: what fails is logged, and raised only where the setting STRICT asks for it."""
+    try:
+        step(*arguments)
+    except Exception:
+        if conf.current().strict:
+            raise
+        logger.exception("tiktok: this response goes out without what was kept for the visitor")

@@ -68,6 +68,10 @@ class State(models.TextChoices):
     BROWSER_ONLY = "browser", _("browser only")
 
 
+TROUBLE = (State.INVALID, State.REJECTED, State.EXPIRED)
+"""States that somebody should look at."""
+
+
 class OutboxEvent(models.Model):
     """One event for one pixel: its server half with its state, and when its browser half was shown."""
 
@@ -111,6 +115,9 @@ class OutboxEvent(models.Model):
                 fields=("pixel_code", "lane", "due_at"),
                 condition=models.Q(due_at__isnull=False),
                 name="tiktok_event_due",
+            ),
+            PartialIndex(
+                fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
             models.Index(fields=("object_label", "object_pk"), name="tiktok_event_object"),
         )

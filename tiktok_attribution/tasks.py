@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
+from contextlib import suppress
+from typing import Any
 
 from celery import current_app, shared_task
 
-from tiktok_attribution import conf
-from tiktok_attribution.delivery import housekeeping, lanes, send
-from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery import housekeeping, send
+from tiktok_attribution.delivery.announcer import Announcer
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -29,9 +28,8 @@ def deliver(pixel_code: str, using: str = "default") -> None:
 @shared_task(name="tiktok_attribution.sweep", ignore_result=True)
 def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
-    for using in outbox_databases():
-        for pixel_code in lanes.pixels_with_work(using):
-            deliver.apply_async((pixel_code, using), ignore_result=True)
+    for using, pixel_code in send.work_everywhere():
+        deliver.apply_async((pixel_code, using), ignore_result=True)
 
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)
@@ -42,51 +40,49 @@ def prune() -> None:
 
 def hint(pixel_code: str, using: str) -> None:
     """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
-    if not current_app.conf.task_always_eager:  # eager tasks would put the network call into this process
-        _announcer.announce(pixel_code, using)
+    try:
+        if not current_app.conf.task_always_eager:  # eager tasks would put the network call into this process
+            _announcer.announce(pixel_code, using)
+    except Exception as error:  # Celery's settings can't be read, or no thread can be started
+        logger.warning("tiktok: no hint was given (%s); the sweep will deliver", type(error).__name__)
 
 
-class _Announcer:
-    """A daemon thread that publishes hints, each pixel at most once every HINT_SECONDS."""
+class _Broker:
+    """The hints' own connection: those of Celery's pool would be shared with the children of a fork."""
 
     def __init__(self) -> None:
-        self._wanted: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._connection: Any = None
 
-    def announce(self, pixel_code: str, using: str) -> None:
-        with self._lock:
-            self._wanted.add((pixel_code, using))
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="tiktok-hints", daemon=True)
-                self._thread.start()
-        self._wake.set()
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            with self._lock:
-                wanted, self._wanted = self._wanted, set()
-            for pixel_code, using in wanted:
-                self._publish(pixel_code, using)
-            time.sleep(conf.current().hint_seconds)
-
-    def _publish(self, pixel_code: str, using: str) -> None:
+    def publish(self, pixel_code: str, using: str) -> None:
+        """Raises what the broker's library raises. A kept connection that has gone stale is replaced once."""
+        if self._connection is not None:
+            with suppress(Exception):
+                return self._send(pixel_code, using)
+            self._drop()
+        self._connection = current_app.connection_for_write()
         try:
-            deliver.apply_async((pixel_code, using), retry=False, ignore_result=True)
-        except Exception as error:  # whatever the broker's library raises: the sweep finds the rows
-            logger.warning("tiktok: the broker took no hint (%s); the sweep will deliver", type(error).__name__)
+            self._send(pixel_code, using)
+        except Exception:
+            self._drop()
+            raise
+
+    def _send(self, pixel_code: str, using: str) -> None:
+        options: dict[str, Any] = {"connection": self._connection, "retry": False, "ignore_result": True}
+        deliver.apply_async((pixel_code, using), **options)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        with suppress(Exception):
+            connection.release()
 
 
-_announcer = _Announcer()
+_announcer = Announcer(_Broker().publish)
 
 
 def _after_fork() -> None:
-    """A forked child has none of its parent's threads, and may have its locks in any state."""
+    """A forked child has none of its parent's threads, may have its locks in any state, and shares its sockets."""
     global _announcer
-    _announcer = _Announcer()
+    _announcer = Announcer(_Broker().publish)
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,109 +1,131 @@
-"""Browser halves that wait for the visitor's next page, and objects that may turn into one.
+"""What waits for the visitor's next page: events of the outbox, and objects that may still turn into one.
 
-They lie in the session where the site has sessions, else in a signed cookie. A marker cookie says that there is
-something, so that an ordinary page touches neither.
+It lies in a signed cookie, so it needs no session and outlives sign-in, sign-out and every kind of session storage.
+The cookie names rows and holds nothing of what is in them. Where there is no cookie, nothing is read.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from time import time
+from typing import Any, NamedTuple
 
+from django.conf import settings as django_settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
-from tiktok_attribution.visitor.showing import Showing
 
-MARKER = "tiktok_pending"
-KEY = "tiktok_attribution"
+COOKIE = "tiktok_pending"
 LIFETIME_SECONDS = 3600
-MOST_SHOWINGS = 20
+MOST_ENTRIES = 30  # of each kind; the oldest go
 MOST_COOKIE_BYTES = 3500  # browsers keep 4096 a cookie, its name and attributes included
-IN_SESSION = "session"
+
+
+class Key(NamedTuple):
+    """Names one row of the outbox, as its unique constraint does."""
+
+    pixel_code: str
+    name: str
+    event_id: str
 
 
 class Pending:
-    """What waits for this visitor: showings with their age, and watched objects ("shop.Order:42") with theirs."""
+    """Events and watched objects ("shop.Order:42"), each with the moment (epoch seconds) since when it waits."""
 
-    def __init__(self, showings: list[Any] | None = None, watched: list[Any] | None = None) -> None:
-        oldest = time.time() - LIFETIME_SECONDS
-        self.showings = [entry for entry in showings or [] if entry[0] > oldest][-MOST_SHOWINGS:]
-        self.watched = [entry for entry in watched or [] if entry[0] > oldest][-MOST_SHOWINGS:]
+    def __init__(self, events: Iterable[tuple[int, Key]] = (), watched: Iterable[tuple[int, str]] = ()) -> None:
+        self._events = {key: since for since, key in events}
+        self._watched = {key: since for since, key in watched}
+        self.trim()
 
     def __bool__(self) -> bool:
-        return bool(self.showings or self.watched)
+        return bool(self._events or self._watched)
 
-    def add(self, showings: Sequence[Showing], watched: Sequence[str]) -> None:
-        """Let these wait from now on."""
-        now = int(time.time())
-        self.showings += [[now, showing.as_json()] for showing in showings]
-        self.watched += [[now, key] for key in watched]
+    @property
+    def events(self) -> list[Key]:
+        return list(self._events)
 
-    def take(self) -> list[Showing]:
-        """The showings, which then wait no longer."""
-        taken, self.showings = self.showings, []
-        return [Showing.from_json(entry[1]) for entry in taken]
+    @property
+    def watched(self) -> list[str]:
+        return list(self._watched)
 
-    def as_json(self) -> list[Any]:
-        """For the session or the cookie."""
-        return [self.showings, self.watched]
+    def add(self, events: Iterable[Key], watched: Iterable[str] = ()) -> None:
+        """Let these wait from now on; what waits already keeps its age."""
+        now = int(time())
+        for key in events:
+            self._events.setdefault(key, now)
+        for label in watched:
+            self._watched.setdefault(label, now)
+        self.trim()
+
+    def forget(self, events: Iterable[Key]) -> None:
+        """These wait no longer."""
+        for key in events:
+            self._events.pop(key, None)
+
+    def trim(self) -> None:
+        """Drop what has waited too long, and the oldest of too many."""
+        oldest = time() - LIFETIME_SECONDS
+        self._events = _youngest(self._events, oldest)
+        self._watched = _youngest(self._watched, oldest)
+
+    def as_entries(self) -> list[Any]:
+        """Everything, as JSON takes it."""
+        events = [[since, *key] for key, since in self._events.items()]
+        return [events, [[since, label] for label, since in self._watched.items()]]
+
+    def as_text(self) -> str:
+        """The cookie's value, signed. The oldest go where it would grow too large; "" when nothing waits."""
+        while self:
+            text = signing.dumps(self.as_entries(), salt=COOKIE, compress=True)
+            if len(text) <= MOST_COOKIE_BYTES:
+                return text
+            longer: dict[Any, int] = max(self._events, self._watched, key=len)
+            del longer[next(iter(longer))]
+        return ""
+
+    @classmethod
+    def from_text(cls, text: str) -> Pending:
+        """The counterpart of `as_text`; empty for what has expired or is somebody's own making."""
+        try:
+            events, watched = signing.loads(text, salt=COOKIE, max_age=LIFETIME_SECONDS)
+            return cls(
+                [(since, Key(*key)) for since, *key in events],
+                [(since, label) for since, label in watched],
+            )
+        except (signing.BadSignature, ValueError, TypeError):
+            return cls()
+
+
+def _youngest(entries: dict[Any, int], oldest: float) -> dict[Any, int]:
+    fresh = [(key, since) for key, since in entries.items() if since > oldest]
+    return dict(fresh[-MOST_ENTRIES:])
 
 
 def is_marked(request: HttpRequest) -> bool:
-    """Whether something may wait; looks at the raw header only, so that an ordinary page costs nothing."""
-    return MARKER in request.META.get("HTTP_COOKIE", "") and MARKER in request.COOKIES
+    """Whether something may wait; looks at the raw header first, so that an ordinary page costs nothing."""
+    return COOKIE in request.META.get("HTTP_COOKIE", "") and bool(request.COOKIES.get(COOKIE))
 
 
 def load(request: HttpRequest) -> Pending:
     """What waits for this visitor."""
-    if not is_marked(request):
-        return Pending()
-    marker = request.COOKIES[MARKER]
-    session = getattr(request, "session", None)
-    try:
-        if marker == IN_SESSION:
-            stored = session.get(KEY) if session is not None else None
-        else:
-            stored = signing.loads(marker, salt=KEY, max_age=LIFETIME_SECONDS)
-        return Pending(*stored) if stored else Pending()
-    except (signing.BadSignature, ValueError, TypeError, IndexError):
-        return Pending()  # expired, or somebody's own making
+    return Pending.from_text(request.COOKIES[COOKIE]) if is_marked(request) else Pending()
 
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
-    """Keep what waits, or forget the marker when nothing does."""
-    settings = conf.current()
-    session = getattr(request, "session", None)
-    if session is not None and (pending or KEY in session):
-        if pending:
-            session[KEY] = pending.as_json()
-        else:
-            session.pop(KEY, None)
-    if not pending and not is_marked(request):
+    """Keep what waits in the visitor's browser, or take the cookie away when nothing does."""
+    domain = conf.current().cookie_domain or None
+    text = pending.as_text()
+    if not text:
+        response.delete_cookie(COOKIE, domain=domain, samesite="Lax")
         return
-    if not pending:
-        response.delete_cookie(MARKER, domain=settings.cookie_domain or None, samesite="Lax")
-        return
-    value = IN_SESSION if session is not None else _signed(pending)
     response.set_cookie(
-        MARKER,
-        value,
+        COOKIE,
+        text,
         max_age=LIFETIME_SECONDS,
-        domain=settings.cookie_domain or None,
-        secure=request.is_secure(),
+        domain=domain,
+        secure=request.is_secure() or django_settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
     )
-
-
-def _signed(pending: Pending) -> str:
-    """A signed cookie's value; the oldest showings go when it would grow too large."""
-    while True:
-        value = signing.dumps(json.loads(json.dumps(pending.as_json())), salt=KEY, compress=True)
-        if len(value) <= MOST_COOKIE_BYTES or not pending.showings:
-            return value
-        pending.showings = pending.showings[1:]

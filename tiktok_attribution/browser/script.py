@@ -18,11 +18,11 @@ METHODS = (
     *("enableCookie", "disableCookie", "holdConsent", "revokeConsent", "grantConsent"),
 )
 
-# A page may carry the tag twice, or another tag manager's stub: what is there already is kept, and no pixel is loaded
-# twice. The page view goes out once, after the last load.
+# What is there already is kept: the tag twice on a page, or another tag manager's stub. A pixel is loaded once, and
+# each has one page view: the common call where it is alone, its own where other pixels have had theirs.
 _BASE = """\
 !function (w, d, name, ids, options, host) {
-  var ttq = w[name] = w[name] || [], fresh = false;
+  var ttq = w[name] = w[name] || [], alone = !ttq._i;
   w.TiktokAnalyticsObject = name;
   if (!ttq.load) {
     ttq.methods = %(methods)s;
@@ -45,10 +45,9 @@ _BASE = """\
       first.parentNode.insertBefore(script, first);
     };
   }
-  ids.forEach(function (id) {
-    if (!ttq._o || !ttq._o[id]) { ttq.load(id, options); fresh = true; }
-  });
-  if (fresh) { ttq.page(); }
+  ids = ids.filter(function (id) { return !ttq._i || !ttq._i[id]; });
+  ids.forEach(function (id) { ttq.load(id, options); });
+  if (alone) { ttq.page(); } else { ids.forEach(function (id) { ttq.instance(id).page(); }); }
 }(window, document, "ttq", %(ids)s, %(options)s, %(host)s);"""
 
 _UNSAFE = {ord(character): f"\\u{ord(character):04X}" for character in "<>&'"}

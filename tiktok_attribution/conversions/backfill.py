@@ -5,76 +5,149 @@ Safe to run twice: event ids are made from the object, and the outbox takes each
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from time import time
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from tiktok_attribution import conf
-from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.receivers import record_object
+from tiktok_attribution.conversions.fact import Fact
+from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.objects import fact_of, record_object
+from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.delivery.outbox import known_event_ids
 from tiktok_attribution.events.moments import epoch_seconds
-from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.models import OutboxEvent, State, moment
+from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.snapshot import NOBODY, recall_many
 
 STRETCH = 500
 
 
-def backfill(conversion: Conversion, *, using: str, since_seconds: float | None = None, dry: bool = False) -> Counter[str]:
+def backfill(
+    conversion: Conversion, *, using: str, since_seconds: float | None = None, dry: bool = False
+) -> Counter[str]:
     """Record what happened within the last `since_seconds` (at most MAX_AGE_DAYS) and is not in the outbox.
 
-    Counts "recorded", "known", "old" and "undated". An object without a time of its own is left alone: to send it as
-    if it had happened now would be a false conversion.
+    Counts "recorded", "known", "old", "undated", "invalid" and "unreadable" (it can't be told whether it happened). An
+    object without a time of its own is left alone: to send it as if it had happened now would be a false conversion.
     """
     tally: Counter[str] = Counter()
+    to_server, _ = halves_now(conversion.halves, conversion.event)
+    if not to_server:
+        return tally  # no page would show them any more
     most = conf.current().max_age_seconds
-    oldest = time() - min(since_seconds or most, most)
-    rows = conversion.candidates().using(using).order_by("pk").iterator(chunk_size=STRETCH)
-    for stretch in _stretches(rows):
-        recent = [obj for obj in stretch if _is_recent(conversion, obj, oldest, tally)]
-        known = _known(conversion, recent, using)
-        for obj in recent:
-            if conversion.event_id(obj) in known:
+    oldest = time() - min(most if since_seconds is None else since_seconds, most)
+    for stretch in _stretches(conversion.candidates_since(moment(oldest)).using(using)):
+        facts = _facts(conversion, stretch, using, tally)
+        known, invalid = _known(facts, using), _invalid(conversion, facts, using)
+        for obj, fact in facts:
+            if known.issuperset(_keys(fact)):
                 tally["known"] += 1
-            elif dry or record_object(conversion, obj, using=using):
-                tally["recorded"] += 1
-            else:
-                tally["invalid"] += 1
+                continue
+            since = invalid.get((fact.object_pk, fact.event_id))
+            when = _when(conversion, obj, since, oldest)
+            if when == RECENT:
+                when = "recorded" if dry else _record(conversion, obj, fact, since)
+            tally[when] += 1
     return tally
 
 
-def _stretches(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    while stretch := list(islice(rows, STRETCH)):
+def _record(conversion: Conversion, obj: Any, fact: Fact, since: int | None) -> str:
+    if since is not None:
+        recorded = heal(conversion, obj, using=fact.using)
+    else:
+        recorded = record_object(conversion, obj, using=fact.using)
+    if recorded is None:  # somebody was quicker, or it can't be built
+        return "known" if _known([(obj, fact)], fact.using).issuperset(_keys(fact)) else "invalid"
+    return "recorded"
+
+
+def _stretches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
+    """By the primary key, and not by a cursor: an old snapshot held open would make every worker slow."""
+    rows = rows.order_by("pk")
+    after = rows
+    while stretch := list({obj.pk: obj for obj in after[:STRETCH]}.values()):
         yield stretch
+        after = rows.filter(pk__gt=stretch[-1].pk)
 
 
-def _is_recent(conversion: Conversion, obj: Any, oldest: float, tally: Counter[str]) -> bool:
-    if not conversion.happened(obj):
-        return False
-    moment = conversion.event_time(obj)
-    if moment is None:
-        tally["undated"] += 1
-        return False
-    try:
-        epoch_seconds(
-            moment,
-            now=time(),
-            default_timezone=timezone.get_default_timezone(),
-            max_age_seconds=int(time() - oldest),
+def _facts(conversion: Conversion, stretch: Sequence[Any], using: str, tally: Counter[str]) -> list[tuple[Any, Fact]]:
+    """Those that happened, with the name, id and pixels that they would have."""
+    found = []
+    signals = {}
+    if conf.current().pixel_for_request is not None:
+        signals = recall_many(conversion.model._meta.label, [obj.pk for obj in stretch], using=using)
+    for obj in stretch:
+        try:
+            if conversion.happened(obj):
+                maker = signals.get(object_key(obj.pk), NOBODY)
+                found.append((obj, fact_of(conversion, obj, maker, using=using)))
+        except Exception as error:
+            if not tally["unreadable"]:
+                report(error, "can't tell whether %r happened", conversion)
+            tally["unreadable"] += 1
+    return found
+
+
+def _keys(fact: Fact) -> set[tuple[str, str]]:
+    """Pixel and event id of each row that it has; none for one that was made in a shop without pixel."""
+    if not fact.pixel_codes and fact.signals.pixel_codes is None:
+        return {("", fact.event_id)}
+    return {(code, fact.event_id) for code in fact.pixel_codes}
+
+
+def _known(facts: Sequence[tuple[Any, Fact]], using: str) -> set[tuple[str, str]]:
+    """Those of the keys that stand in the outbox; one statement a pixel."""
+    wanted = defaultdict(set)
+    for _, fact in facts:
+        for code, event_id in _keys(fact):
+            wanted[code, fact.name].add(event_id)
+    return {
+        (code, event_id)
+        for (code, name), ids in wanted.items()
+        for event_id in known_event_ids(code, name, ids, using=using)
+    }
+
+
+def _invalid(conversion: Conversion, facts: Sequence[tuple[Any, Fact]], using: str) -> dict[tuple[str, str], int]:
+    """The moments of those that stand in the outbox as invalid, by the object's key and event id; one statement."""
+    if not facts:
+        return {}
+    keys = [fact.object_pk for _, fact in facts]
+    rows = OutboxEvent.objects.using(using).filter(object_label=facts[0][1].object_label, object_pk__in=keys)
+    moments = {
+        (pk, event_id): since
+        for pk, event_id, since in rows.filter(name=conversion.event, state=State.INVALID).values_list(
+            "object_pk", "event_id", "event_time"
         )
-    except InvalidEvent:
-        tally["old"] += 1
-        return False
-    return True
+    }
+    for obj, fact in facts:  # it may have failed for want of an id of its own
+        since = moments.get((fact.object_pk, conversion.default_event_id(obj)))
+        if since is not None:
+            moments.setdefault((fact.object_pk, fact.event_id), since)
+    return moments
 
 
-def _known(conversion: Conversion, objects: Sequence[Any], using: str) -> set[str]:
-    """Event ids that stand in the outbox for every pixel they would go to."""
-    ids = [conversion.event_id(obj) for obj in objects]
-    codes = pixel_codes(None, conversion.pixels(objects[0]) if objects else ())
-    found = [known_event_ids(code, conversion.event, ids, using=using) for code in codes]
-    return set.intersection(*found) if found else set()
+RECENT = "recent"
+
+
+def _when(conversion: Conversion, obj: Any, since: int | None, oldest: float) -> str:
+    """RECENT, "old" or "undated". What stands as invalid has at least the moment of that."""
+    now = time()
+    try:
+        declared = conversion.event_time(obj)
+        happened = since if declared is None else declared
+        if happened is None:
+            return "undated"
+        seconds = epoch_seconds(
+            happened, now=now, default_timezone=timezone.get_default_timezone(), max_age_seconds=int(now)
+        )
+    except Exception:
+        return RECENT  # what is wrong with it is for the outbox to say
+    return RECENT if seconds >= oldest else "old"

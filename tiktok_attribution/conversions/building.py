@@ -10,10 +10,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from tiktok_attribution import conf
+from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.moments import epoch_seconds
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.events.payload import properties as clean_properties
+from tiktok_attribution.visitor.reason import report
 
 
 def build_event(
@@ -48,12 +51,26 @@ def build_event(
     return event, notes
 
 
-def pixel_codes(request: HttpRequest | None, wanted: Sequence[str] = ()) -> Sequence[str]:
+def pixel_codes(request: HttpRequest | None, wanted: Sequence[str] | str = ()) -> Sequence[str]:
     """The pixels of an event or a page: those wanted, else those of the request's shop, else those configured."""
-    settings = conf.current()
     if wanted:
-        return wanted
-    if request is not None and settings.pixel_for_request is not None:
-        found = settings.pixel_for_request(request)
-        return [found] if isinstance(found, str) else list(found or ())
-    return settings.pixel_code
+        return _listed(wanted)
+    found = pixels_of_request(request)
+    return conf.current().pixel_code if found is None else found
+
+
+def pixels_of_request(request: HttpRequest | None) -> list[str] | None:
+    """What PIXEL_FOR_REQUEST says, which may be none at all; None where nobody can be asked, or it raised."""
+    settings = conf.current()
+    if request is None or settings.pixel_for_request is None:
+        return None
+    try:
+        with protected(write_database()):
+            return _listed(settings.pixel_for_request(request) or ())
+    except Exception as error:
+        report(error, "PIXEL_FOR_REQUEST failed, so PIXEL_CODE is used")
+        return None
+
+
+def _listed(codes: Sequence[str] | str) -> list[str]:
+    return [codes] if isinstance(codes, str) else [str(code) for code in codes]

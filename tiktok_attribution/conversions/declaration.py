@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -53,30 +54,50 @@ class Conversion:
 
     def event_id(self, obj: Any) -> str:
         """The same for the same object, so that nothing can count twice. Default: "order-42"."""
-        return object_event_id(self.label or self.model._meta.model_name or "", obj.pk)
+        return self.default_event_id(obj)
 
     def event_time(self, obj: Any) -> Any:
         """When it happened (datetime or epoch seconds); None means now, and keeps the backfill away."""
         return None
 
     def pixels(self, obj: Any) -> Sequence[str]:
-        """Pixel codes for this object; empty means the setting PIXEL_CODE."""
+        """Pixel codes for this object; empty means those of the request that made it, else PIXEL_CODE."""
         return ()
 
     def candidates(self) -> QuerySet[Any]:
-        """Where the backfill looks for objects that happened. Narrow it, where a query can."""
+        """Where the backfill looks for objects that happened. Narrow it, where a query can, and prefetch."""
         rows: QuerySet[Any] = self.model._default_manager.all()
         return rows
 
-    def concerns(self, update_fields: Sequence[str] | None) -> bool:
+    def candidates_since(self, moment: datetime) -> QuerySet[Any]:
+        """The candidates that may have happened since then; undated ones are among them."""
+        return self.candidates()
+
+    def concerns(self, update_fields: Collection[str] | None) -> bool:
         """Whether a save of only these fields can make it happen."""
-        return True
+        return update_fields is None or not self.happens_when_made
 
     def had_happened(self, pk: object, using: str) -> bool:
         """Whether the stored object counted already, before the save that is under way."""
+        if self.happens_when_made:
+            return True
         stored = self.model._base_manager.using(using).filter(pk=pk).first()
         return stored is not None and self.happened(stored)
+
+    def default_event_id(self, obj: Any) -> str:
+        """The label, or the model's name, and the primary key."""
+        return object_event_id(self.label or self.model._meta.model_name or "", obj.pk)
 
     def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
         """The object's matching keys as they are sent, and notes on those left out."""
         return hashed(self.user(obj))
+
+    @property
+    def happens_when_made(self) -> bool:
+        """True where nothing but the object's creation makes it happen."""
+        return type(self).happened is Conversion.happened
+
+    @property
+    def may_query(self) -> bool:
+        """Whether `happened` may ask the database for more than the object has."""
+        return not self.happens_when_made

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Model, QuerySet
-from django.utils.module_loading import import_string
+from django.db.models import DateField, Model, Q, QuerySet
 
+from tiktok_attribution import conf
+from tiktok_attribution.conversions.condition import Condition, column
 from tiktok_attribution.conversions.declaration import BOTH, Conversion
 from tiktok_attribution.events import User
+from tiktok_attribution.events.ids import valid_event_id
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.paths import each, resolve
+from tiktok_attribution.visitor.paths import each, read
 
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
-PATH_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items", "event_id", "time", "pixel")
+PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
+PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel")
 OTHER_KEYS = ("event", "when", "contents", "user", "halves", "label", "content_type", "properties")
 KNOWN_KEYS = (*OTHER_KEYS, *PATH_KEYS)
 
 
 class MappedConversion(Conversion):
-    """One entry of the setting CONVERSIONS."""
+    """One entry of the setting CONVERSIONS, in which `mistakes.unusable` finds nothing."""
 
     def __init__(self, model: type[Model], mapping: Mapping[str, Any]) -> None:
         super().__init__(model)
@@ -30,25 +34,14 @@ class MappedConversion(Conversion):
         self.event = canonical_name(mapping.get("event"))
         self.halves = mapping.get("halves", BOTH)
         self.label = mapping.get("label", "")
-        self._when: Mapping[str, Any] | None = None
-        when = mapping.get("when")
-        self._test: Callable[[Any], Any] | None = None
-        if isinstance(when, Mapping):
-            self._when = {key.replace(".", "__"): value for key, value in when.items()}
-        elif isinstance(when, str):
-            self._test = import_string(when) if "." in when else lambda obj: resolve(obj, when)
-        elif callable(when):
-            self._test = when
+        self.condition = Condition(model, mapping.get("when") or {})
 
     def happened(self, obj: Any) -> bool:
-        if self._test is not None:
-            return bool(self._test(obj))
-        return all(_matches(resolve(obj, path), wanted) for path, wanted in (self._when or {}).items())
+        return self.condition.holds(obj)
 
     def properties(self, obj: Any) -> Mapping[str, Any]:
         mapping = self.mapping
-        keys = ("value", "currency", "order_id", "description", "search_string", "num_items")
-        found = {key: _read(obj, mapping[key], key) for key in keys if key in mapping}
+        found = {key: _read(obj, mapping[key], key) for key in PROPERTY_KEYS if key in mapping}
         found.update({key: _read(obj, path, key) for key, path in mapping.get("properties", {}).items()})
         if "content_type" in mapping:
             found["content_type"] = mapping["content_type"]
@@ -59,15 +52,15 @@ class MappedConversion(Conversion):
     def _contents(self, obj: Any, mapping: Mapping[str, Any]) -> list[dict[str, Any]]:
         items = each(obj, mapping["each"]) if "each" in mapping else [obj]
         paths = {key: path for key, path in mapping.items() if key != "each"}
-        read = [{key: _read(item, path, key) for key, path in paths.items()} for item in items]
-        return [{key: value for key, value in item.items() if value is not None} for item in read]
+        found = [{key: _read(item, path, key) for key, path in paths.items()} for item in items]
+        return [{key: value for key, value in item.items() if value is not None} for item in found]
 
     def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
-        return identified(obj, self.mapping.get("user", {}))
+        return identified(obj, self.mapping.get("user", {}), strict=conf.current().strict)
 
     def event_id(self, obj: Any) -> str:
         path = self.mapping.get("event_id")
-        return str(_read(obj, path, "event_id")) if path else super().event_id(obj)
+        return valid_event_id(_read(obj, path, "event_id")) if path else self.default_event_id(obj)
 
     def event_time(self, obj: Any) -> Any:
         path = self.mapping.get("time")
@@ -79,35 +72,52 @@ class MappedConversion(Conversion):
         return [found] if isinstance(found, str) else list(found or ())
 
     def candidates(self) -> QuerySet[Any]:
-        rows = super().candidates()
-        return rows.filter(**self._lookups()) if self._when else rows
+        rows = super().candidates().filter(self.condition.narrowed())
+        paths = [*self.condition.paths, *(self.mapping.get(key) for key in ("time", "event_id", "pixel"))]
+        relations = sorted(set(_forward_relations(self.model, paths)))
+        return rows.select_related(*relations) if relations else rows
 
-    def had_happened(self, pk: object, using: str) -> bool:
-        if self._test is not None:
-            return super().had_happened(pk, using)
-        rows = self.model._base_manager.using(using).filter(pk=pk)
-        return bool(rows.filter(**self._lookups()).exists())
+    def candidates_since(self, moment: datetime) -> QuerySet[Any]:
+        time = self.mapping.get("time")
+        field = column(self.model, time) if isinstance(time, str) else None
+        if not isinstance(field, DateField):  # a DateTimeField is one too
+            return self.candidates()
+        # A day more, for a date has no time zone. Python looks at each once again.
+        since = moment - timedelta(days=1)
+        recent = Q((f"{field.name}__gte", since if field.get_internal_type() == "DateTimeField" else since.date()))
+        return self.candidates().filter(recent | Q((f"{field.name}__isnull", True)))
 
-    def concerns(self, update_fields: Sequence[str] | None) -> bool:
-        if update_fields is None or not self._when:
+    def concerns(self, update_fields: Collection[str] | None) -> bool:
+        if update_fields is None:
             return True
-        return any(path.partition("__")[0] in update_fields for path in self._when)
+        return not self.happens_when_made and self.condition.concerns(update_fields)
 
-    def _lookups(self) -> dict[str, Any]:
-        several = (list, tuple, set, frozenset)
-        return {f"{path}__in" if isinstance(v, several) else path: v for path, v in (self._when or {}).items()}
+    @property
+    def happens_when_made(self) -> bool:
+        return self.condition.is_always
 
-
-def _matches(value: object, wanted: object) -> bool:
-    return value in wanted if isinstance(wanted, (list, tuple, set, frozenset)) else value == wanted
+    @property
+    def may_query(self) -> bool:
+        return self.condition.may_query
 
 
 def _read(obj: Any, path: Any, key: str) -> Any:
-    """A field path, a callable of the object, {"constant": value}, or for currency its code itself."""
-    if callable(path):
-        return path(obj)
-    if isinstance(path, Mapping):
-        return path["constant"]
-    if key == "currency" and path in CURRENCIES:
-        return path
-    return resolve(obj, path)
+    """As `paths.read`; for a currency its code itself will do."""
+    return path if key == "currency" and isinstance(path, str) and path in CURRENCIES else read(obj, path)
+
+
+def _forward_relations(model: type[Model], paths: Iterable[Any]) -> Iterator[str]:
+    """The foreign keys that these paths go through, as `select_related` takes them."""
+    for path in paths:
+        if not isinstance(path, str):
+            continue
+        followed: list[str] = []
+        at: type[Model] | None = model
+        for step in path.replace("__", ".").split(".")[:-1]:
+            field = column(at, step) if at else None
+            at = field.related_model if field is not None and field.is_relation else None
+            if at is None:
+                break
+            followed.append(step)
+        if followed:
+            yield "__".join(followed)

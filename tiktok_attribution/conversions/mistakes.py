@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -17,78 +17,111 @@ from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import KEYS
 
+Mistake = tuple[str, str]
+"""What is wrong and where, and how to mend it ("" where the message says that too)."""
 
-def mistakes(label: str, model: type[Model], mapping: object) -> Iterator[tuple[str, str]]:
-    """Every mistake in one entry of CONVERSIONS that can be seen without an object: (message, hint)."""
+
+def mistakes(label: str, model: type[Model], mapping: object) -> Iterator[Mistake]:
+    """Every mistake in one entry of CONVERSIONS that can be seen without an object."""
+    fatal = list(unusable(label, model, mapping))
+    yield from fatal
+    if isinstance(mapping, Mapping):
+        yield from _doubtful(f"CONVERSIONS[{label!r}]", model, mapping)
+
+
+def unusable(label: str, model: type[Model], mapping: object) -> Iterator[Mistake]:
+    """Those that leave nothing to work with. With any other the events are recorded, maybe as invalid."""
     where = f"CONVERSIONS[{label!r}]"
     if not isinstance(mapping, Mapping):
         yield f"{where} must be a dict or a list of dicts.", ""
         return
-    for key in mapping:
-        if key not in KNOWN_KEYS:
-            near = difflib.get_close_matches(str(key), KNOWN_KEYS, n=1)
-            yield f"{where} has no key {key!r}.", f"Did you mean {near[0]!r}?" if near else f"Known: {KNOWN_KEYS}"
+    if model._meta.swapped:
+        yield f"{where}: {label} is replaced by {model._meta.swapped}.", f"Declare {model._meta.swapped!r} instead."
+    if model._meta.abstract:
+        yield f"{where}: {label} is abstract and has no objects.", "Declare its children, each with its own label."
     try:
         canonical_name(mapping.get("event"))
     except InvalidEvent as error:
         yield f"{where}['event']: {error}", ""
     if mapping.get("halves", BOTH) not in HALVES:
-        yield f"{where}['halves'] is {mapping['halves']!r}, not one of {HALVES}.", ""
-    yield from _path_mistakes(where, model, mapping)
-    yield from _contents_mistakes(where, model, mapping.get("contents"))
-    yield from _when_mistakes(where, model, mapping.get("when"))
+        yield f"{where}['halves'] is {mapping['halves']!r}, not one of {', '.join(HALVES)}.", ""
+    if not isinstance(mapping.get("label", ""), str):
+        yield f"{where}['label'] must be text.", 'Write "label": "order".'
+    for part in ("user", "properties", "contents"):
+        if not isinstance(mapping.get(part, {}), Mapping):
+            yield f"{where}[{part!r}] must be a dict.", _EXAMPLES[part]
+    yield from _when_unusable(where, mapping.get("when"))
 
 
-def _path_mistakes(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    user, own = mapping.get("user", {}), mapping.get("properties", {})
-    for name, part in (("user", user), ("properties", own)):
-        if not isinstance(part, Mapping):
-            yield f"{where}[{name!r}] must be a dict.", ""
-    for key in user if isinstance(user, Mapping) else ():
-        if key not in KEYS:
-            yield f"{where}['user'] has no key {key!r}.", f"Known keys: {', '.join(KEYS)}."
-    paths = [(key, mapping[key]) for key in PATH_KEYS if key in mapping and mapping[key] not in CURRENCIES]
-    for part in (user, own):
-        paths += list(part.items()) if isinstance(part, Mapping) else []
-    for key, path in paths:
-        for one in path if isinstance(path, (list, tuple)) else (path,):
-            if isinstance(one, str) and (hint := unresolved(model, one)):
-                yield f"{where}: {key!r} names {one!r}, which doesn't resolve.", hint
+_EXAMPLES = {
+    "user": 'Write {"email": "email"}.',
+    "properties": 'Write {"shop_id": "shop.code"}.',
+    "contents": 'Write {"each": "lines", "content_id": "sku", …}.',
+}
 
 
-def _contents_mistakes(where: str, model: type[Model], contents: object) -> Iterator[tuple[str, str]]:
-    if contents is None:
-        return
-    if not isinstance(contents, Mapping):
-        yield f"{where}['contents'] must be a dict.", 'Write {"each": "lines", "content_id": "sku", …}.'
-        return
-    item_model: type[Model] | None = model
-    if isinstance(contents.get("each"), str):
-        if hint := unresolved(model, contents["each"]):
-            yield f"{where}['contents']['each'] names {contents['each']!r}, which doesn't resolve.", hint
-            return
-        item_model = _related(model, contents["each"])
-    for key, path in contents.items():
-        if key not in (*CONTENT_KEYS, "each"):
-            yield f"{where}['contents'] has no key {key!r}.", f"Known keys: each, {', '.join(CONTENT_KEYS)}."
-        elif key != "each" and item_model and isinstance(path, str) and (hint := unresolved(item_model, path)):
-            yield f"{where}['contents'][{key!r}] names {path!r}, which doesn't resolve.", hint
-
-
-def _when_mistakes(where: str, model: type[Model], when: object) -> Iterator[tuple[str, str]]:
-    if isinstance(when, Mapping):
-        for path in when:
-            if hint := unresolved(model, str(path)):
-                yield f"{where}['when'] names {path!r}, which doesn't resolve.", hint
-    elif isinstance(when, str) and "." in when:
+def _when_unusable(where: str, when: object) -> Iterator[Mistake]:
+    if isinstance(when, str) and "." in when:
         try:
-            import_string(when)
+            found = import_string(when)
         except ImportError as error:
             yield f"{where}['when'] names {when!r}, which can't be imported: {error}.", ""
-    elif isinstance(when, str) and (hint := unresolved(model, when)):
-        yield f"{where}['when'] names {when!r}, which doesn't resolve.", hint
-    elif when is not None and not callable(when) and not isinstance(when, str):
-        yield f"{where}['when'] must be a dict, a callable or the name of one.", ""
+            return
+        if not callable(found):
+            yield f"{where}['when'] names {when!r}, which isn't callable.", ""
+    elif when is not None and not callable(when) and not isinstance(when, (str, Mapping)):
+        yield f"{where}['when'] must be a dict, a callable or the name of one.", 'Write {"status": "paid"}.'
+
+
+def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Iterator[Mistake]:
+    for key in mapping:
+        if key not in KNOWN_KEYS:
+            yield f"{where} has no key {key!r}.", _nearest(key, KNOWN_KEYS)
+    parts = {name: part if isinstance(part := mapping.get(name, {}), Mapping) else {} for name in _EXAMPLES}
+    for key in parts["user"]:
+        if key not in KEYS:
+            yield f"{where}['user'] has no key {key!r}.", _nearest(key, KEYS)
+    paths = [(key, mapping[key]) for key in PATH_KEYS if key in mapping]
+    paths += parts["properties"].items()
+    for key, given in parts["user"].items():
+        paths += [(key, path) for path in (given if isinstance(given, (list, tuple)) else (given,))]
+    for key, path in paths:
+        yield from _path_mistakes(f"{where}: {key!r}", model, path, currency=key == "currency")
+    when = mapping.get("when")
+    for path in when if isinstance(when, Mapping) else [when] if isinstance(when, str) and "." not in when else []:
+        yield from _path_mistakes(f"{where}['when']", model, path)
+    yield from _contents_mistakes(f"{where}['contents']", model, parts["contents"])
+
+
+def _path_mistakes(where: str, model: type[Model] | None, path: object, *, currency: bool = False) -> Iterator[Mistake]:
+    if isinstance(path, str):
+        hint = "" if model is None or (currency and path in CURRENCIES) else unresolved(model, path)
+        if hint:
+            yield f"{where} names {path!r}, which doesn't resolve.", hint
+    elif isinstance(path, Mapping):
+        if set(path) != {"constant"}:
+            yield f"{where} is a dict, but not {{'constant': value}}.", "Write a field path or {'constant': value}."
+    elif not callable(path):
+        yield f"{where} is {type(path).__name__}.", "Write a field path, a callable or {'constant': value}."
+
+
+def _contents_mistakes(where: str, model: type[Model], contents: Mapping[str, Any]) -> Iterator[Mistake]:
+    item_model: type[Model] | None = model
+    if "each" in contents:
+        found = list(_path_mistakes(f"{where}['each']", model, contents["each"]))
+        yield from found
+        each = contents["each"]
+        item_model = _related(model, each) if isinstance(each, str) and not found else None
+    for key, path in contents.items():
+        if key not in (*CONTENT_KEYS, "each"):
+            yield f"{where} has no key {key!r}.", _nearest(key, ("each", *CONTENT_KEYS))
+        elif key != "each":
+            yield from _path_mistakes(f"{where}[{key!r}]", item_model, path)
+
+
+def _nearest(key: object, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(key), known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
 
 
 def unresolved(model: type[Model], path: str) -> str:

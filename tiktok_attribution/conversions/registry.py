@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -12,9 +12,9 @@ from django.db.models import Model
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.declaration import HALVES, Conversion
 from tiktok_attribution.conversions.mapped import MappedConversion
-from tiktok_attribution.conversions.mistakes import mistakes
+from tiktok_attribution.conversions.mistakes import mistakes, unusable
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
 
@@ -26,19 +26,31 @@ _from_settings: tuple[object, list[Conversion]] = (None, [])
 
 
 def register(*models: type[Model]) -> Callable[[Declared], Declared]:
-    """Class decorator: `@register(Order)`. Raises ConfigurationError for an event name TikTok would not take."""
+    """Class decorator: `@register(Order)`. Raises ConfigurationError for a declaration that can't work."""
 
     def decorate(declared: Declared) -> Declared:
-        if not models:
-            raise ConfigurationError(f"@register of {declared.__name__} names no model: write @register(Order).")
         try:
             declared.event = canonical_name(declared.event)
         except InvalidEvent as error:
             raise ConfigurationError(f"{declared.__name__}.event: {error}") from error
+        fault = _fault(declared, models)
+        if fault:
+            raise ConfigurationError(f"@register of {declared.__name__}: {fault}")
         _registered.extend(declared(model) for model in models)
         return declared
 
     return decorate
+
+
+def _fault(declared: type[Conversion], models: Sequence[type[Model]]) -> str:
+    if not models:
+        return "it names no model, write @register(Order)."
+    if declared.halves not in HALVES:
+        return f"halves is {declared.halves!r}, not one of {', '.join(HALVES)}."
+    for model in models:
+        if model._meta.swapped or model._meta.abstract:
+            return f"{model.__name__} has no objects, register {model._meta.swapped or 'its children'}."
+    return ""
 
 
 def every() -> Iterator[Conversion]:
@@ -71,22 +83,25 @@ def _compile(mapping: Mapping[str, Any]) -> Iterator[Conversion]:
     for label, entry in mapping.items():
         try:
             model = apps.get_model(label)
-        except (LookupError, ValueError) as error:
-            logger.error("tiktok: CONVERSIONS[%r] is left out: %s", label, error)
+        except (LookupError, ValueError):
+            logger.warning("tiktok: CONVERSIONS[%r] is left out: there is no such model.", label)
             continue
         for one in entry if isinstance(entry, (list, tuple)) else [entry]:
-            wrong = [" ".join(mistake) for mistake in mistakes(label, model, one)]
-            if wrong:
-                logger.error("tiktok: a conversion is left out: %s", " ".join(wrong))
-            else:
+            fatal = list(unusable(label, model, one))
+            for message, hint in fatal or mistakes(label, model, one):
+                logger.error("tiktok: %s%s %s", "left out: " if fatal else "", message, hint)
+            if not fatal:
                 yield MappedConversion(model, one)
 
 
 def ambiguous() -> Iterator[str]:
-    """Conversions whose event ids would collide: same event, same model, same label."""
+    """Conversions whose event ids would collide: the same event, and the same label or model name before the key."""
     seen = defaultdict(list)
     for conversion in every():
-        seen[conversion.event, conversion.model, conversion.label, type(conversion).event_id].append(conversion)
-    for (event, model, *_), alike in seen.items():
-        if len(alike) > 1:
-            yield f"{model._meta.label} declares {event} {len(alike)} times with the same event ids."
+        own = conversion.mapping.get("event_id") if isinstance(conversion, MappedConversion) else None
+        prefix = conversion.label or conversion.model._meta.model_name
+        seen[conversion.event, prefix, type(conversion).event_id, repr(own)].append(conversion.model._meta.label)
+    for (event, *_), models in seen.items():
+        if len(models) > 1:
+            names = " and ".join(sorted(set(models)))
+            yield f"{event} of {names} is declared {len(models)} times with the same event ids."

@@ -9,27 +9,30 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
-from tiktok_attribution.conf import ConfigurationError
-from tiktok_attribution.conversions.building import build_event, pixel_codes
+from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
-from tiktok_attribution.conversions.recorder import Fact, Recorded, is_paused, record
+from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.pausing import is_paused
+from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
-from tiktok_attribution.events import Event, Page
+from tiktok_attribution.events import Page
 from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
+from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.visitor import Visitor, visitor_of
 
 
-@sensitive_variables("user")
+@sensitive_variables()
 def track(
     request: HttpRequest | None,
     event: str,
     *,
-    event_id: str | None = None,
+    event_id: Any = None,
     event_time: Any = None,
     user: Mapping[str, Any] | None = None,
-    pixels: Sequence[str] = (),
+    pixels: Sequence[str] | str = (),
     halves: str = BOTH,
     page_url: str = "",
     using: str | None = None,
@@ -40,17 +43,21 @@ def track(
 
     The server half is written in the current transaction, the browser half is shown on this page or the visitor's next.
     Without a request (None) there is only a server half; say who and where with `user` and `page_url`. `event_id`
-    makes it count once however often this is called. Returns None when nothing new was recorded. Bad values are
-    recorded as invalid, with their reason; nothing is raised unless the setting STRICT is on.
+    makes it count once however often this is called. Returns None when nothing new was recorded. Bad arguments are
+    recorded as invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
+    shopper's (the admin's, a webhook's) gives none of its signals.
     """
-    if halves not in HALVES:
-        raise ConfigurationError(f"halves is {halves!r}, not one of {HALVES}.")
     if is_paused():
         return None
-    visitor = visitor_of(request) if request is not None else None
-    fact_id = event_id or random_event_id()
+    visitor = _shopper(request)
+    codes = _pixel_codes(request, pixels)
+    if codes is None:
+        return None
+    fact_id = random_event_id() if event_id is None or event_id == "" else event_id
 
-    def build() -> tuple[Event, list[str]]:
+    def build() -> Built:
+        if halves not in HALVES or (halves == BROWSER and visitor is None):
+            raise InvalidEvent(_wrong_halves(halves))
         keys, notes = hashed(user or {})
         built, more = build_event(
             event,
@@ -60,17 +67,37 @@ def track(
             page=_page(visitor, page_url),
             properties={**(properties or {}), **standard_properties},
         )
-        return built, notes + more
+        return Built(built, notes + more)
 
     fact = Fact(
         name=str(event),
         event_id=str(fact_id),
         build=build,
         using=using or write_database(),
-        pixel_codes=pixel_codes(request, pixels),
-        halves=SERVER if request is None and halves != BROWSER else halves,
+        pixel_codes=codes,
+        halves=SERVER if visitor is None else halves,
     )
     return record(fact, visitor)
+
+
+def _shopper(request: HttpRequest | None) -> Visitor | None:
+    if request is None:
+        return None
+    visitor = visitor_of(request)
+    with protected(write_database()):
+        return visitor if visitor.is_shopper else None
+
+
+def _pixel_codes(request: HttpRequest | None, wanted: Sequence[str] | str) -> Sequence[str] | None:
+    """None where the request's shop has no pixel."""
+    own = None if wanted else pixels_of_request(request)
+    return None if own == [] else own or pixel_codes(None, wanted)
+
+
+def _wrong_halves(halves: object) -> str:
+    if halves == BROWSER:
+        return 'halves is "browser", but there is no visitor whose page could show it: pass the shopper\'s request.'
+    return f"halves is not one of {', '.join(HALVES)}."
 
 
 def _page(visitor: Visitor | None, page_url: str) -> Page:

@@ -9,7 +9,7 @@ import random
 MOST_UNKNOWN_SECONDS = 47 * 3600
 
 
-def delay_seconds(attempts: int, *, base: float, most: float, retry_after: float | None = None) -> float:
-    """Full jitter: anything up to base · 2^attempts (at most `most`), with TikTok's own wish as the floor."""
+def delay_seconds(attempts: int, *, base: float, most: float, floor: float = 0.0) -> float:
+    """Full jitter: anything up to base · 2^attempts (at most `most`), but not less than `floor`, TikTok's own wish."""
     ceiling = min(most, base * 2.0 ** min(attempts, 30))
-    return max(random.uniform(0, ceiling), retry_after or 0.0)
+    return max(random.uniform(0, ceiling), floor)  # noqa: S311 -- spreads workers, hides nothing

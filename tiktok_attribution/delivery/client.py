@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import ssl
 import time
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from django.views.decorators.debug import sensitive_variables
+from requests import exceptions as failures
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NewConnectionError, ProtocolError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
+from tiktok_attribution.delivery.deadline import POOLS
 from tiktok_attribution.delivery.outcomes import Answer
 
+MOST_CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 65_536
 MOST_MESSAGE = 500
+MOST_CODE = 2**31 - 1  # what the column holds
+MOST_RETRY_AFTER_SECONDS = 86_400.0
+PARTIAL_OK = 20001
+
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")  # PostgreSQL takes no NUL, no database a lone surrogate
+
+
+class _Adapter(HTTPAdapter):
+    """Two kept connections, no retry, and answers that are bounded in time."""
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=0, pool_connections=2, pool_maxsize=2)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 class Client:
@@ -26,7 +54,7 @@ class Client:
         self._api_url = api_url
         self._timeout_seconds = timeout_seconds
         self._session = requests.Session()
-        adapter = HTTPAdapter(max_retries=0, pool_connections=2, pool_maxsize=2)
+        adapter = _Adapter()
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -48,71 +76,82 @@ class Client:
                 self._api_url,
                 data=body,
                 headers=headers,
-                timeout=(min(self._timeout_seconds, 5.0), self._timeout_seconds),
+                timeout=(min(self._timeout_seconds, MOST_CONNECT_SECONDS), self._timeout_seconds),
                 allow_redirects=False,  # a redirect would carry the token elsewhere
                 stream=True,
             ) as response:
-                text = self._read(response, started + self._timeout_seconds)
-                return _answer(response, text, token, time.monotonic() - started)
-        except (requests.RequestException, ProtocolError, OSError) as error:
+                return _answer(response, _read(response), token, time.monotonic() - started)
+        except (requests.RequestException, HTTPError, OSError) as error:
             return Answer(
-                message=_in_words(error, self._timeout_seconds),
+                message=self._in_words(error),
                 duration_seconds=time.monotonic() - started,
                 unreachable=_never_sent(error),
             )
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """The answer's body, bounded in size and in time: a slow drip is a time-out too."""
-        text = bytearray()
-        for piece in response.iter_content(64):
-            text += piece
-            if len(text) > MOST_ANSWER_BYTES:
-                break
-            if time.monotonic() > deadline:
-                raise requests.ReadTimeout
-        return bytes(text)
+    def _in_words(self, error: Exception) -> str:
+        """Why no answer came, for the admin. The libraries' own texts name object addresses, so they aren't used."""
+        host, root = urlsplit(self._api_url).hostname, _root(error)
+        if isinstance(root, TimeoutError | ReadTimeoutError) or isinstance(error, failures.ReadTimeout):
+            return f"No whole answer within {self._timeout_seconds:g} seconds."
+        if isinstance(error, failures.SSLError):
+            return f"The TLS certificate of {host} could not be verified. Check the clock, the proxy and API_URL."
+        if _never_sent(error):
+            return f"{host} could not be reached. Check the network, the proxy and API_URL."
+        cut = isinstance(error, requests.ConnectionError | failures.ChunkedEncodingError)
+        if cut or not isinstance(error, requests.RequestException):
+            return "The connection broke off before the answer was whole."
+        return f"The request failed: {type(error).__name__}."
+
+
+def _read(response: requests.Response) -> bytes:
+    """The answer's body, bounded in size; its time is bounded by the adapter."""
+    text = bytearray()
+    for piece in response.iter_content(4096):
+        text += piece
+        if len(text) > MOST_ANSWER_BYTES:
+            break
+    return bytes(text)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The innermost error of the libraries' nest: MaxRetryError has a reason, ProxyError an original, others an arg."""
+    inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or next(iter(error.args), None)
+    return _root(inner) if isinstance(inner, BaseException) else error
 
 
 def _never_sent(error: Exception) -> bool:
-    """True when the connection itself was refused, so that no byte of the body can have arrived."""
-    if isinstance(error, requests.ConnectTimeout):
+    """True when no connection was made, so that no byte of the body can have arrived."""
+    if isinstance(error, failures.ConnectTimeout | failures.InvalidURL | failures.InvalidSchema):
         return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(error, requests.ConnectionError) and isinstance(reason, NewConnectionError)
-
-
-def _in_words(error: Exception, timeout_seconds: float) -> str:
-    """Why no answer came, for the admin. The libraries' own texts name object addresses, so they aren't used."""
-    if isinstance(error, requests.ConnectTimeout):
-        return "TikTok could not be reached: the connection timed out."
-    if isinstance(error, requests.Timeout):
-        return f"No answer within {timeout_seconds:g} seconds."
-    if isinstance(error, requests.exceptions.SSLError):
-        return "The TLS certificate of TikTok's address could not be verified."
-    if isinstance(error, requests.ConnectionError):
-        refused = _never_sent(error)
-        return "TikTok could not be reached: connection refused." if refused else "The connection broke off."
-    return f"The request failed: {type(error).__name__}."
+    return isinstance(_root(error), NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
 
 
 @sensitive_variables("token")
 def _answer(response: requests.Response, text: bytes, token: str, seconds: float) -> Answer:
     body = _json_object(text)
     code, message = body.get("code"), body.get("message")
-    if not isinstance(code, int) or isinstance(code, bool):
+    if type(code) is not int or not 0 <= code <= MOST_CODE:
         code = None
     if not isinstance(message, str):
         message = "" if code is not None else "The answer is not TikTok's JSON."
-    if token:
-        message = message.replace(token, "[token]")  # messages were seen to echo it
+    if code == PARTIAL_OK and body.get("data"):
+        message += f" data: {json.dumps(body['data'])}"
     return Answer(
         http_status=response.status_code,
         code=code,
-        message=message[:MOST_MESSAGE],
-        request_id=str(body.get("request_id") or "")[:64],
+        message=_storable(message, token)[:MOST_MESSAGE],
+        request_id=_storable(str(body.get("request_id") or ""), token)[:64],
         retry_after=_seconds(response.headers.get("Retry-After", "")),
         duration_seconds=seconds,
     )
+
+
+@sensitive_variables("token")
+def _storable(text: str, token: str) -> str:
+    """Without the token, which messages were seen to echo, and without what no database stores."""
+    if token:
+        text = text.replace(token, "[token]")
+    return _UNSTORABLE.sub(" ", text).strip()
 
 
 def _json_object(text: bytes) -> dict[str, Any]:
@@ -132,6 +171,6 @@ def _seconds(retry_after: str) -> float | None:
     except ValueError:
         try:
             wanted = parsedate_to_datetime(retry_after).timestamp() - time.time()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
-    return min(max(wanted, 0.0), 86_400.0) if wanted == wanted else None
+    return min(max(wanted, 0.0), MOST_RETRY_AFTER_SECONDS) if not math.isnan(wanted) else None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db import Error as DatabaseTrouble
+from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import Attempt, OutboxEvent, VisitorSnapshot, moment
+
+logger = logging.getLogger("tiktok_attribution")
 
 STRETCH = 1000
 
@@ -19,35 +24,52 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
     """Clear and prune in every database, at most `most` rows of a kind; run again for more."""
     tally: Counter[str] = Counter()
     for using in outbox_databases():
-        tally += prune(using, now=now or time.time(), most=most)
+        try:
+            tally.update(prune(using, now=time.time() if now is None else now, most=most))
+        except DatabaseTrouble:
+            logger.exception("tiktok: the tables in database %r could not be pruned", using)
+            tally["failed"] += 1
     return tally
 
 
 def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     """Clear payloads and delete rows that are past their time. What still waits to be sent is never touched."""
     settings = conf.current()
+    past = moment(now - settings.keep_event_days * 86_400)
     settled = OutboxEvent.objects.using(using).filter(due_at__isnull=True)
-    spent = settled.filter(created_at__lt=moment(now - settings.keep_payload_days * 86_400)).exclude(payload="")
-    old = settled.filter(created_at__lt=moment(now - settings.keep_event_days * 86_400))
-    attempts = Attempt.objects.using(using).filter(started_at__lt=moment(now - settings.keep_event_days * 86_400))
-    snapshots = VisitorSnapshot.objects.using(using)
-    forgotten = snapshots.filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
-    tally: Counter[str] = Counter()
-    tally["payloads"] = _in_stretches(spent, most, lambda rows: rows.update(payload=""))
-    tally["events"] = _in_stretches(old, most, lambda rows: rows._raw_delete(using))
-    tally["attempts"] = _in_stretches(attempts, most, lambda rows: rows._raw_delete(using))
-    tally["snapshots"] = _in_stretches(forgotten, most, lambda rows: rows._raw_delete(using))
-    return tally
+    unread = moment(now - settings.keep_payload_days * 86_400)
+    spent = settled.filter(created_at__lt=unread).exclude(payload="")
+    old = settled.filter(created_at__lt=past)
+    attempts = Attempt.objects.using(using).filter(started_at__lt=past)
+    left = VisitorSnapshot.objects.using(using).filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
+    return Counter(
+        payloads=_in_stretches(spent, most, _clear),
+        events=_in_stretches(old, most, _delete),
+        attempts=_in_stretches(attempts, most, _delete),
+        snapshots=_in_stretches(left, most, _delete),
+    )
 
 
-def _in_stretches(rows: QuerySet[Any], most: int, act: Any) -> int:
-    """Apply `act` to the rows, STRETCH at a time, so that no statement holds many locks."""
-    done = 0
-    model: type[Model] = rows.model
-    while done < most:
-        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:STRETCH])
+def _clear(rows: QuerySet[Any]) -> int:
+    return rows.update(payload="")
+
+
+def _delete(rows: QuerySet[Any]) -> int:
+    return rows._raw_delete(rows.db)  # nothing points at these rows by a constraint, so there is nothing to collect
+
+
+def _in_stretches(rows: QuerySet[Any], most: int, act: Callable[[QuerySet[Any]], int]) -> int:
+    """Apply `act` to the rows, STRETCH at a time in the order of their keys, so that no statement holds many locks.
+
+    The rows' own condition stands in each statement again: what somebody has sent on its way meanwhile is left alone.
+    """
+    done = seen = 0
+    beyond = rows
+    while seen < most:
+        pks = list(beyond.order_by("pk").values_list("pk", flat=True)[: min(STRETCH, most - seen)])
         if not pks:
             break
-        act(model._base_manager.using(rows.db).filter(pk__in=pks))
-        done += len(pks)
+        done += act(rows.filter(pk__in=pks))
+        seen += len(pks)
+        beyond = rows.filter(pk__gt=pks[-1])
     return done

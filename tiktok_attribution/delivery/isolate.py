@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Row = TypeVar("Row")
@@ -11,25 +11,33 @@ Row = TypeVar("Row")
 
 @dataclass
 class Search(Generic[Row]):
-    """`suspects` are known to hold a bad event; of `others` nothing is known yet.
+    """`suspects` are known to hold a bad event; with `prime`, the first of them is suspected above all.
 
-    Send `half`, then say what became of it. When one suspect is left it is the bad one, without another request: the
+    Send `probe`, then say what became of it. When one suspect is left it is the bad one, without another request: the
     set it is left over from was refused, and the rest of that set was accepted.
     """
 
     suspects: Sequence[Row]
-    others: list[Row] = field(default_factory=list)
+    prime: bool = False
 
     @property
-    def half(self) -> Sequence[Row]:
-        """What to send next."""
-        return self.suspects[: len(self.suspects) // 2]
+    def ended(self) -> bool:
+        """True when the one suspect that is left is the bad one."""
+        return len(self.suspects) <= 1
+
+    @property
+    def probe(self) -> Sequence[Row]:
+        """What to send next: half of the suspects, or the prime one alone."""
+        return self.suspects[: self._step]
 
     def accepted(self) -> None:
-        """The half was delivered, so the bad event is in the other one."""
-        self.suspects = self.suspects[len(self.suspects) // 2 :]
+        """The probe was delivered, so the bad event is among the others."""
+        self.suspects, self.prime = self.suspects[self._step :], False
 
     def refused(self) -> None:
-        """The half was refused, so a bad event is in it; the other half may be good."""
-        self.others.extend(self.suspects[len(self.suspects) // 2 :])
-        self.suspects = self.half
+        """The probe was refused, so a bad event is in it. Of the others nothing is known: they go with the rest."""
+        self.suspects, self.prime = self.probe, False
+
+    @property
+    def _step(self) -> int:
+        return 1 if self.prime else len(self.suspects) // 2

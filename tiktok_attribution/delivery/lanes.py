@@ -1,11 +1,11 @@
 """Leases over lanes: who may send which rows.
 
-Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its due
-rows without a lock, and checks in the transaction of its marks that it still holds the lane. So a row is written once,
-not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
+Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its
+due rows without a lock, and checks in the transaction of its marks that it still holds the lane. So a row is written
+once, not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
 
-Before a POST the keys of its rows stand in the lane. If the worker dies, whoever takes the lane over finds them there
-and notes on each that an attempt of unknown fate was made.
+Before a POST the keys of its attempt and its rows stand in the lane. If the worker dies, whoever takes the lane over
+finds them there, and records that an attempt of unknown fate was made.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Concat
 
-from tiktok_attribution.models import Lane, OutboxEvent
+from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
+
+UNKNOWN_FATE = "The worker ended before it saw an answer, so TikTok may have these events. They are sent again."
 
 
 class LeaseLost(Exception):
@@ -35,9 +37,10 @@ class Lease:
     lane_pk: int
     holder: str
 
-    def take(self, event_pks: Iterable[int], *, now: float, seconds: float) -> None:
-        """Note what is on its way and renew. Raises LeaseLost."""
-        self._write(in_flight=",".join(map(str, event_pks)), in_flight_since=now, leased_until=now + seconds)
+    def take(self, attempt_pk: str, event_pks: Iterable[int], *, now: float, seconds: float) -> None:
+        """Note what is on its way, and the key that its attempt will have, and renew. Raises LeaseLost."""
+        noted = f"{attempt_pk}:{','.join(map(str, event_pks))}"
+        self._write(in_flight=noted, in_flight_since=now, leased_until=now + seconds)
 
     def settle(self, *, now: float, seconds: float) -> None:
         """Note that nothing is on its way any more, in the caller's transaction, and renew. Raises LeaseLost."""
@@ -51,20 +54,7 @@ class Lease:
     def _write(self, **values: object) -> None:
         held = Lane.objects.using(self.using).filter(pk=self.lane_pk, holder=self.holder)
         if not held.update(**values):
-            raise LeaseLost(f"lane {self.pixel_code}/{self.number}")
-
-
-def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
-    """Lanes of this pixel that have a due row, by hops over the index: its cost is one look a lane."""
-    number = -1
-    while True:
-        rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, due_at__isnull=False, lane__gt=number)
-        found = rows.order_by("lane").values_list("lane", flat=True).first()
-        if found is None:
-            return
-        number = found
-        if OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, lane=number, due_at__lte=now).exists():
-            yield number
+            raise LeaseLost(f"lane {self.pixel_code}/{self.number} is another worker's now")
 
 
 def pixels_with_work(using: str) -> Iterator[str]:
@@ -79,6 +69,25 @@ def pixels_with_work(using: str) -> Iterator[str]:
         yield code
 
 
+def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
+    """Lanes of this pixel that have a due row, by hops over the index: its cost is one look a lane."""
+    number = -1
+    while True:
+        rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, due_at__isnull=False, lane__gt=number)
+        found = rows.order_by("lane").values_list("lane", flat=True).first()
+        if found is None:
+            return
+        number = found
+        if has_work(using, pixel_code, number, now):
+            yield number
+
+
+def has_work(using: str, pixel_code: str, number: int, now: float) -> bool:
+    """True when a row of this lane is due."""
+    rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, lane=number, due_at__lte=now)
+    return rows.filter(state=State.WAITING).exists()
+
+
 def lease(using: str, pixel_code: str, number: int, *, now: float, seconds: float) -> Lease | None:
     """Lease a lane, or None while another worker holds it. Settles what a dead holder left on its way."""
     lanes = Lane.objects.using(using)
@@ -90,15 +99,30 @@ def lease(using: str, pixel_code: str, number: int, *, now: float, seconds: floa
         free = lanes.filter(pk=lane.pk, holder=lane.holder, leased_until__lte=now)
         if not free.update(holder=holder, leased_until=now + seconds, in_flight="", in_flight_since=None):
             return None
-        _note_unknown_fate(using, lane)
+        if lane.in_flight:
+            _note_unknown_fate(using, lane)
     return Lease(using, pixel_code, number, lane.pk, holder)
 
 
 def _note_unknown_fate(using: str, lane: Lane) -> None:
-    """Mark the rows that a dead worker may have sent with the time of that attempt."""
-    if lane.in_flight:
-        pks = [int(pk) for pk in lane.in_flight.split(",")]
-        rows = OutboxEvent.objects.using(using).filter(pk__in=pks, due_at__isnull=False)
-        rows.update(
-            unknown_since=Coalesce("unknown_since", Value(lane.in_flight_since)), attempts=F("attempts") + 1
-        )
+    """Record the attempt that a dead worker made, on its rows too: TikTok may or may not have them."""
+    attempt_pk, _, noted = lane.in_flight.partition(":")
+    pks = [int(pk) for pk in noted.split(",")]
+    since = lane.in_flight_since or 0.0
+    rows = OutboxEvent.objects.using(using).filter(pk__in=pks, due_at__isnull=False)
+    rows.update(
+        unknown_since=Coalesce("unknown_since", Value(since)),
+        attempts=F("attempts") + 1,
+        attempt_log=Concat("attempt_log", Value(f"{attempt_pk},")),
+        last_attempt=attempt_pk,
+    )
+    Attempt.objects.using(using).create(
+        id=attempt_pk,
+        pixel_code=lane.pixel_code,
+        started_at=moment(since),
+        event_count=len(pks),
+        outcome=Outcome.UNKNOWN,
+        message=UNKNOWN_FATE,
+        first_event=min(pks),
+        last_event=max(pks),
+    )

@@ -1,28 +1,38 @@
 """One table decides what an answer of the Events API means.
 
 Codes and their names are TikTok's own (its SDK's return-code list); the reactions are this project's. Errors usually
-come with HTTP 200, so `code` decides; HTTP 5xx is tried again whatever the body says.
+come with HTTP 200, so `code` decides where there is one. Two statuses are stronger: 5xx is tried again whatever the
+body says, and 413 speaks of the size, which no single event is to blame for.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tiktok_attribution.models import Outcome
 
-DELIVERED_CODES = {0, 20001, 40050}  # 20001: partial success, 40050: duplicated request; both kept with a note
+DELIVERED_CODES = {0, 20001, 40050}  # 20001: partial success, 40050: duplicated request; both leave a note
 SPLIT_CODES = {40061}
-RETRY_CODES = {40016, 40100, 40132, 40133, 40201, 40202, 61000}
+RATE_CODES = {40016, 40100, 40132, 40133, 61000}
+RETRY_CODES = RATE_CODES | {40201, 40202}
 STOP_CODES = {
-    *(40001, 40003, 40006, 40007, 40009, 40010, 40051, 40063),  # permission, wrong address or version, wrong object
-    *range(40101, 40132),  # token and app trouble; 40100 and 40132 are rate limits
+    *(40001, 40003, 40006, 40007, 40009, 40010, 40051),  # permission, wrong address or version, wrong object
+    40063,  # partner name: this app sends none, so every event would get it
+    *(set(range(40101, 40132)) - {40111}),  # token and app trouble; nobody has named 40111
     *(40300, 40301, 40302, 40309, 40400, 40900, 41000, 41001, 41002),
 }
+# 40016 may be a rate limit or a business check, 5310x is (de)serialisation: worth a few attempts, not a week of them.
+FEW_ATTEMPTS = {40016: 5, 53102: 5, 53103: 5}
+NOT_HASHED = 40062  # the one refusal that is always this app's own fault
+LONG_PAUSE_SECONDS = 300.0
+
 # 40002 is used for account and configuration state too. These texts were seen; they condemn the pixel, not an event.
 STOP_TEXTS = re.compile(r"no permission to operate pixel|invalid value for event_source(_id)?\b", re.IGNORECASE)
-# Seen: "Batch.0.properties…". The other two forms are a peer's guesses; a wrong guess costs one refused request.
-INDEX_TEXTS = re.compile(r"\b(?:batch|data)(?:\.(\d+)\.|\[(\d+)\])|\bevent at index (\d+)\b", re.IGNORECASE)
+LONG_PAUSE_TEXTS = re.compile(r"temporarily restricted", re.IGNORECASE)
+# Seen: "Batch.0.properties…", zero-based. The other forms are a peer's guesses, so what they name is tried alone first.
+NAMED_TEXTS = re.compile(r"\bbatch\.(\d{1,9})\.", re.IGNORECASE)
+HINTED_TEXTS = re.compile(r"\bdata(?:\.(\d{1,9})\.|\[(\d{1,9})\])|\bevent at index (\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,48 +50,73 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome, and whether TikTok may nevertheless have taken the events."""
+    """The outcome, and what goes with trying again.
+
+    `fate_unknown`: TikTok may have taken the events all the same. `pixel_wide`: the pixel's other lanes would fare no
+    better now. `most_attempts`: reject after so many. `pause_seconds`: wait this long at least.
+    """
 
     outcome: Outcome
     fate_unknown: bool = False
+    pixel_wide: bool = False
+    most_attempts: int | None = None
+    pause_seconds: float = 0.0
 
 
 def judge(answer: Answer) -> Verdict:
     """The reaction to an answer."""
     status, code = answer.http_status, answer.code
     if status is None:
-        return Verdict(Outcome.RETRY, fate_unknown=not answer.unreachable)
+        return Verdict(Outcome.RETRY, fate_unknown=not answer.unreachable, pixel_wide=True)
     if status >= 500:
         return Verdict(Outcome.RETRY, fate_unknown=True)
-    if status == 429:
-        return Verdict(Outcome.RETRY)
+    if status == 413:
+        return Verdict(Outcome.SPLIT)
     if code is None or (code in DELIVERED_CODES and not 200 <= status < 300):
         return _judge_status(status)
-    return Verdict(_judge_code(code, answer.message))
+    return _judge_code(code, answer.message)
 
 
 def _judge_status(status: int) -> Verdict:
-    """Answers without a usable code."""
-    if status in (401, 403, 404) or 300 <= status < 400:
-        return Verdict(Outcome.STOP)
-    if 400 <= status < 500:
+    """Answers without a usable code: something between here and TikTok may have given them."""
+    if status in (400, 422):
         return Verdict(Outcome.ISOLATE)
-    return Verdict(Outcome.RETRY, fate_unknown=True)  # a 200 that isn't TikTok's JSON
+    if status == 429:
+        return Verdict(Outcome.RETRY, pixel_wide=True)
+    if status in (408, 425) or status < 300:  # a 200 that isn't TikTok's JSON
+        return Verdict(Outcome.RETRY, fate_unknown=True)
+    return Verdict(Outcome.STOP)  # token, permission, address or proxy: each concerns every event
 
 
-def _judge_code(code: int, message: str) -> Outcome:
+def _judge_code(code: int, message: str) -> Verdict:
     if code in DELIVERED_CODES:
-        return Outcome.DELIVERED
+        return Verdict(Outcome.DELIVERED)
     if code in RETRY_CODES or code >= 50000:
-        return Outcome.RETRY
+        return _judge_transient(code, message)
     if code in STOP_CODES or (code in (40000, 40002) and STOP_TEXTS.search(message)):
-        return Outcome.STOP
-    if code in SPLIT_CODES:
-        return Outcome.SPLIT
-    return Outcome.ISOLATE  # unknown 4xxxx too
+        return Verdict(Outcome.STOP)
+    return Verdict(Outcome.SPLIT if code in SPLIT_CODES else Outcome.ISOLATE)  # unknown 4xxxx are isolated too
+
+
+def _judge_transient(code: int, message: str) -> Verdict:
+    verdict = Verdict(Outcome.RETRY, most_attempts=FEW_ATTEMPTS.get(code))
+    if 50000 <= code < 60000:  # TikTok's own time-outs are among them
+        return replace(verdict, fate_unknown=True)
+    if code == 60001 or LONG_PAUSE_TEXTS.search(message):
+        return replace(verdict, pixel_wide=True, pause_seconds=LONG_PAUSE_SECONDS)
+    return replace(verdict, pixel_wide=code in RATE_CODES)
 
 
 def named_events(message: str, count: int) -> frozenset[int]:
     """Zero-based indexes of the events that a message names, of a batch of `count`."""
-    found = (int(next(filter(None, groups))) for groups in INDEX_TEXTS.findall(message))
+    return _indexes(NAMED_TEXTS, message, count)
+
+
+def hinted_events(message: str, count: int) -> frozenset[int]:
+    """The same from forms that nobody saw TikTok use: whom they name is suspect, not convicted."""
+    return _indexes(HINTED_TEXTS, message, count)
+
+
+def _indexes(texts: re.Pattern[str], message: str, count: int) -> frozenset[int]:
+    found = (int(next(filter(None, match.groups()))) for match in texts.finditer(message))
     return frozenset(index for index in found if index < count)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.outcomes import Answer
@@ -13,37 +15,37 @@ from tiktok_attribution.signals import pixel_resumed, pixel_stopped
 
 logger = logging.getLogger("tiktok_attribution")
 
-NO_TOKEN = "No access token is configured for this pixel."
+NO_TOKEN = "No access token is configured for this pixel: set ACCESS_TOKEN."
 
 
-def may_send(using: str, pixel_code: str) -> bool:
-    """True unless the pixel is stopped. A token other than the one it stopped with lets it go on."""
-    settings = conf.current()
-    fingerprint = settings.token_fingerprint(pixel_code)
+@sensitive_variables("token")
+def token_to_send_with(using: str, pixel_code: str) -> str:
+    """The token, or "" while the pixel is stopped. Another token than the one it stopped with lets it go on."""
+    token = conf.current().token_of(pixel_code)
     status = PixelStatus.objects.using(using).filter(pk=pixel_code, stopped_at__isnull=False).first()
     if status is not None:
-        if status.token_fingerprint == fingerprint:
-            return False
+        if status.token_fingerprint == _fingerprint(token):
+            return ""
         resume(using, pixel_code)
-    if not settings.token_of(pixel_code):
-        stop(using, pixel_code, Answer(message=NO_TOKEN))
-        return False
-    return True
+    if not token:
+        stop(using, pixel_code, Answer(message=NO_TOKEN), token="")
+    return token
 
 
-def stop(using: str, pixel_code: str, answer: Answer) -> None:
-    """Stop a pixel with the words of the answer; its events wait."""
-    status, _ = PixelStatus.objects.using(using).update_or_create(
-        pixel_code=pixel_code,
-        defaults={
-            "stopped_at": timezone.now(),
-            "code": answer.code,
-            "message": answer.message,
-            "token_fingerprint": conf.current().token_fingerprint(pixel_code),
-        },
+@sensitive_variables("token")
+def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
+    """Stop a pixel with the words of the answer that this token got; its events wait."""
+    statuses = PixelStatus.objects.using(using)
+    statuses.get_or_create(pixel_code=pixel_code)
+    stopped = statuses.filter(pixel_code=pixel_code, stopped_at__isnull=True).update(
+        stopped_at=timezone.now(),
+        code=answer.code,
+        message=answer.message or f"HTTP {answer.http_status}",
+        token_fingerprint=_fingerprint(token),
     )
-    logger.error("tiktok pixel %s stopped: %s %s", pixel_code, answer.code, answer.message)
-    pixel_stopped.send(PixelStatus, pixel=status, using=using)
+    if stopped:  # not by another worker a moment ago
+        logger.error("tiktok pixel %s stopped: %s %s", pixel_code, answer.code, answer.message)
+        pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
 
 
 def resume(using: str, pixel_code: str) -> bool:
@@ -52,5 +54,11 @@ def resume(using: str, pixel_code: str) -> bool:
     if not stopped.update(stopped_at=None, code=None, message=""):
         return False
     logger.info("tiktok pixel %s resumed", pixel_code)
-    pixel_resumed.send(PixelStatus, pixel=PixelStatus.objects.using(using).get(pk=pixel_code), using=using)
+    pixel_resumed.send_robust(PixelStatus, pixel=PixelStatus.objects.using(using).get(pk=pixel_code), using=using)
     return True
+
+
+@sensitive_variables("token")
+def _fingerprint(token: str) -> str:
+    """Tells one token from another without holding it: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tiktok_attribution.browser import page
@@ -14,16 +15,26 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def tiktok_pixel(context: template.Context) -> SafeString:
-    """The base code, and the events that wait for this visitor. Put it into the `<head>` of base.html."""
-    return page.pixel_text(context.get("request"))
+    """The base code, and the events that wait for this visitor. Put it into the `<head>` of base.html.
+
+    Not inside `{% cache %}`: one visitor's events would be kept there for all.
+    """
+    return page.pixel_text(_request_of(context))
 
 
 @register.simple_tag(takes_context=True)
 def tiktok_event(context: template.Context, event: Any, **options: Any) -> SafeString:
-    """An event in the page: `{% tiktok_event "Contact" description="chat" %}`, or of an object: `{% tiktok_event order %}`.
+    """An event in the page: `{% tiktok_event "Contact" %}`, or of an object: `{% tiktok_event order %}`.
 
-    A name gives the browser half alone, with the keywords as its properties (`event_id` and `user_id` apart); with
+    A name gives the browser half alone, with the keywords as its properties (apart from `event_id`); with
     `server=True` the server half is recorded too, and the page becomes private. An object gives the browser halves of
-    its conversions, each once.
+    its conversions, each once. Brings the base code along where the page has none.
     """
-    return page.event_tag(context.get("request"), event, **options)
+    return page.event_tag(_request_of(context), event, **options)
+
+
+def _request_of(context: template.Context) -> HttpRequest | None:
+    """The request of the page, also where the site leaves out the `request` context processor or shadows the name."""
+    request = getattr(context, "request", None) or context.get("request")
+    request = getattr(request, "_request", request)  # a view of Django REST framework wraps it
+    return request if isinstance(request, HttpRequest) else None

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 from tiktok_attribution.conf import Network
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """The client's public address in text, "" where it is private, reserved or not to be known.
 
     `remote` is the peer of the connection (REMOTE_ADDR), "" behind a Unix socket, which then counts as trusted when
-    any proxy is. `forwarded_for` is the header's value.
+    any proxy is. `forwarded_for` is the header's value. If every hop is a trusted proxy, none of them is the client.
     """
     address = _parsed(remote)
     speaker_trusted = _is_trusted(address, trusted) if address else bool(trusted) and not remote
@@ -27,10 +29,19 @@ def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) 
         if address is None:
             return ""  # a trusted proxy said something that is no address: whatever stands left of it is hearsay
         speaker_trusted = _is_trusted(address, trusted)
+    return "" if speaker_trusted else _public(address)
+
+
+def public_address(text: str) -> str:
+    """The address in its usual form, "" where it is none or not a public one."""
+    return _public(_parsed(text))
+
+
+def _public(address: Address | None) -> str:
     return str(address) if address and address.is_global and not address.is_multicast else ""
 
 
-def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parsed(text: str) -> Address | None:
     """An address, also as "1.2.3.4:567", "[::1]:567" or an IPv4 one mapped into IPv6."""
     text = text.strip().strip('"')
     if text.startswith("["):
@@ -44,7 +55,5 @@ def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _is_trusted(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address, trusted: Sequence[Network]
-) -> bool:
+def _is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
     return any(address.version == network.version and address in network for network in trusted)

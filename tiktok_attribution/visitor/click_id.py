@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
 from tiktok_attribution.conf import Settings
+from tiktok_attribution.events.text import EMAIL
 
 COOKIE = "ttclid"  # the name that TikTok's own tag templates use, so that both read one cookie
 PARAMETER = "ttclid"
@@ -27,9 +28,11 @@ def from_query(query: str) -> str:
 
 
 def clean(value: str) -> str:
-    """A usable click id, else "". Its form is TikTok's affair; only what no header could carry is refused."""
+    """A usable click id, else "". Its form is TikTok's affair; refused is what no header could carry, and an e-mail."""
     value = value.strip()
-    return value if value.isascii() and value.isprintable() and len(value) <= MOST_CHARACTERS else ""
+    if not value.isascii() or not value.isprintable() or len(value) > MOST_CHARACTERS or EMAIL.search(value):
+        return ""
+    return value
 
 
 def remember(response: HttpResponseBase, request: HttpRequest, click_id: str, settings: Settings) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from django.db import DatabaseError
 from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
@@ -19,7 +20,11 @@ from tiktok_attribution.events.identity import (
     zip_sha256,
 )
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.paths import resolve
+from tiktok_attribution.visitor import click_id
+from tiktok_attribution.visitor.address import public_address
+from tiktok_attribution.visitor.headers import locale, user_agent
+from tiktok_attribution.visitor.paths import read
+from tiktok_attribution.visitor.reason import reason
 
 MANY = ("email", "phone", "external_id")
 SINGLE: Mapping[str, Callable[[Any], str | None]] = {
@@ -30,17 +35,36 @@ SINGLE: Mapping[str, Callable[[Any], str | None]] = {
     "state": place,
     "country": place,
 }
-RAW = ("ttclid", "ttp", "ip", "user_agent", "locale")
+RAW: Mapping[str, Callable[[str], str]] = {
+    "ttclid": click_id.clean,
+    "ttp": click_id.clean,
+    "ip": public_address,
+    "user_agent": user_agent,
+    "locale": locale,
+}
 KEYS = (*MANY, *SINGLE, *RAW)
 
 
-def identified(obj: object, mapping: Mapping[str, Any]) -> tuple[User, list[str]]:
-    """Read the mapped keys of an object: {"email": "email", "phone": ["phone", "mobile"]}. Returns user and notes."""
-    found = {}
+@sensitive_variables()
+def identified(obj: object, mapping: Mapping[str, Any], *, strict: bool = False) -> tuple[User, list[str]]:
+    """Read the mapped keys of an object: {"email": "email", "phone": ["phone", "mobile"]}. Returns user and notes.
+
+    A key that can't be read is left out with a note; with `strict` it raises. A database error always does: it has
+    spoilt the transaction.
+    """
+    found, notes = {}, []
     for key, paths in mapping.items():
-        listed = [paths] if isinstance(paths, str) else paths
-        found[key] = [path(obj) if callable(path) else resolve(obj, path) for path in listed]
-    return hashed(found)
+        try:
+            listed = paths if isinstance(paths, (list, tuple)) else [paths]
+            found[key] = [one for path in listed for one in _listed(read(obj, path))]
+        except DatabaseError:
+            raise
+        except Exception as error:
+            if strict:
+                raise
+            notes.append(f"{key} left out: {reason(error)}")
+    user, more = hashed(found)
+    return user, notes + more
 
 
 @sensitive_variables()
@@ -54,8 +78,8 @@ def hashed(values: Mapping[str, Any]) -> tuple[User, list[str]]:
     region = conf.current().phone_region
     for key, value in values.items():
         if key not in KEYS:
-            raise InvalidEvent(f"user has no key {key!r}. Known keys: {', '.join(KEYS)}.")
-        given = [item for item in _listed(value) if item not in (None, "")]
+            raise InvalidEvent(f"user has no key {_shown(key)}. Known keys: {', '.join(KEYS)}.")
+        given = [item for item in _listed(value) if item is not None and item != ""]
         if not given:
             continue
         if key in MANY:
@@ -63,14 +87,19 @@ def hashed(values: Mapping[str, Any]) -> tuple[User, list[str]]:
         elif key in SINGLE:
             keys[key] = SINGLE[key](given[0]) or ""
         else:
-            keys[key] = str(given[0])
+            keys[key] = RAW[key](str(given[0]))
         if not keys[key]:
             notes.append(f"{key} left out: {_reason(key, region)}.")
     return User(**keys), notes
 
 
+def _shown(key: object) -> str:
+    return repr(key) if isinstance(key, str) and key.isidentifier() else "(not shown)"
+
+
 def _listed(value: object) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    return list(value) if several else [value]  # type: ignore[call-overload]
 
 
 def _hasher(key: str, region: str) -> Callable[[Any], str | None]:
@@ -82,4 +111,4 @@ def _hasher(key: str, region: str) -> Callable[[Any], str | None]:
 def _reason(key: str, region: str) -> str:
     if key == "phone":
         return "not a phone number" if region else "not a phone number with country code (see PHONE_REGION)"
-    return "not an e-mail address" if key == "email" else "unusable"
+    return {"email": "not an e-mail address", "ip": "not a public address"}.get(key, "unusable")

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.exceptions import InvalidEvent
 
 
+@sensitive_variables()
 def resolve(obj: object, path: str) -> Any:
     """Follow attributes, dict keys and calls without arguments. An empty relation gives None.
 
@@ -20,19 +22,53 @@ def resolve(obj: object, path: str) -> Any:
         if value is None:
             return None
         try:
-            value = value[step] if isinstance(value, Mapping) else getattr(value, step)
+            value = _step(value, step)
         except ObjectDoesNotExist:
             return None
-        except (AttributeError, KeyError):
+        except _NotThere:
             raise InvalidEvent(f"{type(value).__name__} has no {step!r} (of the path {path!r}).") from None
-        if callable(value) and not hasattr(value, "all"):
-            value = value()
     return value
 
 
-def each(obj: object, path: str) -> Iterable[Any]:
+class _NotThere(Exception):
+    """No attribute or key of this name; not what a property of this name may raise."""
+
+
+def _step(value: Any, step: str) -> Any:
+    if isinstance(value, Mapping):
+        if step not in value:
+            raise _NotThere
+        found = value[step]
+    else:
+        try:
+            found = getattr(value, step)
+        except AttributeError:
+            if hasattr(type(value), step):
+                raise
+            raise _NotThere from None
+    if not callable(found) or hasattr(found, "all"):
+        return found
+    if getattr(found, "alters_data", False):
+        raise InvalidEvent(f"{step!r} changes data, and a path only reads.")
+    return found()
+
+
+def read(obj: object, path: Any) -> Any:
+    """What a declaration names: a field path, a callable of the object, or {"constant": value}."""
+    if callable(path):
+        return path(obj)
+    if isinstance(path, Mapping):
+        if "constant" not in path:
+            raise InvalidEvent('a dict in place of a path is {"constant": value}.')
+        return path["constant"]
+    if not isinstance(path, str):
+        raise InvalidEvent(f"a path is text, a callable or a dict with 'constant', not {type(path).__name__}.")
+    return resolve(obj, path)
+
+
+def each(obj: object, path: Any) -> Iterable[Any]:
     """The items that a path leads to: a related manager, a queryset or any iterable."""
-    items = resolve(obj, path)
+    items = read(obj, path)
     if items is None:
         return ()
     if hasattr(items, "all"):

@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import transaction
 
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import VisitorSnapshot
+from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.visitor import Visitor
 
 
-def keep(visitor: Visitor, label: str, pk: object, *, using: str) -> None:
-    """Store who the visitor is beside the object. The first one stays: that is the shopper who made it."""
-    signals = {"user": asdict(visitor.user.merged(visitor.signed_in)), "page": asdict(visitor.page)}
-    row = VisitorSnapshot(object_label=label, object_pk=str(pk), signals=json.dumps(signals))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What is known of who made an object: matching keys, the page, and the pixels of the shop it was made in."""
+
+    user: User = field(default_factory=User)
+    page: Page = field(default_factory=Page)
+    pixel_codes: tuple[str, ...] | None = None  # None where PIXEL_FOR_REQUEST was not asked
+
+
+NOBODY = Signals()
+
+
+def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
+    """The visitor of this very request."""
+    codes = None if pixel_codes is None else tuple(pixel_codes)
+    return Signals(user=visitor.user.merged(visitor.signed_in), page=visitor.page, pixel_codes=codes)
+
+
+def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
+    """Store the signals beside the object. The first ones stay: they are the shopper's who made it."""
+    row = VisitorSnapshot(object_label=label, object_pk=object_key(pk), signals=json.dumps(asdict(signals)))
     with transaction.atomic(using=using):
         VisitorSnapshot.objects.using(using).bulk_create([row], ignore_conflicts=True)
 
 
-def recall(label: str, pk: object, *, using: str) -> tuple[User, Page] | None:
-    """Who made the object and on which page, if that is known."""
-    rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk=str(pk))
-    text = rows.values_list("signals", flat=True).first()
-    if text is None:
-        return None
-    signals: dict[str, Any] = json.loads(text)
-    user: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in signals["user"].items()}
-    return User(**user), Page(**signals["page"])
+def recall(label: str, pk: object, *, using: str) -> Signals:
+    """Who made the object and on which page; empty where that is not known."""
+    return recall_many(label, [pk], using=using).get(object_key(pk), NOBODY)
+
+
+def recall_many(label: str, pks: Iterable[object], *, using: str) -> dict[str, Signals]:
+    """The signals that were kept, by object key, in one statement."""
+    keys = [object_key(pk) for pk in pks]
+    rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk__in=keys)
+    return {key: _read(text) for key, text in rows.values_list("object_pk", "signals")}
+
+
+def _read(text: str) -> Signals:
+    kept: dict[str, Any] = json.loads(text)
+    user: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in kept["user"].items()
+    }
+    codes = kept.get("pixel_codes")
+    return Signals(user=User(**user), page=Page(**kept["page"]), pixel_codes=None if codes is None else tuple(codes))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import router
+from django.db import connections, router
 
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
+from tiktok_attribution.conversions.declaration import Conversion
 
 
 class Command(BaseCommand):
@@ -24,18 +27,45 @@ class Command(BaseCommand):
         parser.add_argument("--database", help="Look in this database instead of the one that the router names.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not conf.current().enabled:
-            raise CommandError("TIKTOK_ATTRIBUTION['ENABLED'] is False: nothing can be recorded.")
-        wanted = {label.lower() for label in options["models"]}
-        declared = [c for c in registry.every() if not wanted or c.model._meta.label_lower in wanted]
+        settings = conf.current()
+        if not settings.enabled:
+            raise CommandError("TIKTOK_ATTRIBUTION['ENABLED'] is False: nothing can be recorded. Set it to True here.")
+        database, days, dry = options["database"], options["days"], options["dry_run"]
+        if database is not None and database not in connections:
+            raise CommandError(f"There is no database {database!r}. DATABASES has {', '.join(connections)}.")
+        if days is not None and not 0 < days <= settings.max_age_days:
+            raise CommandError(
+                f"--days is {days:g}, but nothing older than MAX_AGE_DAYS ({settings.max_age_days:g}) is sent: "
+                f"give more than 0 and at most {settings.max_age_days:g}."
+            )
+        for conversion in self._declared(options["models"]):
+            using = database or router.db_for_write(conversion.model)
+            since = None if days is None else days * 86_400
+            self._tell(conversion, backfill(conversion, using=using, since_seconds=since, dry=dry), dry=dry)
+
+    def _declared(self, labels: Sequence[str]) -> list[Conversion]:
+        wanted = {label.lower() for label in labels}
+        declared = [one for one in registry.every() if not wanted or one.model._meta.label_lower in wanted]
         unknown = wanted - {conversion.model._meta.label_lower for conversion in declared}
         if unknown:
-            raise CommandError(f"No conversion is declared for {', '.join(sorted(unknown))}.")
-        since = options["days"] * 86_400 if options["days"] else None
-        for conversion in declared:
-            using = options["database"] or router.db_for_read(conversion.model)
-            tally = backfill(conversion, using=using, since_seconds=since, dry=options["dry_run"])
-            told = ", ".join(f"{count} {what}" for what, count in sorted(tally.items())) or "nothing happened"
-            self.stdout.write(f"{conversion.event} of {conversion.model._meta.label}: {told}")
-            if tally["undated"]:
-                self.stdout.write('  undated: declare "time" (or event_time) so that they can be sent with their own time')
+            known = ", ".join(sorted({conversion.model._meta.label for conversion in registry.every()}))
+            raise CommandError(
+                f"No conversion is declared for {', '.join(sorted(unknown))}. Declared: {known or 'none at all'}."
+            )
+        return declared
+
+    def _tell(self, conversion: Conversion, tally: Counter[str], *, dry: bool) -> None:
+        words = {"recorded": "to be recorded"} if dry else {}
+        told = ", ".join(f"{count} {words.get(what, what)}" for what, count in sorted(tally.items()))
+        self.stdout.write(f"{conversion.event} of {conversion.model._meta.label}: {told or 'nothing happened'}")
+        for what, advice in ADVICE.items():
+            if tally[what]:
+                self.stdout.write(f"  {what}: {advice}")
+
+
+ADVICE = {
+    "undated": 'declare "time" (or event_time) so that they can be sent with their own time',
+    "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
+    "unreadable": 'it can\'t be told whether they happened: the log says why; mend "when" (or happened)',
+    "old": "older than --days or MAX_AGE_DAYS; they are not sent",
+}

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections
 
+from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.send import deliver_all
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(BaseCommand):
@@ -16,14 +24,45 @@ class Command(BaseCommand):
     help = "Send the events that are due to TikTok, once or in a loop."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--loop", type=float, metavar="SECONDS", help="Go on, looking again every SECONDS.")
+        parser.add_argument("--loop", type=_seconds, metavar="SECONDS", help="Go on, looking again every SECONDS.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        while True:
+        if options["loop"] is None:
             tally = deliver_all()
-            if tally or not options["loop"]:
-                told = ", ".join(f"{count} {what}" for what, count in sorted(tally.items()) if what != "posts")
-                self.stdout.write(f"{told or 'nothing was due'} ({tally['posts']} requests)")
-            if not options["loop"]:
-                return
-            time.sleep(options["loop"])
+            self._tell(tally)
+            if tally["failed"]:
+                raise CommandError("Not everything could be sent, and what could not waits; the log says why.")
+            return
+        with _asked_to_end() as ending:
+            while not ending.is_set():
+                close_old_connections()  # a database that was restarted is found again
+                tally = deliver_all(stopping=ending.is_set)
+                if tally:
+                    self._tell(tally)
+                ending.wait(options["loop"])
+
+    def _tell(self, tally: Tally) -> None:
+        told = ", ".join(f"{count} {what}" for what, count in sorted(tally.items()) if what != "posts")
+        self.stdout.write(f"{told or 'nothing was due'} ({tally['posts']} requests)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[threading.Event]:
+    """Set by SIGTERM and SIGINT: the batch that is on its way is marked first, for its fate is known then."""
+    ending = threading.Event()
+    before = {number: signal.signal(number, lambda *_: ending.set()) for number in SIGNALS}
+    try:
+        yield ending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,10 +1,11 @@
-"""`manage.py tiktok_prune`: clear payloads and delete old rows, as the setting KEEP_… says."""
+"""`manage.py tiktok_prune`: clear payloads and delete old rows, as the settings KEEP_… and SNAPSHOT_DAYS say."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tiktok_attribution.delivery.housekeeping import prune_all
 
@@ -15,8 +16,20 @@ class Command(BaseCommand):
     help = "Clear payloads and delete events, attempts and snapshots that are past their time."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--most", type=int, default=50_000, help="At most so many rows of a kind (default 50000).")
+        parser.add_argument(
+            "--most", type=_count, default=50_000, help="At most so many rows of a kind (default 50000)."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         tally = prune_all(most=options["most"])
-        self.stdout.write(", ".join(f"{count} {what}" for what, count in tally.items()))
+        failed = tally.pop("failed", 0)
+        told = ", ".join(f"{count} {what}" for what, count in tally.items() if count)
+        self.stdout.write(told or "nothing is past its time")
+        if failed:
+            raise CommandError("Not every database could be pruned; the log says why.")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)

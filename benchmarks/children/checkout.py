@@ -1,0 +1,33 @@
+"""A web process: so many checkouts, one after another; prints the milliseconds of each. Its broker is of its environment."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import django
+
+from benchmarks.children.process import when_told
+
+PAUSE_SECONDS = 0.01
+
+
+def checkouts(number: int) -> list[float]:
+    """The very first order is one that the app doesn't know: it opens the connection to the database."""
+    from benchmarks import celery_app, rows  # noqa: F401, PLC0415 -- needs Django set up
+    from benchmarks.shop.models import Order, PlainOrder  # noqa: PLC0415
+
+    rows.place_order(PlainOrder, rows.shopper_request())
+    milliseconds = []
+    for _ in range(number):
+        request = rows.shopper_request()
+        started = time.perf_counter()
+        rows.place_order(Order, request)
+        milliseconds.append((time.perf_counter() - started) * 1000)
+        time.sleep(PAUSE_SECONDS)
+    return milliseconds
+
+
+if __name__ == "__main__":
+    django.setup()
+    when_told(lambda: checkouts(int(sys.argv[1])))

@@ -1,0 +1,47 @@
+"""The same order twice, and the plainest store of events that a site could write by itself."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AnyOrder(models.Model):
+    """A dozen columns and one index beside the key, as an order of a small shop has."""
+
+    number = models.CharField(max_length=32, unique=True)
+    email = models.EmailField()
+    phone = models.CharField(max_length=40)
+    customer_id = models.CharField(max_length=64)
+    first_name = models.CharField(max_length=80)
+    last_name = models.CharField(max_length=80)
+    street = models.CharField(max_length=200)
+    city = models.CharField(max_length=80)
+    zip_code = models.CharField(max_length=20)
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Order(AnyOrder):
+    """Declared in the settings: saving one records a Purchase."""
+
+
+class PlainOrder(AnyOrder):
+    """Declared nowhere: the order alone."""
+
+
+class PlainEvent(models.Model):
+    """For "SDK and `save()` per event": the event as JSON, and whether it was sent."""
+
+    payload = models.JSONField()
+    sent = models.BooleanField(default=False)
+    answer = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"event {self.pk}"

@@ -1,0 +1,1 @@
+"""What a site could have instead, as fast as it can be written."""

@@ -1,0 +1,149 @@
+"""A small site: pages with the tags, and views that do what sites do between two pages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model, login, logout
+from django.db import transaction
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template import RequestContext, Template, engines
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.views.decorators.cache import cache_page
+from django.views.decorators.http import condition
+
+from tests.shop.models import Order
+from tiktok_attribution.conversions.track import track
+
+LEAD = {"event": "Lead", "event_id": "lead-1", "value": 5, "currency": "EUR"}
+
+
+def html(request: HttpRequest | None, body: str = "", /, *, head: str = "{% tiktok_pixel %}", **context: Any) -> str:
+    """A page with the pixel tag in its head."""
+    text = f"{{% load tiktok_attribution %}}<!doctype html><title>Page</title>{head}<body>{body}</body>"
+    return Template(text).render(RequestContext(request, context))
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(html(request))
+
+
+def lead(request: HttpRequest) -> HttpResponse:
+    """An event in a form that redirects; the query may say more (`?event_id=lead-2`)."""
+    track(request, **{**LEAD, **request.GET.dict()})
+    return redirect("/page/")
+
+
+def lead_page(request: HttpRequest) -> HttpResponse:
+    """An event and its page in one response."""
+    track(request, **LEAD)
+    return page(request)
+
+
+def sign_in(request: HttpRequest) -> HttpResponse:
+    track(request, **LEAD)
+    login(request, get_user_model().objects.get())
+    return redirect("/page/")
+
+
+def sign_out(request: HttpRequest) -> HttpResponse:
+    track(request, **LEAD)
+    logout(request)
+    return redirect("/page/")
+
+
+def rolled_back(request: HttpRequest) -> HttpResponse:
+    try:
+        with transaction.atomic():
+            track(request, **LEAD)
+            raise LookupError
+    except LookupError:
+        return page(request)
+
+
+def order(request: HttpRequest) -> HttpResponse:
+    made = Order.objects.create(total="19.90", currency="EUR", email="ada@example.com")
+    return redirect(f"/order/{made.pk}/")
+
+
+def order_page(request: HttpRequest, pk: int) -> HttpResponse:
+    head = "" if "headless" in request.GET else "{% tiktok_pixel %}"
+    return HttpResponse(html(request, "{% tiktok_event order %}", head=head, order=Order.objects.get(pk=pk)))
+
+
+def user_page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(html(request, "{% tiktok_event user %}"))
+
+
+def event(request: HttpRequest) -> HttpResponse:
+    """`{% tiktok_event "Contact" … %}` with the query as its arguments."""
+    arguments = " ".join(f'{key}="{value}"' for key, value in request.GET.items() if key not in ("name", "server"))
+    server = "server=True" if "server" in request.GET else ""
+    name = request.GET.get("name", "Contact")
+    return HttpResponse(html(request, f'{{% tiktok_event "{name}" {arguments} {server} %}}'))
+
+
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    """A template that is rendered while the response is on its way."""
+
+    def pieces() -> Iterator[str]:
+        yield html(request)
+
+    return StreamingHttpResponse(pieces())
+
+
+def thrown_away(request: HttpRequest) -> HttpResponseBase:
+    """Renders the tag, then answers with something else."""
+    text = html(request)
+    kind = request.GET["as"]
+    answers: dict[str, HttpResponseBase] = {
+        "json": JsonResponse({"html": text}),
+        "redirect": redirect("/page/"),
+        "error": HttpResponse(text, status=500),
+        "nothing": HttpResponse(status=204),
+        "download": HttpResponse(text, headers={"Content-Disposition": 'attachment; filename="page.html"'}),
+    }
+    if kind == "raise":
+        raise RuntimeError("the view failed after rendering")
+    return answers[kind]
+
+
+def with_etag(request: HttpRequest) -> HttpResponse:
+    return page(request)
+
+
+async def async_page(request: HttpRequest) -> HttpResponse:
+    """Rendered in the event loop, where the database can't be asked."""
+    return page(request)
+
+
+def late_page(request: HttpRequest) -> TemplateResponse:
+    return TemplateResponse(request, engines["django"].from_string("{% load tiktok_attribution %}{% tiktok_pixel %}"))
+
+
+urlpatterns = [
+    path("page/", page),
+    path("lead/", lead),
+    path("lead-page/", lead_page),
+    path("sign-in/", sign_in),
+    path("sign-out/", sign_out),
+    path("rolled-back/", rolled_back),
+    path("order/", order),
+    path("order/<int:pk>/", order_page),
+    path("user/", user_page),
+    path("event/", event),
+    path("json/", lambda request: JsonResponse({})),
+    path("file/", lambda request: FileResponse(io.BytesIO(b"<html>"), content_type="text/html")),
+    path("not-modified/", lambda request: HttpResponse(status=304)),
+    path("stream/", stream),
+    path("thrown-away/", thrown_away),
+    path("etag/", condition(etag_func=lambda request: '"same"')(with_etag)),
+    path("cached/", cache_page(60)(page)),
+    path("cached-late/", cache_page(60)(late_page)),
+    path("async/", async_page),
+]

@@ -1,0 +1,83 @@
+"""URLs of a shop whose orders are made, paid and failed in every way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.template import Context, Template
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from tests.shop.models import Order
+from tiktok_attribution.conversions.track import track
+from tiktok_attribution.visitor.visitor import visitor_of
+
+admin.site.register(Order)
+
+meeting: list[asyncio.Event] = []
+
+
+def checkout(request: HttpRequest) -> HttpResponse:
+    order = Order.objects.create(status=request.GET.get("status", "new"), total=5)
+    return HttpResponse(str(order.pk))
+
+
+def thanks(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(Template("{% load tiktok_attribution %}{% tiktok_pixel %}").render(Context({"request": request})))
+
+
+def pay(request: HttpRequest) -> HttpResponse:
+    order = Order.objects.get(pk=request.GET["order"])
+    order.status = "paid"
+    order.save()
+    return HttpResponse("paid")
+
+
+def failing(request: HttpRequest) -> HttpResponse:
+    """The order is rolled back, the page is shown all the same."""
+    try:
+        with transaction.atomic():
+            Order.objects.create(status=request.GET.get("status", "paid"), total=5)
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    visitor = visitor_of(request)
+    return HttpResponse(f"{len(visitor.to_show)} {len(visitor.to_watch)}")
+
+
+def by_hand(request: HttpRequest) -> HttpResponse:
+    recorded = track(request, "AddToCart", value=5, currency="EUR", event_id=request.GET.get("id"))
+    return HttpResponse(str(recorded is not None))
+
+
+async def slow_checkout(request: HttpRequest) -> HttpResponse:
+    """Makes its order only when a second visitor has come as far."""
+    mine, _ = Order(status="paid", total=5, email=request.GET["email"]), meeting.append(asyncio.Event())
+    while len(meeting) < 2:
+        await asyncio.sleep(0.001)
+    await sync_to_async(mine.save)()
+    return HttpResponse(str(mine.pk))
+
+
+def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:
+    return csrf_exempt(view)
+
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("checkout/", checkout),
+    path("thanks/", thanks),
+    path("pay/", pay),
+    path("failing/", failing),
+    path("by-hand/", by_hand),
+    path("slow-checkout/", slow_checkout),
+    path("hooks/checkout/", _exempt(checkout)),
+    path("hooks/pay/", _exempt(pay)),
+    path("hooks/by-hand/", _exempt(by_hand)),
+]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.delivery.conftest import Configure
+from tiktok_attribution.delivery.announcer import Announcer
+
+
+class Published:
+    """What was published, and how long to wait for it."""
+
+    def __init__(self, fail: Callable[[], None] = lambda: None) -> None:
+        self.works: list[tuple[str, str]] = []
+        self.changed = threading.Condition()
+        self.fail = fail
+
+    def __call__(self, pixel_code: str, using: str) -> None:
+        with self.changed:
+            self.works.append((pixel_code, using))
+            self.changed.notify_all()
+        self.fail()
+
+    def wait_for(self, condition: Callable[[], bool]) -> bool:
+        with self.changed:
+            return self.changed.wait_for(condition, 5)
+
+
+@pytest.fixture(autouse=True)
+def _quick(configure: Configure) -> None:
+    configure(HINT_SECONDS=0.05)
+
+
+def test_work_is_published() -> None:
+    published = Published()
+    Announcer(published).announce("A", "default")
+
+    assert published.wait_for(lambda: published.works == [("A", "default")])
+
+
+def test_work_that_comes_later_is_published_too() -> None:
+    published = Published()
+    announcer = Announcer(published)
+    announcer.announce("A", "default")
+    published.wait_for(lambda: len(published.works) == 1)
+    announcer.announce("A", "default")
+
+    assert published.wait_for(lambda: len(published.works) == 2)
+
+
+def test_a_thousand_announcements_are_a_few_publications(configure: Configure) -> None:
+    configure(HINT_SECONDS=0.3)
+    published = Published()
+    announcer = Announcer(published)
+    for _ in range(1000):
+        announcer.announce("A", "default")
+    published.wait_for(lambda: len(published.works) >= 2)
+    time.sleep(0.4)
+
+    assert 1 <= len(published.works) <= 3
+
+
+def test_each_pixel_and_database_is_published() -> None:
+    published = Published()
+    announcer = Announcer(published)
+    works = {("A", "default"), ("B", "default"), ("A", "other")}
+    for work in works:
+        announcer.announce(*work)
+
+    assert published.wait_for(lambda: set(published.works) == works)
+
+
+def test_announcing_does_not_wait_for_the_publishing() -> None:
+    held = threading.Event()
+    published = Published(lambda: held.wait(5) and None)
+    announcer = Announcer(published)
+    announcer.announce("A", "default")
+    published.wait_for(lambda: len(published.works) == 1)
+    started = time.monotonic()
+    for number in range(1000):
+        announcer.announce(f"P{number}", "default")
+    took = time.monotonic() - started
+    held.set()
+
+    assert took < 0.5
+
+
+def test_a_failed_publication_is_logged_without_its_text_and_the_next_one_tried(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("redis://:secret@127.0.0.1")
+
+    published = Published(fail)
+    announcer = Announcer(published)
+    announcer.announce("A", "default")
+    published.wait_for(lambda: len(published.works) == 1)
+    announcer.announce("A", "default")
+
+    assert published.wait_for(lambda: len(published.works) == 2)
+    assert "the broker took no hint (ConnectionError)" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_one_thread_does_it_all_and_holds_no_process() -> None:
+    announcer = Announcer(Published())
+    before = threading.active_count()
+    for _ in range(100):
+        announcer.announce("A", "default")
+    own = [thread for thread in threading.enumerate() if thread is announcer._thread]
+
+    assert threading.active_count() <= before + 1
+    assert [thread.daemon for thread in own] == [True]

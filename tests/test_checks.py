@@ -1,0 +1,286 @@
+"""System checks: each mistake is named once, with what to do, and a site without mistakes hears nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+
+from tiktok_attribution.checks import TAG
+from tiktok_attribution.middleware import AttributionMiddleware
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+SOUND = {"PIXEL_CODE": "C0A", "ACCESS_TOKEN": TOKEN, "SITE_URL": "https://www.example.com"}
+PURCHASE = {"event": "Purchase", "when": {"status": "paid"}, "value": "total", "currency": "currency"}
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+UPDATE_CACHE = "django.middleware.cache.UpdateCacheMiddleware"
+OURS = "tiktok_attribution.middleware.AttributionMiddleware"
+
+
+class OwnMiddleware(AttributionMiddleware):
+    """A site's own variant."""
+
+
+@pytest.fixture
+def found(settings: Any) -> Any:
+    def check(**options: Any) -> list[CheckMessage]:
+        settings.TIKTOK_ATTRIBUTION = {**SOUND, **options}
+        return list(run_checks(tags=[TAG]))
+
+    return check
+
+
+def ids(messages: list[CheckMessage]) -> list[str]:
+    return [str(message.id).removeprefix("tiktok_attribution.") for message in messages]
+
+
+def test_a_site_without_mistakes_hears_nothing(found: Any) -> None:
+    assert found(CONVERSIONS={"shop.Order": PURCHASE}) == []
+
+
+def test_a_site_that_switched_it_off_hears_of_its_slips_only(found: Any, settings: Any) -> None:
+    settings.MIDDLEWARE = []
+    options = {"PIXEL_CODE": "", "ACCESS_TOKEN": "", "SITE_URL": "", "API_URL": "http://127.0.0.1:8765"}
+    assert found(ENABLED=False, CONVERSIONS={"shop.Order": PURCHASE}, **options) == []
+    assert ids(found(ENABLED=False, PIXEL_KODE="")) == ["E001"]
+
+
+def test_every_message_says_how_to_mend_it(found: Any, settings: Any) -> None:
+    settings.MIDDLEWARE, settings.CELERY_TASK_ALWAYS_EAGER = [OURS, SESSIONS], True
+    options = {"PIXEL_CODE": "", "ACCESS_TOKEN": "", "SITE_URL": "", "API_URL": "http://127.0.0.1:8765"}
+    conversions = {"shop.Order": PURCHASE, "shop.Nothing": PURCHASE}
+    messages = found(TEST_EVENT_CODE="T1", MODE="standard", CONVERSIONS=conversions, PIXEL_KODE="", **options)
+    expected = {*(f"E00{number}" for number in range(1, 7)), *(f"W00{number}" for number in range(1, 5))}
+    assert set(ids(messages)) == expected
+    assert [message.id for message in messages if not message.hint] == []
+
+
+# E001 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_misspelt_key_names_the_nearest(found: Any) -> None:
+    (message,) = found(CONVERSION={})
+    assert (message.id, message.hint) == ("tiktok_attribution.E001", "Did you mean 'CONVERSIONS'?")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"PIXEL_CODE": "C0-A"},
+        {"PIXEL_CODE": "", "PIXEL_FOR_REQUEST": "no.such.callable"},
+        {"ACCESS_TOKEN": "Bearer x"},
+        {"SITE_URL": "example.com"},
+    ],
+    ids=str,
+)
+def test_one_slip_is_one_message(found: Any, option: dict[str, Any]) -> None:
+    assert ids(found(**option, CONVERSIONS={"shop.Order": PURCHASE})) == ["E001"]
+
+
+def test_what_is_no_dict_is_one_message(settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = ["PIXEL_CODE"]
+    assert ids(list(run_checks(tags=[TAG]))) == ["E001"]
+
+
+# E002, E003, W005 -----------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_pixel(found: Any) -> None:
+    assert ids(found(PIXEL_CODE="")) == ["E002"]
+
+
+def test_a_callable_stands_for_the_pixel(found: Any) -> None:
+    assert found(PIXEL_CODE="", PIXEL_FOR_REQUEST=lambda request: "C0A") == []
+
+
+@pytest.mark.parametrize(("debug", "number"), [(False, "E003"), (True, "W005")])
+def test_a_missing_token_stops_production_and_not_a_developer(
+    found: Any, settings: Any, debug: bool, number: str
+) -> None:
+    settings.DEBUG = debug
+    assert ids(found(ACCESS_TOKEN="")) == [number]
+
+
+def test_the_pixels_without_token_are_named(found: Any) -> None:
+    (message,) = found(PIXEL_CODE=["C0A", "C0B", "C0C"], ACCESS_TOKEN={"C0A": TOKEN})
+    assert "no ACCESS_TOKEN for C0B, C0C:" in message.msg
+
+
+def test_pixels_by_request_need_a_token_as_well(found: Any) -> None:
+    assert ids(found(PIXEL_CODE="", PIXEL_FOR_REQUEST=lambda request: "C0A", ACCESS_TOKEN="")) == ["E003"]
+
+
+@pytest.mark.parametrize("token", [lambda code: 1 / 0, {"C0A": lambda code: 1 / 0}], ids=["callable", "in a dict"])
+def test_a_callable_for_the_token_is_not_asked(found: Any, token: Any) -> None:
+    assert found(ACCESS_TOKEN=token) == []
+
+
+# E004 -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "hint"),
+    [("shop.Ordr", "Did you mean 'shop.Order'?"), ("shop.order.Order", "Did you mean 'shop.Order'?")],
+)
+def test_a_model_that_is_none_names_the_nearest(found: Any, label: str, hint: str) -> None:
+    (message,) = found(CONVERSIONS={label: PURCHASE})
+    assert (message.id, message.hint) == ("tiktok_attribution.E004", hint)
+
+
+def test_a_model_that_is_like_none_lists_them(found: Any) -> None:
+    (message,) = found(CONVERSIONS={"zzz": PURCHASE})
+    assert "shop.Order, shop.OrderLine" in str(message.hint)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"event": "purchase"}, 'did you mean "Purchase"'),
+        ({"value": "totl"}, "'totl', which doesn't resolve"),
+        ({"when": {"state": "paid"}}, "'state', which doesn't resolve"),
+        ({"when": "shop.rules.missing"}, "which can't be imported"),
+        ({"halfs": "both"}, "has no key 'halfs'"),
+        ({"user": {"mail": "email"}}, "['user'] has no key 'mail'"),
+        ({"contents": {"each": "lines", "content_id": "skew"}}, "'skew', which doesn't resolve"),
+    ],
+    ids=lambda case: str(case)[:30],
+)
+def test_a_mapping_that_can_not_work(found: Any, change: dict[str, Any], words: str) -> None:
+    (message,) = found(CONVERSIONS={"shop.Order": {**PURCHASE, **change}})
+    assert message.id == "tiktok_attribution.E004"
+    assert words in message.msg
+
+
+def test_two_declarations_with_the_same_ids(found: Any) -> None:
+    (message,) = found(CONVERSIONS={"shop.Order": [PURCHASE, PURCHASE]})
+    assert (message.id, message.hint) == ("tiktok_attribution.E004", 'Give one of them its own "label".')
+
+
+# E005 -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_middleware(found: Any, settings: Any) -> None:
+    settings.MIDDLEWARE = [SESSIONS]
+    assert ids(found()) == ["E005"]
+
+
+@pytest.mark.parametrize("other", [SESSIONS, UPDATE_CACHE])
+def test_a_middleware_that_must_stand_before(found: Any, settings: Any, other: str) -> None:
+    settings.MIDDLEWARE = [other, OURS]
+    assert found() == []
+    settings.MIDDLEWARE = [OURS, other]
+    (message,) = found()
+    assert message.id == "tiktok_attribution.E005"
+    assert f"before {other.rpartition('.')[2]}" in message.msg
+
+
+@pytest.mark.parametrize("path", [f"{__name__}.OwnMiddleware", "no.such.Middleware"])
+def test_a_subclass_of_the_middleware_will_do(found: Any, settings: Any, path: str) -> None:
+    settings.MIDDLEWARE = [path]
+    assert ids(found()) == ([] if path.endswith("OwnMiddleware") else ["E005"])
+
+
+# E006, W001 to W004 ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("debug", "allowed", "expected"), [(False, False, ["E006"]), (False, True, []), (True, False, [])]
+)
+def test_a_test_code_outside_debug(found: Any, settings: Any, debug: bool, allowed: bool, expected: list[str]) -> None:
+    settings.DEBUG = debug
+    assert ids(found(TEST_EVENT_CODE="TEST1", TEST_EVENT_CODE_IN_PRODUCTION=allowed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"MODE": "standard"}, ["W001"]),
+        ({"MODE": "standard", "STANDARD_MODE_SERVER_EVENTS": ["Purchase"]}, []),
+        ({"MODE": "developer"}, []),
+    ],
+    ids=str,
+)
+def test_an_event_that_standard_mode_leaves_out(found: Any, options: dict[str, Any], expected: list[str]) -> None:
+    assert ids(found(**options, CONVERSIONS={"shop.Order": PURCHASE})) == expected
+
+
+def test_a_missing_site_address(found: Any) -> None:
+    assert ids(found(SITE_URL="", CONVERSIONS={"shop.Order": PURCHASE})) == ["W002"]
+
+
+def test_a_site_without_declarations_needs_no_address(found: Any) -> None:
+    assert found(SITE_URL="") == []
+
+
+@pytest.mark.parametrize(("eager", "expected"), [(True, ["W003"]), (False, [])])
+def test_eager_celery(found: Any, settings: Any, eager: bool, expected: list[str]) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = eager
+    assert ids(found()) == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ({"API_URL": "http://127.0.0.1:8765/open_api"}, ["W004"]),
+        ({"PIXEL_HOST": "https://tiktok.com.example.net"}, ["W004"]),
+        ({"PIXEL_HOST": "https://analytics.us.tiktok.com"}, []),
+    ],
+    ids=str,
+)
+def test_a_forgotten_stand_in(found: Any, settings: Any, option: dict[str, Any], expected: list[str]) -> None:
+    assert ids(found(**option)) == expected
+    settings.DEBUG = True
+    assert found(**option) == []
+
+
+# As a newcomer meets them ---------------------------------------------------------------------------------------------
+
+BROKEN = f"""
+from tests.settings import *
+MIDDLEWARE = [name for name in MIDDLEWARE if "tiktok" not in name]
+TIKTOK_ATTRIBUTION = {{
+    "PIXEL_CODE": "C0EXAMPLE0000000000",
+    "ACCESS_TOKEN": "Bearer {TOKEN}",
+    "MOD": "developer",
+    "TRUSTED_PROXIES": "10.0.0.0/8",
+    "CONVERSIONS": {{"shop.Order": {{"event": "purchase", "value": "sum"}}}},
+}}
+"""
+
+
+def manage_check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    (folder / "site_settings.py").write_text(text)
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "site_settings",
+        "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parents[1])]),
+    }
+    command = [sys.executable, "-m", "django", "check"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_manage_check_names_every_mistake_at_once(tmp_path: Path) -> None:
+    done = manage_check(tmp_path, BROKEN)
+    assert done.returncode == 1
+    for words in (
+        'begins with "Bearer"',
+        "HINT: Did you mean 'MODE'?",
+        "HINT: Write ['10.0.0.0/8'].",
+        'did you mean "Purchase"',
+        "shop.Order has no 'sum'",
+        "is not in MIDDLEWARE",
+    ):
+        assert words in done.stderr
+    assert "identified 6 issues" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.privacy
+def test_manage_check_does_not_show_the_token(tmp_path: Path) -> None:
+    done = manage_check(tmp_path, BROKEN)
+    assert TOKEN not in done.stdout + done.stderr

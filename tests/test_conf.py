@@ -1,0 +1,305 @@
+"""The settings dict: every key's reader, what a slip becomes, and that it is read as it is now."""
+
+from __future__ import annotations
+
+import ipaddress
+import statistics
+import timeit
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from tiktok_attribution import conf
+from tiktok_attribution.conf import OPTIONS, Settings, read
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+
+
+def callable_of_the_site(request: object) -> str:
+    return "C0SHOP"
+
+
+HERE = f"{__name__}.callable_of_the_site"
+
+USABLE: list[tuple[str, Any, Any]] = [
+    ("ENABLED", False, False),
+    ("PIXEL_CODE", " C0A ", ("C0A",)),
+    ("PIXEL_CODE", ["C0A", "C0B", "C0A"], ("C0A", "C0B")),
+    ("PIXEL_CODE", "", ()),
+    ("ACCESS_TOKEN", f" {TOKEN}\n", TOKEN),
+    ("ACCESS_TOKEN", {"C0A": TOKEN}, {"C0A": TOKEN}),
+    ("ACCESS_TOKEN", callable_of_the_site, callable_of_the_site),
+    ("MODE", "Standard", "standard"),
+    ("CONVERSIONS", {"shop.Order": {}}, {"shop.Order": {}}),
+    ("STANDARD_MODE_SERVER_EVENTS", ["Purchase"], ("Purchase",)),
+    ("PIXEL_FOR_REQUEST", HERE, callable_of_the_site),
+    ("PIXEL_FOR_REQUEST", None, None),
+    ("STRICT", True, True),
+    ("USER", {"email": "mail"}, {"email": "mail"}),
+    ("PHONE_REGION", "de", "DE"),
+    ("CURRENCY", "eur", "EUR"),
+    ("CURRENCY", "", ""),
+    ("VALUES_IN_MINOR_UNITS", True, True),
+    ("TRUSTED_PROXIES", ["10.0.0.0/8"], (ipaddress.ip_network("10.0.0.0/8"),)),
+    ("TRUSTED_PROXIES", ["10.1.2.3/8", "::1"], (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))),
+    ("IS_VISITOR", callable_of_the_site, callable_of_the_site),
+    ("EXCLUDED_PATHS", ["/api/", ""], ("/api/",)),
+    ("SITE_URL", "https://www.example.com/", "https://www.example.com"),
+    ("SITE_URL", "", ""),
+    ("ALLOWED_QUERY_PARAMETERS", ("page",), ("page",)),
+    ("CLICK_ID_DAYS", 7, 7),
+    ("COOKIE_DOMAIN", ".example.com", ".example.com"),
+    ("SNAPSHOT_DAYS", 400, 400),
+    ("IDENTIFY", False, False),
+    ("HISTORY_OBSERVER", False, False),
+    ("LIMITED_DATA_USE", True, True),
+    ("PIXEL_HOST", "https://analytics.us.tiktok.com/", "https://analytics.us.tiktok.com"),
+    ("API_URL", "https://api.example/track", "https://api.example/track/"),
+    ("TEST_EVENT_CODE", "TEST123", "TEST123"),
+    ("TEST_EVENT_CODE_IN_PRODUCTION", True, True),
+    ("BATCH_SIZE", 50, 50),
+    ("BATCH_BYTES", 10_000, 10_000),
+    ("TIMEOUT_SECONDS", 3, 3.0),
+    ("LANES", 1, 1),
+    ("LEASE_SECONDS", 30, 30.0),
+    ("RETRY_SECONDS", 0.5, 0.5),
+    ("RETRY_MOST_SECONDS", 60, 60.0),
+    ("MAX_AGE_DAYS", 28, 28.0),
+    ("HINT_SECONDS", 0, 0.0),
+    ("KEEP_PAYLOAD_DAYS", 1, 1.0),
+    ("KEEP_EVENT_DAYS", 365, 365.0),
+]
+
+UNUSABLE: list[tuple[str, Any, str]] = [
+    ("ENABLED", "False", "must be True or False, not 'False'."),
+    ("PIXEL_CODE", None, "must be text or a list of texts, not NoneType."),
+    ("PIXEL_CODE", [1], "must be a list of strings."),
+    ("PIXEL_CODE", "C0-A", "may hold only letters and digits. Copy the pixel's id from TikTok Events Manager."),
+    ("PIXEL_CODE", TOKEN, "holds what looks like an access token. The token belongs into ACCESS_TOKEN."),
+    ("ACCESS_TOKEN", None, "must be text, a callable of the pixel code, or a dict of either by pixel code."),
+    ("ACCESS_TOKEN", f"Bearer {TOKEN}", 'begins with "Bearer": TikTok refuses that (40105). Give the bare token.'),
+    ("ACCESS_TOKEN", {"C0A": f"{TOKEN} x"}, "holds white space or other characters no token has. Copy the token again."),
+    ("MODE", "event builder", "is 'event builder', not one of 'developer', 'standard'."),
+    ("CONVERSIONS", ["shop.Order"], "must be a dict, not list."),
+    ("STANDARD_MODE_SERVER_EVENTS", "Purchase", "must be a list, not a string. Write ['Purchase']."),
+    ("PIXEL_FOR_REQUEST", "shop.pixels.missing", "names 'shop.pixels.missing', which can't be imported: "),
+    ("PIXEL_FOR_REQUEST", f"{__name__}.TOKEN", "which isn't callable."),
+    ("PIXEL_FOR_REQUEST", 7, "must be a callable or the dotted path of one."),
+    ("PHONE_REGION", "Germany", "is 'Germany', no country's two letters. Write \"US\""),
+    ("CURRENCY", "euro", "is 'euro': the currency is not an ISO 4217 code that TikTok lists: did you mean \"EUR\"?"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8", "must be a list, not a string. Write ['10.0.0.0/8']."),
+    ("TRUSTED_PROXIES", ["*"], "holds '*', no address or network."),
+    ("EXCLUDED_PATHS", ["api/"], "holds 'api/', which no path begins with. Write '/api/'."),
+    ("SITE_URL", "www.example.com", "must be an address that begins with https://, and 'www.example.com' isn't."),
+    ("SITE_URL", "https://", "must be an address that begins with https://"),
+    ("COOKIE_DOMAIN", "https://example.com", "is 'https://example.com', no domain."),
+    ("API_URL", "", "must be an address that begins with https://"),
+    ("BATCH_SIZE", 1001, "must be a whole number from 1 to 1_000, not 1001."),
+    ("BATCH_SIZE", 10.5, "must be a whole number from 1 to 1_000, not 10.5."),
+    ("LANES", True, "must be a whole number from 1 to 64, not True."),
+    ("TIMEOUT_SECONDS", "10", "must be a number from 0.1 to 120, not '10'."),
+    ("TIMEOUT_SECONDS", float("nan"), "must be a number from 0.1 to 120, not nan."),
+    ("MAX_AGE_DAYS", 29, "must be a number from 0.01 to 28, not 29."),
+]
+
+
+# Readers --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "given", "expected"), USABLE, ids=str)
+def test_a_usable_value_is_read(key: str, given: Any, expected: Any) -> None:
+    settings = read({key: given})
+    assert settings.problems == ()
+    assert getattr(settings, key.lower()) == expected
+
+
+@pytest.mark.parametrize(("key", "given", "words"), UNUSABLE, ids=str)
+def test_an_unusable_value_keeps_its_default_and_says_why(key: str, given: Any, words: str) -> None:
+    settings = read({key: given})
+    (problem,) = settings.problems
+    assert words in f"{problem.message} {problem.hint}"
+    assert problem.message.startswith(f"TIKTOK_ATTRIBUTION[{key!r}] ")
+    assert getattr(settings, key.lower()) == getattr(Settings(), key.lower())
+
+
+def test_every_key_is_tried_here() -> None:
+    assert {key for key, *_ in USABLE} == set(OPTIONS)
+
+
+def test_one_slip_does_not_cost_the_other_keys() -> None:
+    settings = read({"PIXEL_CODE": "C0A", "MODE": 7})
+    assert (settings.pixel_code, settings.mode, len(settings.problems)) == (("C0A",), "developer", 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("PIXEL_ID", "Did you mean 'PIXEL_CODE'?"),
+        ("ACCES_TOKEN", "Did you mean 'ACCESS_TOKEN'?"),
+        ("pixel_code", "Did you mean 'PIXEL_CODE'?"),
+        ("WEATHER", "Known keys: ENABLED, PIXEL_CODE, "),
+        (7, "Known keys: ENABLED, "),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(key: Any, hint: str) -> None:
+    (problem,) = read({key: TOKEN}).problems
+    assert problem.message == f"TIKTOK_ATTRIBUTION has no key '{key}'."
+    assert problem.hint.startswith(hint)
+
+
+def test_what_is_no_dict_is_said() -> None:
+    (problem,) = read([("PIXEL_CODE", "C0A")]).problems
+    assert problem.message == "TIKTOK_ATTRIBUTION must be a dict."
+
+
+def test_a_configuration_error_is_djangos_too() -> None:
+    assert issubclass(conf.ConfigurationError, ImproperlyConfigured)
+
+
+# What follows from them -----------------------------------------------------------------------------------------------
+
+
+def test_click_id_and_campaign_always_stay_in_addresses() -> None:
+    assert read({"ALLOWED_QUERY_PARAMETERS": ["page"]}).allowed_parameters == ("ttclid", "utm_*", "page")
+
+
+def test_the_greatest_age_in_seconds() -> None:
+    assert read({"MAX_AGE_DAYS": 28}).max_age_seconds == 28 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("options", "sends"),
+    [
+        ({}, True),
+        ({"MODE": "standard"}, False),
+        ({"MODE": "standard", "STANDARD_MODE_SERVER_EVENTS": ["Purchase"]}, True),
+        ({"MODE": "standard", "STANDARD_MODE_SERVER_EVENTS": ["Lead"]}, False),
+    ],
+    ids=str,
+)
+def test_standard_mode_sends_only_what_it_names(options: dict[str, Any], sends: bool) -> None:
+    assert read(options).sends_to_server("Purchase") is sends
+
+
+# Tokens ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("token", "of_a", "of_b"),
+    [
+        (TOKEN, TOKEN, TOKEN),
+        ({"C0A": TOKEN}, TOKEN, ""),
+        (lambda code: f"token-of-{code}", "token-of-C0A", "token-of-C0B"),
+        ({"C0A": lambda code: "secret", "C0B": TOKEN}, "secret", TOKEN),
+        (lambda code: None, "", ""),
+        ("", "", ""),
+    ],
+    ids=["text", "dict", "callable", "callable in a dict", "callable without", "none"],
+)
+def test_each_pixels_token(token: Any, of_a: str, of_b: str) -> None:
+    settings = read({"ACCESS_TOKEN": token})
+    assert (settings.token_of("C0A"), settings.token_of("C0B")) == (of_a, of_b)
+
+
+def test_a_callable_is_asked_each_time() -> None:
+    given = iter(["old", "new"])
+    settings = read({"ACCESS_TOKEN": lambda code: next(given)})
+    assert [settings.token_of("C0A") for _ in range(2)] == ["old", "new"]
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize(
+    ("give", "words"),
+    [
+        (lambda code: f"Bearer {TOKEN}", 'begins with "Bearer"'),
+        (lambda code: 7, "must be text"),
+        (lambda code: {}[TOKEN], "was not given: KeyError"),
+    ],
+)
+def test_a_callable_that_fails_gives_none_and_says_why(
+    give: Any, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read({"ACCESS_TOKEN": give}).token_of("C0A") == ""
+    assert words in caplog.text
+    assert TOKEN not in caplog.text
+
+
+def test_a_fingerprint_tells_tokens_apart() -> None:
+    one, other = read({"ACCESS_TOKEN": TOKEN}), read({"ACCESS_TOKEN": TOKEN[::-1]})
+    assert one.token_fingerprint("C0A") != other.token_fingerprint("C0A")
+    assert len(one.token_fingerprint("C0A")) == 16
+    assert one.token_fingerprint("C0A") not in TOKEN
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize("token", [TOKEN, {"C0A": TOKEN}], ids=["text", "dict"])
+def test_the_token_is_in_no_text_of_the_settings(token: Any) -> None:
+    settings = read({"ACCESS_TOKEN": token})
+    assert TOKEN not in f"{settings!r} {settings!s} {settings:}"
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"PIXEL_CODE": TOKEN},
+        {"PIXEL_CODE": f"Bearer {TOKEN}"},
+        {"ACCESS_TOKEN": [TOKEN]},
+        {"ACCESS_TOKEN": f"bearer {TOKEN}"},
+        {"ACCESS_TOKEN": {"C0A": f"{TOKEN}\u00e9"}},
+        {"ACCESTOKEN": TOKEN},
+    ],
+    ids=lambda raw: next(iter(raw)),
+)
+def test_a_problem_never_repeats_a_token(raw: dict[str, Any]) -> None:
+    problems = read(raw).problems
+    assert problems
+    assert TOKEN not in str(problems)
+
+
+# Read live ------------------------------------------------------------------------------------------------------------
+
+
+def test_override_settings_counts_at_once() -> None:
+    with override_settings(TIKTOK_ATTRIBUTION={"PIXEL_CODE": "C0A"}):
+        assert conf.current().pixel_code == ("C0A",)
+        with override_settings(TIKTOK_ATTRIBUTION={"PIXEL_CODE": "C0B"}):
+            assert conf.current().pixel_code == ("C0B",)
+        assert conf.current().pixel_code == ("C0A",)
+
+
+def test_a_change_inside_the_dict_counts_at_once() -> None:
+    raw = {"PIXEL_CODE": "C0A"}
+    with override_settings(TIKTOK_ATTRIBUTION=raw):
+        conf.current()
+        raw["PIXEL_CODE"] = "C0B"
+        assert conf.current().pixel_code == ("C0B",)
+        del raw["PIXEL_CODE"]
+        assert conf.current().pixel_code == ()
+
+
+def test_nothing_is_read_twice_while_nothing_changes() -> None:
+    with override_settings(TIKTOK_ATTRIBUTION={"PIXEL_CODE": "C0A"}):
+        assert conf.current() is conf.current()
+
+
+def test_without_the_dict_every_default_holds(settings: Any) -> None:
+    del settings.TIKTOK_ATTRIBUTION
+    assert asdict(conf.current()) == asdict(Settings())
+
+
+def test_to_ask_costs_next_to_nothing() -> None:
+    """It is asked several times in a request; the bound is generous, for machines that are busy."""
+    seconds = statistics.median(timeit.repeat(conf.current, number=500, repeat=15)) / 500
+    assert seconds < 20e-6
+
+
+# The nearest word -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("written", "near"), [("shop.order", "shop.Order"), ("shop.Ordr", "shop.Order"), ("x", "")])
+def test_the_nearest_known_word(written: str, near: str) -> None:
+    assert conf.nearest(written, ["auth.User", "shop.Order"]) == near

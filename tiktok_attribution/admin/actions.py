@@ -1,0 +1,170 @@
+"""Retry and cancel in the admin: as actions of the list and as buttons of one event's page, by POST alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db import router
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from tiktok_attribution import conf
+from tiktok_attribution.admin import steering, verbs
+from tiktok_attribution.admin.paging import MOST
+from tiktok_attribution.admin.readonly import ReadOnlyAdmin
+from tiktok_attribution.admin.steering import Result
+from tiktok_attribution.admin.verbs import CANCEL, RETRY, Verb
+from tiktok_attribution.admin.words import REASONS
+from tiktok_attribution.models import OutboxEvent
+
+CONFIRMED = "confirmed"
+MOST_NAMED = 10
+
+
+class SteeringAdmin(ReadOnlyAdmin):
+    """Each verb has its own permission. The list always asks before it acts; the page where something may be lost."""
+
+    actions = ("retry_selected", "cancel_selected")
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.retry_outboxevent")
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.cancel_outboxevent")
+
+    @admin.action(permissions=["retry"], description=gettext_lazy("Send selected events again"))
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> HttpResponse | None:
+        return self._act_on_list(request, queryset, RETRY)
+
+    @admin.action(permissions=["cancel"], description=gettext_lazy("Cancel selected events"))
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> HttpResponse | None:
+        return self._act_on_list(request, queryset, CANCEL)
+
+    def get_urls(self) -> list[URLPattern]:
+        def address(verb: Verb) -> URLPattern:
+            view = self.admin_site.admin_view(partial(self._act_on_one, verb))
+            # Outside of admin_view: a GET is refused before anybody is asked to log in and is sent back to it.
+            return path(f"<int:pk>/{verb.name}/", require_POST(view), name=f"tiktok_attribution_event_{verb.name}")
+
+        return [address(RETRY), address(CANCEL), *super().get_urls()]
+
+    def _may(self, request: HttpRequest, verb: Verb) -> bool:
+        return bool(getattr(self, f"has_{verb.name}_permission")(request))
+
+    def _act_on_list(self, request: HttpRequest, queryset: QuerySet[OutboxEvent], verb: Verb) -> HttpResponse | None:
+        using = router.db_for_write(OutboxEvent)
+        pks = list(queryset.using(using).values_list("pk", flat=True)[:MOST])
+        if CONFIRMED in request.POST:
+            self._do(request, verb, pks, using)
+            return None
+        plan = steering.run(verb.steer, pks, using=using, dry=True)
+        if not plan.all_changed:
+            self._tell_refused(request, plan)
+            return None
+        hidden = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+        hidden += [("action", f"{verb.name}_selected"), ("select_across", request.POST.get("select_across", "0"))]
+        back = request.get_full_path()
+        return self._ask(request, verb, plan, hidden, using=using, address=back, back=back)
+
+    def _act_on_one(self, verb: Verb, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_view_permission(request) or not self._may(request, verb):
+            raise PermissionDenied
+        using = router.db_for_write(OutboxEvent)
+        if not steering.rows([pk], using=using).exists():
+            raise Http404
+        page = reverse("admin:tiktok_attribution_outboxevent_change", args=[pk], current_app=self.admin_site.name)
+        plan = steering.run(verb.steer, [pk], using=using, dry=True)
+        if not plan.all_changed:
+            self._tell_refused(request, plan)
+        elif CONFIRMED in request.POST or not (verb.warning or plan.doubtful):
+            self._do(request, verb, [pk], using)
+        else:
+            return self._ask(request, verb, plan, [], using=using, address=request.path, back=page)
+        return HttpResponseRedirect(page)
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        verb: Verb,
+        plan: Result,
+        hidden: Sequence[tuple[str, Any]],
+        *,
+        using: str,
+        address: str,
+        back: str,
+    ) -> HttpResponse:
+        chosen = [*plan.changed, *plan.rebuilt]
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            "title": verb.question,
+            "button": verb.button,
+            "confirmed": CONFIRMED,
+            "hidden": hidden,
+            "address": address,
+            "back": back,
+            "plan": self._plan(verb, plan),
+            "warnings": self._warnings(verb, plan, using),
+            "refused": self._refused(plan),
+            "events": steering.rows(chosen[:MOST_NAMED], using=using).order_by("-pk"),
+            "more": max(0, len(chosen) - MOST_NAMED),
+        }
+        return TemplateResponse(request, "admin/tiktok_attribution/confirm.html", context)
+
+    def _plan(self, verb: Verb, plan: Result) -> list[str]:
+        lines = [verb.plan(len(plan.changed))] if plan.changed else []
+        return lines + ([verbs.will_rebuild(len(plan.rebuilt))] if plan.rebuilt else [])
+
+    def _warnings(self, verb: Verb, plan: Result, using: str) -> list[str]:
+        lines = [str(verb.warning)] if verb.warning else []
+        if verb is RETRY:
+            lines += [verbs.may_count_twice(plan.doubtful)] if plan.doubtful else []
+            lines += self._hindrances(plan, using)
+        if plan.all_changed + plan.refused.total() >= MOST:
+            lines.append(_("No more than %(most)d events are taken at once: the newest ones.") % {"most": MOST})
+        return lines
+
+    def _hindrances(self, result: Result, using: str) -> list[str]:
+        """Why what is due is nevertheless not sent now."""
+        lines = [
+            _("Pixel %(pixel)s is stopped: its events wait until it is resumed.") % {"pixel": code}
+            for code in steering.stopped_pixels(result.pixel_codes, using=using)
+        ]
+        if not conf.current().enabled:
+            lines.append(_("ENABLED is off in the settings: nothing is sent until it is on."))
+        return lines
+
+    def _refused(self, result: Result) -> list[str]:
+        return [verbs.left_alone(count, REASONS[why]) for why, count in result.refused.most_common()]
+
+    def _do(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
+        result = steering.run(verb.steer, pks, using=using)
+        self._log(request, verb, [*result.changed, *result.rebuilt], using)
+        if result.all_changed:
+            self.message_user(request, verb.done(result.all_changed), messages.SUCCESS)
+            for line in self._hindrances(result, using) if verb is RETRY else ():
+                self.message_user(request, line, messages.WARNING)
+        self._tell_refused(request, result)
+
+    def _tell_refused(self, request: HttpRequest, result: Result) -> None:
+        for line in self._refused(result):
+            self.message_user(request, line, messages.WARNING)
+        if not result.all_changed and not result.refused:
+            self.message_user(request, _("These events are gone; nothing was changed."), messages.WARNING)
+
+    def _log(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
+        for start in range(0, len(pks), steering.STRETCH):
+            events = steering.rows(pks[start : start + steering.STRETCH], using=using).only("name", "event_id")
+            self.log_by_hand(request, events, str(verb.logged))

@@ -1,0 +1,134 @@
+"""The list of events and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db import router
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from tiktok_attribution import conf
+from tiktok_attribution.admin import display, steering
+from tiktok_attribution.admin.actions import SteeringAdmin
+from tiktok_attribution.admin.event_page import event_page
+from tiktok_attribution.admin.filters import AttemptFilter, NameFilter, PixelFilter, RecordedFilter
+from tiktok_attribution.admin.objects import ObjectLinks
+from tiktok_attribution.admin.readonly import IndexedList
+from tiktok_attribution.admin.search import matching
+from tiktok_attribution.admin.words import REASONS, Text
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.delivery import steer
+from tiktok_attribution.models import OutboxEvent, State
+
+GIVEN_UP = {State.REJECTED, State.EXPIRED, State.CANCELLED}
+
+
+class EventList(IndexedList):
+    """Reads neither the body nor the log of attempts: together they are most of a row."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[OutboxEvent]:
+        return super().get_queryset(request, exclude_parameters).defer("payload", "attempt_log")
+
+
+@admin.register(OutboxEvent)
+class OutboxEventAdmin(SteeringAdmin):
+    """Every event with its state, and everything about one of them."""
+
+    fields = ("event_id",)
+    list_display = ("state_badge", "event", "money", "happened", "last_answer", "browser", "attempts", "recorded")
+    list_display_links = ("event",)
+    list_filter = (("state", admin.ChoicesFieldListFilter), NameFilter, PixelFilter, RecordedFilter, AttemptFilter)
+    list_select_related = ("last_attempt",)
+    ordering = ("-pk",)
+    search_fields = ("event_id",)
+    search_help_text = _("A whole event id, the number of an object such as an order, or TikTok's request id.")
+
+    @admin.display(description=_("state"))
+    def state_badge(self, row: OutboxEvent) -> SafeString:
+        return display.state_badge(row)
+
+    @admin.display(description=_("event"))
+    def event(self, row: OutboxEvent) -> SafeString:
+        return format_html('{} <small class="tiktok-id" title="{}">{}</small>', row.name, row.event_id, row.event_id)
+
+    @admin.display(description=_("value"), empty_value="")
+    def money(self, row: OutboxEvent) -> SafeString:
+        return format_html('<span class="tiktok-money">{}</span>', display.money(row))
+
+    @admin.display(description=_("happened"))
+    def happened(self, row: OutboxEvent) -> str:
+        return display.moment_text(row.happened_at)
+
+    @admin.display(description=_("recorded"))
+    def recorded(self, row: OutboxEvent) -> str:
+        return display.since(row.happened_at, row.created_at)
+
+    @admin.display(description=_("last answer"))
+    def last_answer(self, row: OutboxEvent) -> SafeString | str:
+        answer = display.last_answer(row)
+        return format_html('<span class="tiktok-answer">{}</span>', answer) if answer else ""
+
+    @admin.display(description=_("browser"))
+    def browser(self, row: OutboxEvent) -> SafeString | str:
+        text, tone = display.browser_half(row)
+        when = display.since(row.happened_at, row.browser_at) if row.wants_browser and row.browser_at else ""
+        return format_html('<span class="tiktok-text-{}">{} {}</span>', tone.value, text, when)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        columns: list[Any] = list(super().get_list_display(request))
+        columns.insert(columns.index("happened"), self._object_column(request))
+        return columns
+
+    def _object_column(self, request: HttpRequest) -> Callable[[OutboxEvent], SafeString | str]:
+        links = ObjectLinks(self.admin_site, request)
+
+        @admin.display(description=_("object"))
+        def subject(row: OutboxEvent) -> SafeString | str:
+            link = links.of(row)
+            if link is None or not link.address:
+                return link.text if link else ""
+            return format_html('<a href="{}">{}</a>', link.address, link.text)
+
+        return subject
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxEvent]:
+        rows: QuerySet[OutboxEvent] = super().get_queryset(request)
+        return rows.select_related("last_attempt")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return EventList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[OutboxEvent], search_term: str
+    ) -> tuple[QuerySet[OutboxEvent], bool]:
+        term = search_term.strip()
+        return (queryset.filter(pk__in=matching(term, using=queryset.db)) if term else queryset), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        more = {"declared": _declared, "settings_of_app": conf.current()}
+        return super().changelist_view(request, {**more, **(extra_context or {})})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row: OutboxEvent = kwargs["obj"]
+        link = ObjectLinks(self.admin_site, request).of(row)
+        context["page"] = event_page(row, link, using=row._state.db or "default")
+        using = router.db_for_write(OutboxEvent)
+        if self.has_retry_permission(request):
+            plan = steering.run(steer.retry, [row.pk], using=using, dry=True)
+            context["may_retry"] = bool(plan.all_changed)
+            context["why_not"] = [REASONS[why] for why in plan.refused if row.state in GIVEN_UP]
+        context["may_cancel"] = self.has_cancel_permission(request) and row.state == State.WAITING
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _declared() -> list[tuple[str, Text]]:
+    return [(conversion.event, conversion.model._meta.verbose_name or "") for conversion in registry.every()]

@@ -1,0 +1,101 @@
+"""What people do to events in the admin, with the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from tiktok_attribution.admin.steering import Steer
+from tiktok_attribution.admin.words import Text
+from tiktok_attribution.delivery import steer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """`plan` and `done` take a number of events and make a sentence of it."""
+
+    name: str
+    steer: Steer
+    question: Text
+    button: Promise
+    logged: Promise
+    plan: Callable[[int], str]
+    done: Callable[[int], str]
+    warning: Text = ""
+
+
+def _will_retry(count: int) -> str:
+    return ngettext(
+        "%(count)d event is sent again, with the same event_id and the same time.",
+        "%(count)d events are sent again, with the same event_id and the same time.",
+        count,
+    ) % {"count": count}
+
+
+def _retried(count: int) -> str:
+    return ngettext("%(count)d event is due now.", "%(count)d events are due now.", count) % {"count": count}
+
+
+def _will_cancel(count: int) -> str:
+    return ngettext(
+        "%(count)d waiting event is not sent to TikTok.", "%(count)d waiting events are not sent to TikTok.", count
+    ) % {"count": count}
+
+
+def _cancelled(count: int) -> str:
+    return ngettext("%(count)d event was cancelled.", "%(count)d events were cancelled.", count) % {"count": count}
+
+
+def will_rebuild(count: int) -> str:
+    """What becomes of invalid events."""
+    return ngettext(
+        "%(count)d invalid event is built again from its object.",
+        "%(count)d invalid events are built again from their objects.",
+        count,
+    ) % {"count": count}
+
+
+def may_count_twice(count: int) -> str:
+    """The risk of a late retry."""
+    return ngettext(
+        "%(count)d of them may have reached TikTok more than 47 hours ago, by an attempt without an answer or by the "
+        "browser. TikTok remembers an event_id for 48 hours: sent again, it could be counted twice.",
+        "%(count)d of them may have reached TikTok more than 47 hours ago, by an attempt without an answer or by the "
+        "browser. TikTok remembers an event_id for 48 hours: sent again, they could be counted twice.",
+        count,
+    ) % {"count": count}
+
+
+def left_alone(count: int, reason: Text) -> str:
+    """How many were not changed, and why."""
+    return ngettext(
+        "%(count)d event is left as it is: %(reason)s.", "%(count)d events are left as they are: %(reason)s.", count
+    ) % {"count": count, "reason": reason}
+
+
+RETRY = Verb(
+    name="retry",
+    steer=steer.retry,
+    question=_("Send again?"),
+    button=_("Send again"),
+    logged=_("Sent again by hand."),
+    plan=_will_retry,
+    done=_retried,
+)
+CANCEL = Verb(
+    name="cancel",
+    steer=steer.cancel,
+    question=_("Cancel?"),
+    button=_("Cancel sending"),
+    logged=_("Cancelled by hand."),
+    plan=_will_cancel,
+    done=_cancelled,
+    warning=_(
+        "What is on its way this very moment may still arrive, and is then marked as delivered. "
+        "What a page has shown to the browser is not undone."
+    ),
+)

@@ -1,0 +1,252 @@
+"""What states, answers and refusals mean, in words for whoever looks: one table each.
+
+TikTok publishes names for its codes and few texts; what is written here is this project's reading of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from tiktok_attribution.delivery.outcomes import DELIVERED_CODES, RETRY_CODES, STOP_CODES, STOP_TEXTS, Answer
+from tiktok_attribution.delivery.steer import Why
+from tiktok_attribution.models import Outcome, State
+
+Text = str | Promise
+
+
+class Words(NamedTuple):
+    """What it means, and what to do about it ("" where there is nothing to do)."""
+
+    meaning: Text
+    advice: Text
+
+
+class Tone(Enum):
+    """How it looks: a class of the style sheet. The text beside it always says the same."""
+
+    GOOD = "good"
+    WAIT = "wait"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+TONES: Mapping[str, Tone] = {
+    State.DELIVERED: Tone.GOOD,
+    State.WAITING: Tone.WAIT,
+    State.INVALID: Tone.BAD,
+    State.REJECTED: Tone.BAD,
+    State.EXPIRED: Tone.BAD,
+    State.CANCELLED: Tone.QUIET,
+    State.BROWSER_ONLY: Tone.QUIET,
+}
+OUTCOME_TONES: Mapping[str, Tone] = {
+    Outcome.DELIVERED: Tone.GOOD,
+    Outcome.RETRY: Tone.WAIT,
+    Outcome.SPLIT: Tone.WAIT,
+    Outcome.UNKNOWN: Tone.WAIT,
+    Outcome.ISOLATE: Tone.BAD,
+    Outcome.STOP: Tone.BAD,
+}
+
+STATES: Mapping[str, Words] = {
+    State.WAITING: Words(
+        _("Recorded here and not yet taken by TikTok."),
+        _(
+            "Nothing to do for the first minute. If it stays, see that a Celery worker runs, "
+            "or run: manage.py tiktok_deliver"
+        ),
+    ),
+    State.DELIVERED: Words(_("TikTok has accepted this event. Events Manager shows it after some time."), ""),
+    State.INVALID: Words(
+        _("The event could not be built, so nothing was sent. The order or sign-up itself is not affected."),
+        _("Mend what the reason names, in the settings or in the object; then send it again."),
+    ),
+    State.REJECTED: Words(
+        _("TikTok refused this event."),
+        _(
+            "Sent again, it goes out word for word as it is stored. That helps where the cause lay outside the event: "
+            "in the account, or at TikTok."
+        ),
+    ),
+    State.EXPIRED: Words(
+        _("Given up: it waited too long to be sent safely."),
+        _("Find out what kept it: no worker, a stopped pixel, or TikTok out of reach."),
+    ),
+    State.CANCELLED: Words(
+        _("Called off by hand. Its browser half, if a page showed it, is not undone."),
+        _("It can be sent again."),
+    ),
+    State.BROWSER_ONLY: Words(_("Declared for the browser alone: no server event is sent for it."), ""),
+}
+
+INVALID_ALONE = Words(
+    _("The event could not be built, so nothing was sent. The visitor noticed nothing."),
+    _("It belongs to no object and can't be built again here: mend what the reason names, where track() is called."),
+)
+STOPPED = Words(
+    _("TikTok refused this pixel's token or permission. Its events wait and are not lost."),
+    _("Mend the cause, then resume the pixel. A new token resumes it by itself."),
+)
+PIXEL_RUNS = Words(_("This pixel may send. It was stopped once and has been resumed."), "")
+
+_TOKEN = Words(
+    _("TikTok does not accept the access token: it is wrong, expired or revoked."),
+    _("Generate a new one in Events Manager (the pixel, Settings, Events API) and set ACCESS_TOKEN to it, bare."),
+)
+_PERMISSION = Words(
+    _("The token is not allowed to send events for this pixel."),
+    _("Generate the token in the account that owns this pixel, or give that account admin or operator rights to it."),
+)
+_PARAMETER = Words(
+    _("TikTok refused a value in the event."),
+    _("Its message names the value: mend the field that it comes from, for the events to come."),
+)
+_PIXEL = Words(
+    _("TikTok does not take this pixel code, or not from this token's account."),
+    _("Compare PIXEL_CODE with the pixel's id in Events Manager. It must be a web pixel of the token's account."),
+)
+_TOO_MANY = Words(
+    _("Too many requests for now."), _("Nothing to do: it is tried again, after longer and longer pauses.")
+)
+_ADDRESS = Words(
+    _("The address or the version of the Events API is wrong."),
+    _("Remove API_URL from the settings, or compare it with TikTok's documentation; upgrade this app."),
+)
+_TIKTOKS = Words(_("TikTok has trouble of its own."), _("Nothing to do: it is tried again by itself."))
+_ACCOUNT = Words(
+    _("TikTok has blocked this access or does not grant it."),
+    _("Look into the account in TikTok Business Center, and ask TikTok's support with the request id."),
+)
+_UNKNOWN_CODE = Words(
+    _("TikTok refused the event with a code that is not explained here."),
+    _("Its own message says more; TikTok's support asks for the request id."),
+)
+_NOT_TIKTOK = Words(
+    _("What answered was not TikTok's Events API."),
+    _("See what stands between this server and TikTok: a proxy, a captive page, or a wrong API_URL."),
+)
+
+CODES: Mapping[int, Words] = {
+    0: Words(_("Accepted."), ""),
+    20001: Words(_("Accepted, with a warning."), _("Read the message in the timeline.")),
+    40000: _PARAMETER,
+    40002: _PARAMETER,
+    40001: _PERMISSION,
+    40003: _PERMISSION,
+    40006: _ADDRESS,
+    40051: _ADDRESS,
+    40400: _ADDRESS,
+    40050: Words(_("TikTok had this event already, so it counts as delivered."), ""),
+    40061: Words(_("Too many events in one request."), _("Nothing to do: they are sent in smaller requests.")),
+    40062: Words(
+        _("TikTok says that personal data came unhashed."), _("This app hashes it: please report this as its fault.")
+    ),
+    40102: _TOKEN,
+    40104: _TOKEN,
+    40105: _TOKEN,
+    **dict.fromkeys(sorted(RETRY_CODES), _TOO_MANY),
+}
+STATUSES: Mapping[int, Words] = {
+    400: _UNKNOWN_CODE,
+    422: _UNKNOWN_CODE,
+    401: _TOKEN,
+    403: _TOKEN,
+    404: _ADDRESS,
+    413: CODES[40061],
+    429: _TOO_MANY,
+}
+
+NO_ANSWER: Sequence[tuple[re.Pattern[str], Words]] = (
+    (
+        re.compile("no access token", re.IGNORECASE),
+        Words(
+            _("No access token is configured for this pixel."),
+            _("Generate one in Events Manager (the pixel, Settings, Events API) and set ACCESS_TOKEN to it."),
+        ),
+    ),
+    (
+        re.compile("refused|could not be reached", re.IGNORECASE),
+        Words(
+            _("No connection to TikTok could be made; nothing was sent."),
+            _("See that this server may open HTTPS connections outwards: firewall, proxy, DNS. It is tried again."),
+        ),
+    ),
+    (
+        re.compile("certificate|TLS", re.IGNORECASE),
+        Words(
+            _("The certificate at TikTok's address could not be verified."),
+            _("Update the certificates of this server (certifi), or see what proxy stands between."),
+        ),
+    ),
+    (re.compile("not TikTok's JSON"), _NOT_TIKTOK),
+    (
+        re.compile("no (whole )?answer|saw an answer|broke off|failed", re.IGNORECASE),
+        Words(
+            _("The request went out and no answer came, so TikTok may have the event."),
+            _("Nothing to do: it is repeated with the same event_id for up to 47 hours, and TikTok counts it once."),
+        ),
+    ),
+)
+
+
+def explain(answer: Answer) -> Words | None:
+    """What an answer means and how to mend it, in the order of `delivery.outcomes.judge`; None when there is none."""
+    status, code = answer.http_status, answer.code
+    if status is None and code is None:
+        return next((words for pattern, words in NO_ANSWER if pattern.search(answer.message)), None)
+    status = 200 if status is None else status  # a pixel's row keeps the code alone
+    denied = code in DELIVERED_CODES and not 200 <= status < 300
+    if code is None or denied or status >= 500 or status in (413, 429):
+        return _explain_status(status)
+    return _explain_code(code, answer.message)
+
+
+def _explain_code(code: int, message: str) -> Words:
+    if code in (40000, 40002) and STOP_TEXTS.search(message):
+        return _PIXEL
+    if code in CODES:
+        return CODES[code]
+    if code >= 50000:
+        return _TIKTOKS
+    return _ACCOUNT if code in STOP_CODES else _UNKNOWN_CODE
+
+
+def _explain_status(status: int) -> Words:
+    if status in STATUSES:
+        return STATUSES[status]
+    if status >= 500:
+        return _TIKTOKS
+    return _ADDRESS if 300 <= status < 400 else _NOT_TIKTOK
+
+
+class Unbuilt(Enum):
+    """Why an invalid event was not built again."""
+
+    NO_OBJECT = "no object"
+    GONE = "gone"
+    UNDECLARED = "undeclared"
+    NOT_HAPPENED = "not happened"
+    STILL = "still"
+    LATER = "later"
+
+
+REASONS: Mapping[Why | Unbuilt, Text] = {
+    Why.DELIVERED: _("TikTok has it already"),
+    Why.BROWSER_ONLY: _("it has no server half"),
+    Why.CLEARED: _("its text was cleared, so there is nothing to send"),
+    Why.TOO_OLD: _("it happened longer ago than MAX_AGE_DAYS, and would only expire again"),
+    Why.ALREADY_DUE: _("it is due already; see that a worker runs"),
+    Why.SETTLED: _("only what waits can be cancelled"),
+    Unbuilt.NO_OBJECT: _("it is invalid and belongs to no object, so it can't be built again: track() it anew"),
+    Unbuilt.GONE: _("it is invalid and its object is not found any more"),
+    Unbuilt.UNDECLARED: _("it is invalid and no conversion of this name is declared for its object"),
+    Unbuilt.NOT_HAPPENED: _("it is invalid and its object does not count as this conversion any more"),
+    Unbuilt.STILL: _("it was built again and is still invalid: the cause is not mended yet"),
+    Unbuilt.LATER: _("so many invalid events are not built in one go: repeat this"),
+}

@@ -1,0 +1,97 @@
+"""Browser halves as the outbox has them: what a transaction took back is not there, so no page can show it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+from django.db import DatabaseError, connections, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from tiktok_attribution.browser.pending import Key
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.events.payload import browser_call_of_text
+from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
+
+logger = logging.getLogger("tiktok_attribution")
+
+
+def keys_of(showing: Showing) -> list[Key]:
+    """The rows of a browser half: one for each of its pixels."""
+    return [Key(code, showing.call.name, showing.call.event_id) for code in showing.pixel_codes]
+
+
+def of_keys(keys: Sequence[Key]) -> list[Showing]:
+    """The halves of these events, in their order; the ones that were rolled back are missing."""
+    if not keys:
+        return []
+    return sorted(_halves(_any_of(keys)), key=lambda showing: min(map(keys.index, keys_of(showing))))
+
+
+def of_objects(labels: Sequence[str]) -> list[Showing]:
+    """The halves of these objects' conversions ("shop.Order:42") that no page has shown."""
+    if not labels:
+        return []
+    theirs = Q()
+    for label in labels:
+        model, _, pk = label.partition(":")
+        theirs |= Q(object_label=model, object_pk=object_key(pk))
+    return _halves(theirs & Q(browser_at__isnull=True))
+
+
+def note_shown(keys: Iterable[Key]) -> None:
+    """Note on these rows that a page handed their browser half over."""
+    same = _any_of(keys)
+    for using in outbox_databases():
+        try:
+            with _savepoint(using):
+                unseen = OutboxEvent.objects.using(using).filter(same, browser_at__isnull=True)
+                unseen.update(browser_at=timezone.now())
+        except DatabaseError:
+            logger.exception("tiktok: could not note that a browser half was shown")
+
+
+def _any_of(keys: Iterable[Key]) -> Q:
+    same = Q(pk__in=())
+    for key in keys:
+        same |= Q(**key._asdict())
+    return same
+
+
+def _halves(condition: Q) -> list[Showing]:
+    found: dict[Key, Showing] = {}
+    for using in outbox_databases():
+        for showing in _of_database(condition, using):
+            found.setdefault(keys_of(showing)[0], showing)  # once, where another alias is a replica
+    return list(found.values())
+
+
+def _of_database(condition: Q, using: str) -> Iterator[Showing]:
+    wanted = OutboxEvent.objects.using(using).filter(condition, wants_browser=True).exclude(payload="")
+    with _savepoint(using):
+        rows = list(wanted.order_by("event_time", "name", "event_id", "pk"))
+    for _, same in groupby(rows, key=lambda row: (row.name, row.event_id)):
+        group = list(same)
+        try:
+            call = browser_call_of_text(group[0].payload)
+        except InvalidEvent:
+            continue
+        keys = identify_keys(user_of_text(group[0].payload))
+        codes = tuple(row.pixel_code for row in group)
+        yield Showing(call=call, pixel_codes=codes, identify=keys)
+
+
+@contextmanager
+def _savepoint(using: str) -> Iterator[None]:
+    """A query that fails must not poison the site's own transaction; where there is none, none is begun."""
+    if connections[using].in_atomic_block:
+        with transaction.atomic(using=using):
+            yield
+    else:
+        yield

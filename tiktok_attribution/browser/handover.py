@@ -1,0 +1,137 @@
+"""What one response hands to the visitor's browser, and what it leaves for the next page.
+
+A page that was made but never seen hands nothing over: an error page, a redirect, an HTML mail or a fragment in JSON.
+Then everything waits on. So an event is shown at least once, and TikTok drops a second showing by its event_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
+
+from tiktok_attribution.browser import halves, pending
+from tiktok_attribution.browser.halves import keys_of
+from tiktok_attribution.browser.pending import Key
+from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
+from tiktok_attribution.visitor.visitor import Visitor
+
+ATTRIBUTE = "_tiktok_handover"
+HTML = ("text/html", "application/xhtml+xml")
+WITHOUT_BODY = (204, 205)
+
+
+class Handover:
+    """Of one request; made when there is something to hand over or to keep."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.pending = pending.load(request)
+        self.shown: list[Showing] = []
+        self._stored = self.pending.as_entries()
+        self._earlier: list[Showing] | None = None
+
+    def prepare(self) -> list[Showing]:
+        """Read what waits from earlier requests; what was rolled back since is forgotten."""
+        if self._earlier is None:
+            waiting = self.pending.events
+            found = halves.of_keys(waiting)
+            self.pending.forget(set(waiting).difference(_keys(found)))
+            self._earlier = found + halves.of_objects(self.pending.watched)
+        return self._earlier
+
+    def take(self) -> list[Showing]:
+        """Everything that waits for this visitor and is not on this page yet."""
+        visitor = self._visitor
+        own = [] if visitor is None else visitor.to_show
+        return self.show([*self.prepare(), *own])
+
+    def show(self, found: Iterable[Showing]) -> list[Showing]:
+        """These stand on this page from now on; returns those that did not yet."""
+        fresh = []
+        for showing in found:
+            if not _keys(self.shown).keys() >= set(keys_of(showing)):
+                self.shown.append(showing)
+                fresh.append(showing)
+        if fresh:
+            # Django's cache_page stores a view's response before any middleware can make it private; this is
+            # where its middleware looks whether it may. UpdateCacheMiddleware looks at the header as well.
+            self.request.__dict__["_cache_update_cache"] = False
+        return fresh
+
+    def settle(self, response: HttpResponseBase) -> None:
+        """After the view: note what was shown, keep the rest, make private what is one visitor's own."""
+        if (visitor := self._visitor) is not None:
+            self.pending.add(_keys(visitor.to_show), visitor.to_watch)
+        keys = _keys(self.shown)
+        if keys and _is_page(response):
+            halves.note_shown(keys)
+            self.pending.forget(keys)
+        else:
+            self.pending.add(keys)
+        is_useless = not self.pending and pending.is_marked(self.request)
+        is_changed = is_useless or self.pending.as_entries() != self._stored
+        if is_changed:
+            pending.save(self.request, response, self.pending)
+        if is_changed or keys:
+            patch_cache_control(response, private=True)
+        if keys:
+            _never_again(response)
+
+    @property
+    def _visitor(self) -> Visitor | None:
+        return self.request.__dict__.get(VISITOR)
+
+
+def of(request: HttpRequest) -> Handover:
+    """The handover of a request, made when first asked for."""
+    made: Handover | None = request.__dict__.get(ATTRIBUTE)
+    if made is None:
+        made = request.__dict__[ATTRIBUTE] = Handover(request)
+    return made
+
+
+def is_needed(request: HttpRequest) -> bool:
+    """Whether anything may be on its way to this visitor; an ordinary page is done here."""
+    visitor = request.__dict__.get(VISITOR)
+    own = visitor is not None and (visitor.to_show or visitor.to_watch)
+    return bool(own) or ATTRIBUTE in request.__dict__ or pending.is_marked(request)
+
+
+def is_open(request: HttpRequest) -> bool:
+    """Whether this response can still hand something over.
+
+    Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
+    browser that throws the page away (HEAD) or only may show it (prefetch).
+    """
+    if current_request.get() is not request or request.method == "HEAD":
+        return False
+    meta = request.META
+    return "prefetch" not in (meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or "")
+
+
+def _keys(showings: Iterable[Showing]) -> dict[Key, None]:
+    """The rows that these stand for, each once, in their order."""
+    return {key: None for showing in showings for key in keys_of(showing)}
+
+
+def _is_page(response: HttpResponseBase) -> bool:
+    status = response.status_code
+    is_content = 200 <= status < 300 or 400 <= status < 500
+    is_inline = not response.get("Content-Disposition", "").startswith("attachment")
+    return is_content and is_inline and status not in WITHOUT_BODY and response.get("Content-Type", "").startswith(HTML)
+
+
+def _never_again(response: HttpResponseBase) -> None:
+    """The browser must not show this page again from its cache when it is asked for the next time.
+
+    Without no-store, for that would also cost the shopper what was typed into a form when coming back to it.
+    """
+    patch_cache_control(response, max_age=0)
+    for validator in ("ETag", "Last-Modified"):
+        if response.has_header(validator):
+            del response[validator]

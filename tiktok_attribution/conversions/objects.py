@@ -1,0 +1,127 @@
+"""From an object of the site, and what is declared of it, to a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import connections
+
+from tiktok_attribution.conversions import ongoing
+from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
+from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.recorder import Recorded, record
+from tiktok_attribution.conversions.saved import stored
+from tiktok_attribution.events.ids import valid_event_id
+from tiktok_attribution.visitor import snapshot
+from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.snapshot import NOBODY, Signals
+from tiktok_attribution.visitor.visitor import Visitor
+
+
+def record_object(
+    conversion: Conversion,
+    obj: Any,
+    *,
+    using: str,
+    shopper: Visitor | None = None,
+    broken: Exception | None = None,
+    moment: int | None = None,
+) -> Recorded | None:
+    """Record a conversion of an object, as `record` does.
+
+    `shopper` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
+    the request may be a webhook's. `broken` is why it can't be told whether it happened; `moment` its time, in epoch
+    seconds, where the declaration knows none.
+    """
+    signals = signals_for(conversion, obj, shopper, using)
+    fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment)
+    if not fact.pixel_codes and signals.pixel_codes is not None:
+        return None  # made in a shop that has no pixel
+    opened = connections[using].in_atomic_block
+    recorded = record(fact, shopper)
+    if recorded is not None and opened:
+        recorded.settle = partial(_as_committed, conversion, obj, recorded)
+        ongoing.note(conversion, obj.pk, recorded, using=using)
+    return recorded
+
+
+def renewed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact:
+    """The fact as the object tells it now, with the visitor and the moment of the first time."""
+    first = recorded.fact
+    return fact_of(conversion, obj, first.signals, using=first.using, moment=recorded.event.event_time)
+
+
+def _as_committed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact | None:
+    fresh = stored(obj, using=recorded.fact.using)
+    return None if fresh is None else renewed(conversion, fresh, recorded)
+
+
+def fact_of(
+    conversion: Conversion,
+    obj: Any,
+    signals: Signals,
+    *,
+    using: str,
+    broken: Exception | None = None,
+    moment: int | None = None,
+) -> Fact:
+    """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
+    event_id, codes = conversion.default_event_id(obj), pixel_codes(None, signals.pixel_codes or ())
+    try:
+        with protected(using):
+            event_id = valid_event_id(conversion.event_id(obj))
+            codes = _codes(conversion.pixels(obj), signals)
+    except Exception as error:
+        broken = broken or error
+
+    def build() -> Built:
+        if broken is not None:
+            raise broken
+        keys, notes = conversion.hashed_user(obj)
+        properties = conversion.properties(obj)
+        declared = conversion.event_time(obj)
+        event, more = build_event(
+            conversion.event,
+            event_id=event_id,
+            event_time=moment if declared is None else declared,
+            user=keys.merged(signals.user),
+            page=signals.page,
+            properties=properties,
+        )
+        empty = "contents" in properties and not event.properties.get("contents")
+        return Built(event, [*notes, *more], incomplete=empty)
+
+    return Fact(
+        name=conversion.event,
+        event_id=event_id,
+        build=build,
+        using=using,
+        pixel_codes=codes,
+        halves=conversion.halves,
+        object_label=conversion.model._meta.label,
+        object_pk=object_key(obj.pk),
+        signals=signals,
+    )
+
+
+def _codes(declared: Sequence[str], signals: Signals) -> Sequence[str]:
+    if declared or signals.pixel_codes is None:
+        return pixel_codes(None, declared)
+    return signals.pixel_codes
+
+
+def signals_for(conversion: Conversion, obj: Any, shopper: Visitor | None, using: str) -> Signals:
+    """Who made the object: the shopper of this request, else whom the snapshot remembers."""
+    try:
+        with protected(using):
+            if shopper is not None:
+                return snapshot.signals_of(shopper, pixels_of_request(shopper.request))
+            return snapshot.recall(conversion.model._meta.label, obj.pk, using=using)
+    except Exception as error:
+        report(error, "%r goes without its visitor", conversion)
+        return NOBODY

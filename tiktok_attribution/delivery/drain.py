@@ -1,0 +1,142 @@
+"""Empties one leased lane: read what is due, POST, react to the verdict, until nothing is due or TikTok says wait."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from enum import Enum
+
+from tiktok_attribution.delivery import pixels
+from tiktok_attribution.delivery.backoff import delay_seconds
+from tiktok_attribution.delivery.due import Due, due_rows, reason_to_give_up
+from tiktok_attribution.delivery.isolate import Search
+from tiktok_attribution.delivery.lanes import Lease
+from tiktok_attribution.delivery.marks import Marks, Tally
+from tiktok_attribution.delivery.outcomes import hinted_events, named_events
+from tiktok_attribution.delivery.post import Means, Sent, post
+from tiktok_attribution.models import Outcome
+
+
+class End(Enum):
+    """Why a lane is left."""
+
+    EMPTY = "nothing is due"
+    PAUSED = "what was sent last is tried again later"
+    PIXEL_PAUSED = "the pixel's other lanes must wait too"
+
+
+class Drain:
+    """One lane, as long as its lease is held. Raises LeaseLost."""
+
+    def __init__(self, lease: Lease, means: Means, tally: Tally) -> None:
+        self._lease = lease
+        self._means = means
+        self._tally = tally
+        self._marks = Marks(lease, means, tally)
+        self._most = means.settings.batch_size  # lowered for good when TikTok finds a batch too big
+        self._wary = self._most  # halved by each refusal after the first, so that many bad events cost one POST each
+        self._refusals = 0
+
+    def run(self) -> End:
+        """Send until nothing is due, TikTok wants a pause, or this process wants to end."""
+        settings = self._means.settings
+        while not self._means.stopping():
+            most = min(self._most, self._wary)
+            rows = due_rows(self._lease, now=self._means.clock(), most=most, most_bytes=settings.batch_bytes)
+            if not rows:
+                return End.EMPTY
+            fresh = self._without_the_hopeless(rows)
+            end = self._send(fresh) if fresh else None
+            if end is not None:
+                return end
+        return End.PIXEL_PAUSED
+
+    def _without_the_hopeless(self, rows: Sequence[Due]) -> list[Due]:
+        now, settings = self._means.clock(), self._means.settings
+        by_reason: dict[str, list[Due]] = defaultdict(list)
+        for row in rows:
+            by_reason[reason_to_give_up(row, settings, now)].append(row)
+        fresh = by_reason.pop("", [])
+        for reason, hopeless in by_reason.items():
+            self._marks.given_up(hopeless, reason)
+        return fresh
+
+    def _send(self, rows: Sequence[Due]) -> End | None:
+        """One POST and what follows from it; None while the lane may go on."""
+        sent = self._post(rows)
+        match sent.verdict.outcome:
+            case Outcome.DELIVERED:
+                self._marks.delivered(sent, rows)
+                self._refusals, self._wary = 0, min(self._most, 2 * self._wary)
+            case Outcome.ISOLATE:
+                return self._isolate(sent, rows)
+            case Outcome.SPLIT:
+                self._split(sent, rows)
+            case _:
+                return self._pause(sent, rows)
+        return None
+
+    def _post(self, rows: Sequence[Due]) -> Sent:
+        self._tally["posts"] += 1
+        return post(self._lease, rows, self._means)
+
+    def _split(self, sent: Sent, rows: Sequence[Due]) -> None:
+        if len(rows) == 1:
+            self._marks.rejected(sent, rows)
+        else:
+            self._marks.refused_together(sent, rows)
+            self._most = len(rows) // 2
+
+    def _isolate(self, sent: Sent, rows: Sequence[Due]) -> End | None:
+        """Reject the bad events of a refused batch; the rest stays due, and is read again."""
+        named = named_events(sent.answer.message, len(rows)) if len(rows) > 1 else {0}
+        if named:
+            bad = [row for index, row in enumerate(rows) if index in named]
+            self._marks.rejected(sent, bad, others=[row for index, row in enumerate(rows) if index not in named])
+            return None
+        self._marks.refused_together(sent, rows)
+        hinted = hinted_events(sent.answer.message, len(rows))
+        if hinted:
+            prime = rows[min(hinted)]
+            return self._search(sent, Search([prime, *(row for row in rows if row.pk != prime.pk)], prime=True))
+        self._refusals += 1
+        if self._refusals > 1:
+            self._wary = max(1, len(rows) // 2)
+        return self._search(sent, Search(rows))
+
+    def _search(self, sent: Sent, search: Search[Due]) -> End | None:
+        while not search.ended:
+            rows = search.probe
+            probe = self._post(rows)
+            match probe.verdict.outcome:
+                case Outcome.DELIVERED:
+                    self._marks.delivered(probe, rows)
+                    search.accepted()
+                case Outcome.ISOLATE if not named_events(probe.answer.message, len(rows)):
+                    self._marks.refused_together(probe, rows)
+                    search.refused()
+                    sent = probe
+                case Outcome.ISOLATE:
+                    return self._isolate(probe, rows)
+                case Outcome.SPLIT:
+                    self._split(probe, rows)
+                    return None
+                case _:
+                    return self._pause(probe, rows)
+        self._marks.condemned(sent, search.suspects)
+        return None
+
+    def _pause(self, sent: Sent, rows: Sequence[Due]) -> End:
+        """Keep the rows for later: the pixel is stopped, or they are tried again after a while."""
+        if sent.verdict.outcome == Outcome.STOP:
+            self._marks.stopped(sent, rows)
+            pixels.stop(self._lease.using, self._lease.pixel_code, sent.answer, token=self._means.token)
+            return End.PIXEL_PAUSED
+        self._marks.postponed(sent, rows, due_at=self._means.clock() + self._delay(sent, rows))
+        return End.PIXEL_PAUSED if sent.verdict.pixel_wide else End.PAUSED
+
+    def _delay(self, sent: Sent, rows: Sequence[Due]) -> float:
+        settings, verdict = self._means.settings, sent.verdict
+        floor = max(sent.answer.retry_after or 0.0, min(verdict.pause_seconds, settings.retry_most_seconds))
+        attempts = max(row.attempts for row in rows)
+        return delay_seconds(attempts, base=settings.retry_seconds, most=settings.retry_most_seconds, floor=floor)

@@ -1,0 +1,111 @@
+"""Figures of the outbox for people and for monitoring: depth, age, rates, trouble. Each costs a look at an index."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db.models import Count, Min, Q, Sum
+
+from tiktok_attribution import conf
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.models import TROUBLE, Attempt, Outcome, OutboxEvent, PixelStatus, moment
+
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelFigures:
+    """One pixel in one database. Ages in seconds; rates over the last hour; trouble over the last day."""
+
+    database: str
+    pixel_code: str
+    waiting: int
+    due: int
+    oldest_due_seconds: float
+    delivered_last_hour: int
+    posts_last_hour: int
+    failed_posts_last_hour: int
+    invalid_last_day: int
+    rejected_last_day: int
+    expired_last_day: int
+    stopped: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For `tiktok_status --json`; plain numbers and texts."""
+        return asdict(self)
+
+
+def figures(*, now: float | None = None) -> Iterator[PixelFigures]:
+    """The figures of every pixel that is configured or has something waiting, in every database."""
+    now = time.time() if now is None else now
+    for using in outbox_databases():
+        waiting = _waiting(using, now)
+        posts = _posts(using, now)
+        trouble = _trouble(using, now)
+        stopped = dict(_stopped(using))
+        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *trouble, *stopped}):
+            yield PixelFigures(
+                database=using,
+                pixel_code=code,
+                stopped=stopped.get(code, ""),
+                **_NOTHING | waiting.get(code, {}) | posts.get(code, {}) | trouble.get(code, {}),
+            )
+
+
+_NOTHING: dict[str, Any] = {
+    "waiting": 0,
+    "due": 0,
+    "oldest_due_seconds": 0.0,
+    "delivered_last_hour": 0,
+    "posts_last_hour": 0,
+    "failed_posts_last_hour": 0,
+    "invalid_last_day": 0,
+    "rejected_last_day": 0,
+    "expired_last_day": 0,
+}
+
+
+def _waiting(using: str, now: float) -> dict[str, dict[str, Any]]:
+    """From the index of due rows alone."""
+    rows = OutboxEvent.objects.using(using).filter(due_at__isnull=False).values("pixel_code")
+    counted = rows.annotate(
+        waiting=Count("due_at"), due=Count("due_at", filter=Q(due_at__lte=now)), oldest=Min("due_at")
+    )
+    return {
+        row["pixel_code"]: {
+            "waiting": row["waiting"],
+            "due": row["due"],
+            "oldest_due_seconds": round(max(now - row["oldest"], 0.0), 1),
+        }
+        for row in counted.order_by()
+    }
+
+
+def _posts(using: str, now: float) -> dict[str, dict[str, Any]]:
+    recent = Attempt.objects.using(using).filter(started_at__gte=moment(now - HOUR)).values("pixel_code")
+    good = Q(outcome=Outcome.DELIVERED)
+    counted = recent.annotate(posts=Count("pk"), failed=Count("pk", filter=~good), events=Sum("event_count", filter=good))
+    return {
+        row["pixel_code"]: {
+            "posts_last_hour": row["posts"],
+            "failed_posts_last_hour": row["failed"],
+            "delivered_last_hour": row["events"] or 0,
+        }
+        for row in counted.order_by()
+    }
+
+
+def _trouble(using: str, now: float) -> dict[str, dict[str, Any]]:
+    rows = OutboxEvent.objects.using(using).filter(state__in=TROUBLE, created_at__gte=moment(now - DAY))
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows.values("pixel_code", "state").annotate(n=Count("pk")).order_by():
+        found.setdefault(row["pixel_code"], {})[f"{row['state']}_last_day"] = row["n"]
+    return found
+
+
+def _stopped(using: str) -> Iterator[tuple[str, str]]:
+    for status in PixelStatus.objects.using(using).filter(stopped_at__isnull=False):
+        yield status.pixel_code, status.message if status.code is None else f"{status.code} {status.message}"

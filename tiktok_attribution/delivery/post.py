@@ -1,0 +1,72 @@
+"""One POST of a batch: noted in the lane before it, an attempt and a verdict after it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from tiktok_attribution import conf
+from tiktok_attribution.delivery.due import Due
+from tiktok_attribution.delivery.lanes import Lease
+from tiktok_attribution.delivery.outcomes import Answer, Verdict, judge
+from tiktok_attribution.events.payload import request_body
+from tiktok_attribution.models import Attempt, moment
+
+
+class Poster(Protocol):
+    """What `client.Client` does."""
+
+    def post(self, token: str, body: bytes) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What sending needs, the same for every lane of a pixel in one run. `clock` gives epoch seconds."""
+
+    client: Poster
+    settings: conf.Settings
+    token: str = field(repr=False)
+    clock: Callable[[], float] = time.time
+    stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def lease_seconds(self) -> float:
+        """Never shorter than a POST may take, or a slow answer would cost the lease."""
+        return max(self.settings.lease_seconds, 3 * self.settings.timeout_seconds)
+
+
+class Sent(NamedTuple):
+    """One POST: when it began, its record (not saved yet), its answer, and what that means."""
+
+    at: float
+    attempt: Attempt
+    answer: Answer
+    verdict: Verdict
+
+
+def post(lease: Lease, rows: Sequence[Due], means: Means) -> Sent:
+    """Send these rows. Raises LeaseLost, before anything has left."""
+    attempt_pk, now = secrets.token_urlsafe(16), means.clock()
+    pks = [row.pk for row in rows]
+    body = request_body(lease.pixel_code, [row.payload for row in rows], means.settings.test_event_code)
+    lease.take(attempt_pk, pks, now=now, seconds=means.lease_seconds)
+    answer = means.client.post(means.token, body)
+    verdict = judge(answer)
+    attempt = Attempt(
+        id=attempt_pk,
+        pixel_code=lease.pixel_code,
+        started_at=moment(now),
+        duration_seconds=round(answer.duration_seconds, 4),
+        event_count=len(rows),
+        outcome=verdict.outcome,
+        http_status=answer.http_status,
+        code=answer.code,
+        message=answer.message,
+        request_id=answer.request_id,
+        first_event=min(pks),
+        last_event=max(pks),
+    )
+    return Sent(now, attempt, answer, verdict)

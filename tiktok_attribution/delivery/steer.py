@@ -1,0 +1,125 @@
+"""Steering by hand: events are sent again or called off. Who may do that is the caller's question."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+
+from tiktok_attribution import conf
+from tiktok_attribution.delivery.backoff import MOST_UNKNOWN_SECONDS
+from tiktok_attribution.models import OutboxEvent, State, moment
+
+
+class Why(Enum):
+    """Why an event is left as it is."""
+
+    DELIVERED = "delivered"
+    BROWSER_ONLY = "browser only"
+    INVALID = "invalid"
+    CLEARED = "cleared"
+    TOO_OLD = "too old"
+    ALREADY_DUE = "already due"
+    SETTLED = "settled"
+
+
+class Row(NamedTuple):
+    """What decides about one event."""
+
+    pk: int
+    pixel_code: str
+    state: str
+    due_at: float | None
+    event_time: int
+    has_text: bool
+    unknown_since: float | None
+    browser_at: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered:
+    """What was changed, or would be, and the keys of what was not, by reason.
+
+    Doubtful are those that TikTok may have had for longer than it remembers an event_id: they could count twice.
+    """
+
+    changed: list[Row]
+    doubtful: list[Row]
+    refused: dict[Why, list[int]]
+
+
+def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Steered:
+    """Make these due now: rejected, expired and cancelled ones, and waiting ones that are due later."""
+    oldest = now - conf.current().max_age_seconds
+
+    def why_not(row: Row) -> Why | None:
+        fixed = _NEVER_AGAIN.get(row.state)
+        if fixed is not None:
+            return fixed
+        if not row.has_text:
+            return Why.CLEARED
+        if row.event_time < oldest:
+            return Why.TOO_OLD
+        return Why.ALREADY_DUE if row.state == State.WAITING and (row.due_at or 0) <= now else None
+
+    with transaction.atomic(using=rows.db):
+        steered = _sorted(rows, why_not, now=now, dry=dry)
+        if not dry:
+            found = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.changed])
+            # Their notes say why they were given up; what was left out of a cancelled one is still true.
+            found.filter(state__in=(State.REJECTED, State.EXPIRED)).update(note="")
+            found.update(state=State.WAITING, due_at=now)
+            # Somebody took the risk; with the old moment the next worker would only let it expire again.
+            doubtful = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.doubtful])
+            doubtful.update(unknown_since=None)
+    return steered
+
+
+_NEVER_AGAIN: dict[str, Why] = {
+    State.DELIVERED: Why.DELIVERED,
+    State.BROWSER_ONLY: Why.BROWSER_ONLY,
+    State.INVALID: Why.INVALID,
+}
+
+
+def cancel(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Steered:
+    """Call off what waits. What is on its way this moment may arrive, and is then marked as delivered."""
+
+    def why_not(row: Row) -> Why | None:
+        return None if row.state == State.WAITING else Why.SETTLED
+
+    with transaction.atomic(using=rows.db):
+        steered = _sorted(rows, why_not, now=now, dry=dry)
+        if not dry:
+            found = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.changed])
+            found.update(state=State.CANCELLED, due_at=None)
+    return steered
+
+
+def _sorted(rows: QuerySet[OutboxEvent], why_not: Callable[[Row], Why | None], *, now: float, dry: bool) -> Steered:
+    has_text = ExpressionWrapper(~Q(payload=""), output_field=BooleanField())
+    # Locked, so that no worker settles a row between the look at it and its change; in the order of the keys, as
+    # the workers' own statements find them.
+    found = rows.order_by("pk") if dry else rows.order_by("pk").select_for_update()
+    columns = found.annotate(has_text=has_text).values_list(*Row._fields)
+    changed, refused = [], defaultdict(list)
+    for row in map(Row._make, columns):
+        reason = why_not(row)
+        if reason is None:
+            changed.append(row)
+        else:
+            refused[reason].append(row.pk)
+    doubtful = [row for row in changed if _may_count_twice(row, now)]
+    return Steered(changed=changed, doubtful=doubtful, refused=dict(refused))
+
+
+def _may_count_twice(row: Row, now: float) -> bool:
+    """TikTok remembers an event_id for 48 hours, whichever half it came with."""
+    edge = now - MOST_UNKNOWN_SECONDS
+    by_server = row.unknown_since is not None and row.unknown_since < edge
+    return by_server or (row.browser_at is not None and row.browser_at < moment(edge))

@@ -1,0 +1,50 @@
+"""`manage.py tiktok_status`: how delivery stands, for people and for monitoring."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tiktok_attribution.delivery.figures import PixelFigures, figures
+
+
+class Command(BaseCommand):
+    """Exits 0 when all is well, 1 when a pixel is stopped or events wait longer than --max-age."""
+
+    help = "Queue depth, age of the oldest due event, rates and trouble of each pixel."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="One JSON list, for monitoring.")
+        parser.add_argument(
+            "--max-age", type=float, default=900, metavar="SECONDS", help="Fail when an event is due longer (900)."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = list(figures())
+        if options["json"]:
+            self.stdout.write(json.dumps([one.as_json() for one in found], indent=2))
+        else:
+            for one in found:
+                self.stdout.write(_in_words(one))
+            if not found:
+                self.stdout.write("No pixel is configured and nothing waits.")
+        ill = [one for one in found if one.stopped or one.oldest_due_seconds > options["max_age"]]
+        if ill:
+            names = ", ".join(f"{one.pixel_code} ({one.database})" for one in ill)
+            raise CommandError(f"not well: {names}", returncode=1)
+
+
+def _in_words(one: PixelFigures) -> str:
+    head = f"{one.pixel_code} in {one.database}: "
+    head += f"STOPPED: {one.stopped}" if one.stopped else "running"
+    age = f", the oldest due for {one.oldest_due_seconds:g} s" if one.due else ""
+    return (
+        f"{head}\n"
+        f"  waiting        {one.waiting}, of these due {one.due}{age}\n"
+        f"  last hour      {one.delivered_last_hour} delivered in {one.posts_last_hour} requests,"
+        f" {one.failed_posts_last_hour} of them failed\n"
+        f"  last day       {one.invalid_last_day} invalid, {one.rejected_last_day} rejected,"
+        f" {one.expired_last_day} expired"
+    )

@@ -1,0 +1,52 @@
+"""Prometheus metrics, with the extra `[prometheus]`: the figures of `tiktok_status`, read when they are scraped.
+
+`REGISTRY.register(TikTokCollector())` in an AppConfig.ready() of the site's; any exporter of prometheus_client's serves
+them. For OpenTelemetry, its Prometheus receiver scrapes the same address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from tiktok_attribution.delivery.figures import figures
+
+_GAUGES = {
+    "waiting": "Events that wait to be sent",
+    "due": "Events whose next attempt is due",
+    "oldest_due_seconds": "Age of the event that is due longest",
+    "delivered_last_hour": "Events delivered in the last hour",
+    "posts_last_hour": "Requests to the Events API in the last hour",
+    "failed_posts_last_hour": "Requests of the last hour that did not deliver",
+    "invalid_last_day": "Events of the last day that could not be built",
+    "rejected_last_day": "Events of the last day that TikTok refused",
+    "expired_last_day": "Events of the last day that were given up",
+}
+
+
+class TikTokCollector(Collector):
+    """Gauges labelled by pixel and database."""
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Names without values, so that registering needs no database."""
+        yield from _families().values()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One scrape."""
+        families = _families()
+        for one in figures():
+            labels = [one.pixel_code, one.database]
+            for name in _GAUGES:
+                families[name].add_metric(labels, getattr(one, name))
+            families["stopped"].add_metric(labels, float(bool(one.stopped)))
+        yield from families.values()
+
+
+def _families() -> dict[str, GaugeMetricFamily]:
+    named = {**_GAUGES, "stopped": "1 while the pixel is stopped"}
+    return {
+        name: GaugeMetricFamily(f"tiktok_attribution_{name}", text, labels=["pixel", "database"])
+        for name, text in named.items()
+    }

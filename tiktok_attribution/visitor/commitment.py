@@ -1,0 +1,38 @@
+"""Whether what was written in a transaction still stands. Django tells of a commit, and never of a rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import connections, transaction
+from django.db.transaction import TransactionManagementError
+
+
+class Commitment:
+    """Made right after a write, in its transaction; `then` runs at the commit, at once where no transaction is open."""
+
+    def __init__(self, using: str, then: Callable[[], None] | None = None) -> None:
+        self.committed = False
+        self._connection = connections[using]
+        self._then = then
+        self._hook = self._commit  # one object, so that it can be told from others in the connection's list
+        try:
+            transaction.on_commit(self._hook, using=using, robust=True)
+        except TransactionManagementError:
+            # Autocommit switched off by hand: nobody tells when that is committed, so it counts as it is written.
+            self.committed = True
+
+    def _commit(self) -> None:
+        self.committed = True
+        if self._then is not None:
+            self._then()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the transaction may still go either way: a rollback, also of a savepoint, drops its hooks."""
+        return any(entry[1] is self._hook for entry in self._connection.run_on_commit)
+
+    @property
+    def is_undone(self) -> bool:
+        """True once the write was rolled back."""
+        return not self.committed and not self.is_open
