@@ -91,7 +91,7 @@ def add_due(number: int, *, using: str = "default", lanes: int | None = None, fi
 
 
 def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
-    """So many delivered events whose text was cleared, as a table has them after two weeks; an attempt for each 1000."""
+    """So many delivered events whose text was cleared, as a table has them after two weeks; an attempt a thousand."""
     attempt_columns = "id, pixel_code, started_at, duration_seconds, event_count, outcome, code, message, request_id"
     execute(
         f"INSERT INTO {Attempt._meta.db_table} ({attempt_columns}) SELECT 'attempt-' || n, '{PIXEL}', now(), 0.1, 1000,"
@@ -118,7 +118,7 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
 
 def _copy(first: int, last: int, using: str, **changes: str) -> None:
     columns = [field.column for field in OutboxEvent._meta.concrete_fields if not field.primary_key]
-    values = ", ".join(changes.get(column, f't."{column}"') for column in columns)
+    values = ", ".join(changes.get(str(column), f't."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     series = f"generate_series({first}, {last}) n"
     execute(f"INSERT INTO {TABLE} ({names}) SELECT {values} FROM template t, {series} ORDER BY n", using=using)

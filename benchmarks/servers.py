@@ -1,4 +1,4 @@
-"""PostgreSQL with default durability, Valkey and the sink, named in the environment for this process and its children."""
+"""PostgreSQL with default durability, Valkey and the sink, and where they are for this process and its children."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 ANSWER = b'{"code":0,"message":"OK","request_id":"20250622175546910001","data":{}}'
 
@@ -109,9 +108,9 @@ async def _serve() -> None:
     server = await asyncio.get_running_loop().create_server(lambda: Connection(shared), "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    parent = os.getppid()
-    while os.getppid() == parent:  # never outlives who started it
-        await asyncio.sleep(1)
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)  # it never outlives who started it
+    await ended.wait()
 
 
 @dataclass(frozen=True)
@@ -150,10 +149,10 @@ class Sink:
 @contextmanager
 def running_sink() -> Iterator[Sink]:
     command = [sys.executable, "-m", "benchmarks.sink"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
-        assert process.stdout is not None
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root) as process:
         try:
-            yield Sink(int(process.stdout.readline()))
+            yield Sink(int(cast("IO[bytes]", process.stdout).readline()))
         finally:
             process.send_signal(signal.SIGTERM)
 

@@ -60,9 +60,6 @@ def test_every_message_says_how_to_mend_it(found: Any, settings: Any) -> None:
     assert [message.id for message in messages if not message.hint] == []
 
 
-# E001 -----------------------------------------------------------------------------------------------------------------
-
-
 def test_a_misspelt_key_names_the_nearest(found: Any) -> None:
     (message,) = found(CONVERSION={})
     assert (message.id, message.hint) == ("tiktok_attribution.E001", "Did you mean 'CONVERSIONS'?")
@@ -85,9 +82,6 @@ def test_one_slip_is_one_message(found: Any, option: dict[str, Any]) -> None:
 def test_what_is_no_dict_is_one_message(settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = ["PIXEL_CODE"]
     assert ids(list(run_checks(tags=[TAG]))) == ["E001"]
-
-
-# E002, E003, W005 -----------------------------------------------------------------------------------------------------
 
 
 def test_a_missing_pixel(found: Any) -> None:
@@ -118,9 +112,6 @@ def test_pixels_by_request_need_a_token_as_well(found: Any) -> None:
 @pytest.mark.parametrize("token", [lambda code: 1 / 0, {"C0A": lambda code: 1 / 0}], ids=["callable", "in a dict"])
 def test_a_callable_for_the_token_is_not_asked(found: Any, token: Any) -> None:
     assert found(ACCESS_TOKEN=token) == []
-
-
-# E004 -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,9 +152,6 @@ def test_two_declarations_with_the_same_ids(found: Any) -> None:
     assert (message.id, message.hint) == ("tiktok_attribution.E004", 'Give one of them its own "label".')
 
 
-# E005 -----------------------------------------------------------------------------------------------------------------
-
-
 def test_a_missing_middleware(found: Any, settings: Any) -> None:
     settings.MIDDLEWARE = [SESSIONS]
     assert ids(found()) == ["E005"]
@@ -183,9 +171,6 @@ def test_a_middleware_that_must_stand_before(found: Any, settings: Any, other: s
 def test_a_subclass_of_the_middleware_will_do(found: Any, settings: Any, path: str) -> None:
     settings.MIDDLEWARE = [path]
     assert ids(found()) == ([] if path.endswith("OwnMiddleware") else ["E005"])
-
-
-# E006, W001 to W004 ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

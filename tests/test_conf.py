@@ -81,7 +81,7 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("PIXEL_CODE", TOKEN, "holds what looks like an access token. The token belongs into ACCESS_TOKEN."),
     ("ACCESS_TOKEN", None, "must be text, a callable of the pixel code, or a dict of either by pixel code."),
     ("ACCESS_TOKEN", f"Bearer {TOKEN}", 'begins with "Bearer": TikTok refuses that (40105). Give the bare token.'),
-    ("ACCESS_TOKEN", {"C0A": f"{TOKEN} x"}, "holds white space or other characters no token has. Copy the token again."),
+    ("ACCESS_TOKEN", {"C0A": f"{TOKEN} x"}, "white space or other characters no token has. Copy the token again."),
     ("MODE", "event builder", "is 'event builder', not one of 'developer', 'standard'."),
     ("CONVERSIONS", ["shop.Order"], "must be a dict, not list."),
     ("STANDARD_MODE_SERVER_EVENTS", "Purchase", "must be a list, not a string. Write ['Purchase']."),
@@ -104,9 +104,6 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("TIMEOUT_SECONDS", float("nan"), "must be a number from 0.1 to 120, not nan."),
     ("MAX_AGE_DAYS", 29, "must be a number from 0.01 to 28, not 29."),
 ]
-
-
-# Readers --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("key", "given", "expected"), USABLE, ids=str)
@@ -159,9 +156,6 @@ def test_a_configuration_error_is_djangos_too() -> None:
     assert issubclass(conf.ConfigurationError, ImproperlyConfigured)
 
 
-# What follows from them -----------------------------------------------------------------------------------------------
-
-
 def test_click_id_and_campaign_always_stay_in_addresses() -> None:
     assert read({"ALLOWED_QUERY_PARAMETERS": ["page"]}).allowed_parameters == ("ttclid", "utm_*", "page")
 
@@ -182,9 +176,6 @@ def test_the_greatest_age_in_seconds() -> None:
 )
 def test_standard_mode_sends_only_what_it_names(options: dict[str, Any], sends: bool) -> None:
     assert read(options).sends_to_server("Purchase") is sends
-
-
-# Tokens ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -219,9 +210,7 @@ def test_a_callable_is_asked_each_time() -> None:
         (lambda code: {}[TOKEN], "was not given: KeyError"),
     ],
 )
-def test_a_callable_that_fails_gives_none_and_says_why(
-    give: Any, words: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_callable_that_fails_gives_none_and_says_why(give: Any, words: str, caplog: pytest.LogCaptureFixture) -> None:
     assert read({"ACCESS_TOKEN": give}).token_of("C0A") == ""
     assert words in caplog.text
     assert TOKEN not in caplog.text
@@ -260,9 +249,6 @@ def test_a_problem_never_repeats_a_token(raw: dict[str, Any]) -> None:
     assert TOKEN not in str(problems)
 
 
-# Read live ------------------------------------------------------------------------------------------------------------
-
-
 def test_override_settings_counts_at_once() -> None:
     with override_settings(TIKTOK_ATTRIBUTION={"PIXEL_CODE": "C0A"}):
         assert conf.current().pixel_code == ("C0A",)
@@ -295,9 +281,6 @@ def test_to_ask_costs_next_to_nothing() -> None:
     """It is asked several times in a request; the bound is generous, for machines that are busy."""
     seconds = statistics.median(timeit.repeat(conf.current, number=500, repeat=15)) / 500
     assert seconds < 20e-6
-
-
-# The nearest word -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("written", "near"), [("shop.order", "shop.Order"), ("shop.Ordr", "shop.Order"), ("x", "")])

@@ -60,9 +60,6 @@ both_ways = pytest.mark.parametrize("get", [over_wsgi, over_asgi])
 Get = Callable[..., HttpResponse]
 
 
-# Landing --------------------------------------------------------------------------------------------------------------
-
-
 @both_ways
 def test_a_landing_keeps_its_click_id(get: Get) -> None:
     assert get(f"/?ttclid={CLICK}").cookies["ttclid"].value == CLICK
@@ -116,9 +113,6 @@ def test_other_paths_than_the_excluded_ones_are_looked_at(client: Client, settin
     assert "ttclid" in client.get(f"/?ttclid={CLICK}").cookies
 
 
-# An ordinary request --------------------------------------------------------------------------------------------------
-
-
 @both_ways
 def test_an_ordinary_response_is_left_as_it_is(get: Get) -> None:
     response = get("/?utm_source=tiktok", headers={"Cookie": "theme=dark"})
@@ -149,9 +143,6 @@ class _Nothing:
 
 def _median_seconds(call: Callable[[], object]) -> float:
     return statistics.median(timeit.repeat(call, number=500, repeat=15)) / 500
-
-
-# The request at hand --------------------------------------------------------------------------------------------------
 
 
 @both_ways
@@ -191,9 +182,6 @@ def test_an_error_that_passes_through_an_async_one_leaves_no_request_behind() ->
 def test_it_is_async_where_what_it_wraps_is() -> None:
     assert iscoroutinefunction(AttributionMiddleware(async_view))
     assert not iscoroutinefunction(AttributionMiddleware(view))
-
-
-# Nothing of ours breaks a response ------------------------------------------------------------------------------------
 
 
 @pytest.fixture

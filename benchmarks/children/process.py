@@ -1,4 +1,4 @@
-"""Such a program from both sides: it says that it is ready, runs as often as it is told to, and prints JSON each time."""
+"""Such a program from both sides: it says it is ready, runs as often as it is told to, prints JSON each time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 ROOT = Path(__file__).parents[2]
 READY = "ready"
@@ -25,17 +25,16 @@ class Child:
 
     def go(self) -> None:
         """Let it run once; `result` waits for it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        orders = cast("IO[str]", self._process.stdin)
+        orders.write("go\n")
+        orders.flush()
 
     def result(self) -> Any:
         """What it printed. Raises RuntimeError when it ended instead; the goal's own limit bounds the wait."""
         return json.loads(self._line())
 
     def _line(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
+        line = cast("IO[str]", self._process.stdout).readline().strip()
         if not line:
             raise RuntimeError(f"a child process ended early: {self._process.args!r}")
         return line

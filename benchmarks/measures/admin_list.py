@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from benchmarks.measured import Measured
 from benchmarks.measures.sized import sized
-from benchmarks.routing import reading_from
 from benchmarks.rounds import microseconds, take_turns
+from benchmarks.routing import reading_from
 from benchmarks.setup import Setup
 
 _SMALL, _LARGE = 3, 6

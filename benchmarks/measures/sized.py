@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connections
 
 from benchmarks import rows
 from benchmarks.settings import SIZED
+from benchmarks.yardsticks import raw_outbox
 
 _made: set[str] = set()
 
@@ -18,8 +19,9 @@ def sized(power: int) -> str:
         main = settings.DATABASES["default"]["NAME"]
         rows.empty()
         connections.close_all()  # a database that is copied must have no visitors
-        with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
-            cursor.execute(f'CREATE DATABASE "{alias}" TEMPLATE "{main}"')
+        with raw_outbox.connect("template1") as database:
+            database.autocommit = True
+            database.execute(f'CREATE DATABASE "{alias}" TEMPLATE "{main}"')
         rows.add_settled(SIZED[alias], using=alias)
         rows.execute(f"VACUUM (ANALYZE) {rows.TABLE}", using=alias)
         _made.add(alias)

@@ -59,15 +59,15 @@ def fill(number: int) -> None:
     rows.execute("ANALYZE raw_outbox")
 
 
-def connect() -> psycopg.Connection:
-    """A connection of psycopg's own to the same database."""
+def connect(name: str = "") -> psycopg.Connection:
+    """A connection of psycopg's own to the same database, or another one of that server."""
     there = connection.settings_dict
     return psycopg.connect(
         host=there["HOST"],
         port=there["PORT"],
         user=there["USER"],
         password=there["PASSWORD"],
-        dbname=there["NAME"],
+        dbname=name or there["NAME"],
     )
 
 

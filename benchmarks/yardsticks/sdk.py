@@ -8,7 +8,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from business_api_client import ApiClient, Configuration, EventCallbackApi, PixelTrackBody
+from business_api_client import (  # type: ignore[import-untyped]
+    ApiClient,
+    Configuration,
+    EventCallbackApi,
+    PixelTrackBody,
+)
 
 from benchmarks import rows
 from benchmarks.shop.models import PlainEvent
@@ -62,12 +67,12 @@ def one_by_one(host: str, number: int) -> float:
 
 def one_by_one_with_save(host: str, number: int) -> float:
     """Events a second from a table: read, send, `save()`, each for itself."""
-    PlainEvent.objects.all().delete()
-    PlainEvent.objects.bulk_create([PlainEvent(payload=payload(count)) for count in range(number)])
+    PlainEvent._default_manager.all().delete()
+    PlainEvent._default_manager.bulk_create([PlainEvent(payload=payload(count)) for count in range(number)])
     api = client(host)
     send(api, payload(0))
     started = time.perf_counter()
-    for event in PlainEvent.objects.filter(sent=False).order_by("pk").iterator():
+    for event in PlainEvent._default_manager.filter(sent=False).order_by("pk").iterator():
         event.answer = send(api, event.payload)
         event.sent = True
         event.save()

@@ -25,7 +25,8 @@ LEAD = {"event": "Lead", "event_id": "lead-1", "value": 5, "currency": "EUR"}
 
 def html(request: HttpRequest | None, body: str = "", /, *, head: str = "{% tiktok_pixel %}", **context: Any) -> str:
     """A page with the pixel tag in its head."""
-    text = f"{{% load tiktok_attribution %}}<!doctype html><title>Page</title>{head}<body>{body}</body>"
+    start = "{% load tiktok_attribution %}<!doctype html><title>Page</title><link rel=icon href=data:,>"
+    text = f"{start}{head}<body>{body}</body>"
     return Template(text).render(RequestContext(request, context))
 
 
@@ -61,7 +62,7 @@ def rolled_back(request: HttpRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             track(request, **LEAD)
-            raise LookupError
+            raise LookupError  # noqa: TRY301 -- what a site does
     except LookupError:
         return page(request)
 

@@ -27,9 +27,6 @@ def is_marked(response: HttpResponse) -> bool:
     return bool(response.cookies.get(COOKIE) and response.cookies[COOKIE].value)
 
 
-# Across redirects -----------------------------------------------------------------------------------------------------
-
-
 def test_an_event_is_shown_on_the_page_after_the_redirect(client: Client) -> None:
     (call,) = calls(client.post("/lead/", follow=True))
     assert call.arguments == ["Lead", {"value": 5, "currency": "EUR"}, {"event_id": "lead-1"}]
@@ -102,12 +99,9 @@ def test_a_forged_cookie_shows_nobody_elses_event(client: Client) -> None:
     assert response.cookies[COOKIE]["max-age"] == 0
 
 
-# Sessions -------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("backend", ["db", "cache", "cached_db", "signed_cookies", "file"])
 @pytest.mark.parametrize("path", ["/lead/", "/sign-in/", "/sign-out/"])
-def test_it_outlives_every_change_of_session(client: Client, settings: Any, tmp_path: Any, backend: str, path: str) -> None:
+def test_it_outlives_every_change_of_session(settings: Any, tmp_path: Any, backend: str, path: str) -> None:
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{backend}"
     settings.SESSION_FILE_PATH = str(tmp_path)
     visitor = Client()
@@ -129,9 +123,6 @@ def test_it_needs_no_sessions(settings: Any) -> None:
 def test_it_begins_no_session(client: Client) -> None:
     response = client.post("/lead/")
     assert set(response.cookies) == {COOKIE}
-
-
-# What is no page ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/json/", "/file/", "/not-modified/", "/stream/", "/no-such-page/", "/lead/"])
@@ -187,9 +178,6 @@ def test_a_page_that_showed_something_can_not_be_revalidated(client: Client) -> 
     assert client.get("/etag/").has_header("ETag")
 
 
-# Transactions ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.django_db(transaction=True)
 def test_what_was_rolled_back_is_not_shown(client: Client) -> None:
     assert tracked(client.get("/rolled-back/")) == []
@@ -202,9 +190,6 @@ def test_what_vanished_from_the_outbox_is_forgotten(client: Client) -> None:
     response = client.get("/page/")
     assert tracked(response) == []
     assert response.cookies[COOKIE]["max-age"] == 0
-
-
-# Watched objects ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -251,9 +236,6 @@ def test_a_thrown_away_page_does_not_lose_an_order(client: Client, unpaid: Order
     pay(unpaid)
     client.get("/thrown-away/?as=error")
     assert tracked(client.get("/page/")) == ["Purchase"]
-
-
-# Caches ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -326,9 +308,6 @@ def test_compression_and_conditional_get_change_nothing(settings: Any) -> None:
     showing = visitor.get("/page/", headers={"If-None-Match": ordinary["ETag"]})
     assert tracked(showing) == ["Lead"]
     assert visitor.get("/page/", headers={"If-None-Match": ordinary["ETag"]}).status_code == 304
-
-
-# Async views ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.browser.reading import Call, calls, loaded, parsed, tracked
 from tests.browser.site import html
@@ -16,6 +18,18 @@ from tiktok_attribution.browser.page import pixel_text
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import OutboxEvent, State
+
+anything = (
+    st.text(st.characters(codec=None))
+    | st.floats()
+    | st.none()
+    | st.booleans()
+    | st.decimals()
+    | st.lists(st.text())
+    | st.builds(
+        "".join, st.lists(st.sampled_from(["</script>", "<!--", "'", '"', "\\", "\u2028", "\ud800", "]]>", "😀"]))
+    )
+)
 
 PIXEL = "C0EXAMPLE0000000000"
 
@@ -38,9 +52,6 @@ def order_conversion(**more: Any) -> dict[str, Any]:
         "user": {"email": "email"},
     }
     return {"shop.Order": {**purchase, **more}}
-
-
-# With nothing pending -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -86,9 +97,6 @@ def test_without_a_request_there_is_the_base_code() -> None:
     assert loaded(pixel_text(None)) == [PIXEL]
 
 
-# Settings -------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("options", [{"ENABLED": False}, {"PIXEL_CODE": ""}], ids=str)
 def test_without_a_pixel_nothing_is_written(client: Client, configure: Any, options: dict[str, Any]) -> None:
     configure(**options)
@@ -118,9 +126,6 @@ def test_options_reach_the_base_code(client: Client, configure: Any) -> None:
     assert '{"historyObserver":false,"limited_data_use":true}, "https://analytics.us.tiktok.com")' in text
 
 
-# Standard Mode --------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/lead-page/", "/event/", "/event/?server=1"])
 def test_standard_mode_writes_the_base_code_alone(client: Client, configure: Any, path: str) -> None:
@@ -143,9 +148,6 @@ def test_standard_mode_still_records_the_server_events_that_it_names(client: Cli
     assert OutboxEvent.objects.get().name == "Contact"
 
 
-# A named event --------------------------------------------------------------------------------------------------------
-
-
 def test_a_named_event_is_the_same_for_everybody_and_has_no_id(client: Client) -> None:
     response = client.get("/event/?description=chat&value=5&currency=EUR")
     properties = {"value": 5, "currency": "EUR", "description": "chat"}
@@ -164,9 +166,7 @@ def test_an_older_name_becomes_the_current_one(client: Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["name=lead", "name=two words", "value=-1", "event_id=ada@example.com"])
-def test_what_is_invalid_leaves_the_page_working(
-    client: Client, query: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_invalid_leaves_the_page_working(client: Client, query: str, caplog: pytest.LogCaptureFixture) -> None:
     response = client.get(f"/event/?{query}")
     assert (response.status_code, loaded(response), tracked(response)) == (200, [PIXEL], [])
     assert "{% tiktok_event %} is left out" in caplog.text
@@ -184,6 +184,15 @@ def test_a_property_may_be_called_like_one_of_our_own_arguments(client: Client) 
     assert call.arguments[1] == {"request": "call back"}
 
 
+@given(st.dictionaries(st.sampled_from(["description", "search_string", "value", "order_id", "note"]), anything))
+@example({"description": "</script><script>alert(1)</script><!--"})
+def test_what_people_typed_stays_inside_its_script(values: dict[str, Any]) -> None:
+    arguments = " ".join(f"{key}={key}_" for key in values)
+    page = html(None, f"{{% tiktok_event 'Search' {arguments} %}}", **{f"{key}_": values[key] for key in values})
+    assert tracked(page) in ([], ["Search"])
+    assert [text for text in parsed(page).others if text.strip()] == ["title", "Page", "link", "body"]
+
+
 def test_an_event_without_a_pixel_tag_brings_the_base_code(client: Client) -> None:
     page = html(RequestFactory().get("/"), '{% tiktok_event "Contact" %}{% tiktok_event "Lead" %}', head="")
     assert (loaded(page), tracked(page)) == ([PIXEL], ["Contact", "Lead"])
@@ -191,9 +200,6 @@ def test_an_event_without_a_pixel_tag_brings_the_base_code(client: Client) -> No
 
 def test_an_event_behind_the_pixel_tag_does_not(client: Client) -> None:
     assert loaded(client.get("/event/")) == [PIXEL]
-
-
-# server=True ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -227,9 +233,6 @@ def test_without_the_middleware_only_the_server_half_happens(client: Client, set
     settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if "tiktok" not in path]
     assert tracked(client.get("/event/?server=1")) == []
     assert OutboxEvent.objects.get().browser_at is None
-
-
-# An object ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -285,9 +288,6 @@ def test_an_event_of_another_pixel_loads_it_and_goes_to_it_alone(client: Client,
     assert [call.pixel for call in calls(response)] == ["C0OTHER"]
 
 
-# identify -------------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.django_db
 @pytest.mark.privacy
 def test_identify_has_hashes_and_stands_before_its_event(client: Client, configure: Any) -> None:
@@ -312,9 +312,6 @@ def test_identify_is_said_once_for_events_of_one_person(client: Client) -> None:
     for number in range(2):
         client.post(f"/lead/?event_id=lead-{number}")
     assert [call.method for call in calls(client.get("/page/"))] == ["identify", "track", "track"]
-
-
-# Nothing of ours breaks a page ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db

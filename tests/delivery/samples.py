@@ -41,7 +41,7 @@ class HandClock:
 
 
 def row(number: int = 0, **changes: Any) -> OutboxEvent:
-    """A waiting Purchase, `order-<number>`, due since a second before NOW, in lane 0; not saved."""
+    """A waiting Purchase, `order-<number>`, due for a second or less, in lane 0; not saved."""
     event_id = changes.pop("event_id", f"order-{number}")
     event = Event(
         name="Purchase",
@@ -57,7 +57,7 @@ def row(number: int = 0, **changes: Any) -> OutboxEvent:
         "event_id": event_id,
         "event_time": event.event_time,
         "payload": event_text(event),
-        "due_at": NOW - 1,
+        "due_at": NOW - 1 + number / 10_000,  # in the order of their numbers
         "created_at": moment(NOW - 60),
     }
     return OutboxEvent(**(usual | changes))

@@ -19,7 +19,8 @@ METHODS = (
 )
 
 # What is there already is kept: the tag twice on a page, or another tag manager's stub. A pixel is loaded once, and
-# each has one page view: the common call where it is alone, its own where other pixels have had theirs.
+# each has one page view: by the common call, which counts for every pixel that is there when events.js drains it, or
+# by its own where that call has been drained before it came.
 _BASE = """\
 !function (w, d, name, ids, options, host) {
   var ttq = w[name] = w[name] || [], alone = !ttq._i;
@@ -47,7 +48,10 @@ _BASE = """\
   }
   ids = ids.filter(function (id) { return !ttq._i || !ttq._i[id]; });
   ids.forEach(function (id) { ttq.load(id, options); });
-  if (alone) { ttq.page(); } else { ids.forEach(function (id) { ttq.instance(id).page(); }); }
+  if (alone) { ttq.page(); }
+  else if (![].some.call(ttq, function (call) { return call && call[0] === "page"; })) {
+    ids.forEach(function (id) { ttq.instance(id).page(); });
+  }
 }(window, document, "ttq", %(ids)s, %(options)s, %(host)s);"""
 
 _UNSAFE = {ord(character): f"\\u{ord(character):04X}" for character in "<>&'"}

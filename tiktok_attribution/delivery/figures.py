@@ -87,12 +87,12 @@ def _waiting(using: str, now: float) -> dict[str, dict[str, Any]]:
 def _posts(using: str, now: float) -> dict[str, dict[str, Any]]:
     recent = Attempt.objects.using(using).filter(started_at__gte=moment(now - HOUR)).values("pixel_code")
     good = Q(outcome=Outcome.DELIVERED)
-    counted = recent.annotate(posts=Count("pk"), failed=Count("pk", filter=~good), events=Sum("event_count", filter=good))
+    counted = recent.annotate(posts=Count("pk"), failed=Count("pk", filter=~good), sent=Sum("event_count", filter=good))
     return {
         row["pixel_code"]: {
             "posts_last_hour": row["posts"],
             "failed_posts_last_hour": row["failed"],
-            "delivered_last_hour": row["events"] or 0,
+            "delivered_last_hour": row["sent"] or 0,
         }
         for row in counted.order_by()
     }

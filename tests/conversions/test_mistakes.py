@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conversions.models import Ticket
+from tests.conversions.samples import PURCHASE
+from tests.shop.models import Order, OrderLine
+from tiktok_attribution.conversions.mapped import MappedConversion
+from tiktok_attribution.conversions.mistakes import mistakes, unusable
+
+
+def found(mapping: Any, model: Any = Order) -> list[str]:
+    return [f"{message} {hint}".strip() for message, hint in mistakes(model._meta.label, model, mapping)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"when": {"status": ["paid", "sent"]}},
+        {"when": {"created_at.year": 2026}},
+        {"when": "tests.conversions.test_mapped.is_paid"},
+        {"when": lambda order: True},
+        {"value": lambda order: 5, "currency": "EUR", "time": "created_at", "order_id": "pk"},
+        {"properties": {"shop_id": {"constant": "berlin"}, "code": "tickets.first.code"}},
+        {"user": {"email": ["email", lambda order: ""], "country": {"constant": "DE"}}},
+        {"contents": {"each": lambda order: [], "content_id": "anything"}},
+        {"contents": {"content_id": "pk"}},
+    ],
+)
+def test_a_right_declaration_has_no_mistakes(changes: dict[str, Any]) -> None:
+    assert found({**PURCHASE, **changes}) == []
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ("Purchase", "CONVERSIONS['shop.Order'] must be a dict or a list of dicts."),
+        ({}, "['event']: an event name is text, not NoneType"),
+        ({"event": "purchase"}, "['event']: event name \"purchase\": case counts, did you mean \"Purchase\"?"),
+        ({"event": "Lead", "halves": "all"}, "['halves'] is 'all', not one of both, server, browser."),
+        ({"event": "Lead", "label": 7}, "['label'] must be text. Write \"label\": \"order\"."),
+        ({"event": "Lead", "user": "email"}, "['user'] must be a dict. Write {\"email\": \"email\"}."),
+        ({"event": "Lead", "contents": "lines"}, "['contents'] must be a dict. Write {\"each\": \"lines\""),
+        ({"event": "Lead", "properties": ["a"]}, "['properties'] must be a dict."),
+        ({"event": "Lead", "when": 7}, "['when'] must be a dict, a callable or the name of one. Write {\"status\""),
+        ({"event": "Lead", "when": "no.such.thing"}, "['when'] names 'no.such.thing', which can't be imported"),
+        ({"event": "Lead", "when": "django.VERSION"}, "['when'] names 'django.VERSION', which isn't callable."),
+    ],
+)
+def test_what_leaves_nothing_to_work_with_is_named(mapping: Any, message: str) -> None:
+    assert [one for one in found(mapping) if message in one]
+    assert list(unusable("shop.Order", Order, mapping))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"valeu": "total"}, "CONVERSIONS['shop.Order'] has no key 'valeu'. Did you mean 'value'?"),
+        ({"value": "totl"}, "'value' names 'totl', which doesn't resolve. shop.Order has no 'totl'. Did you mean 'total'?"),
+        ({"value": ["total"]}, "'value' is list. Write a field path, a callable or {'constant': value}."),
+        ({"value": {"const": 5}}, "'value' is a dict, but not {'constant': value}. Write a field path or"),
+        ({"currency": "EURO"}, "'currency' names 'EURO', which doesn't resolve."),
+        ({"when": {"statsu": "paid"}}, "['when'] names 'statsu', which doesn't resolve. shop.Order has no 'statsu'."),
+        ({"when": "is_paid"}, "['when'] names 'is_paid', which doesn't resolve."),
+        ({"user": {"emial": "email"}}, "['user'] has no key 'emial'. Did you mean 'email'?"),
+        ({"user": {"email": ["email", "mail"]}}, "'email' names 'mail', which doesn't resolve."),
+        ({"properties": {"shop_id": "shop"}}, "'shop_id' names 'shop', which doesn't resolve."),
+        ({"contents": {"each": "line", "content_id": "sku"}}, "['contents']['each'] names 'line', which doesn't resolve"),
+        ({"contents": {"each": "lines", "content_id": "skuu"}}, "shop.OrderLine has no 'skuu'. Did you mean 'sku'?"),
+        ({"contents": {"each": "lines", "sku": "sku"}}, "['contents'] has no key 'sku'."),
+    ],
+)
+def test_what_may_still_be_recorded_is_named(changes: dict[str, Any], message: str) -> None:
+    assert [one for one in found({**PURCHASE, **changes}) if message in one]
+    assert list(unusable("shop.Order", Order, {**PURCHASE, **changes})) == []
+
+
+@pytest.mark.parametrize("changes", [{"valeu": 1}, {"value": "totl"}, {"when": {"statsu": 1}}, {"contents": {"each": 7}}])
+def test_what_is_not_unusable_compiles(changes: dict[str, Any]) -> None:
+    assert MappedConversion(Order, {**PURCHASE, **changes}).event == "Purchase"
+
+
+def test_a_path_is_followed_through_relations() -> None:
+    mapping = {"event": "Lead", "user": {"email": "order.email", "phone": "order.mobile"}}
+    assert found(mapping, OrderLine) == [
+        "CONVERSIONS['shop.OrderLine']: 'phone' names 'order.mobile', which doesn't resolve. shop.Order has no 'mobile'."
+    ]
+
+
+def test_a_property_is_a_path() -> None:
+    assert found({"event": "Lead", "when": {"is_used": True}}, Ticket) == []
+
+
+def test_a_model_that_is_swapped_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(Order._meta), "swapped", property(lambda meta: "accounts.User"))
+    assert found({"event": "Lead"})[0] == (
+        "CONVERSIONS['shop.Order']: shop.Order is replaced by accounts.User. Declare 'accounts.User' instead."
+    )

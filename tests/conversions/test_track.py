@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+
+from tests.conversions.samples import EMAIL, PIXEL, SECOND_PIXEL, body, row, rows
+from tiktok_attribution.conversions.recorder import paused
+from tiktok_attribution.conversions.track import track
+from tiktok_attribution.events.identity import email_sha256, phone_sha256
+from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.models import State
+from tiktok_attribution.visitor.visitor import visitor_of
+
+Configure = Callable[..., None]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configure")]
+
+
+@pytest.fixture
+def request_() -> HttpRequest:
+    return RequestFactory().get(
+        "/product/?ttclid=E.C.P.1&email=jane@example.com", REMOTE_ADDR="81.2.69.142", HTTP_USER_AGENT="Agent/1"
+    )
+
+
+def test_with_a_request_both_halves_are_recorded(request_: HttpRequest) -> None:
+    recorded = track(request_, "AddToCart", value="19.90", currency="EUR", contents=[{"content_id": "tea"}])
+    assert recorded is not None
+    assert recorded.showing is not None
+    assert visitor_of(request_).to_show == [recorded.showing]
+    assert row().wants_browser
+    assert recorded.showing.call.event_id == body()["event_id"]
+    assert dict(recorded.showing.call.properties) == body()["properties"]
+
+
+def test_the_visitor_and_the_page_are_the_requests(request_: HttpRequest) -> None:
+    track(request_, "AddToCart")
+    assert body()["user"] == {"ttclid": "E.C.P.1", "ip": "81.2.69.142", "user_agent": "Agent/1"}
+    assert body()["page"]["url"] == "http://testserver/product/?ttclid=E.C.P.1"
+
+
+def test_without_a_request_there_is_only_a_server_half() -> None:
+    recorded = track(None, "Lead", user={"email": EMAIL, "phone": "+49 151 12345678"}, page_url="https://a.example/x#y")
+    assert recorded is not None
+    assert recorded.showing is None
+    assert not row().wants_browser
+    assert body()["user"] == {"email": email_sha256(EMAIL), "phone": phone_sha256("+4915112345678")}
+    assert body()["page"] == {"url": "https://a.example/x"}
+
+
+def test_without_a_page_the_site_is_named() -> None:
+    track(None, "Lead")
+    assert body()["page"] == {"url": "https://shop.example/"}
+
+
+def test_an_id_of_its_own_counts_once(request_: HttpRequest) -> None:
+    assert track(request_, "Lead", event_id="form-7") is not None
+    assert track(request_, "Lead", event_id=" form-7 ") is None
+    assert track(None, "Contact", event_id="form-7") is not None
+    assert [(one.name, one.event_id) for one in rows()] == [("Lead", "form-7"), ("Contact", "form-7")]
+
+
+def test_the_row_and_the_payload_have_the_same_id() -> None:
+    track(None, "Lead", event_id=" form-7 ")
+    assert row().event_id == body()["event_id"] == "form-7"
+
+
+def test_without_an_id_every_call_counts() -> None:
+    track(None, "Lead")
+    track(None, "Lead", event_id="")
+    assert len({one.event_id for one in rows()}) == 2
+
+
+def test_a_number_is_an_id_even_zero() -> None:
+    track(None, "Lead", event_id=0)
+    assert row().event_id == "0"
+
+
+def test_an_older_name_becomes_the_current_one() -> None:
+    track(None, "CompletePayment")
+    assert row().name == body()["event"] == "Purchase"
+
+
+@pytest.mark.parametrize("pixels", [SECOND_PIXEL, [SECOND_PIXEL]])
+def test_pixels_may_be_named(pixels: Any) -> None:
+    track(None, "Lead", pixels=pixels)
+    assert [one.pixel_code for one in rows()] == [SECOND_PIXEL]
+
+
+def test_a_pixel_named_twice_counts_once() -> None:
+    track(None, "Lead", pixels=[PIXEL, PIXEL])
+    assert len(rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("halves", "state", "shown"),
+    [("both", State.WAITING, True), ("server", State.WAITING, False), ("browser", State.BROWSER_ONLY, True)],
+)
+def test_halves_may_be_chosen(request_: HttpRequest, halves: str, state: str, shown: bool) -> None:
+    recorded = track(request_, "Lead", halves=halves)
+    assert recorded is not None
+    assert (row().state, recorded.showing is not None) == (state, shown)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"event": "purchase"}, 'event name "purchase": case counts, did you mean "Purchase"?'),
+        ({"event": EMAIL}, "event name (not shown) may hold only letters"),
+        ({"event": 7}, "an event name is text, not int"),
+        ({"halves": "server side"}, "halves is not one of both, server, browser."),
+        ({"halves": "browser"}, 'halves is "browser", but there is no visitor whose page could show it'),
+        ({"event_id": EMAIL}, "event_id holds an e-mail address"),
+        ({"event_id": "x" * 200}, "event_id has 200 characters"),
+        ({"user": {"emial": EMAIL}}, "user has no key 'emial'. Known keys: email"),
+        ({"user": {EMAIL: "email"}}, "user has no key (not shown)."),
+        ({"value": "a lot", "currency": "EUR"}, "value: the amount is not a plain number"),
+        ({"event_time": "yesterday"}, "event_time is not ISO text"),
+        ({"properties": 7}, "TypeError was raised at"),
+        ({"contents": "tea"}, "contents must be a list of items"),
+    ],
+)
+def test_bad_arguments_are_recorded_as_invalid_and_raise_nothing(arguments: dict[str, Any], reason: str) -> None:
+    assert track(None, **{"event": "Lead", **arguments}) is None
+    assert row().state == State.INVALID
+    assert reason in row().note
+
+
+def test_strict_raises(configure: Configure) -> None:
+    configure(STRICT=True)
+    with pytest.raises(InvalidEvent, match="did you mean"):
+        track(None, "purchase")
+
+
+def test_a_long_address_loses_its_query(request_: HttpRequest) -> None:
+    track(None, "Lead", page_url="https://a.example/" + "x" * 3000 + "?utm_source=a")
+    assert len(body()["page"]["url"]) == 2000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_track_is_neither_sent_nor_shown(request_: HttpRequest) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        track(request_, "Lead")
+        raise ZeroDivisionError
+    assert rows() == []
+    assert visitor_of(request_).to_show == []
+
+
+def test_an_unknown_database_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert track(None, "Lead", using="nowhere", event_id="x") is None
+    assert "Lead x could not be recorded" in caplog.text
+
+
+def test_nothing_is_tracked_while_paused_or_switched_off(configure: Configure) -> None:
+    with paused():
+        assert track(None, "Lead") is None
+    configure(ENABLED=False)
+    assert track(None, "Lead") is None
+    assert rows() == []
+
+
+@pytest.fixture
+def _site(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.conversions.site"
+
+
+@pytest.mark.usefixtures("_site")
+def test_a_webhooks_request_gives_none_of_its_signals() -> None:
+    Client(REMOTE_ADDR="89.160.20.112").post("/hooks/by-hand/?id=x")
+    assert "user" not in body()
+    assert body()["page"] == {"url": "https://shop.example/"}
+
+
+@pytest.mark.usefixtures("_site")
+def test_a_view_tells_whether_it_was_new() -> None:
+    answers = [Client().get("/by-hand/", {"id": "x"}).content for _ in range(2)]
+    assert answers == [b"True", b"False"]
+
+
+@pytest.mark.usefixtures("_site")
+def test_the_signed_in_user_is_matched_and_given_keys_are_added() -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("jane", EMAIL))
+    client.get("/by-hand/")
+    assert body()["user"]["email"] == email_sha256(EMAIL)
+
+
+def test_a_request_of_django_rest_framework_is_unwrapped(request_: HttpRequest) -> None:
+    class Wrapped:
+        _request = request_
+
+    track(Wrapped(), "Lead")  # type: ignore[arg-type]
+    assert len(visitor_of(request_).to_show) == 1
+
+
+def test_a_shop_without_pixel_tracks_nothing(configure: Configure, request_: HttpRequest) -> None:
+    configure(PIXEL_FOR_REQUEST=lambda request: None)
+    assert track(request_, "Lead") is None
+    assert rows() == []
+
+
+def test_a_pixel_for_request_whose_query_fails_spoils_no_transaction(configure: Configure, request_: HttpRequest) -> None:
+    def broken(request: HttpRequest) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT no_such_column FROM no_such_table")
+        return ""
+
+    configure(PIXEL_FOR_REQUEST=broken)
+    assert track(request_, "Lead") is not None
+    assert row().pixel_code == PIXEL

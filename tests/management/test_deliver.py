@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+
+from tests.delivery.samples import PIXEL, fill, row, states
+from tiktok_attribution.delivery import lanes
+from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.testing.server import StandIn
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def due_now(count: int) -> None:
+    OutboxEvent.objects.bulk_create([row(number, event_time=int(time.time())) for number in range(count)])
+
+
+def run(**options: object) -> str:
+    told = StringIO()
+    call_command("tiktok_deliver", stdout=told, **options)
+    return told.getvalue()
+
+
+def test_it_sends_what_is_due_and_says_so(tiktok_standin: StandIn) -> None:
+    due_now(3)
+
+    assert run() == "3 delivered (1 requests)\n"
+    assert states() == {State.DELIVERED: 3}
+
+
+def test_it_says_when_nothing_was_due(tiktok_standin: StandIn) -> None:
+    assert run() == "nothing was due (0 requests)\n"
+
+
+def test_it_fails_when_something_could_not_be_sent(monkeypatch: pytest.MonkeyPatch, tiktok_standin: StandIn) -> None:
+    def fail(*args: object) -> None:
+        raise DatabaseError
+
+    due_now(1)
+    monkeypatch.setattr(lanes, "lanes_with_work", fail)
+
+    with pytest.raises(CommandError, match="what could not waits; the log says why"):
+        run()
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf"])
+def test_a_loop_without_a_pause_is_refused(seconds: str) -> None:
+    with pytest.raises(CommandError, match="is no number of seconds above 0"):
+        call_command("tiktok_deliver", f"--loop={seconds}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_loop_goes_on_until_it_is_asked_to_end(tiktok_standin: StandIn, number: signal.Signals) -> None:
+    def later() -> None:
+        time.sleep(0.3)
+        os.kill(os.getpid(), number)
+
+    due_now(1)
+    before = signal.getsignal(number)
+    threading.Thread(target=later).start()
+    told = run(loop=0.05)
+
+    assert told == "1 delivered (1 requests)\n"
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.faults
+def test_a_loop_survives_a_round_that_fails(
+    tiktok_standin: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, rounds = lanes.lanes_with_work, []
+
+    def fail_once(using: str, pixel_code: str, now: float) -> object:
+        rounds.append(now)
+        if len(rounds) == 1:
+            raise DatabaseError
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        return real(using, pixel_code, now)
+
+    due_now(1)
+    monkeypatch.setattr(lanes, "lanes_with_work", fail_once)
+    told = run(loop=0.05)
+
+    assert told == "1 failed (0 requests)\n1 delivered (1 requests)\n"
+    assert f"tiktok pixel {PIXEL}" in caplog.text
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_is_ended_during_a_post_marks_that_batch_and_sends_no_other(
+    tiktok_standin: StandIn, child_environment: dict[str, str], number: signal.Signals
+) -> None:
+    tiktok_standin.faults.latency_ms = 1500
+    due_now(2)
+    script = (
+        "import django; django.setup()\n"
+        "from django.conf import settings\n"
+        f"settings.TIKTOK_ATTRIBUTION |= {{'API_URL': {tiktok_standin.api_url!r}, 'BATCH_SIZE': 1}}\n"
+        "from django.core.management import call_command\n"
+        "call_command('tiktok_deliver', '--loop=1')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=child_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert tiktok_standin.ledger.wait_for(lambda ledger: ledger.event_total == 1, timeout_seconds=30)
+        process.send_signal(number)
+        told, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert (process.returncode, told, errors) == (0, "1 delivered (1 requests)\n", "")
+    assert states() == {State.DELIVERED: 1, State.WAITING: 1}
+
+
+def test_rows_that_are_not_due_yet_are_left(tiktok_standin: StandIn) -> None:
+    fill(1, due_at=time.time() + 60)
+    run()
+
+    assert states() == {State.WAITING: 1}
