@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -119,6 +119,16 @@ class Stage:
                 self.look()
                 time.sleep(0.1)
         raise SystemExit(f"{address} did not answer within {seconds:g} s; the logs are in {self.var}")
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 60.0) -> bool:
+        """Wait, and start again what dies meanwhile. False when the time ran out."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            self.look()
+            time.sleep(0.2)
+        return True
 
     def look(self) -> list[str]:
         """Start again what died, and say so."""

@@ -24,6 +24,8 @@ def other(tmp_path: Path) -> Iterator[str]:
     given = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other.sqlite3")}
     connections.settings["other"] = connections.configure_settings({"default": {}, "other": given})["other"]
     try:
+        # A test may open connections only to databases that are configured beforehand; so it is opened here.
+        connections["other"].connect()
         call_command("migrate", database="other", run_syncdb=True, verbosity=0)
         yield "other"
     finally:

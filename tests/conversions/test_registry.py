@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AbstractUser
-from django.utils.module_loading import autodiscover_modules
 
-from tests import shop
 from tests.conversions.models import PhoneOrder, Ticket
 from tests.conversions.samples import EMAIL, PLAIN, SECOND_PIXEL, body, paid, row, rows
 from tests.shop.models import Member, Order
@@ -113,15 +110,29 @@ def test_a_declaration_for_a_proxy_is_for_what_is_saved_as_the_proxy(register: R
     assert row().object_label == "shop.PhoneOrder"
 
 
-def test_a_tiktok_module_of_an_app_is_found(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("tests.shop.tiktok")
-    found: list[str] = []
-    module.__spec__ = None
-    monkeypatch.setitem(sys.modules, "tests.shop.tiktok", module)
-    monkeypatch.setattr(shop, "tiktok", module, raising=False)
-    module.__getattr__ = lambda name: found.append(name)  # type: ignore[method-assign]
-    autodiscover_modules("tiktok")
-    assert found
+DECLARED = """
+from tests.shop.models import Order
+from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.registry import register
+
+@register(Order)
+class OrderLead(Conversion):
+    event = "Lead"
+"""
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("register")
+def test_a_tiktok_module_of_an_app_is_found_and_its_models_are_watched(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kiosk").mkdir()
+    (tmp_path / "kiosk" / "__init__.py").touch()
+    (tmp_path / "kiosk" / "tiktok.py").write_text(DECLARED)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "kiosk"]
+    Order.objects.create()
+    assert row().name == "Lead"
 
 
 def declared(**attributes: Any) -> type[Conversion]:

@@ -134,7 +134,9 @@ def unresolved(model: type[Model], path: str) -> str:
             names = [field.name for field in at._meta.get_fields()]
             near = difflib.get_close_matches(step, names, n=1)
             return f"{at._meta.label} has no {step!r}." + (f" Did you mean {near[0]!r}?" if near else "")
-        at = _related(at, step)
+        relation = _relation(at, step)
+        # A manager's own methods may be the next step, as in "lines.first".
+        at = None if relation is None or relation.one_to_many or relation.many_to_many else relation.related_model
     return ""
 
 
@@ -150,7 +152,14 @@ def _related(model: type[Model], path: str) -> type[Model] | None:
     """The model that a path leads to, None where only an object can tell."""
     at: type[Model] | None = model
     for step in path.replace("__", ".").split("."):
-        relations = at._meta.get_fields() if at else ()
-        accessors = {getattr(f, "get_accessor_name", lambda f=f: f.name)() or f.name: f for f in relations}
-        at = getattr(accessors.get(step), "related_model", None)
+        at = getattr(_relation(at, step) if at else None, "related_model", None)
     return at
+
+
+def _relation(model: type[Model], step: str) -> Any:
+    """The field or reverse relation that an attribute of this name leads through, None for any other attribute."""
+    for field in model._meta.get_fields():
+        name = field.get_accessor_name() if hasattr(field, "get_accessor_name") else field.name
+        if name == step and field.is_relation:
+            return field
+    return None

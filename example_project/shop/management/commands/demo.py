@@ -70,12 +70,8 @@ class Command(BaseCommand):
 
     def _check(self, stage: Stage) -> None:
         ScriptedVisitor(stage.site, stage.standin).whole_path()
-        end = time.monotonic() + PATIENCE_SECONDS
+        stage.wait_until(lambda: report.is_complete(report.state(stage.standin)["events"]), PATIENCE_SECONDS)
         events = report.state(stage.standin)["events"]
-        while time.monotonic() < end and not report.is_complete(events):
-            stage.look()
-            time.sleep(0.2)
-            events = report.state(stage.standin)["events"]
         self.stdout.write(report.table(events))
         if not report.is_complete(events):
             raise CommandError("Not every event arrived on both channels and was counted once.")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+
+from tests.shop.models import Order
+from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.reason import reason, report
+
+
+def caught(cause: Any) -> Exception:
+    try:
+        cause()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def revealing() -> None:
+    raise ValueError("jane@example.com")
+
+
+def test_our_own_words_are_kept() -> None:
+    assert reason(InvalidEvent("value: it is negative")) == "value: it is negative"
+
+
+@pytest.mark.privacy
+def test_not_even_ours_may_hold_an_address() -> None:
+    assert reason(InvalidEvent("no order of jane@example.com")) == "no order of -"
+
+
+@pytest.mark.privacy
+def test_a_strangers_error_tells_its_type_and_place_only() -> None:
+    line = revealing.__code__.co_firstlineno + 1
+    assert reason(caught(revealing)) == f"ValueError was raised at visitor/test_reason.py, line {line}, in revealing."
+
+
+@pytest.mark.django_db
+def test_the_place_is_in_the_sites_code_and_not_in_djangos() -> None:
+    error = caught(lambda: Order.objects.get(pk="not a number"))
+    assert "at visitor/test_reason.py, line" in reason(error)
+
+
+def test_an_error_that_was_never_raised_tells_its_type() -> None:
+    assert reason(DatabaseError("x")) == "DatabaseError was raised."
+
+
+def test_a_report_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    report(InvalidEvent("why"), "%s failed", "this")
+    assert [(one.levelno, one.getMessage(), one.exc_info) for one in caplog.records] == [
+        (logging.ERROR, "tiktok: this failed: why", None)
+    ]
+
+
+def test_a_report_raises_where_strict_asks_for_it(settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {"STRICT": True}
+    with pytest.raises(InvalidEvent, match="why"):
+        report(InvalidEvent("why"), "this failed")
