@@ -29,7 +29,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 
 def thanks(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(Template("{% load tiktok_attribution %}{% tiktok_pixel %}").render(Context({"request": request})))
+    return HttpResponse(
+        Template("{% load tiktok_attribution %}{% tiktok_pixel %}").render(Context({"request": request}))
+    )
 
 
 def pay(request: HttpRequest) -> HttpResponse:

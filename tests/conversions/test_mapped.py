@@ -8,7 +8,18 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.conversions.models import PhoneOrder, Subscription
-from tests.conversions.samples import PIXEL, PLAIN, PURCHASE, SECOND_PIXEL, body, paid, row, rows, sent_properties, with_line
+from tests.conversions.samples import (
+    PIXEL,
+    PLAIN,
+    PURCHASE,
+    SECOND_PIXEL,
+    body,
+    paid,
+    row,
+    rows,
+    sent_properties,
+    with_line,
+)
 from tests.shop.models import Member, Order, OrderLine
 from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
 from tiktok_attribution.models import State
@@ -157,7 +168,11 @@ def test_user_keys_may_be_several_paths_callables_and_constants(configure: Confi
 
 
 def test_contents_without_each_are_the_object_itself(configure: Configure) -> None:
-    line = {"event": "AddToCart", "contents": {"content_id": "sku", "price": lambda line: line.unit_price}, "currency": "EUR"}
+    line = {
+        "event": "AddToCart",
+        "contents": {"content_id": "sku", "price": lambda line: line.unit_price},
+        "currency": "EUR",
+    }
     configure(conversions={"shop.OrderLine": line})
     with_line(Order.objects.create(currency="EUR"))
     assert sent_properties()["contents"] == [{"content_id": "tea", "content_type": "product", "price": 9.95}]

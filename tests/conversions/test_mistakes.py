@@ -39,11 +39,11 @@ def test_a_right_declaration_has_no_mistakes(changes: dict[str, Any]) -> None:
     [
         ("Purchase", "CONVERSIONS['shop.Order'] must be a dict or a list of dicts."),
         ({}, "['event']: an event name is text, not NoneType"),
-        ({"event": "purchase"}, "['event']: event name \"purchase\": case counts, did you mean \"Purchase\"?"),
+        ({"event": "purchase"}, '[\'event\']: event name "purchase": case counts, did you mean "Purchase"?'),
         ({"event": "Lead", "halves": "all"}, "['halves'] is 'all', not one of both, server, browser."),
-        ({"event": "Lead", "label": 7}, "['label'] must be text. Write \"label\": \"order\"."),
-        ({"event": "Lead", "user": "email"}, "['user'] must be a dict. Write {\"email\": \"email\"}."),
-        ({"event": "Lead", "contents": "lines"}, "['contents'] must be a dict. Write {\"each\": \"lines\""),
+        ({"event": "Lead", "label": 7}, '[\'label\'] must be text. Write "label": "order".'),
+        ({"event": "Lead", "user": "email"}, '[\'user\'] must be a dict. Write {"email": "email"}.'),
+        ({"event": "Lead", "contents": "lines"}, '[\'contents\'] must be a dict. Write {"each": "lines"'),
         ({"event": "Lead", "properties": ["a"]}, "['properties'] must be a dict."),
         ({"event": "Lead", "when": 7}, "['when'] must be a dict, a callable or the name of one. Write {\"status\""),
         ({"event": "Lead", "when": "no.such.thing"}, "['when'] names 'no.such.thing', which can't be imported"),
@@ -59,7 +59,10 @@ def test_what_leaves_nothing_to_work_with_is_named(mapping: Any, message: str) -
     ("changes", "message"),
     [
         ({"valeu": "total"}, "CONVERSIONS['shop.Order'] has no key 'valeu'. Did you mean 'value'?"),
-        ({"value": "totl"}, "'value' names 'totl', which doesn't resolve. shop.Order has no 'totl'. Did you mean 'total'?"),
+        (
+            {"value": "totl"},
+            "'value' names 'totl', which doesn't resolve. shop.Order has no 'totl'. Did you mean 'total'?",
+        ),
         ({"value": ["total"]}, "'value' is list. Write a field path, a callable or {'constant': value}."),
         ({"value": {"const": 5}}, "'value' is a dict, but not {'constant': value}. Write a field path or"),
         ({"currency": "EURO"}, "'currency' names 'EURO', which doesn't resolve."),
@@ -68,7 +71,10 @@ def test_what_leaves_nothing_to_work_with_is_named(mapping: Any, message: str) -
         ({"user": {"emial": "email"}}, "['user'] has no key 'emial'. Did you mean 'email'?"),
         ({"user": {"email": ["email", "mail"]}}, "'email' names 'mail', which doesn't resolve."),
         ({"properties": {"shop_id": "shop"}}, "'shop_id' names 'shop', which doesn't resolve."),
-        ({"contents": {"each": "line", "content_id": "sku"}}, "['contents']['each'] names 'line', which doesn't resolve"),
+        (
+            {"contents": {"each": "line", "content_id": "sku"}},
+            "['contents']['each'] names 'line', which doesn't resolve",
+        ),
         ({"contents": {"each": "lines", "content_id": "skuu"}}, "shop.OrderLine has no 'skuu'. Did you mean 'sku'?"),
         ({"contents": {"each": "lines", "sku": "sku"}}, "['contents'] has no key 'sku'."),
     ],
@@ -78,7 +84,9 @@ def test_what_may_still_be_recorded_is_named(changes: dict[str, Any], message: s
     assert list(unusable("shop.Order", Order, {**PURCHASE, **changes})) == []
 
 
-@pytest.mark.parametrize("changes", [{"valeu": 1}, {"value": "totl"}, {"when": {"statsu": 1}}, {"contents": {"each": 7}}])
+@pytest.mark.parametrize(
+    "changes", [{"valeu": 1}, {"value": "totl"}, {"when": {"statsu": 1}}, {"contents": {"each": 7}}]
+)
 def test_what_is_not_unusable_compiles(changes: dict[str, Any]) -> None:
     assert MappedConversion(Order, {**PURCHASE, **changes}).event == "Purchase"
 

@@ -91,7 +91,11 @@ def test_a_query_that_fails_and_is_swallowed_by_the_mapping_costs_nobody_the_ord
         ({"user": {"email": "email"}}, {"email": "jane"}, "email left out: not an e-mail address."),
         ({"user": {"phone": "gone"}}, {}, "phone left out: Order has no 'gone' (of the path 'gone')."),
         ({"user": {"phone": failing}}, {}, "phone left out: ValueError was raised at"),
-        ({"currency": "customer_id"}, {"customer_id": "XYZ"}, "value and currency left out: XYZ is not in TikTok's list"),
+        (
+            {"currency": "customer_id"},
+            {"customer_id": "XYZ"},
+            "value and currency left out: XYZ is not in TikTok's list",
+        ),
     ],
 )
 def test_one_bad_key_is_left_out_with_a_note(
@@ -142,9 +146,7 @@ def test_strict_raises_an_invalid_event(configure: Configure) -> None:
 
 @committed
 @pytest.mark.faults
-def test_a_missing_outbox_table_breaks_no_order(
-    configure: Configure, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_missing_outbox_table_breaks_no_order(configure: Configure, caplog: pytest.LogCaptureFixture) -> None:
     configure(PURCHASE)
     with connection.schema_editor() as editor:
         editor.alter_db_table(OutboxEvent, OutboxEvent._meta.db_table, "moved_away")

@@ -143,7 +143,11 @@ def declared(**attributes: Any) -> type[Conversion]:
     ("models", "attributes", "message"),
     [
         ([], {}, "Declared: it names no model, write @register(Order)."),
-        ([Order], {"event": "purchase"}, 'Declared.event: event name "purchase": case counts, did you mean "Purchase"?'),
+        (
+            [Order],
+            {"event": "purchase"},
+            'Declared.event: event name "purchase": case counts, did you mean "Purchase"?',
+        ),
         ([Order], {"event": ""}, "Declared.event: event name (not shown) is empty"),
         ([Order], {"halves": "all"}, "Declared: halves is 'all', not one of both, server, browser."),
         ([AbstractUser], {}, "Declared: AbstractUser has no objects, register its children."),

@@ -204,7 +204,9 @@ def test_a_shop_without_pixel_tracks_nothing(configure: Configure, request_: Htt
     assert rows() == []
 
 
-def test_a_pixel_for_request_whose_query_fails_spoils_no_transaction(configure: Configure, request_: HttpRequest) -> None:
+def test_a_pixel_for_request_whose_query_fails_spoils_no_transaction(
+    configure: Configure, request_: HttpRequest
+) -> None:
     def broken(request: HttpRequest) -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT no_such_column FROM no_such_table")

@@ -15,9 +15,7 @@ from tiktok_attribution.visitor.visitor import visitor_of
 
 def who(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     visitor = visitor_of(request)
-    return JsonResponse(
-        {"user": asdict(visitor.user), "page": asdict(visitor.page), "is_shopper": visitor.is_shopper}
-    )
+    return JsonResponse({"user": asdict(visitor.user), "page": asdict(visitor.page), "is_shopper": visitor.is_shopper})
 
 
 def _hook(request: HttpRequest) -> HttpResponse:

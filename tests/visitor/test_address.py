@@ -11,7 +11,7 @@ from tiktok_attribution.visitor.address import client_address, public_address
 CLIENT, OTHER = "81.2.69.142", "89.160.20.112"
 CLIENT_6 = "2a02:8108:1234::1"
 PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "fd00::/8")))
-CDN = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "173.245.48.0/20", "2400:cb00::/32")))
+CDN = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "fd00::/8", "173.245.48.0/20", "2400:cb00::/32")))
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,23 @@ def test_the_visitors_address(
 
 addresses = st.ip_addresses().map(str)
 hops = st.one_of(addresses, st.sampled_from(["10.0.0.7", "unknown", "", "[::1]:5", "1.2.3.4:5"]), st.text(max_size=20))
-clients = st.ip_addresses().filter(lambda one: not any(one in network for network in PRIVATE if one.version == network.version))
+clients = st.ip_addresses().filter(
+    lambda one: not any(one in network for network in PRIVATE if one.version == network.version)
+)
 
 
-@given(forged=st.lists(hops, max_size=6), client=clients, inner=st.lists(st.sampled_from(["10.0.0.2", "fd00::2"]), max_size=3))
+@given(
+    forged=st.lists(hops, max_size=6),
+    client=clients,
+    inner=st.lists(st.sampled_from(["10.0.0.2", "fd00::2"]), max_size=3),
+)
 def test_what_a_client_puts_before_its_address_never_changes_the_answer(
     forged: list[str], client: ipaddress.IPv4Address | ipaddress.IPv6Address, inner: list[str]
 ) -> None:
     honest = ", ".join([str(client), *inner])
-    assert client_address("10.0.0.1", ",".join([*forged, honest]), PRIVATE) == client_address("10.0.0.1", honest, PRIVATE)
+    assert client_address("10.0.0.1", ",".join([*forged, honest]), PRIVATE) == client_address(
+        "10.0.0.1", honest, PRIVATE
+    )
 
 
 @given(remote=clients, forwarded=st.lists(hops, max_size=6).map(",".join))

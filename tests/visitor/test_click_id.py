@@ -104,7 +104,7 @@ def test_a_new_click_wins_over_an_old_one_and_stays() -> None:
 def test_a_broken_click_does_not_cost_the_one_before() -> None:
     client = Client()
     client.get("/?ttclid=old")
-    assert json.loads(client.get("/?ttclid=%0d%0abad:x").content)["user"]["ttclid"] == "old"
+    assert json.loads(client.get("/?ttclid=new%0d%0abad:x").content)["user"]["ttclid"] == "old"
 
 
 @pytest.mark.usefixtures("visitor_site")

@@ -29,4 +29,4 @@ def test_the_agent_is_one_bounded_line() -> None:
 
 @pytest.mark.privacy
 def test_a_robots_keeper_is_left_out_of_its_agent() -> None:
-    assert user_agent("Robot/1 (+mailto:keeper@example.com)") == "Robot/1 (+-)"
+    assert user_agent("Robot/1 (+mailto:keeper@example.com)") == "Robot/1 (+mailto:-)"

@@ -77,7 +77,8 @@ def test_an_error_inside_a_property_is_not_taken_for_a_missing_one(path: str, er
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [("total", 5), (lambda order: order.total + 1, 6), ({"constant": [1]}, [1]), ({"constant": None}, None)]
+    ("path", "value"),
+    [("total", 5), (lambda order: order.total + 1, 6), ({"constant": [1]}, [1]), ({"constant": None}, None)],
 )
 def test_a_declaration_names_a_path_a_callable_or_a_constant(path: Any, value: Any) -> None:
     assert read(ORDER, path) == value

@@ -12,7 +12,9 @@ from tiktok_attribution.visitor.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 SIGNALS = Signals(
-    user=User(ttclid="abc", email=("a" * 64, "b" * 64)), page=Page(url="https://shop.example/"), pixel_codes=("C0A", "C0B")
+    user=User(ttclid="abc", email=("a" * 64, "b" * 64)),
+    page=Page(url="https://shop.example/"),
+    pixel_codes=("C0A", "C0B"),
 )
 
 

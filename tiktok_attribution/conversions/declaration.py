@@ -98,6 +98,12 @@ class Conversion:
         return type(self).happened is Conversion.happened
 
     @property
+    def has_plain_identity(self) -> bool:
+        """True where event id and pixels are the default ones, which need no query."""
+        kind = type(self)
+        return kind.event_id is Conversion.event_id and kind.pixels is Conversion.pixels
+
+    @property
     def may_query(self) -> bool:
         """Whether `happened` may ask the database for more than the object has."""
         return not self.happens_when_made

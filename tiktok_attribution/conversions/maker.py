@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 from typing import Any
 
 from tiktok_attribution import conf
@@ -20,7 +19,7 @@ from tiktok_attribution.visitor.visitor import Visitor
 
 def current_maker(using: str) -> Visitor | None:
     """The shopper of this request; the queries of the site's IS_VISITOR must not spoil the transaction."""
-    with protected(using) if conf.current().is_visitor is not None else nullcontext():
+    with protected(using, may_query=conf.current().is_visitor is not None):
         return current_shopper()
 
 

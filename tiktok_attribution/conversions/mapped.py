@@ -97,6 +97,10 @@ class MappedConversion(Conversion):
         return self.condition.is_always
 
     @property
+    def has_plain_identity(self) -> bool:
+        return not self.mapping.get("event_id") and not self.mapping.get("pixel")
+
+    @property
     def may_query(self) -> bool:
         return self.condition.may_query
 

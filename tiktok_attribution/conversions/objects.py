@@ -73,7 +73,7 @@ def fact_of(
     """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
     event_id, codes = conversion.default_event_id(obj), pixel_codes(None, signals.pixel_codes or ())
     try:
-        with protected(using):
+        with protected(using, may_query=not conversion.has_plain_identity):
             event_id = valid_event_id(conversion.event_id(obj))
             codes = _codes(conversion.pixels(obj), signals)
     except Exception as error:

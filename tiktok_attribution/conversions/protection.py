@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from django.db import connections, transaction
 
 
-def protected(using: str) -> AbstractContextManager[None]:
-    """A savepoint where a transaction is open; without one a failed query spoils nothing."""
-    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()
+def protected(using: str, *, may_query: bool = True) -> AbstractContextManager[None]:
+    """A savepoint where a transaction is open; without one, or without a query, nothing can be spoilt."""
+    needed = may_query and connections[using].in_atomic_block
+    return transaction.atomic(using=using) if needed else nullcontext()

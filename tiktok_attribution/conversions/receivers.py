@@ -128,9 +128,7 @@ def _record(conversion: Conversion, saved: Saved, maker: Visitor | None) -> bool
 def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
     """Whether it counts; the error, where the declaration raises one."""
     try:
-        if not conversion.may_query:
-            return bool(conversion.happened(obj))
-        with protected(using):
+        with protected(using, may_query=conversion.may_query):
             return bool(conversion.happened(obj))
     except Exception as error:
         return error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from tiktok_attribution.events import BrowserCall, User
 
@@ -16,18 +15,6 @@ class Showing:
     call: BrowserCall
     pixel_codes: tuple[str, ...]
     identify: dict[str, str]
-
-    def as_json(self) -> list[Any]:
-        """For the session or a signed cookie: hashes and what the page may show anyway, nothing plain."""
-        call = self.call
-        return [call.name, dict(call.properties), call.event_id, list(self.pixel_codes), self.identify]
-
-    @classmethod
-    def from_json(cls, value: list[Any]) -> Showing:
-        """The counterpart of `as_json`."""
-        name, properties, event_id, pixel_codes, identify = value
-        call = BrowserCall(name=name, properties=properties, event_id=event_id)
-        return cls(call=call, pixel_codes=tuple(pixel_codes), identify=identify)
 
 
 def identify_keys(user: User) -> dict[str, str]:

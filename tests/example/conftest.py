@@ -1,0 +1,43 @@
+"""The demonstration as processes of its own, with its own settings and database."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "example_project"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[ModuleType]:
+    """The example's package `demo`, importable while these tests run; it needs no Django."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLE))
+        for name in ("processes", "report", "scripted_visitor"):
+            importlib.import_module(f"demo.{name}")
+        yield sys.modules["demo"]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "demo"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def stage(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Shop, worker and stand-in, running; a `demo.processes.Stage`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRETENDPAY_DELAY_SECONDS", "0.5")
+        stage = demo.processes.Stage(
+            tmp_path_factory.mktemp("var"), demo.processes.free_port(0), demo.processes.free_port(0)
+        )
+        try:
+            stage.manage("migrate", "--verbosity", "0")
+            stage.manage("seed")
+            stage.start()
+            yield stage
+        finally:
+            stage.end()
