@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ def configure(settings: Any) -> Configure:
 
 
 @pytest.fixture
-def register(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+def register(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`register(Order)(OrderPurchase)`, for this test only; the last one registered is watched at once."""
     mine: list[Conversion] = []
     monkeypatch.setattr(registry, "_registered", mine)
@@ -42,4 +42,4 @@ def register(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
         return decorate
 
-    yield register
+    return register

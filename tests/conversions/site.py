@@ -8,19 +8,19 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Template
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from tests.shop.models import Order
+from tests.visitor.undone import rolled_back
 from tiktok_attribution.conversions.track import track
 from tiktok_attribution.visitor.visitor import visitor_of
 
 admin.site.register(Order)
 
-meeting: list[asyncio.Event] = []
+meeting: list[asyncio.Event] = []  # one for each visitor that has come
 
 
 def checkout(request: HttpRequest) -> HttpResponse:
@@ -43,12 +43,8 @@ def pay(request: HttpRequest) -> HttpResponse:
 
 def failing(request: HttpRequest) -> HttpResponse:
     """The order is rolled back, the page is shown all the same."""
-    try:
-        with transaction.atomic():
-            Order.objects.create(status=request.GET.get("status", "paid"), total=5)
-            raise ZeroDivisionError
-    except ZeroDivisionError:
-        pass
+    with rolled_back():
+        Order.objects.create(status=request.GET.get("status", "paid"), total=5)
     visitor = visitor_of(request)
     return HttpResponse(f"{len(visitor.to_show)} {len(visitor.to_watch)}")
 
@@ -60,11 +56,13 @@ def by_hand(request: HttpRequest) -> HttpResponse:
 
 async def slow_checkout(request: HttpRequest) -> HttpResponse:
     """Makes its order only when a second visitor has come as far."""
-    mine, _ = Order(status="paid", total=5, email=request.GET["email"]), meeting.append(asyncio.Event())
-    while len(meeting) < 2:
-        await asyncio.sleep(0.001)
-    await sync_to_async(mine.save)()
-    return HttpResponse(str(mine.pk))
+    meeting.append(asyncio.Event())
+    if len(meeting) == 1:
+        await asyncio.wait_for(meeting[0].wait(), timeout=20)
+    meeting[0].set()
+    order = Order(status="paid", total=5, email=request.GET["email"])
+    await sync_to_async(order.save)()
+    return HttpResponse(str(order.pk))
 
 
 def _exempt(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from tests.conversions.samples import PLAIN, PURCHASE, body, paid, row, rows, sent_properties, with_line
 from tests.shop.models import Order
+from tests.visitor.undone import rolled_back
 from tiktok_attribution import tasks
 from tiktok_attribution.conversions import ongoing, registry
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
@@ -20,10 +21,6 @@ from tiktok_attribution.signals import event_recorded
 Configure = Callable[..., None]
 committed = pytest.mark.django_db(transaction=True)
 LINES = {"contents": PURCHASE["contents"]}
-
-
-class Undone(Exception):
-    """Raised to roll a transaction back."""
 
 
 @pytest.fixture
@@ -36,9 +33,8 @@ def hints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @committed
 def test_a_rollback_takes_the_row_along(configure: Configure) -> None:
     configure(PLAIN)
-    with pytest.raises(Undone), transaction.atomic():
+    with rolled_back():
         paid()
-        raise Undone
     assert rows() == []
 
 
@@ -51,9 +47,8 @@ def test_nothing_is_announced_before_the_commit_and_nothing_after_a_rollback(
         paid()
         assert hints == []
     assert len(hints) == 1
-    with pytest.raises(Undone), transaction.atomic():
+    with rolled_back():
         paid()
-        raise Undone
     assert len(hints) == 1
 
 
@@ -62,10 +57,9 @@ def test_an_order_that_is_paid_again_after_a_rollback_of_a_savepoint_counts(conf
     configure(PLAIN)
     with transaction.atomic():
         order = Order.objects.create(total=5)
-        with pytest.raises(Undone), transaction.atomic():
+        with rolled_back():
             order.status = "paid"
             order.save()
-            raise Undone
         assert rows() == []
         order.save()
     assert body()["event_id"] == f"order-{order.pk}"
@@ -75,10 +69,9 @@ def test_an_order_that_is_paid_again_after_a_rollback_of_a_savepoint_counts(conf
 def test_an_order_that_is_paid_again_after_a_rollback_of_everything_counts(configure: Configure) -> None:
     configure(PLAIN)
     order = Order.objects.create(total=5)
-    with pytest.raises(Undone), transaction.atomic():
+    with rolled_back():
         order.status = "paid"
         order.save()
-        raise Undone
     order.save()
     assert body()["event_id"] == f"order-{order.pk}"
 
@@ -149,10 +142,9 @@ def test_a_rolled_back_change_of_the_total_is_not_in_the_event(configure: Config
     configure(PLAIN)
     with transaction.atomic():
         order = paid(total=5)
-        with pytest.raises(Undone), transaction.atomic():
+        with rolled_back():
             order.total = 42
             order.save()
-            raise Undone
     assert sent_properties()["value"] == 5
 
 

@@ -54,6 +54,18 @@ def test_renewing_keeps_a_lane_past_its_first_end() -> None:
     assert lease(now=NOW + 100) is None
 
 
+def test_a_worker_that_renews_at_the_last_moment_keeps_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = held()
+
+    def renew_first(size: int) -> str:
+        own.settle(now=NOW + 61, seconds=60)
+        return "the-other-one"
+
+    monkeypatch.setattr(lanes.secrets, "token_urlsafe", renew_first)  # asked after the look at the lane
+
+    assert lease(now=NOW + 61) is None
+
+
 def test_a_late_worker_may_not_send() -> None:
     late = held()
     held(now=NOW + 61)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,12 +29,18 @@ def demo() -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def stage(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Shop, worker and stand-in, running; a `demo.processes.Stage`."""
+    """The demonstration, running, for all tests of a file."""
+    with running(demo, tmp_path_factory.mktemp("var")) as stage:
+        yield stage
+
+
+@contextmanager
+def running(demo: Any, var: Path) -> Iterator[Any]:
+    """Shop, worker and stand-in; a `demo.processes.Stage`."""
+    processes = demo.processes
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRETENDPAY_DELAY_SECONDS", "0.5")
-        stage = demo.processes.Stage(
-            tmp_path_factory.mktemp("var"), demo.processes.free_port(0), demo.processes.free_port(0)
-        )
+        stage = processes.Stage(var, processes.free_port(0), processes.free_port(0))
         try:
             stage.manage("migrate", "--verbosity", "0")
             stage.manage("seed")

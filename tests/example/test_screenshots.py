@@ -5,8 +5,6 @@ They lie in screenshots/, which git ignores; the README's own one is a copy of i
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,26 +20,11 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def visited(stage: Any, demo: Any) -> Any:
     """The running demonstration, after a scripted visitor has bought and signed up."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "example_project"))
-        from demo.processes import Stage, free_port  # noqa: PLC0415 -- the example is no package of ours
-        from demo.report import is_complete, state  # noqa: PLC0415
-        from demo.scripted_visitor import ScriptedVisitor  # noqa: PLC0415
-
-        stage = Stage(tmp_path_factory.mktemp("var"), free_port(0), free_port(0))
-        try:
-            stage.manage("migrate", "--verbosity", "0")
-            stage.manage("seed")
-            stage.start()
-            ScriptedVisitor(stage.site, stage.standin).whole_path()
-            stage.wait_until(lambda: is_complete(state(stage.standin)["events"]))
-            yield stage
-        finally:
-            stage.end()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "demo"]:
-        del sys.modules[name]
+    demo.scripted_visitor.ScriptedVisitor(stage.site, stage.standin).whole_path()
+    assert stage.wait_until(lambda: demo.report.is_complete(demo.report.state(stage.standin)["events"]))
+    return stage
 
 
 PAGES = {
@@ -56,25 +39,25 @@ PAGES = {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_pages_can_be_looked_at(stage: Any, chromium: Browser, scheme: Any, width: int) -> None:
+def test_the_pages_can_be_looked_at(visited: Any, chromium: Browser, scheme: Any, width: int) -> None:
     PICTURES.mkdir(exist_ok=True)
     errors: list[str] = []
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{stage.site}/admin/login/")
+    page.goto(f"{visited.site}/admin/login/")
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", "admin")
     page.click("[type=submit]")
     for name, path in PAGES.items():
-        answer = page.goto(stage.site + path)
+        answer = page.goto(visited.site + path)
         assert answer is not None
         assert answer.ok
         if name == "admin-event":
             page.click("#result_list th a")
             assert "order-1" in page.inner_text("#content")
         page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png", full_page=name != "admin-events")
-    page.goto(stage.standin)
+    page.goto(visited.standin)
     page.screenshot(path=PICTURES / f"stand-in-{scheme}-{width}.png", full_page=True)
     context.close()
     assert errors == []

@@ -58,7 +58,7 @@ CDN = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "fd00::/8", "173.245.48.0/2
         ("fe80::1%eth0", "", (), ""),
         ("10.0.0.1", "192.168.1.5", PRIVATE, ""),
         ("224.0.0.1", "", (), ""),
-        ("0.0.0.0", "", (), ""),
+        ("0.0.0.0", "", (), ""),  # noqa: S104 -- an address to refuse
     ],
 )
 def test_the_visitors_address(

@@ -6,13 +6,10 @@ import pytest
 from django.db import transaction
 from django.test import TestCase
 
+from tests.visitor.undone import rolled_back
 from tiktok_attribution.visitor.commitment import Commitment
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Undone(Exception):
-    """Raised to roll back."""
 
 
 def test_without_a_transaction_it_is_committed_at_once() -> None:
@@ -30,27 +27,24 @@ def test_in_a_transaction_it_is_open_until_the_commit() -> None:
 
 
 def test_a_rollback_undoes_it() -> None:
-    with pytest.raises(Undone), transaction.atomic():
+    with rolled_back():
         made = Commitment("default", then=lambda: pytest.fail("it was rolled back"))
-        raise Undone
     assert (made.is_open, made.is_undone) == (False, True)
 
 
 def test_a_rollback_of_its_savepoint_undoes_it_alone() -> None:
     with transaction.atomic():
         outer = Commitment("default")
-        with pytest.raises(Undone), transaction.atomic():
+        with rolled_back():
             inner = Commitment("default")
-            raise Undone
         assert (outer.is_open, inner.is_undone) == (True, True)
 
 
 def test_a_released_savepoint_shares_the_fate_of_the_whole() -> None:
-    with pytest.raises(Undone), transaction.atomic():
+    with rolled_back():
         with transaction.atomic():
             made = Commitment("default")
         assert made.is_open
-        raise Undone
     assert made.is_undone
 
 

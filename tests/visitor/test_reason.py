@@ -14,7 +14,7 @@ from tiktok_attribution.visitor.reason import reason, report
 def caught(cause: Any) -> Exception:
     try:
         cause()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- any, it is what is tested
         return error
     raise AssertionError("nothing was raised")
 

@@ -11,7 +11,7 @@ from django.db.models import Count, Min, Q, Sum
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import TROUBLE, Attempt, Outcome, OutboxEvent, PixelStatus, moment
+from tiktok_attribution.models import TROUBLE, Attempt, OutboxEvent, Outcome, PixelStatus, moment
 
 HOUR, DAY = 3600.0, 86_400.0
 
