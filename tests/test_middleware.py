@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import timeit
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import AsyncClient, Client, RequestFactory
@@ -53,7 +52,7 @@ def over_wsgi(address: str, **more: Any) -> HttpResponse:
 
 
 def over_asgi(address: str, **more: Any) -> HttpResponse:
-    return asyncio.run(AsyncClient().get(address, **more))
+    return async_to_sync(AsyncClient().get)(address, **more)
 
 
 both_ways = pytest.mark.parametrize("get", [over_wsgi, over_asgi])
@@ -176,7 +175,7 @@ def test_an_error_that_passes_through_an_async_one_leaves_no_request_behind() ->
             await AttributionMiddleware(raising)(RequestFactory().get("/"))
         return current_request.get()
 
-    assert asyncio.run(answer()) is None
+    assert async_to_sync(answer)() is None
 
 
 def test_it_is_async_where_what_it_wraps_is() -> None:

@@ -7,7 +7,6 @@ system checks report. So a slip in the settings shows at `manage.py check`, not 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import ipaddress
 import logging
 import re
@@ -261,6 +260,7 @@ class Settings:
     batch_bytes: int = _option(_number(10_000, 10_000_000), 1_000_000)
     timeout_seconds: float = _option(_number(0.1, 120, float), 10.0)
     lanes: int = _option(_number(1, 64), 4)
+    lanes_at_once: int = _option(_number(1, 16), 2)
     lease_seconds: float = _option(_number(1, 3600, float), 60.0)
     retry_seconds: float = _option(_number(0.01, 3600, float), 5.0)
     retry_most_seconds: float = _option(_number(0.01, 86_400, float), 3600.0)
@@ -292,10 +292,6 @@ class Settings:
         if callable(token):
             return _asked(token, pixel_code)
         return token if isinstance(token, str) else ""
-
-    def token_fingerprint(self, pixel_code: str) -> str:
-        """Tells one token from another without holding it: the first 16 hex digits of its SHA-256."""
-        return hashlib.sha256(self.token_of(pixel_code).encode()).hexdigest()[:16]
 
     def sends_to_server(self, event_name: str) -> bool:
         """False for events that Standard Mode leaves to Event Builder: those carry no event_id to merge by."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.db.models import F
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from tests.conversions.samples import PLAIN, PURCHASE, body, paid, row, rows, sent_properties, with_line
 from tests.shop.models import Order
@@ -17,6 +17,8 @@ from tiktok_attribution import tasks
 from tiktok_attribution.conversions import ongoing, registry
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
 from tiktok_attribution.signals import event_recorded
+from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.visitor import visitor_of
 
 Configure = Callable[..., None]
 committed = pytest.mark.django_db(transaction=True)
@@ -146,6 +148,23 @@ def test_a_rolled_back_change_of_the_total_is_not_in_the_event(configure: Config
             order.total = 42
             order.save()
     assert sent_properties()["value"] == 5
+
+
+@committed
+def test_a_rolled_back_change_of_the_total_is_not_shown_either(configure: Configure) -> None:
+    configure(PLAIN)
+    request = RequestFactory().get("/checkout/")
+    token = current_request.set(request)
+    try:
+        with transaction.atomic():
+            order = paid(total=5)
+            with rolled_back():
+                order.total = 42
+                order.save()
+    finally:
+        current_request.reset(token)
+    (showing,) = visitor_of(request).to_show
+    assert showing.call.properties["value"] == 5
 
 
 @committed

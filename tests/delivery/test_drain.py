@@ -145,7 +145,7 @@ class TestCost:
         assert client.sizes[1:] == [10, 900]
         assert few == many
 
-    def test_a_batch_is_claimed_and_marked_by_four_statements_and_its_attempt_kept_by_one(
+    def test_a_batch_is_claimed_marked_and_recorded_by_four_statements(
         self, client: FakeClient, deliver: Deliver, configure: Configure
     ) -> None:
         configure(BATCH_SIZE=10)
@@ -157,7 +157,7 @@ class TestCost:
         three_batches = self.statements(deliver)
 
         assert client.sizes == [1, 10, 10, 10, 10]
-        assert three_batches - one_batch == 2 * 5
+        assert three_batches - one_batch == 2 * 4
 
 
 class TestDelivered:

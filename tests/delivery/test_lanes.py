@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row
 from tiktok_attribution.delivery import lanes
 from tiktok_attribution.delivery.lanes import Lease, LeaseLost
-from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State
+from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_lanes_are_leased_one_by_one() -> None:
 
 
 def test_renewing_keeps_a_lane_past_its_first_end() -> None:
-    held().settle(now=NOW + 50, seconds=60)
+    held().take("attempt", [1], now=NOW + 50, seconds=60)
 
     assert lease(now=NOW + 100) is None
 
@@ -58,7 +58,7 @@ def test_a_worker_that_renews_at_the_last_moment_keeps_its_lane(monkeypatch: pyt
     own = held()
 
     def renew_first(size: int) -> str:
-        own.settle(now=NOW + 61, seconds=60)
+        own.take("attempt", [1], now=NOW + 61, seconds=60)
         return "the-other-one"
 
     monkeypatch.setattr(lanes.secrets, "token_urlsafe", renew_first)  # asked after the look at the lane
@@ -78,8 +78,11 @@ def test_a_late_worker_may_not_mark() -> None:
     late = held()
     held(now=NOW + 61)
 
+    fill(1)
+
+    assert OutboxEvent.objects.filter(late.is_held).count() == 0
     with pytest.raises(LeaseLost, match=f"lane {PIXEL}/0 is another worker's now"):
-        late.settle(now=NOW + 62, seconds=60)
+        late.check()
 
 
 def test_a_late_worker_does_not_release_the_other_ones_lease() -> None:
@@ -96,6 +99,19 @@ def test_a_lane_with_something_on_its_way_is_not_released() -> None:
     own.release()
 
     assert lease(now=NOW + 59) is None
+
+
+def test_a_worker_that_dies_after_its_marks_leaves_nothing_unknown() -> None:
+    fill(1)
+    own = held()
+    own.take("the-attempt", [only_row().pk], now=NOW, seconds=60)
+    Attempt.objects.create(
+        id="the-attempt", pixel_code=PIXEL, started_at=moment(NOW), event_count=1, outcome=Outcome.RETRY
+    )
+    held(now=NOW + 61)
+
+    assert only_row().unknown_since is None
+    assert Attempt.objects.count() == 1
 
 
 def dies_with_one_row_on_its_way() -> None:

@@ -1,7 +1,7 @@
 """Leases over lanes: who may send which rows.
 
 Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its
-due rows without a lock, and checks in the transaction of its marks that it still holds the lane. So a row is written
+due rows without a lock, and marks them by an UPDATE whose condition is that it still holds the lane. So a row is written
 once, not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
 
 Before a POST the keys of its attempt and its rows stand in the lane. If the worker dies, whoever takes the lane over
@@ -13,9 +13,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import Exists, F, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
@@ -27,7 +28,7 @@ class LeaseLost(Exception):
     """Another worker holds this lane now; nothing may be marked."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
     """A held lane."""
 
@@ -36,25 +37,35 @@ class Lease:
     number: int
     lane_pk: int
     holder: str
+    on_its_way: bool = False  # a POST has begun, and what became of it is not marked
 
     def take(self, attempt_pk: str, event_pks: Iterable[int], *, now: float, seconds: float) -> None:
         """Note what is on its way, and the key that its attempt will have, and renew. Raises LeaseLost."""
         noted = f"{attempt_pk}:{','.join(map(str, event_pks))}"
-        self._write(in_flight=noted, in_flight_since=now, leased_until=now + seconds)
+        if not self._lane().update(in_flight=noted, in_flight_since=now, leased_until=now + seconds):
+            self._lost()
+        self.on_its_way = True
 
-    def settle(self, *, now: float, seconds: float) -> None:
-        """Note that nothing is on its way any more, in the caller's transaction, and renew. Raises LeaseLost."""
-        self._write(in_flight="", in_flight_since=None, leased_until=now + seconds)
+    @property
+    def is_held(self) -> Exists:
+        """As a condition of the UPDATE that marks rows, so that the check costs no statement of its own."""
+        return Exists(self._lane())
+
+    def check(self) -> None:
+        """Raises LeaseLost."""
+        if not self._lane().exists():
+            self._lost()
 
     def release(self) -> None:
-        """Give the lane back, if it is still held and nothing is on its way."""
-        lane = Lane.objects.using(self.using).filter(pk=self.lane_pk, holder=self.holder, in_flight="")
-        lane.update(holder="", leased_until=0)
+        """Give the lane back, if it is still held. What is on its way stays noted, for the next holder."""
+        if not self.on_its_way:
+            self._lane().update(holder="", leased_until=0, in_flight="", in_flight_since=None)
 
-    def _write(self, **values: object) -> None:
-        held = Lane.objects.using(self.using).filter(pk=self.lane_pk, holder=self.holder)
-        if not held.update(**values):
-            raise LeaseLost(f"lane {self.pixel_code}/{self.number} is another worker's now")
+    def _lane(self) -> QuerySet[Lane]:
+        return Lane.objects.using(self.using).filter(pk=self.lane_pk, holder=self.holder)
+
+    def _lost(self) -> NoReturn:
+        raise LeaseLost(f"lane {self.pixel_code}/{self.number} is another worker's now")
 
 
 def pixels_with_work(using: str) -> Iterator[str]:
@@ -107,6 +118,8 @@ def lease(using: str, pixel_code: str, number: int, *, now: float, seconds: floa
 def _note_unknown_fate(using: str, lane: Lane) -> None:
     """Record the attempt that a dead worker made, on its rows too: TikTok may or may not have them."""
     attempt_pk, _, noted = lane.in_flight.partition(":")
+    if Attempt.objects.using(using).filter(pk=attempt_pk).exists():
+        return  # what became of it was marked; only the lane was not given back
     pks = [int(pk) for pk in noted.split(",")]
     since = lane.in_flight_since or 0.0
     rows = OutboxEvent.objects.using(using).filter(pk__in=pks, due_at__isnull=False)

@@ -51,9 +51,7 @@ class Marks:
 
     def condemned(self, sent: Sent, rows: Sequence[Due]) -> None:
         """Found to be what `sent` was refused for, without another POST; that attempt is kept already."""
-        with transaction.atomic(using=self.lease.using):
-            self._settle()
-            self._waiting(rows).update(attempts=F("attempts") + 1, **_dead(sent))
+        self._mark(self._waiting(rows), attempts=F("attempts") + 1, **_dead(sent))
         self.tally["rejected"] += len(rows)
 
     def refused_together(self, sent: Sent, rows: Sequence[Due]) -> None:
@@ -76,9 +74,7 @@ class Marks:
 
     def given_up(self, rows: Sequence[Due], reason: str) -> None:
         """Never sent again."""
-        with transaction.atomic(using=self.lease.using):
-            self._settle()
-            self._waiting(rows).update(state=State.EXPIRED, due_at=None, note=reason)
+        self._mark(self._waiting(rows), state=State.EXPIRED, due_at=None, note=reason)
         self.tally["expired"] += len(rows)
 
     def _keep(self, sent: Sent, fates: Mapping[str, tuple[Sequence[Due], Changes]], others: Sequence[Due] = ()) -> None:
@@ -89,20 +85,21 @@ class Marks:
         }
         using = self.lease.using
         with transaction.atomic(using=using):
-            self._settle()
             for word, (rows, changes) in fates.items():
                 # What was called off meanwhile stays so, unless TikTok has it.
                 marked = self._all(rows) if word == "delivered" else self._waiting(rows)
                 if rows:
-                    marked.update(attempts=F("attempts") + 1, **log, **changes)
+                    self._mark(marked, attempts=F("attempts") + 1, **log, **changes)
             if others:
-                self._all(others).update(**log)
+                self._mark(self._all(others), **log)
             sent.attempt.save(using=using, force_insert=True)
+        self.lease.on_its_way = False
         self.tally.update({word: len(rows) for word, (rows, _) in fates.items() if rows})
         _tell(sent.attempt, using)
 
-    def _settle(self) -> None:
-        self.lease.settle(now=self.means.clock(), seconds=self.means.lease_seconds)
+    def _mark(self, rows: QuerySet[OutboxEvent], **changes: Any) -> None:
+        if not rows.filter(self.lease.is_held).update(**changes):
+            self.lease.check()  # all called off meanwhile, or the lane is another's
 
     def _all(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
         return OutboxEvent.objects.using(self.lease.using).filter(pk__in=[row.pk for row in rows])

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from threading import Event
 
 from django.db import Error as DatabaseTrouble
 
@@ -16,6 +17,7 @@ from tiktok_attribution.delivery.drain import Drain, End
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.delivery.post import Means
+from tiktok_attribution.delivery.side_by_side import side_by_side
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -58,17 +60,27 @@ def work_everywhere(failures: Tally | None = None) -> Iterator[tuple[str, str]]:
 
 def deliver(pixel_code: str, *, using: str, clock: Clock = time.time, stopping: Callable[[], bool] = _never) -> Tally:
     """Send whatever is due for one pixel. Lanes that another worker holds are left to it."""
-    tally: Tally = Counter()
     settings = conf.current()
     token = pixels.token_to_send_with(using, pixel_code) if settings.enabled else ""
     if not token:
-        return tally
-    with Client(settings.api_url, settings.timeout_seconds) as client:
-        means = Means(client=client, settings=settings, token=token, clock=clock, stopping=stopping)
-        for number in lanes.lanes_with_work(using, pixel_code, clock()):
+        return Counter()
+    paused = Event()
+
+    def deliver_lane(number: int) -> Tally:
+        tally: Tally = Counter()
+        if paused.is_set():
+            return tally
+        with Client(settings.api_url, settings.timeout_seconds) as client:
+            means = Means(client=client, settings=settings, token=token, clock=clock, stopping=either)
             if _deliver_lane(using, pixel_code, number, means, tally) is End.PIXEL_PAUSED:
-                break
-    return tally
+                paused.set()
+        return tally
+
+    def either() -> bool:
+        return paused.is_set() or stopping()
+
+    tallies = side_by_side(deliver_lane, lanes.lanes_with_work(using, pixel_code, clock()), using=using)
+    return sum(tallies, Counter())
 
 
 def _deliver_lane(using: str, pixel_code: str, number: int, means: Means, tally: Tally) -> End:

@@ -9,7 +9,11 @@ from django.db.transaction import TransactionManagementError
 
 
 class Commitment:
-    """Made right after a write, in its transaction; `then` runs at the commit, at once where no transaction is open."""
+    """Made right after a write, in its transaction; `then` runs at the commit, at once where no transaction is open.
+
+    In a test whose transaction never commits it stays open: what hangs on it is shown, but `then` never runs, unless
+    the test uses Django's captureOnCommitCallbacks(execute=True).
+    """
 
     def __init__(self, using: str, then: Callable[[], None] | None = None) -> None:
         self.committed = False
