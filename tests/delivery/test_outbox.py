@@ -104,9 +104,9 @@ def test_a_duplicate_leaves_the_callers_transaction_usable() -> None:
     assert Order.objects.count() == 1
 
 
-def test_a_row_that_the_database_refuses_raises_and_leaves_the_callers_transaction_usable() -> None:
+def test_a_row_that_the_database_refuses_raises_and_costs_the_savepoint_only() -> None:
     with transaction.atomic():
-        with pytest.raises(DatabaseError):
+        with pytest.raises(DatabaseError), transaction.atomic():
             add(note=None)
         Order.objects.create()
 
@@ -119,10 +119,10 @@ def test_no_text_is_cut_in_silence() -> None:
         add(note="n" * 501)
 
 
-def test_a_broken_table_leaves_the_callers_transaction_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_table_costs_the_savepoint_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OutboxEvent._meta, "db_table", "no_such_table")
     with transaction.atomic():
-        with pytest.raises(DatabaseError):
+        with pytest.raises(DatabaseError), transaction.atomic():
             add()
         Order.objects.create()
 

@@ -29,16 +29,17 @@ def record_object(
     *,
     using: str,
     shopper: Visitor | None = None,
+    just_made: bool = False,
     broken: Exception | None = None,
     moment: int | None = None,
 ) -> Recorded | None:
     """Record a conversion of an object, as `record` does.
 
     `shopper` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
-    the request may be a webhook's. `broken` is why it can't be told whether it happened; `moment` its time, in epoch
+    the request may be a webhook's; of an object that was just made there can be none. `broken` is why it can't be told whether it happened; `moment` its time, in epoch
     seconds, where the declaration knows none.
     """
-    signals = signals_for(conversion, obj, shopper, using)
+    signals = NOBODY if just_made and shopper is None else signals_for(conversion, obj, shopper, using)
     fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment)
     if not fact.pixel_codes and signals.pixel_codes is not None:
         return None  # made in a shop that has no pixel

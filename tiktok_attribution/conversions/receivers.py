@@ -22,8 +22,6 @@ from tiktok_attribution.conversions.saved import Saved, has_expressions
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Visitor
 
-__all__ = ["BEFORE", "after_save", "before_save", "connect", "record_object"]
-
 # On the instance from pre_save to post_save: which conversions counted already. Plain numbers, for an object whose
 # save failed may be copied or pickled with them.
 BEFORE = "_tiktok_counted_before"
@@ -101,7 +99,7 @@ def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, usi
             continue
         elif id(conversion) in counted and not created:
             heal(conversion, saved.row, using=using)
-        elif not _record(conversion, saved, shopper if created else None) and created:
+        elif not _record(conversion, saved, shopper if created else None, just_made=created) and created:
             awaited.append(conversion)
     if shopper is not None and awaited:
         keep_maker(shopper, awaited, instance, using=using)
@@ -113,7 +111,7 @@ def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
         recorded.renew(renewed(conversion, saved.row, recorded))
 
 
-def _record(conversion: Conversion, saved: Saved, maker: Visitor | None) -> bool:
+def _record(conversion: Conversion, saved: Saved, maker: Visitor | None, *, just_made: bool) -> bool:
     """Record it, if it happened; False while it is still to come, or has to be mended."""
     happened = _happened(conversion, saved.seen, saved.using)
     if happened is not False and saved.row is not saved.seen:
@@ -121,7 +119,9 @@ def _record(conversion: Conversion, saved: Saved, maker: Visitor | None) -> bool
     if happened is False:
         return False
     broken = happened if isinstance(happened, Exception) else None
-    recorded = record_object(conversion, saved.row, using=saved.using, shopper=maker, broken=broken)
+    recorded = record_object(
+        conversion, saved.row, using=saved.using, shopper=maker, just_made=just_made, broken=broken
+    )
     return recorded is not None
 
 
