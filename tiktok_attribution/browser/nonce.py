@@ -14,6 +14,11 @@ logger = logging.getLogger("tiktok_attribution")
 _ATTRIBUTES = ("csp_nonce", "_csp_nonce")
 
 
+def has_nonce(request: HttpRequest | None) -> bool:
+    """Whether the site has one; this does not ask for it."""
+    return any(getattr(request, attribute, None) is not None for attribute in _ATTRIBUTES)
+
+
 def nonce_of(request: HttpRequest | None) -> str:
     """django-csp's nonce or Django's own, else "". To ask for it is what puts it into the page's header.
 

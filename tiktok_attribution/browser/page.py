@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from tiktok_attribution import conf
 from tiktok_attribution.browser import halves, handover
 from tiktok_attribution.browser.halves import keys_of
-from tiktok_attribution.browser.nonce import script
+from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
@@ -32,13 +32,28 @@ LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page ha
 def pixel_text(request: HttpRequest | None) -> SafeString:
     """`{% tiktok_pixel %}`: with nothing pending the same text for every visitor."""
     settings = conf.current()
-    codes = _codes(request)
     if not settings.enabled:
         return script("", request)
     if request is None or settings.mode == conf.STANDARD or not handover.is_needed(request):
-        return _with_base(request, codes, [], loaded=())
+        if settings.pixel_for_request is None and not has_nonce(request):
+            return _everybodys(settings, request)
+        return _with_base(request, _codes(request), [], loaded=())
+    codes = _codes(request)
     showings = _harmless(lambda: handover.of(request).take() if handover.is_open(request) else [])
     return _with_base(request, codes, showings, loaded=())
+
+
+_everybodys_text: tuple[conf.Settings | None, SafeString] = (None, script("", None))
+
+
+def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeString:
+    """What depends on the settings alone is built once for them."""
+    global _everybodys_text
+    if _everybodys_text[0] is not settings:
+        _everybodys_text = (settings, _with_base(None, settings.pixel_code, [], loaded=()))
+    if request is not None:
+        request.__dict__[LOADED] = settings.pixel_code
+    return _everybodys_text[1]
 
 
 def event_tag(

@@ -36,8 +36,8 @@ def record_object(
     """Record a conversion of an object, as `record` does.
 
     `shopper` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
-    the request may be a webhook's; of an object that was just made there can be none. `broken` is why it can't be told whether it happened; `moment` its time, in epoch
-    seconds, where the declaration knows none.
+    the request may be a webhook's; of an object that was `just_made` there can be none. `broken` is why it can't be
+    told whether it happened; `moment` its time, in epoch seconds, where the declaration knows none.
     """
     signals = NOBODY if just_made and shopper is None else signals_for(conversion, obj, shopper, using)
     fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment)

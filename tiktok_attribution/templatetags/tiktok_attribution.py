@@ -13,13 +13,22 @@ from tiktok_attribution.browser import page
 register = template.Library()
 
 
-@register.simple_tag(takes_context=True)
-def tiktok_pixel(context: template.Context) -> SafeString:
+@register.tag
+def tiktok_pixel(parser: template.base.Parser, token: template.base.Token) -> template.Node:
     """The base code, and the events that wait for this visitor. Put it into the `<head>` of base.html.
 
     Not inside `{% cache %}`: one visitor's events would be kept there for all.
     """
-    return page.pixel_text(_request_of(context))
+    if token.split_contents()[1:]:
+        raise template.TemplateSyntaxError("{% tiktok_pixel %} takes no arguments")
+    return _PixelNode()
+
+
+class _PixelNode(template.Node):
+    """A node of its own: what a simple tag resolves and escapes for arguments would cost as much as the text."""
+
+    def render(self, context: template.Context) -> SafeString:
+        return page.pixel_text(_request_of(context))
 
 
 @register.simple_tag(takes_context=True)
