@@ -57,6 +57,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("HISTORY_OBSERVER", False, False),
     ("LIMITED_DATA_USE", True, True),
     ("PIXEL_HOST", "https://analytics.us.tiktok.com/", "https://analytics.us.tiktok.com"),
+    ("DATABASES", ["default"], ("default",)),
     ("API_URL", "https://api.example/track", "https://api.example/track/"),
     ("TEST_EVENT_CODE", "TEST123", "TEST123"),
     ("TEST_EVENT_CODE_IN_PRODUCTION", True, True),

@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parents[1] / PACKAGE
 FLOORS = [
     {"exceptions", "signals"},
     {"events"},
+    {"readers"},
     {"conf"},
     {"models"},
     {"migrations"},

@@ -107,9 +107,7 @@ class OutboxEvent(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         permissions = (("retry_outboxevent", "Can retry events"), ("cancel_outboxevent", "Can cancel events"))
-        constraints = (
-            models.UniqueConstraint(fields=("pixel_code", "name", "event_id"), name="tiktok_event_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=("pixel_code", "name", "event_id"), name="tiktok_event_once"),)
         indexes = (
             PartialIndex(
                 fields=("pixel_code", "lane", "due_at"),
@@ -182,7 +180,9 @@ class Attempt(models.Model):
 
     def events(self) -> models.QuerySet[OutboxEvent]:
         """Events whose latest attempt this is; the bounds keep the search inside one stretch of the table."""
-        nearby: models.QuerySet[OutboxEvent] = OutboxEvent.objects.filter(pk__gte=self.first_event or 0, pk__lte=self.last_event or 0)
+        nearby: models.QuerySet[OutboxEvent] = OutboxEvent.objects.filter(
+            pk__gte=self.first_event or 0, pk__lte=self.last_event or 0
+        )
         return nearby.filter(last_attempt=self.pk)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,7 +35,13 @@ class Supervised:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, cwd=PROJECT, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command,
+                cwd=PROJECT,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that what it starts itself (Celery's beat) can be ended with it
             )
         self.starts += 1
         self.died_at = None
@@ -44,6 +52,7 @@ class Supervised:
             return None
         if self.died_at is None:
             self.died_at = time.monotonic()
+            self._end_children(signal.SIGTERM)
             return f"{self.name} died ({self.process.returncode}); it is started again."
         if time.monotonic() - self.died_at > RESTART_SECONDS:
             self.start()
@@ -56,8 +65,14 @@ class Supervised:
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._end_children(signal.SIGKILL)
             self.process.wait()
+
+    def _end_children(self, number: signal.Signals) -> None:
+        """Signal whatever is left of its process group."""
+        if self.process is not None and hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
 
 @dataclass

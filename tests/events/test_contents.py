@@ -60,9 +60,7 @@ def test_a_uuid_is_an_id() -> None:
 def test_an_item_without_id_is_sent_and_noted(missing: dict[str, Any]) -> None:
     item = {"content_name": "Mug", **missing}
     assert contents(item) == [{"content_type": "product", "content_name": "Mug"}]
-    assert notes({"content_id": 1}, item) == [
-        "contents[1] has no content_id: it can't be matched to a catalogue"
-    ]
+    assert notes({"content_id": 1}, item) == ["contents[1] has no content_id: it can't be matched to a catalogue"]
 
 
 def test_keys_that_tiktok_does_not_know_are_left_out_and_noted() -> None:

@@ -34,9 +34,7 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ALLOWED = ("ttclid", "utm_*")
 VISITOR = User(ttclid="E.C.P.example", ttp="example.tt.1", ip="203.0.113.7", user_agent=AGENT, locale="en-US")
 MUG = {"content_id": 7, "content_name": "Blue mug", "price": "12.50", "quantity": 2}
-POSTER = Content(
-    content_id="poster-a2", content_name="Poster", content_category="Prints", brand="Own", price=15
-)
+POSTER = Content(content_id="poster-a2", content_name="Poster", content_category="Prints", brand="Own", price=15)
 
 
 def made(name: str, event_id: str, url: str, raw: dict[str, Any], **more: Any) -> Event:

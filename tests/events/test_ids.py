@@ -43,9 +43,7 @@ def test_random_ids_differ() -> None:
     assert valid_event_id(random_event_id()) != random_event_id()
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"), [(273196, "273196"), (" a b ", "a b"), ("Nr. 5/ü", "Nr. 5/ü")]
-)
+@pytest.mark.parametrize(("given", "expected"), [(273196, "273196"), (" a b ", "a b"), ("Nr. 5/ü", "Nr. 5/ü")])
 def test_an_id_is_text(given: object, expected: str) -> None:
     assert valid_event_id(given) == expected
 

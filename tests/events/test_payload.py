@@ -77,9 +77,7 @@ def test_a_property_that_holds_itself_is_refused() -> None:
 
 def test_a_body_joins_the_stored_texts_as_they_are() -> None:
     body = request_body("C0EXAMPLE0000000000", ['{"a": 1}', "not even json"])
-    assert body == (
-        b'{"event_source":"web","event_source_id":"C0EXAMPLE0000000000","data":[{"a": 1},not even json]}'
-    )
+    assert body == (b'{"event_source":"web","event_source_id":"C0EXAMPLE0000000000","data":[{"a": 1},not even json]}')
 
 
 def test_a_test_event_code_stands_at_the_root() -> None:
@@ -103,9 +101,7 @@ def test_a_body_takes_a_thousand_events() -> None:
 
 
 def test_both_halves_carry_the_same_name_id_and_properties() -> None:
-    own, _ = properties(
-        {"value": "19.99", "currency": "EUR", "contents": [{"content_id": 1, "price": 19.99}]}
-    )
+    own, _ = properties({"value": "19.99", "currency": "EUR", "contents": [{"content_id": 1, "price": 19.99}]})
     both = event(name="Purchase", properties=own)
     server = json.loads(event_text(both))
     call = browser_call(both)
@@ -120,9 +116,7 @@ def test_both_halves_carry_the_same_name_id_and_properties() -> None:
 @pytest.mark.privacy
 def test_the_browsers_half_of_a_stored_event_holds_nothing_of_the_user() -> None:
     stored = event_text(event(user=User(email=(A,), ip="203.0.113.7"), properties={"value": 1}))
-    assert browser_call_of_text(stored) == BrowserCall(
-        name="Lead", event_id="lead-1", properties={"value": 1}
-    )
+    assert browser_call_of_text(stored) == BrowserCall(name="Lead", event_id="lead-1", properties={"value": 1})
 
 
 @pytest.mark.privacy

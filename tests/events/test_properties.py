@@ -35,9 +35,7 @@ def test_keys_come_in_one_order_whatever_the_callers() -> None:
 
 
 @pytest.mark.parametrize("empty", [None, "", "  "])
-@pytest.mark.parametrize(
-    "key", ["value", "currency", "contents", "content_ids", "description", "order_id", "own"]
-)
+@pytest.mark.parametrize("key", ["value", "currency", "contents", "content_ids", "description", "order_id", "own"])
 def test_what_is_not_given_is_not_sent(key: str, empty: str | None) -> None:
     assert properties({key: empty}) == ({}, [])
 
@@ -67,9 +65,7 @@ def test_an_unlisted_default_currency_is_no_matter_for_an_event_without_money() 
 @pytest.mark.parametrize("options", [{}, {"value_in_minor_units": True}])
 @pytest.mark.parametrize("currency", ["EUR", "BGN"])
 @pytest.mark.parametrize("value", [-1, float("nan"), "a lot", True])
-def test_a_bad_value_is_refused_in_every_currency(
-    value: object, currency: str, options: dict[str, bool]
-) -> None:
+def test_a_bad_value_is_refused_in_every_currency(value: object, currency: str, options: dict[str, bool]) -> None:
     with pytest.raises(InvalidEvent, match=r"^value: "):
         properties({"value": value, "currency": currency}, **options)
 
@@ -158,9 +154,7 @@ def test_content_ids_beside_contents_are_left_out_and_noted() -> None:
     assert said == ["content_ids left out: the contents carry the ids"]
 
 
-@pytest.mark.parametrize(
-    ("ids", "reason"), [(7, "must be a list"), ({"a": 1}, "must be a list"), ([1.5], r"\[0\]")]
-)
+@pytest.mark.parametrize(("ids", "reason"), [(7, "must be a list"), ({"a": 1}, "must be a list"), ([1.5], r"\[0\]")])
 def test_content_ids_that_are_none_are_refused(ids: object, reason: str) -> None:
     with pytest.raises(InvalidEvent, match=f"^content_ids ?{reason}"):
         properties({"content_ids": ids})
@@ -302,9 +296,7 @@ def test_whatever_comes_in_is_refused_or_leaves_as_the_protocol_says(
     raw: dict[str, Any], items: list[dict[str, Any]] | None, currency: str, minor_units: bool
 ) -> None:
     try:
-        sent, _ = properties(
-            {**raw, "contents": items}, default_currency=currency, value_in_minor_units=minor_units
-        )
+        sent, _ = properties({**raw, "contents": items}, default_currency=currency, value_in_minor_units=minor_units)
     except InvalidEvent:
         return
     assert json.loads(json.dumps(sent, allow_nan=False)) == sent

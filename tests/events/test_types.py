@@ -13,9 +13,7 @@ A, B, C = "a" * 64, "b" * 64, "c" * 64
 
 @pytest.mark.privacy
 @pytest.mark.parametrize("key", ["email", "phone", "external_id"])
-@pytest.mark.parametrize(
-    "values", [("jane@example.com",), (A, "42"), (SHA256_OF_NOTHING,), (A.upper(),), A, ("",)]
-)
+@pytest.mark.parametrize("values", [("jane@example.com",), (A, "42"), (SHA256_OF_NOTHING,), (A.upper(),), A, ("",)])
 def test_a_user_takes_only_tuples_of_hashes(key: str, values: Any) -> None:
     with pytest.raises(InvalidEvent, match=rf"^user\.{key} must be a tuple of SHA-256 hex, as events"):
         User(**{key: values})
@@ -40,9 +38,7 @@ def test_one_hash_is_enough_to_match(key: str) -> None:
     assert User(**{key: (A,)}).matchable
 
 
-@pytest.mark.parametrize(
-    "keys", [{"ttclid": "x"}, {"ttp": "x"}, {"ip": "203.0.113.7", "user_agent": "Firefox"}]
-)
+@pytest.mark.parametrize("keys", [{"ttclid": "x"}, {"ttp": "x"}, {"ip": "203.0.113.7", "user_agent": "Firefox"}])
 def test_a_click_or_an_address_with_its_agent_is_enough_to_match(keys: dict[str, Any]) -> None:
     assert User(**keys).matchable
 

@@ -40,8 +40,6 @@ def test_a_chinese_number_is_not_hashed_without_its_country_code() -> None:
 
 @pytest.mark.privacy
 @pytest.mark.parametrize("hasher", [*HASHERS.values(), identity.phone_sha256])
-@pytest.mark.parametrize(
-    "nothing", ["", "  ", "\u00a0", "-", None, NEVER["expected"], NEVER["expected"].upper()]
-)
+@pytest.mark.parametrize("nothing", ["", "  ", "\u00a0", "-", None, NEVER["expected"], NEVER["expected"].upper()])
 def test_the_hash_of_nothing_is_never_sent(hasher: Any, nothing: str | None) -> None:
     assert hasher(nothing) != NEVER["expected"]

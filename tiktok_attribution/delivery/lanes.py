@@ -1,8 +1,8 @@
 """Leases over lanes: who may send which rows.
 
 Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its
-due rows without a lock, and marks them by an UPDATE whose condition is that it still holds the lane. So a row is written
-once, not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
+due rows without a lock, and marks them by an UPDATE whose condition is that it still holds the lane. So a row is
+written once, not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
 
 Before a POST the keys of its attempt and its rows stand in the lane. If the worker dies, whoever takes the lane over
 finds them there, and records that an attempt of unknown fate was made.

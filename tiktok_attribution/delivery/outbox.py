@@ -12,6 +12,7 @@ from django.db.models import AutoField, Field, QuerySet
 from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery
 
+from tiktok_attribution import conf
 from tiktok_attribution.models import OutboxEvent, State
 
 
@@ -21,8 +22,10 @@ def write_database() -> str:
 
 
 def outbox_databases() -> list[str]:
-    """Every database that may hold an outbox, as the site's routers say."""
-    return [alias for alias in connections if router.allow_migrate_model(alias, OutboxEvent)]
+    """The setting DATABASES, or every database that may hold an outbox, as the site's routers say."""
+    return list(conf.current().databases) or [
+        alias for alias in connections if router.allow_migrate_model(alias, OutboxEvent)
+    ]
 
 
 def lane_of(event_id: str, lanes: int) -> int:
@@ -34,7 +37,7 @@ def add(row: OutboxEvent, *, using: str) -> bool:
     """Insert a row once. False if the same pixel, event and event_id stand there already.
 
     A row that was recorded as invalid is replaced by a valid one: the mapping has been mended since. The caller opens
-    the savepoint that keeps a failing insert from its own caller's transaction; one more here would cost two round trips.
+    the savepoint that keeps a failing insert from the transaction around it; one more here costs two round trips.
     """
     with transaction.atomic(using=using, savepoint=False):
         return _insert(row, using) or _heal(row, using)

@@ -19,9 +19,7 @@ Price = Callable[[object], "int | float | None"]
 """The clean unit price of what was given, or None where it can't be sent. Raises InvalidEvent."""
 
 
-def clean_contents(
-    contents: object, *, content_type: str, price: Price, notes: list[str]
-) -> list[dict[str, Any]]:
+def clean_contents(contents: object, *, content_type: str, price: Price, notes: list[str]) -> list[dict[str, Any]]:
     """The items as they are sent; `notes` gets what was left out. Raises InvalidEvent with index and key."""
     if isinstance(contents, (str, bytes, Mapping)) or not isinstance(contents, Iterable):
         raise InvalidEvent("contents must be a list of items, each a mapping or a Content")

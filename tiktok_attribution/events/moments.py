@@ -39,9 +39,7 @@ def epoch_seconds(
         return math.floor(now)
     seconds = _seconds(value, default_timezone)
     if seconds > now + max_ahead_seconds:
-        raise InvalidEvent(
-            f"event_time is {_span(seconds - now)} in the future; check the clock or the timezone"
-        )
+        raise InvalidEvent(f"event_time is {_span(seconds - now)} in the future; check the clock or the timezone")
     if seconds < now - max_age_seconds:
         raise InvalidEvent(
             f"event_time is {_span(now - seconds)} ago; nothing older than {_span(max_age_seconds)} is sent"
@@ -64,9 +62,7 @@ def _seconds(value: object, default_timezone: tzinfo) -> float:
         raise InvalidEvent("event_time must be a finite number of seconds")
     for least, unit in _FINER_UNITS:
         if abs(value) >= least:
-            raise InvalidEvent(
-                f"event_time looks like {unit}: TikTok takes whole seconds since 1970 (10 digits)"
-            )
+            raise InvalidEvent(f"event_time looks like {unit}: TikTok takes whole seconds since 1970 (10 digits)")
     return float(value)
 
 

@@ -119,9 +119,7 @@ def _currency(given: Mapping[str, object], default_currency: str, notes: list[st
         return ""
 
 
-def _take_contents(
-    given: Mapping[str, object], clean: dict[str, Any], pricing: _Pricing, notes: list[str]
-) -> None:
+def _take_contents(given: Mapping[str, object], clean: dict[str, Any], pricing: _Pricing, notes: list[str]) -> None:
     with at("content_type"):
         content_type = valid_content_type(given["content_type"]) if "content_type" in given else ""
     items = []
@@ -195,9 +193,7 @@ def _scalar(v: object, where: str, notes: list[str]) -> str | bool | int | float
         return v.isoformat() if isinstance(v, date) else str(v)
     if isinstance(v, str):
         return free_text(v, where, notes)
-    raise InvalidEvent(
-        f"{where} must be text, a number, true, false or a list of these, not {type(v).__name__}"
-    )
+    raise InvalidEvent(f"{where} must be text, a number, true, false or a list of these, not {type(v).__name__}")
 
 
 def _number(v: float | Decimal, where: str) -> int | float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from tiktok_attribution.conf import Network
+from tiktok_attribution.readers import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

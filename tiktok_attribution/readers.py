@@ -1,0 +1,175 @@
+"""Readers of single settings: each takes what a person wrote and gives the typed value, or raises Unusable."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.module_loading import import_string
+
+from tiktok_attribution.events.identity import REGIONS
+from tiktok_attribution.events.money import currency_code
+from tiktok_attribution.exceptions import InvalidEvent
+
+TOKEN_FORM = re.compile(r"[0-9a-f]{40}")  # the form that TikTok's access tokens are seen in
+_DOMAIN = re.compile(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Unusable(Exception):
+    """Raised by a reader below: `message` completes the sentence "TIKTOK_ATTRIBUTION['X'] …"."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unusable(f"must be text, not {type(value).__name__}.")
+    return value.strip()
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Unusable(f"must be True or False, not {value!r}.")
+    return value
+
+
+def texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise Unusable("must be a list, not a string.", f"Write [{value!r}].")
+    if not isinstance(value, (list, tuple, set, frozenset)) or not all(isinstance(item, str) for item in value):
+        raise Unusable("must be a list of strings.")
+    return tuple(item.strip() for item in value)
+
+
+def codes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (str, list, tuple, set, frozenset)):
+        raise Unusable(f"must be text or a list of texts, not {type(value).__name__}.")
+    found = (text(value),) if isinstance(value, str) else texts(value)
+    for code in found:
+        if TOKEN_FORM.fullmatch(code):  # every page would show it
+            raise Unusable("holds what looks like an access token.", "The token belongs into ACCESS_TOKEN.")
+        if code and not (code.isascii() and code.isalnum() and len(code) <= 64):
+            raise Unusable("may hold only letters and digits.", "Copy the pixel's id from TikTok Events Manager.")
+    return tuple(dict.fromkeys(code for code in found if code))
+
+
+def token(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(code): token(one) for code, one in value.items()}
+    if isinstance(value, str):
+        bare = value.strip()
+        if bare.lower().startswith("bearer"):
+            raise Unusable('begins with "Bearer": TikTok refuses that (40105).', "Give the bare token.")
+        if not bare.isascii() or any(character.isspace() for character in bare):
+            raise Unusable("holds white space or other characters no token has.", "Copy the token again.")
+        return bare
+    if callable(value):
+        return value
+    raise Unusable("must be text, a callable of the pixel code, or a dict of either by pixel code.")
+
+
+def currency(value: object) -> str:
+    written = text(value)
+    try:
+        return currency_code(written) if written else ""
+    except InvalidEvent as error:
+        raise Unusable(f"is {written!r}: {error}") from None
+
+
+def region(value: object) -> str:
+    written = text(value).upper()
+    if written and written not in REGIONS:
+        raise Unusable(f"is {value!r}, no country's two letters.", 'Write "US", "DE", "GB" …')
+    return written
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Unusable(f"must be a dict, not {type(value).__name__}.")
+    return value
+
+
+def callable_or_none(value: object) -> Callable[..., Any] | None:
+    if value is None or callable(value):
+        return value
+    if not isinstance(value, str):
+        raise Unusable("must be a callable or the dotted path of one.")
+    try:
+        found = import_string(value)
+    except ImportError as error:
+        raise Unusable(f"names {value!r}, which can't be imported: {error}.") from None
+    if not callable(found):
+        raise Unusable(f"names {value!r}, which isn't callable.")
+    return found  # type: ignore[no-any-return]
+
+
+def networks(value: object) -> tuple[Network, ...]:
+    networks = []
+    for item in texts(value):
+        try:
+            networks.append(ipaddress.ip_network(item, strict=False))
+        except ValueError:
+            raise Unusable(f"holds {item!r}, no address or network.", 'Write "10.0.0.0/8" or "192.0.2.7".') from None
+    return tuple(networks)
+
+
+def paths(value: object) -> tuple[str, ...]:
+    paths = tuple(filter(None, texts(value)))
+    for path in paths:
+        if not path.startswith("/"):
+            raise Unusable(f"holds {path!r}, which no path begins with.", f"Write {'/' + path!r}.")
+    return paths
+
+
+def domain(value: object) -> str:
+    written = text(value)
+    if not _DOMAIN.fullmatch(written):
+        raise Unusable(f"is {written!r}, no domain.", 'Write ".example.com", without https:// and port.')
+    return written
+
+
+def address(value: object) -> str:
+    written = text(value).rstrip("/")
+    if not written.startswith(("https://", "http://")) or not urlsplit(written).hostname:
+        raise Unusable(f"must be an address that begins with https://, and {written!r} isn't.")
+    return written
+
+
+def site_address(value: object) -> str:
+    return address(value) if value != "" else ""  # "" where an environment variable is not set
+
+
+def api_address(value: object) -> str:
+    return address(value) + "/"  # TikTok's path ends in a slash; without it the route isn't found
+
+
+def choice(*choices: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        written = text(value).lower()
+        if written not in choices:
+            raise Unusable(f"is {value!r}, not one of {', '.join(map(repr, choices))}.")
+        return written
+
+    return read
+
+
+def number(least: float, most: float, kind: type = int) -> Callable[[object], Any]:
+    def read(value: object) -> Any:
+        wanted = "a whole number" if kind is int else "a number"
+        is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
+        if not is_number or not least <= value <= most:  # type: ignore[operator]
+            raise Unusable(f"must be {wanted} from {_shown(least)} to {_shown(most)}, not {value!r}.")
+        return kind(value)
+
+    return read
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}".replace(",", "_").removesuffix(".0")
