@@ -152,6 +152,21 @@ def test_two_declarations_with_the_same_ids(found: Any) -> None:
     assert (message.id, message.hint) == ("tiktok_attribution.E004", 'Give one of them its own "label".')
 
 
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [({"mail": "email"}, "['USER'] has no key 'mail'"), ({"email": "e_mail"}, "'e_mail', which doesn't resolve")],
+)
+def test_keys_of_the_signed_in_user(found: Any, user: dict[str, str], words: str) -> None:
+    (message,) = found(USER=user)
+    assert message.id == "tiktok_attribution.E007"
+    assert words in message.msg
+
+
+def test_a_database_that_is_none(found: Any) -> None:
+    (message,) = found(DATABASES=["default", "other"])
+    assert (message.id, message.hint) == ("tiktok_attribution.E008", "Known aliases: default.")
+
+
 def test_a_missing_middleware(found: Any, settings: Any) -> None:
     settings.MIDDLEWARE = [SESSIONS]
     assert ids(found()) == ["E005"]

@@ -1,8 +1,8 @@
 """System checks: every mistake that a person makes in the settings, one check a concern.
 
 E001 a key or value of the settings dict · E002 pixel code · E003 access token · E004 conversions · E005 middleware ·
-E006 test event code · W001 events that Standard Mode counts twice · W002 no SITE_URL · W003 eager Celery ·
-W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on.
+E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard Mode counts twice · W002 no SITE_URL ·
+W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from urllib.parse import urlsplit
 
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
-from tiktok_attribution.conversions.mistakes import mistakes
+from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
 
 TAG = "tiktok_attribution"
 MIDDLEWARE = "tiktok_attribution.middleware.AttributionMiddleware"
@@ -108,6 +110,24 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
                 yield Error(message, hint=hint or None, id=_id("E004"))
     for message in registry.ambiguous():
         yield Error(message, hint='Give one of them its own "label".', id=_id("E004"))
+
+
+@_check
+def user_resolves(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """Keys and field paths of USER, on the site's own user model; not its default, which no site wrote."""
+    if settings.user is conf.Settings().user or not apps.is_installed("django.contrib.auth"):
+        return
+    for message, hint in user_mistakes(f"{SETTING}['USER']", get_user_model(), settings.user):
+        yield Error(message, hint=hint, id=_id("E007"))
+
+
+@_check
+def databases_exist(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """Aliases of DATABASES."""
+    for alias in settings.databases:
+        if alias not in connections:
+            known = ", ".join(connections)
+            yield Error(f"{SETTING}['DATABASES'] names {alias!r}.", hint=f"Known aliases: {known}.", id=_id("E008"))
 
 
 def _nearest_model(label: object) -> str:

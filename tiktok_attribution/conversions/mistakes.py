@@ -78,19 +78,23 @@ def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Ite
         if key not in KNOWN_KEYS:
             yield f"{where} has no key {key!r}.", _nearest(key, KNOWN_KEYS)
     parts = {name: part if isinstance(part := mapping.get(name, {}), Mapping) else {} for name in _EXAMPLES}
-    for key in parts["user"]:
-        if key not in KEYS:
-            yield f"{where}['user'] has no key {key!r}.", _nearest(key, KEYS)
+    yield from user_mistakes(f"{where}['user']", model, parts["user"])
     paths = [(key, mapping[key]) for key in PATH_KEYS if key in mapping]
-    paths += parts["properties"].items()
-    for key, given in parts["user"].items():
-        paths += [(key, path) for path in (given if isinstance(given, (list, tuple)) else (given,))]
-    for key, path in paths:
+    for key, path in [*paths, *parts["properties"].items()]:
         yield from _path_mistakes(f"{where}: {key!r}", model, path, currency=key == "currency")
     when = mapping.get("when")
     for path in when if isinstance(when, Mapping) else [when] if isinstance(when, str) and "." not in when else []:
         yield from _path_mistakes(f"{where}['when']", model, path)
     yield from _contents_mistakes(f"{where}['contents']", model, parts["contents"])
+
+
+def user_mistakes(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Mistakes in a mapping of matching keys: that of a conversion, or the setting USER."""
+    for key, given in mapping.items():
+        if key not in KEYS:
+            yield f"{where} has no key {key!r}.", _nearest(key, KEYS)
+        for path in given if isinstance(given, (list, tuple)) else (given,):
+            yield from _path_mistakes(f"{where}: {key!r}", model, path)
 
 
 def _path_mistakes(where: str, model: type[Model] | None, path: object, *, currency: bool = False) -> Iterator[Mistake]:
