@@ -72,6 +72,7 @@ TIKTOK_ATTRIBUTION = {
     "SITE_URL": "https://shop.example",
     "PHONE_REGION": "DE",
     "BATCH_BYTES": 2_000_000,
+    "EVENTS_PER_SECOND": 0,  # the limit is TikTok's; here the question is what the app could do
     "CONVERSIONS": {
         "shop.Order": {
             "event": "Purchase",

@@ -64,6 +64,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("BATCH_SIZE", 50, 50),
     ("BATCH_BYTES", 10_000, 10_000),
     ("TIMEOUT_SECONDS", 3, 3.0),
+    ("EVENTS_PER_SECOND", 0, 0.0),
     ("LANES", 1, 1),
     ("LANES_AT_ONCE", 1, 1),
     ("LEASE_SECONDS", 30, 30.0),

@@ -95,6 +95,7 @@ class Settings:
     batch_size: int = _option(readers.number(1, 1000), 1000)
     batch_bytes: int = _option(readers.number(10_000, 10_000_000), 1_000_000)
     timeout_seconds: float = _option(readers.number(0.1, 120, float), 10.0)
+    events_per_second: float = _option(readers.number(0, 1_000_000, float), 1000.0)
     lanes: int = _option(readers.number(1, 64), 4)
     lanes_at_once: int = _option(readers.number(1, 16), 2)
     lease_seconds: float = _option(readers.number(1, 3600, float), 60.0)

@@ -194,6 +194,10 @@ class PixelStatus(models.Model):
     code = models.IntegerField(_("code"), null=True)
     message = models.CharField(_("message"), max_length=500, blank=True)
     token_fingerprint = models.CharField(max_length=16, blank=True)
+    failures = models.PositiveIntegerField(
+        _("failures"), default=0, help_text=_("Requests in a row that TikTok did not answer, or answered with 5xx.")
+    )
+    closed_until = models.FloatField(default=0, help_text=_("Unix seconds until which no request is made after those."))
 
     class Meta:
         verbose_name = _("pixel")
@@ -213,6 +217,7 @@ class Lane(models.Model):
     leased_until = models.FloatField(default=0)
     in_flight = models.TextField(blank=True, help_text=_("Keys of the events in a POST that has not been answered."))
     in_flight_since = models.FloatField(null=True)
+    next_at = models.FloatField(default=0, help_text=_("Unix seconds from which the rate limit lets it send again."))
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("pixel_code", "number"), name="tiktok_lane_once"),)

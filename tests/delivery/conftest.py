@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import PIXEL, FakeClient, HandClock
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_run, send
 from tiktok_attribution.delivery.marks import Tally
 
 Deliver = Callable[..., Tally]
@@ -44,5 +44,5 @@ def deliver(clock: HandClock) -> Deliver:
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     """In the place of the HTTP client; set `client.answer`."""
     fake = FakeClient()
-    monkeypatch.setattr(send, "Client", fake)
+    monkeypatch.setattr(pixel_run, "Client", fake)
     return fake

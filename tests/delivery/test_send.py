@@ -24,7 +24,7 @@ from tests.delivery.samples import (
     states,
 )
 from tests.engines.server import free_port
-from tiktok_attribution.delivery import lanes, pixels, send
+from tiktok_attribution.delivery import lanes, pixel_run, pixels, send
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State
 from tiktok_attribution.signals import batch_attempted
@@ -155,7 +155,7 @@ class TestTheStandIn:
     def test_gets_an_event_again_as_it_was_after_a_crash_and_counts_it_once(
         self, tiktok_standin: StandIn, deliver: Deliver, clock: HandClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = send.Client
+        real = pixel_run.Client
 
         class Crashing(real):  # type: ignore[misc, valid-type]
             def post(self, token: str, body: bytes) -> Answer:
@@ -164,7 +164,7 @@ class TestTheStandIn:
 
         fill(2)
         with monkeypatch.context() as patch:
-            patch.setattr(send, "Client", Crashing)
+            patch.setattr(pixel_run, "Client", Crashing)
             with pytest.raises(SystemExit):
                 deliver()
         deliver()

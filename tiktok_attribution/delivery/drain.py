@@ -8,9 +8,10 @@ from enum import Enum
 
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.backoff import delay_seconds
+from tiktok_attribution.delivery.breaker import is_down
 from tiktok_attribution.delivery.due import Due, due_rows, reason_to_give_up
 from tiktok_attribution.delivery.isolate import Search
-from tiktok_attribution.delivery.lanes import Lease
+from tiktok_attribution.delivery.lanes import Lease, has_work
 from tiktok_attribution.delivery.marks import Marks, Tally
 from tiktok_attribution.delivery.outcomes import hinted_events, named_events
 from tiktok_attribution.delivery.post import Means, Sent, post
@@ -22,6 +23,7 @@ class End(Enum):
 
     EMPTY = "nothing is due"
     PAUSED = "what was sent last is tried again later"
+    PACED = "the rate limit wants a pause"
     PIXEL_PAUSED = "the pixel's other lanes must wait too"
 
 
@@ -41,7 +43,9 @@ class Drain:
         """Send until nothing is due, TikTok wants a pause, or this process wants to end."""
         settings = self._means.settings
         while not self._means.stopping():
-            most = min(self._most, self._wary)
+            if self._lease.next_at > self._means.clock():
+                return End.PACED if self._has_work() else End.EMPTY
+            most = min(self._most, self._wary, self._means.most_events)
             rows = due_rows(self._lease, now=self._means.clock(), most=most, most_bytes=settings.batch_bytes)
             if not rows:
                 return End.EMPTY
@@ -50,6 +54,10 @@ class Drain:
             if end is not None:
                 return end
         return End.PIXEL_PAUSED
+
+    def _has_work(self) -> bool:
+        lease = self._lease
+        return has_work(lease.using, lease.pixel_code, lease.number, self._means.clock())
 
     def _without_the_hopeless(self, rows: Sequence[Due]) -> list[Due]:
         now, settings = self._means.clock(), self._means.settings
@@ -78,7 +86,10 @@ class Drain:
 
     def _post(self, rows: Sequence[Due]) -> Sent:
         self._tally["posts"] += 1
-        return post(self._lease, rows, self._means)
+        sent = post(self._lease, rows, self._means)
+        if self._means.breaker is not None and not is_down(sent.answer, sent.verdict):
+            self._means.breaker.answered()
+        return sent
 
     def _split(self, sent: Sent, rows: Sequence[Due]) -> None:
         if len(rows) == 1:
@@ -132,8 +143,10 @@ class Drain:
             self._marks.stopped(sent, rows)
             pixels.stop(self._lease.using, self._lease.pixel_code, sent.answer, token=self._means.token)
             return End.PIXEL_PAUSED
-        self._marks.postponed(sent, rows, due_at=self._means.clock() + self._delay(sent, rows))
-        return End.PIXEL_PAUSED if sent.verdict.pixel_wide else End.PAUSED
+        now, breaker = self._means.clock(), self._means.breaker
+        self._marks.postponed(sent, rows, due_at=now + self._delay(sent, rows))
+        closed = breaker is not None and is_down(sent.answer, sent.verdict) and breaker.failed(now=now)
+        return End.PIXEL_PAUSED if closed or sent.verdict.pixel_wide else End.PAUSED
 
     def _delay(self, sent: Sent, rows: Sequence[Due]) -> float:
         settings, verdict = self._means.settings, sent.verdict

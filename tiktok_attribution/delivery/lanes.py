@@ -11,7 +11,7 @@ finds them there, and records that an attempt of unknown fate was made.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -38,11 +38,21 @@ class Lease:
     lane_pk: int
     holder: str
     on_its_way: bool = False  # a POST has begun, and what became of it is not marked
+    next_at: float = 0.0  # epoch seconds from which the rate limit lets this lane send again
 
-    def take(self, attempt_pk: str, event_pks: Iterable[int], *, now: float, seconds: float) -> None:
-        """Note what is on its way, and the key that its attempt will have, and renew. Raises LeaseLost."""
+    def take(
+        self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
+    ) -> None:
+        """Note what is on its way, and the key that its attempt will have, and renew. Raises LeaseLost.
+
+        `per_second` is the lane's share of the pixel's rate limit, 0 for none; the lane keeps when it may send again.
+        """
         noted = f"{attempt_pk}:{','.join(map(str, event_pks))}"
-        if not self._lane().update(in_flight=noted, in_flight_since=now, leased_until=now + seconds):
+        if per_second:
+            self.next_at = max(self.next_at, now) + len(event_pks) / per_second
+        if not self._lane().update(
+            in_flight=noted, in_flight_since=now, leased_until=now + seconds, next_at=self.next_at
+        ):
             self._lost()
         self.on_its_way = True
 
@@ -112,7 +122,7 @@ def lease(using: str, pixel_code: str, number: int, *, now: float, seconds: floa
             return None
         if lane.in_flight:
             _note_unknown_fate(using, lane)
-    return Lease(using, pixel_code, number, lane.pk, holder)
+    return Lease(using, pixel_code, number, lane.pk, holder, next_at=lane.next_at)
 
 
 def _note_unknown_fate(using: str, lane: Lane) -> None:

@@ -9,11 +9,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.breaker import Breaker
 from tiktok_attribution.delivery.due import Due
 from tiktok_attribution.delivery.lanes import Lease
 from tiktok_attribution.delivery.outcomes import Answer, Verdict, judge
 from tiktok_attribution.events.payload import request_body
 from tiktok_attribution.models import Attempt, moment
+
+
+def lease_seconds(settings: conf.Settings) -> float:
+    """Never shorter than a POST may take, or a slow answer would cost the lease."""
+    return max(settings.lease_seconds, 3 * settings.timeout_seconds)
 
 
 class Poster(Protocol):
@@ -31,11 +37,25 @@ class Means:
     token: str = field(repr=False)
     clock: Callable[[], float] = time.time
     stopping: Callable[[], bool] = lambda: False
+    breaker: Breaker | None = None
+
+    @property
+    def lane_per_second(self) -> float:
+        """A lane's share of the rate limit: as a lane has one sender, the workers need not ask each other. 0: none."""
+        return self.settings.events_per_second / self.settings.lanes
+
+    @property
+    def most_events(self) -> int:
+        """Of one POST: a second's share of the lane at most, and one while the breaker is probing."""
+        if self.breaker is not None and self.breaker.is_probing:
+            return 1
+        share = self.lane_per_second
+        return min(self.settings.batch_size, max(1, int(share))) if share else self.settings.batch_size
 
     @property
     def lease_seconds(self) -> float:
-        """Never shorter than a POST may take, or a slow answer would cost the lease."""
-        return max(self.settings.lease_seconds, 3 * self.settings.timeout_seconds)
+        """How long a lane is leased for one POST."""
+        return lease_seconds(self.settings)
 
 
 class Sent(NamedTuple):
@@ -52,7 +72,7 @@ def post(lease: Lease, rows: Sequence[Due], means: Means) -> Sent:
     attempt_pk, now = secrets.token_urlsafe(16), means.clock()
     pks = [row.pk for row in rows]
     body = request_body(lease.pixel_code, [row.payload for row in rows], means.settings.test_event_code)
-    lease.take(attempt_pk, pks, now=now, seconds=means.lease_seconds)
+    lease.take(attempt_pk, pks, now=now, seconds=means.lease_seconds, per_second=means.lane_per_second)
     answer = means.client.post(means.token, body)
     verdict = judge(answer)
     attempt = Attempt(

@@ -6,18 +6,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from threading import Event
 
 from django.db import Error as DatabaseTrouble
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery import lanes, pixels
-from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.delivery.drain import Drain, End
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
-from tiktok_attribution.delivery.post import Means
-from tiktok_attribution.delivery.side_by_side import side_by_side
+from tiktok_attribution.delivery.pixel_run import PixelRun
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -60,43 +56,7 @@ def work_everywhere(failures: Tally | None = None) -> Iterator[tuple[str, str]]:
 
 def deliver(pixel_code: str, *, using: str, clock: Clock = time.time, stopping: Callable[[], bool] = _never) -> Tally:
     """Send whatever is due for one pixel. Lanes that another worker holds are left to it."""
-    settings = conf.current()
-    token = pixels.token_to_send_with(using, pixel_code) if settings.enabled else ""
+    token = pixels.token_to_send_with(using, pixel_code) if conf.current().enabled else ""
     if not token:
         return Counter()
-    paused = Event()
-
-    def deliver_lane(number: int) -> Tally:
-        tally: Tally = Counter()
-        if paused.is_set():
-            return tally
-        with Client(settings.api_url, settings.timeout_seconds) as client:
-            means = Means(client=client, settings=settings, token=token, clock=clock, stopping=either)
-            if _deliver_lane(using, pixel_code, number, means, tally) is End.PIXEL_PAUSED:
-                paused.set()
-        return tally
-
-    def either() -> bool:
-        return paused.is_set() or stopping()
-
-    tallies = side_by_side(deliver_lane, lanes.lanes_with_work(using, pixel_code, clock()), using=using)
-    return sum(tallies, Counter())
-
-
-def _deliver_lane(using: str, pixel_code: str, number: int, means: Means, tally: Tally) -> End:
-    end = End.EMPTY
-    while end is End.EMPTY:
-        lease = lanes.lease(using, pixel_code, number, now=means.clock(), seconds=means.lease_seconds)
-        if lease is None:
-            return End.EMPTY
-        try:
-            end = Drain(lease, means, tally).run()
-        except lanes.LeaseLost as lost:
-            logger.warning("tiktok: %s; what became of the last batch is noted by that worker", lost)
-            return End.PAUSED
-        finally:
-            lease.release()
-        # A row that was committed after the last look at the lane found it leased, and its worker went away.
-        if not lanes.has_work(using, pixel_code, number, means.clock()):
-            return end
-    return end
+    return PixelRun(pixel_code, token, using=using, clock=clock, stopping=stopping).deliver()

@@ -1,0 +1,119 @@
+"""One pixel, once through: its lanes side by side, at the pace of the rate limit, unless its breaker is open."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import NamedTuple
+
+from django.views.decorators.debug import sensitive_variables
+
+from tiktok_attribution import conf
+from tiktok_attribution.delivery import lanes
+from tiktok_attribution.delivery.breaker import Breaker
+from tiktok_attribution.delivery.client import Client
+from tiktok_attribution.delivery.drain import Drain, End
+from tiktok_attribution.delivery.marks import Tally
+from tiktok_attribution.delivery.post import Means, lease_seconds
+from tiktok_attribution.delivery.side_by_side import side_by_side
+
+logger = logging.getLogger("tiktok_attribution")
+
+GLANCE_SECONDS = 0.2  # how long a pause may keep a process that is asked to end
+
+
+class LaneEnd(NamedTuple):
+    """What a lane's turn came to; `next_at` is when the rate limit lets it go on."""
+
+    number: int
+    end: End
+    next_at: float
+    tally: Tally
+
+
+class PixelRun:
+    """Sends what is due for one pixel. `clock` gives epoch seconds; `stopping` is asked before each POST."""
+
+    @sensitive_variables("token")
+    def __init__(
+        self, pixel_code: str, token: str, *, using: str, clock: Callable[[], float], stopping: Callable[[], bool]
+    ) -> None:
+        self._pixel_code, self._using = pixel_code, using
+        self._token, self._clock, self._stopping = token, clock, stopping
+        self._settings = conf.current()
+        self._breaker = Breaker(using, pixel_code)
+        self._paused = Event()
+        self._tally: Tally = Counter()
+
+    def deliver(self) -> Tally:
+        """How many events ended in which state."""
+        waiting = list(lanes.lanes_with_work(self._using, self._pixel_code, self._clock()))
+        if not waiting or not self._breaker.may_pass(now=self._clock(), seconds=lease_seconds(self._settings)):
+            return self._tally
+        for number in waiting:
+            if self._breaker.is_probing and not self._ends():
+                self._round([number])
+        while waiting and not self._breaker.is_probing and not self._ends():
+            posts = self._tally["posts"]
+            paced = [lane for lane in self._round(waiting) if lane.end is End.PACED]
+            if self._tally["posts"] == posts and len(paced) == len(waiting):
+                self._wait(min(lane.next_at for lane in paced))
+                if self._clock() < min(lane.next_at for lane in paced):
+                    break  # the clock stands still; the sweep comes again
+            waiting = [lane.number for lane in paced]
+        return self._tally
+
+    def _round(self, numbers: Sequence[int]) -> list[LaneEnd]:
+        """A turn for each of these lanes."""
+        ends = side_by_side(self._turn, numbers, using=self._using)
+        for lane in ends:
+            self._tally += lane.tally
+        return ends
+
+    def _turn(self, number: int) -> LaneEnd:
+        if self._paused.is_set():
+            return LaneEnd(number, End.PIXEL_PAUSED, 0.0, Counter())
+        with Client(self._settings.api_url, self._settings.timeout_seconds) as client:
+            lane = self._drain(number, self._means(client))
+        if lane.end is End.PIXEL_PAUSED:
+            self._paused.set()
+        return lane
+
+    def _means(self, client: Client) -> Means:
+        return Means(
+            client=client,
+            settings=self._settings,
+            token=self._token,
+            clock=self._clock,
+            stopping=self._ends,
+            breaker=self._breaker,
+        )
+
+    def _drain(self, number: int, means: Means) -> LaneEnd:
+        tally: Tally = Counter()
+        while True:
+            lease = lanes.lease(self._using, self._pixel_code, number, now=self._clock(), seconds=means.lease_seconds)
+            if lease is None:
+                return LaneEnd(number, End.EMPTY, 0.0, tally)
+            try:
+                end = Drain(lease, means, tally).run()
+            except lanes.LeaseLost as lost:
+                logger.warning("tiktok: %s; what became of the last batch is noted by that worker", lost)
+                return LaneEnd(number, End.PAUSED, 0.0, tally)
+            finally:
+                lease.release()
+            # A row that was committed after the last look at the lane found it leased, and its worker went away.
+            if end is not End.EMPTY or not lanes.has_work(self._using, self._pixel_code, number, self._clock()):
+                return LaneEnd(number, end, lease.next_at, tally)
+
+    def _ends(self) -> bool:
+        return self._paused.is_set() or self._stopping()
+
+    def _wait(self, until: float) -> None:
+        """Until the rate limit allows more, or somebody wants this process to end."""
+        end = time.monotonic() + max(until - self._clock(), 0.0)
+        while (left := end - time.monotonic()) > 0 and not self._ends():
+            time.sleep(min(left, GLANCE_SECONDS))
