@@ -48,6 +48,14 @@ def test_why_it_stopped_is_said_and_explained(boss: Client, stopped: PixelStatus
     assert "TikTok does not accept the access token" in text
 
 
+@pytest.mark.django_db
+def test_a_pixel_whose_requests_fail_is_said_to_wait(boss: Client) -> None:
+    PixelStatus.objects.create(pixel_code=PIXEL, failures=7)
+    page = boss.get(LIST).content.decode()
+    assert "No answer, or HTTP 5xx, 7 times in a row." in page
+    assert "TikTok seems to be down." in page
+
+
 def test_the_button_resumes(boss: Client, stopped: PixelStatus) -> None:
     press(boss, stopped)
 

@@ -28,7 +28,7 @@ from tiktok_attribution.models import PixelStatus
 
 @admin.register(PixelStatus)
 class PixelStatusAdmin(ReadOnlyAdmin):
-    """A pixel has a row once it has been stopped; one that never was is only in the settings."""
+    """A pixel has a row once it has been stopped or has failed; one that never did is only in the settings."""
 
     actions = ("resume_selected",)
     fields = ("pixel_code",)
@@ -41,10 +41,14 @@ class PixelStatusAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("TikTok's answer"))
     def answer(self, pixel: PixelStatus) -> str:
+        if pixel.failures and not pixel.stopped_at:
+            return _("No answer, or HTTP 5xx, %(count)d times in a row.") % {"count": pixel.failures}
         return " ".join(str(part) for part in (pixel.code, pixel.message) if part not in (None, ""))
 
     @admin.display(description=gettext_lazy("what it means"))
     def explained(self, pixel: PixelStatus) -> SafeString | str:
+        if pixel.failures and not pixel.stopped_at:
+            return _("TikTok seems to be down. Its events wait; one is sent now and then to see whether it is back.")
         words = explain(display.answer_of(pixel)) if pixel.stopped_at else None
         return format_html_join(" ", "{}", ((text,) for text in words if text)) if words else ""
 
