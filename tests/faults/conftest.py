@@ -1,0 +1,31 @@
+"""One migrated PostgreSQL database and one stand-in for the suite, emptied before each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines.server import DatabaseServer
+from tests.faults.site import Site
+from tiktok_attribution.testing.server import StandIn
+
+DATABASE = "faults"
+
+
+@pytest.fixture(scope="session")
+def shared_site(postgres_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with StandIn() as standin:
+        log = tmp_path_factory.mktemp("faults") / "log"
+        server = Site(database_url=postgres_server.url(), standin=standin, log=log)
+        server.sql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        server.sql(f"CREATE DATABASE {DATABASE}")
+        site = Site(database_url=postgres_server.url(DATABASE), standin=standin, log=log)
+        site.manage("migrate", "--run-syncdb", "-v", "0")
+        yield site
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Site:
+    shared_site.clean()
+    return shared_site
