@@ -149,9 +149,23 @@ class TestHint:
         took = time.monotonic() - started
 
         assert took < 0.5
-        assert eventually(lambda: "the broker took no hint" in caplog.text, 20)
+        assert eventually(lambda: "the broker takes no hints" in caplog.text, 20)
 
     @pytest.mark.faults
+    def test_a_project_without_celery_gets_none(
+        self, announcer: Announcer, sent: Sent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(tasks, "current_app", Celery("default", set_as_current=False))
+        tasks._has_celery.cache_clear()
+        caplog.set_level("INFO")
+        tasks.hint(PIXEL, "default")
+        tasks.hint(PIXEL, "default")
+        tasks._has_celery.cache_clear()
+        time.sleep(0.2)
+
+        assert sent == []
+        assert caplog.text.count("no Celery app is loaded here") == 1
+
     def test_it_never_raises(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         def fail(*args: Any) -> None:
             raise RuntimeError("can't start new thread")
@@ -196,7 +210,7 @@ class TestHint:
         caplog.set_level(logging.DEBUG, logger="tiktok_attribution")
         broker(f"redis://:the-password@127.0.0.1:{free_port()}/0")
         tasks.hint(PIXEL, "default")
-        eventually(lambda: "the broker took no hint" in caplog.text, 20)
+        eventually(lambda: "the broker takes no hints" in caplog.text, 20)
 
         assert "the-password" not in "".join(
             record.getMessage() for record in caplog.records if record.name == "tiktok_attribution"

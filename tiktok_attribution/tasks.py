@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from celery import current_app, shared_task
@@ -41,10 +42,20 @@ def prune() -> None:
 def hint(pixel_code: str, using: str) -> None:
     """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
     try:
-        if not current_app.conf.task_always_eager:  # eager tasks would put the network call into this process
+        # Eager tasks would put the network call into this process.
+        if not current_app.conf.task_always_eager and _has_celery():
             _announcer.announce(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
         logger.warning("tiktok: no hint was given (%s); the sweep will deliver", type(error).__name__)
+
+
+@lru_cache(maxsize=1)
+def _has_celery() -> bool:
+    """Whether the project has a Celery app. Celery's stand-in for one would look for RabbitMQ on this machine."""
+    if current_app.main != "default" or current_app.conf.broker_url:
+        return True
+    logger.info("tiktok: no Celery app is loaded here, so no hints are given; tiktok_deliver or the sweep delivers")
+    return False
 
 
 class _Broker:

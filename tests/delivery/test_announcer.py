@@ -90,7 +90,10 @@ def test_announcing_does_not_wait_for_the_publishing() -> None:
 
 def test_a_failed_publication_is_logged_without_its_text_and_the_next_one_tried(
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("tiktok_attribution.delivery.announcer.REST_SECONDS", 0.01)
+
     def fail() -> None:
         raise ConnectionError("redis://:secret@127.0.0.1")
 
@@ -101,7 +104,7 @@ def test_a_failed_publication_is_logged_without_its_text_and_the_next_one_tried(
     announcer.announce("A", "default")
 
     assert published.wait_for(lambda: len(published.works) == 2)
-    assert "the broker took no hint (ConnectionError)" in caplog.text
+    assert "the broker takes no hints (ConnectionError)" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -114,3 +117,21 @@ def test_one_thread_does_it_all_and_holds_no_process() -> None:
 
     assert threading.active_count() <= before + 1
     assert [thread.daemon for thread in own] == [True]
+
+
+def test_a_broker_that_stays_away_is_told_of_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiktok_attribution.delivery.announcer.REST_SECONDS", 0.01)
+    tried = Published()
+
+    def fail(pixel_code: str, using: str) -> None:
+        tried(pixel_code, using)
+        raise ConnectionError
+
+    announcer = Announcer(fail)
+    for number in range(3):
+        announcer.announce(f"PIXEL{number}", "default")
+        assert tried.wait_for(lambda: len(tried.works) == number + 1)  # noqa: B023 -- waited for at once
+
+    assert caplog.text.count("the broker takes no hints") == 1

@@ -11,6 +11,7 @@ from tiktok_attribution import conf
 
 logger = logging.getLogger("tiktok_attribution")
 
+REST_SECONDS = 5.0
 Work = tuple[str, str]
 """Pixel code and database alias."""
 
@@ -18,7 +19,8 @@ Work = tuple[str, str]
 class Announcer:
     """A daemon thread that publishes what is announced, each work at most once every HINT_SECONDS.
 
-    Forgetful by design: what can't be published now is dropped, for the sweep finds it. Of no use after a fork.
+    Forgetful by design: what can't be published now is dropped, for the sweep finds it. After a failure it rests for
+    REST_SECONDS, and tells of it once, until something was published again. Of no use after a fork.
     """
 
     def __init__(self, publish: Callable[[str, str], None]) -> None:
@@ -27,6 +29,7 @@ class Announcer:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._failing = False
 
     def announce(self, pixel_code: str, using: str) -> None:
         """Returns at once; the publishing happens soon, in the thread."""
@@ -45,10 +48,14 @@ class Announcer:
                 wanted, self._wanted = self._wanted, set()
             for pixel_code, using in wanted:
                 self._try(pixel_code, using)
-            time.sleep(conf.current().hint_seconds)
+            time.sleep(REST_SECONDS if self._failing else conf.current().hint_seconds)
 
     def _try(self, pixel_code: str, using: str) -> None:
         try:
             self._publish(pixel_code, using)
         except Exception as error:  # noqa: BLE001 -- whatever a broker's library raises
-            logger.warning("tiktok: the broker took no hint (%s); the sweep will deliver", type(error).__name__)
+            if not self._failing:
+                logger.warning("tiktok: the broker takes no hints (%s); the sweep delivers", type(error).__name__)
+            self._failing = True
+        else:
+            self._failing = False
