@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.faults.invariant import every_event_is_counted_once_or_says_why_not, repeats
-from tests.faults.site import LOOP, Site, kill
+from tests.faults.site import Site, kill
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
@@ -24,37 +24,32 @@ def killed_at(site: Site, moment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "arrived", "sent_again"),
-    [("leased", 0, 0), ("noted", 0, 0), ("answered", BATCH, BATCH), ("marking", BATCH, BATCH), ("marked", BATCH, 0)],
+    ("moment", "arrived", "sent_again", "noted"),
+    [
+        ("leased", 0, 0, 0),
+        ("noted", 0, 0, BATCH),
+        ("answered", BATCH, BATCH, BATCH),
+        ("marking", BATCH, BATCH, BATCH),
+        ("marked", BATCH, 0, 0),
+    ],
 )
-def test_the_next_worker_finishes_what_a_killed_one_began(
-    site: Site, moment: str, arrived: int, sent_again: int
+def test_the_next_worker_notes_what_a_killed_one_left_and_finishes_it(
+    site: Site, moment: str, arrived: int, sent_again: int, noted: int
 ) -> None:
     killed_at(site, moment)
     at_the_kill = site.standin.ledger.event_total
     with site.workers(1, **ONE_LANE):
         site.settle()
+    attempts = site.sql("SELECT event_count FROM tiktok_attribution_attempt WHERE outcome = 'unknown'")
 
     assert every_event_is_counted_once_or_says_why_not(site, EVENTS) == {"delivered": EVENTS}
-    assert (at_the_kill, repeats(site)) == (arrived, sent_again)
-
-
-@pytest.mark.parametrize(("moment", "noted"), [("noted", BATCH), ("answered", BATCH), ("marking", BATCH), ("marked", 0)])
-def test_an_attempt_that_nobody_saw_the_end_of_is_noted_on_its_events(site: Site, moment: str, noted: int) -> None:
-    killed_at(site, moment)
-    with site.workers(1, **ONE_LANE):
-        site.settle()
-    ((events,),) = site.sql(
-        "SELECT coalesce(sum(event_count), 0) FROM tiktok_attribution_attempt WHERE outcome = 'unknown'"
-    )
-
-    assert events == noted
+    assert (at_the_kill, repeats(site), sum(count for (count,) in attempts)) == (arrived, sent_again, noted)
 
 
 def test_a_worker_that_is_killed_while_tiktok_thinks_costs_nothing(site: Site) -> None:
     site.fill(EVENTS)
     site.standin.faults.latency_ms = 500
-    with site.workers(1, *LOOP) as (worker,):
+    with site.workers(1) as (worker,):
         assert site.standin.ledger.wait_for(lambda ledger: ledger.event_total > 0, timeout_seconds=30)
         kill(worker)
     left_by_the_dead = site.waiting()
