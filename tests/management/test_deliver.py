@@ -26,7 +26,7 @@ def due_now(count: int) -> None:
 
 def run(**options: object) -> str:
     told = StringIO()
-    call_command("tiktok_deliver", stdout=told, **options)
+    call_command("tiktok_deliver", stdout=told, stderr=StringIO(), **options)
     return told.getvalue()
 
 
@@ -39,6 +39,16 @@ def test_it_sends_what_is_due_and_says_so(tiktok_standin: StandIn) -> None:
 
 def test_it_says_when_nothing_was_due(tiktok_standin: StandIn) -> None:
     assert run() == "nothing was due (0 requests)\n"
+
+
+def test_it_says_which_pixel_is_stopped_and_how_many_events_wait(tiktok_standin: StandIn) -> None:
+    tiktok_standin.faults.add("token_revoked", times=None)
+    due_now(2)
+    run()
+    told = StringIO()
+    call_command("tiktok_deliver", stdout=StringIO(), stderr=told)
+
+    assert f"Pixel {PIXEL} is stopped, and 2 events wait: 40105 Access token is incorrect" in told.getvalue()
 
 
 def test_it_fails_when_something_could_not_be_sent(monkeypatch: pytest.MonkeyPatch, tiktok_standin: StandIn) -> None:

@@ -44,7 +44,8 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
         token_fingerprint=_fingerprint(token),
     )
     if stopped:  # not by another worker a moment ago
-        logger.error("tiktok pixel %s stopped: %s %s", pixel_code, answer.code, answer.message)
+        why = answer.message if answer.code is None else f"{answer.code} {answer.message}"
+        logger.error("tiktok pixel %s stopped: %s", pixel_code, why)
         pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections
 
+from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.send import deliver_all
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         if options["loop"] is None:
             tally = deliver_all()
             self._tell(tally)
+            self._tell_of_the_stopped()
             if tally["failed"]:
                 raise CommandError("Not everything could be sent, and what could not waits; the log says why.")
             return
@@ -44,6 +46,12 @@ class Command(BaseCommand):
     def _tell(self, tally: Tally) -> None:
         told = ", ".join(f"{count} {what}" for what, count in sorted(tally.items()) if what != "posts")
         self.stdout.write(f"{told or 'nothing was due'} ({tally['posts']} requests)")
+
+    def _tell_of_the_stopped(self) -> None:
+        for pixel in figures():
+            if pixel.stopped and pixel.waiting:
+                text = f"Pixel {pixel.pixel_code} is stopped, and {pixel.waiting} events wait: {pixel.stopped}"
+                self.stderr.write(self.style.WARNING(text))
 
 
 def _seconds(text: str) -> float:
