@@ -60,6 +60,7 @@ class State(models.TextChoices):
     """The state of an event's server half."""
 
     WAITING = "waiting", _("waiting")
+    HELD = "held", _("held until consent")
     DELIVERED = "delivered", _("delivered")
     INVALID = "invalid", _("invalid")
     REJECTED = "rejected", _("rejected by TikTok")
@@ -90,6 +91,11 @@ class OutboxEvent(models.Model):
     object_label = ExactCharField(max_length=100, blank=True)
     object_pk = ExactCharField(max_length=64, blank=True)
 
+    match_keys = models.PositiveSmallIntegerField(
+        _("matching keys"), default=0, help_text=_("Bits of events.matching.MATCH_KEYS.")
+    )
+    email_key = models.BigIntegerField(null=True, help_text=_("First 8 bytes of its hashed e-mail, to find it by."))
+
     payload = models.TextField(_("payload"), blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     attempt_log = models.TextField(blank=True, help_text=_("Keys of its attempts, oldest first, each after a comma."))
@@ -102,6 +108,9 @@ class OutboxEvent(models.Model):
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     wants_browser = models.BooleanField(default=False)
     browser_at = models.DateTimeField(_("shown to the browser"), null=True)
+    browser_confirmed_at = models.DateTimeField(
+        _("confirmed by the browser"), null=True, help_text=_("When the page told that its pixel call was made.")
+    )
 
     class Meta:
         verbose_name = _("event")
@@ -118,6 +127,7 @@ class OutboxEvent(models.Model):
                 fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
             models.Index(fields=("object_label", "object_pk"), name="tiktok_event_object"),
+            PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
         )
 
     def __str__(self) -> str:

@@ -39,6 +39,7 @@ class Tone(Enum):
 TONES: Mapping[str, Tone] = {
     State.DELIVERED: Tone.GOOD,
     State.WAITING: Tone.WAIT,
+    State.HELD: Tone.WAIT,
     State.INVALID: Tone.BAD,
     State.REJECTED: Tone.BAD,
     State.EXPIRED: Tone.BAD,
@@ -61,6 +62,10 @@ STATES: Mapping[str, Words] = {
             "Nothing to do for the first minute. If it stays, see that a Celery worker runs, "
             "or run: manage.py tiktok_deliver"
         ),
+    ),
+    State.HELD: Words(
+        _("The visitor has not answered the question for consent. Nothing is sent before a yes."),
+        _("Nothing to do: the answer releases it or drops it, and without one it is dropped in time."),
     ),
     State.DELIVERED: Words(_("TikTok has accepted this event. Events Manager shows it after some time."), ""),
     State.INVALID: Words(

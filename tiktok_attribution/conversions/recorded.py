@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from tiktok_attribution import tasks
 from tiktok_attribution.conversions.fact import Fact
 from tiktok_attribution.events import Event
+from tiktok_attribution.events.matching import match_bits, search_key
 from tiktok_attribution.events.payload import browser_call, browser_call_of_text, event_text
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.signals import event_recorded
@@ -65,6 +66,8 @@ class Recorded:
                         value=row.value,
                         currency=row.currency,
                         note=row.note,
+                        match_keys=row.match_keys,
+                        email_key=row.email_key,
                     )
         except Exception as error:
             report(error, "%s stays as it was built first", self.fact.event_id)
@@ -91,3 +94,5 @@ def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
     row.value = Decimal(str(value)) if value is not None else None
     row.currency = event.properties.get("currency", "")
     row.note = " ".join(notes)[:500]
+    row.match_keys = match_bits(event.user)
+    row.email_key = search_key(event.user.email[0] if event.user.email else "")

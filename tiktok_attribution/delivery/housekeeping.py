@@ -51,7 +51,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
 
 
 def _clear(rows: QuerySet[Any]) -> int:
-    return rows.update(payload="")
+    return rows.update(payload="", email_key=None)
 
 
 def _delete(rows: QuerySet[Any]) -> int:
