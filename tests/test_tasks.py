@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,12 +112,14 @@ class TestTasks:
 
         assert sent == []
 
-    def test_a_prune_prunes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        called: list[bool] = []
-        monkeypatch.setattr(housekeeping, "prune_all", lambda: called.append(True))
+    @pytest.mark.parametrize(("pruned", "goes_on"), [(49_999, False), (50_000, True)])
+    def test_a_prune_goes_on_in_another_task_while_there_is_more(
+        self, monkeypatch: pytest.MonkeyPatch, sent: Sent, pruned: int, goes_on: bool
+    ) -> None:
+        monkeypatch.setattr(housekeeping, "prune_all", lambda most: Counter(events=min(pruned, most)))
         tasks.prune()
 
-        assert called == [True]
+        assert [name for name, _ in sent] == ["tiktok_attribution.prune"] * goes_on
 
 
 class TestHint:

@@ -19,6 +19,8 @@ from tiktok_attribution.delivery.announcer import Announcer
 
 logger = logging.getLogger("tiktok_attribution")
 
+PRUNE_MOST = 50_000  # rows of a kind and database in one task
+
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
 def deliver(pixel_code: str, using: str = "default") -> None:
@@ -35,8 +37,10 @@ def sweep() -> None:
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)
 def prune() -> None:
-    """For Celery beat, about once a day: clear payloads and delete old rows."""
-    housekeeping.prune_all()
+    """For Celery beat, about once a day: clear payloads and delete old rows, in as many short tasks as that takes."""
+    done = housekeeping.prune_all(most=PRUNE_MOST)
+    if any(done[kind] >= PRUNE_MOST for kind in done if kind != "failed"):
+        prune.apply_async((), ignore_result=True)  # else a site with more events a day than that would grow for ever
 
 
 def hint(pixel_code: str, using: str) -> None:

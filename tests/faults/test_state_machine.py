@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -42,6 +44,7 @@ HOUR = 3600.0
 UNKNOWN_MOST = 47 * HOUR
 FORGETS_AFTER = 48 * HOUR
 MOST_ROWS = 30
+SMALL = {"BATCH_SIZE": 4, "LEASE_SECONDS": 60, "EVENTS_PER_SECOND": 0, "LANES": 2}
 NAMED = Answer(http_status=200, code=40002, message="Batch.0.properties.contents.0.content_id: Not a valid string")
 SPLIT = Answer(http_status=200, code=40061, message="stand-in: too many")
 ANSWERS = {
@@ -58,12 +61,17 @@ ANSWERS = {
     "stop": REVOKED,
     "died": OK,
     "died, taken": OK,
-    "overtaken": OK,
+    # Silence: TikTok never says OK to what it has not taken. And a lane is not always found free after the sleep, for
+    # the other worker may pause the pixel at an earlier lane; then the sleeper marks what it was told.
+    "overtaken": SILENCE,
     "overtaken, taken": OK,
 }
-TAKEN = {name for name in ANSWERS if name == "delivered" or name.endswith("taken")} - {"overtaken"}
+TAKEN = {"delivered"} | {name for name in ANSWERS if name.endswith(", taken")}
 SCRIPTS = st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=4)
 PAUSES = st.sampled_from([61.0, 2 * HOUR, 46.9 * HOUR, 49 * HOUR])
+
+
+LONG_RUN = int(os.environ.get("FAULT_EXAMPLES") or 0)  # so many examples at random; else a few, always the same
 
 
 class Died(BaseException):
@@ -189,21 +197,31 @@ class Outbox(RuleBasedStateMachine):
         assert not OutboxEvent.objects.exclude(state=State.WAITING).filter(due_at__isnull=False).exists()
 
 
-def test_no_order_of_answers_deaths_and_pauses_breaks_the_outbox(settings: Any) -> None:
-    settings.TIKTOK_ATTRIBUTION = {
-        **settings.TIKTOK_ATTRIBUTION,
-        "BATCH_SIZE": 4,
-        "LEASE_SECONDS": 60,
-        "EVENTS_PER_SECOND": 0,
-        "LANES": 2,
+def test_a_worker_that_wakes_up_in_a_lane_that_is_still_its_own_marks_what_it_was_told(settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, **SMALL}
+    outbox = Outbox()
+    outbox.open(2)
+    try:
+        outbox.deliver(61.0, ["system error", "overtaken, taken"])
+    finally:
+        outbox.teardown()
+
+    assert dict(OutboxEvent.objects.values_list("event_id", "state")) == {
+        "order-0": State.WAITING,  # where the other worker found TikTok out of reach, and went
+        "order-1": State.DELIVERED,
     }
-    run_state_machine_as_test(Outbox, settings=EFFORT)
 
 
-EFFORT = settings(
-    max_examples=80,
-    stateful_step_count=25,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+def test_no_order_of_answers_deaths_and_pauses_breaks_the_outbox(settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, **SMALL}
+    run_state_machine_as_test(
+        Outbox,
+        settings=effort(
+            max_examples=LONG_RUN or 30,
+            derandomize=not LONG_RUN,
+            stateful_step_count=25 if LONG_RUN else 15,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

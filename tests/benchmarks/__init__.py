@@ -1,0 +1,1 @@
+"""The benchmarks' own tests: no figure is measured here."""
