@@ -25,7 +25,7 @@ FLOORS = [
     {"conversions"},
     {"browser"},
     {"testing"},  # below the commands, for one of them runs the stand-in
-    {"admin", "checks", "management", "metrics", "middleware", "templatetags"},
+    {"admin", "checks", "jinja2", "management", "metrics", "middleware", "templatetags", "urls"},
     {"apps"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

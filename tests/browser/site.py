@@ -13,11 +13,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template import RequestContext, Template, engines
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.decorators.cache import cache_page
 from django.views.decorators.http import condition
 
 from tests.shop.models import Order
+from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.conversions.track import track
 
 LEAD = {"event": "Lead", "event_id": "lead-1", "value": 5, "currency": "EUR"}
@@ -127,7 +128,40 @@ def late_page(request: HttpRequest) -> TemplateResponse:
     return TemplateResponse(request, engines["django"].from_string("{% load tiktok_attribution %}{% tiktok_pixel %}"))
 
 
+def template(request: HttpRequest) -> HttpResponse:
+    """A page of the body that the query gives, for tests of what a template author writes."""
+    return HttpResponse(html(request, request.GET["body"]))
+
+
+def waiting(request: HttpRequest) -> JsonResponse:
+    """An API that hands over in a field of its answer what waits."""
+    return JsonResponse({"tiktok": pending_events(request)}, status=int(request.GET.get("status", 200)))
+
+
+def lead_json(request: HttpRequest) -> JsonResponse:
+    track(request, **{**LEAD, **request.GET.dict()})
+    return JsonResponse({"ok": True}, headers={"HX-Trigger": "saved"})
+
+
+def lead_fragment(request: HttpRequest) -> HttpResponse:
+    track(request, **{**LEAD, **request.GET.dict()})
+    return HttpResponse('<p id="target">Thank you</p>')
+
+
+def order_fragment(request: HttpRequest) -> HttpResponse:
+    """Content for htmx to swap in, with the event of an object in it."""
+    made = Order.objects.create(total="19.90", currency="EUR", status="paid")
+    text = '{% load tiktok_attribution %}<p id="target">Thank you</p>{% tiktok_event order %}'
+    return HttpResponse(Template(text).render(RequestContext(request, {"order": made})))
+
+
 urlpatterns = [
+    path("tiktok/", include("tiktok_attribution.urls")),
+    path("template/", template),
+    path("waiting/", waiting),
+    path("lead-json/", lead_json),
+    path("lead-fragment/", lead_fragment),
+    path("order-fragment/", order_fragment),
     path("page/", page),
     path("lead/", lead),
     path("lead-page/", lead_page),
