@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 from django.contrib.auth import get_user_model, login, logout
@@ -15,6 +16,7 @@ from django.template import RequestContext, Template, engines
 from django.template.response import TemplateResponse
 from django.urls import include, path
 from django.views.decorators.cache import cache_page
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition
 
 from tests.shop.models import Order
@@ -155,7 +157,25 @@ def order_fragment(request: HttpRequest) -> HttpResponse:
     return HttpResponse(Template(text).render(RequestContext(request, {"order": made})))
 
 
+def script_of(request: HttpRequest, name: str) -> HttpResponse:
+    """A front-end library, as the package that brings it along has it."""
+    folder = resources.files("django_htmx") / "static" / "django_htmx"
+    return HttpResponse((folder / name).read_bytes(), content_type="text/javascript")
+
+
+csp_reports: list[str] = []
+
+
+@csrf_exempt
+def csp_report(request: HttpRequest) -> HttpResponse:
+    csp_reports.append(request.body.decode())
+    return HttpResponse(status=204)
+
+
 urlpatterns = [
+    path("csp-report/", csp_report),
+    path("scripts/<str:name>", script_of),
+    path("cached-template/", cache_page(60)(template)),
     path("tiktok/", include("tiktok_attribution.urls")),
     path("template/", template),
     path("waiting/", waiting),
