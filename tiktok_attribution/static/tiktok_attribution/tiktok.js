@@ -1,8 +1,4 @@
-/*
- * tiktok_attribution, the page's half. It reads the data blocks of the page (<script type="application/json"
- * class="tiktok-attribution">), loads their pixels, makes the calls that wait in them, and tells both TikTok and the
- * site of what happens in the browser alone. ES2019, no dependency, no build step. Nothing here throws into the page.
- */
+/* tiktok_attribution: see docs/browser.md. Nothing here throws into the page. */
 (function (w, d) {
   "use strict";
 
@@ -16,33 +12,34 @@
   const DOUBLE_CLICK_MS = 700;
   const nonce = d.currentScript && d.currentScript.nonce;
   const blocks = d.getElementsByClassName("tiktok-attribution");
-  const made = new Set(); // a page that comes back from a cache of htmx or Turbo must not repeat its calls
+  const made = new Set(); // htmx and Turbo bring pages back
   const acted = new WeakMap();
   const held = [];
   const receipts = [];
+  const clicked = /[?&](ttclid=[^&#]*)/.exec(w.location.search);
+  let landed = clicked;
   let url = "";
-  let quiet = false; // Standard Mode: the events are TikTok's Event Builder's
-  let agreed = true; // true, false, or null while the visitor has not decided
-  let live = false; // events.js has come: no ad blocker, no policy, no lost network
-  let landed = /[?&]ttclid=/.test(w.location.search);
+  let quiet = false; // Standard Mode
+  let agreed; // null while the visitor has not decided
+  let live = false; // events.js has come
   let collecting = false;
 
   function safely(step) {
     return (...given) => {
       try {
         return step(...given);
-      } catch (error) {
-        return undefined;
+      } catch {
+        return null;
       }
     };
   }
 
   /* The one place that decides whether anything may be loaded or sent. */
   function when(step) {
-    if (agreed) {
-      step();
-    } else if (agreed === null) {
+    if (agreed === null) {
       held.push(step);
+    } else if (agreed !== false) {
+      step();
     }
   }
 
@@ -52,18 +49,17 @@
 
   function consent(granted) {
     agreed = granted;
-    if (granted) {
-      start();
-    } else if (granted === false) {
+    if (!granted) {
       held.length = 0;
     }
+    start();
   }
 
   function defer(target, method) {
     target[method] = (...given) => target.push([method, ...given]);
   }
 
-  /* The queue that TikTok's events.js drains: the same as the inline base code of browser/script.py makes. */
+  /* As in browser/script.py. */
   function stub(ttq, host) {
     ttq.methods = METHODS;
     ttq.setAndDefer = defer;
@@ -91,7 +87,6 @@
       script.src = address + "?sdkid=" + id + "&lib=ttq";
       d.head.appendChild(script);
     };
-    ttq.ours = true;
   }
 
   function load(ids, options, host) {
@@ -100,8 +95,8 @@
     w.TiktokAnalyticsObject = "ttq";
     if (!ttq.load) {
       stub(ttq, host);
-    } else if (!ttq.ours && !live) {
-      ttq.ready(safely(arrived));
+    } else if (!live) {
+      ttq.ready(safely(arrived)); // where the stub is another tag's
     }
     const fresh = ids.filter((id) => !ttq._i || !ttq._i[id]);
     fresh.forEach((id) => ttq.load(id, options));
@@ -118,18 +113,18 @@
   }
 
   function call(one) {
-    const key = [one.event, one.event_id, one.pixels].join(" ");
+    const key = JSON.stringify(one);
     if (one.identify) {
       w.ttq.identify(one.identify);
     } else if (!one.event_id || !made.has(key)) {
       made.add(key);
-      const targets = one.pixels && one.pixels.length ? one.pixels.map((id) => w.ttq.instance(id)) : [w.ttq];
+      const pixels = one.pixels || [];
+      const targets = pixels.length ? pixels.map((id) => w.ttq.instance(id)) : [w.ttq];
       const options = one.event_id ? { event_id: one.event_id } : {};
       targets.forEach((target) => target.track(one.event, one.properties || {}, options));
     }
   }
 
-  /* What a data block, an answer of the site's or a header holds. */
   function fire(block) {
     when(() => {
       if (block.pixels) {
@@ -149,16 +144,16 @@
     const data = JSON.parse(block.textContent);
     url = data.url || url;
     quiet = data.quiet || quiet;
-    if (data.consent !== undefined && !held.length) {
+    if (agreed === undefined) {
       agreed = data.consent;
     }
     fire(data);
   }
 
   function scan() {
-    const fresh = Array.from(blocks).filter((block) => !block.hasAttribute("data-read"));
+    const fresh = Array.from(blocks);
     fresh.forEach((block) => {
-      block.setAttribute("data-read", "");
+      block.className = ""; // read
       safely(read)(block);
     });
     if (fresh.length) {
@@ -167,30 +162,27 @@
   }
 
   function address() {
-    const clicked = /[?&](ttclid=[^&#]*)/.exec(w.location.search);
-    return clicked ? url + "?" + clicked[1] : url; // the site keeps the click id, also of a page out of a cache
+    return clicked ? url + "?" + clicked[1] : url;
   }
 
-  function send(body) {
-    const text = JSON.stringify(body);
-    const beacon = w.navigator.sendBeacon;
-    if (url && !(beacon && beacon.call(w.navigator, address(), text))) {
-      post(text, true).catch(() => {});
+  function send(report) {
+    const body = JSON.stringify(report);
+    if (url && !(w.navigator.sendBeacon && w.navigator.sendBeacon(address(), body))) {
+      post(body).catch(() => {});
     }
   }
 
-  function post(text, keepalive) {
-    const headers = { "Content-Type": "text/plain" };
-    return w.fetch(address(), { method: "POST", body: text, keepalive: keepalive, credentials: "same-origin", headers });
+  function post(body) {
+    return w.fetch(address(), { method: "POST", body, keepalive: true });
   }
 
-  /* A page out of a shared cache holds nothing of this visitor's. What waits is fetched, where a cookie says so. */
+  /* What waits for this visitor, on a page out of a shared cache. */
   function collect() {
     if (!url || collecting || !(landed || /(^|; )tiktok_waiting=/.test(d.cookie))) {
       return;
     }
     collecting = true;
-    landed = false;
+    landed = null;
     post('{"pending":true}').then((answer) => (answer.status === 200 ? answer.json() : {})).then(fire)
       .catch(() => {}).then(() => (collecting = false));
   }
@@ -198,7 +190,7 @@
   function newId() {
     const random = w.crypto;
     if (random && random.randomUUID) {
-      return "web-" + random.randomUUID(); // only where the page came by https
+      return "web-" + random.randomUUID();
     }
     return "web-10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) => {
       const byte = random ? random.getRandomValues(new Uint8Array(1))[0] : Math.random() * 256;
@@ -210,7 +202,7 @@
     return ((source && source.getAttribute(name)) || "").split(" ").filter(Boolean);
   }
 
-  /* One event of the browser's own: to TikTok, and with the same id to the site, as far as the page's signature goes. */
+  /* To TikTok, and with the same id to the site, as far as the page's signature goes. */
   function act(name, source, given) {
     const action = source && source.getAttribute("data-tiktok-action");
     const allowed = action ? words(source, "data-tiktok-allow") : Object.keys(given);
@@ -226,24 +218,22 @@
       }
       safely(call)(one);
       if (action) {
-        send({ action: action, event_id: one.event_id, properties: extra, page: page, live: live });
+        send({ action, event_id: one.event_id, properties: extra, page, live });
       }
     });
   }
 
   function track(name, properties, element) {
-    const metas = Array.from(d.querySelectorAll("meta[data-tiktok-event]"));
-    const named = metas.find((meta) => meta.getAttribute("data-tiktok-event") === name);
-    act(name, element || named, properties || {});
+    const signed = Array.from(d.querySelectorAll("meta[data-tiktok-event]"));
+    const source = element || signed.find((meta) => meta.getAttribute("data-tiktok-event") === name);
+    act(name, source, properties || {});
   }
 
   function marked(event) {
     const source = event.target.closest && event.target.closest("[data-tiktok-event]");
     const now = Date.now();
-    if (!source || (source.tagName === "FORM") !== (event.type === "submit")) {
-      return;
-    }
-    if (now - (acted.get(source) || 0) < DOUBLE_CLICK_MS) {
+    const isMine = source && (source.tagName === "FORM") === (event.type === "submit");
+    if (!isMine || now - (acted.get(source) || 0) < DOUBLE_CLICK_MS) {
       return;
     }
     acted.set(source, now);
@@ -254,13 +244,9 @@
     act(source.getAttribute("data-tiktok-event"), source, given);
   }
 
-  /* For `fetch(…).then(tiktokAttribution.received)`; gives the response back. */
   function received(response) {
     safely(() => {
-      const text = response.headers.get("X-TikTok-Events");
-      if (text) {
-        fire(JSON.parse(text));
-      }
+      fire(JSON.parse(response.headers.get("X-TikTok-Events")) || {});
     })();
     return response;
   }
@@ -271,7 +257,7 @@
   safely(() => {
     d.addEventListener("click", safely(marked), true);
     d.addEventListener("submit", safely(marked), true);
-    d.addEventListener("tiktok:events", safely((event) => fire(event.detail))); // htmx, from HX-Trigger
+    d.addEventListener("tiktok:events", safely((event) => fire(event.detail)));
     scan();
     new w.MutationObserver(safely(scan)).observe(d.documentElement, { childList: true, subtree: true });
   })();
