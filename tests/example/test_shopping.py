@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.on_engine("sqlite")]
 
 CLICK_ID = "E.C.P.chromium-click"
-NAMES = ("ViewContent", "AddToCart", "InitiateCheckout", "Purchase", "CompleteRegistration")
+NAMES = ("ViewContent", "AddToWishlist", "AddToCart", "InitiateCheckout", "Purchase", "CompleteRegistration")
 
 
 @pytest.fixture
 def visit(stage: Any, page: Page) -> Page:
     """After the whole way: product page from an ad, cart, checkout as a guest, payment, thank-you page, sign-up."""
     page.goto(f"{stage.site}/products/river-teapot/?ttclid={CLICK_ID}&utm_source=tiktok")
+    page.click("text=Save for later")
     page.click("text=Add to cart")
     page.goto(f"{stage.site}/checkout/")
     address = {
