@@ -68,7 +68,7 @@ def _has_work(request: HttpRequest) -> bool:
     query = request.META.get("QUERY_STRING", "")
     if ATTRIBUTE in carried or handover.ATTRIBUTE in carried or click_id.PARAMETER + "=" in query:
         return True
-    return bool(handover.by_header(request)) and pending.is_marked(request)
+    return pending.COOKIE in request.META.get("HTTP_COOKIE", "") and bool(handover.by_header(request))
 
 
 def _before(request: HttpRequest) -> None:

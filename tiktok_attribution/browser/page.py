@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import get_script_prefix, get_urlconf
 from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
@@ -51,7 +51,10 @@ _everybodys_text: tuple[tuple[object, ...], SafeString] = ((), script("", None))
 def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeString:
     """What depends on the settings alone is built once for them."""
     global _everybodys_text
-    site = (settings, get_urlconf(), get_script_prefix()) if settings.page_script else (settings,)
+    site: tuple[object, ...] = (settings,)
+    if settings.page_script and request is not None:
+        # What the endpoint's URL depends on; to ask Django's own get_urlconf() costs ten times as much as all the rest.
+        site = (settings, getattr(request, "urlconf", django_settings.ROOT_URLCONF), request.META.get("SCRIPT_NAME"))
     if _everybodys_text[0] != site:
         _everybodys_text = (site, _with_base(None, settings.pixel_code, [], loaded=()))
     if request is not None:
