@@ -145,6 +145,12 @@ def lead_json(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ok": True}, headers={"HX-Trigger": "saved"})
 
 
+def lead_and_leave(request: HttpRequest) -> HttpResponse:
+    """A form of htmx's that sends the browser to another page."""
+    track(request, **LEAD)
+    return HttpResponse(headers={"HX-Redirect": "/page/"})
+
+
 def lead_fragment(request: HttpRequest) -> HttpResponse:
     track(request, **{**LEAD, **request.GET.dict()})
     return HttpResponse('<p id="target">Thank you</p>')
@@ -180,6 +186,7 @@ urlpatterns = [
     path("template/", template),
     path("waiting/", waiting),
     path("lead-json/", lead_json),
+    path("lead-and-leave/", lead_and_leave),
     path("lead-fragment/", lead_fragment),
     path("order-fragment/", order_fragment),
     path("page/", page),

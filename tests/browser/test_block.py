@@ -227,6 +227,23 @@ def test_an_answer_that_nobody_reads_leaves_it_waiting(client: Client, kind: str
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("headers", [{"HTTP_HX_PRELOADED": "true"}, {"HTTP_SEC_PURPOSE": "prefetch"}])
+def test_an_answer_that_htmx_only_may_show_leaves_it_waiting(client: Client, headers: dict[str, str]) -> None:
+    client.post("/lead/")
+    page = client.get("/page/", **{**HTMX, **headers})  # type: ignore[arg-type]
+    assert not page.has_header("HX-Trigger")
+    assert "calls" not in block_of(page)
+    assert names(block_of(client.get("/page/"))) == ["Lead"]
+
+
+@pytest.mark.django_db
+def test_a_page_that_htmx_leaves_at_once_leaves_it_to_the_next(client: Client) -> None:
+    response = client.post("/lead-and-leave/", **HTMX)  # type: ignore[arg-type]
+    assert not response.has_header("HX-Trigger")
+    assert names(block_of(client.get("/page/"))) == ["Lead"]
+
+
+@pytest.mark.django_db
 def test_more_than_a_header_holds_waits(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "MOST_HEADER_CHARACTERS", 150)
     client.post("/lead/")

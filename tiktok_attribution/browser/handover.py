@@ -98,7 +98,8 @@ class Handover:
     def _put_into_header(self, response: HttpResponseBase) -> list[Showing]:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
         header, status = by_header(self.request), response.status_code
-        if not header or 300 <= status < 400 or status >= 500 or any(map(response.has_header, HTMX_LEAVES)):
+        is_read = status < 300 or 400 <= status < 500
+        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)) or _may_be_unseen(self.request):
             return []
         fresh = self.take()
         if not fresh:
@@ -138,10 +139,13 @@ def is_open(request: HttpRequest) -> bool:
     Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
     browser that throws the page away (HEAD) or only may show it (prefetch).
     """
-    if current_request.get() is not request or request.method == "HEAD":
-        return False
+    return current_request.get() is request and not _may_be_unseen(request)
+
+
+def _may_be_unseen(request: HttpRequest) -> bool:
     meta = request.META
-    return "prefetch" not in (meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or "")
+    purpose = meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or ""
+    return request.method == "HEAD" or "prefetch" in purpose or "HTTP_HX_PRELOADED" in meta
 
 
 def by_header(request: HttpRequest) -> str:
