@@ -284,3 +284,15 @@ def test_manage_check_names_every_mistake_at_once(tmp_path: Path) -> None:
 def test_manage_check_does_not_show_the_token(tmp_path: Path) -> None:
     done = manage_check(tmp_path, BROKEN)
     assert TOKEN not in done.stdout + done.stderr
+
+
+def test_the_page_script_needs_somewhere_to_report_to(found: Any, settings: Any) -> None:
+    assert ids(found(PAGE_SCRIPT=True)) == ["W006"]
+    settings.ROOT_URLCONF = "tests.browser.site"
+    assert found(PAGE_SCRIPT=True) == []
+
+
+def test_the_page_script_needs_static_files(found: Any, settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.browser.site"
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"]
+    assert ids(found(PAGE_SCRIPT=True)) == ["W006"]

@@ -2,7 +2,8 @@
 
 E001 a key or value of the settings dict · E002 pixel code · E003 access token · E004 conversions · E005 middleware ·
 E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard Mode counts twice · W002 no SITE_URL ·
-W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on.
+W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on ·
+W006 PAGE_SCRIPT without the app's URLs or without staticfiles.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.db import connections
 from django.utils.module_loading import import_string
 
 from tiktok_attribution import conf
+from tiktok_attribution.browser.block import beacon_url
 from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
@@ -210,6 +212,26 @@ def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
             "admin) have no page address, which TikTok wants, and are recorded as invalid.",
             hint='Write "SITE_URL": "https://www.example.com".',
             id=_id("W002"),
+        )
+
+
+@_check
+def page_script_is_heard(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """tiktok.js is a static file, and reports to a URL of this app."""
+    if not settings.enabled or not settings.page_script:
+        return
+    if not beacon_url():
+        yield Warning(
+            "PAGE_SCRIPT is on, but the URLs of tiktok_attribution are not included: clicks that templates mark have "
+            "no server half, browsers can't confirm their events, and pages out of a shared cache show none.",
+            hint='Add path("tiktok/", include("tiktok_attribution.urls")) to the urlpatterns.',
+            id=_id("W006"),
+        )
+    if not apps.is_installed("django.contrib.staticfiles"):
+        yield Warning(
+            "PAGE_SCRIPT is on without django.contrib.staticfiles: nothing serves tiktok.js, so pages have no pixel.",
+            hint='Add "django.contrib.staticfiles" to INSTALLED_APPS, or serve the file under STATIC_URL yourself.',
+            id=_id("W006"),
         )
 
 

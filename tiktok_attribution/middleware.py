@@ -66,7 +66,9 @@ class AttributionMiddleware:
 def _has_work(request: HttpRequest) -> bool:
     carried = request.__dict__
     query = request.META.get("QUERY_STRING", "")
-    return ATTRIBUTE in carried or handover.ATTRIBUTE in carried or click_id.PARAMETER + "=" in query
+    if ATTRIBUTE in carried or handover.ATTRIBUTE in carried or click_id.PARAMETER + "=" in query:
+        return True
+    return pending.COOKIE in request.META.get("HTTP_COOKIE", "") and bool(handover.by_header(request))
 
 
 def _before(request: HttpRequest) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-EXPECTED = ("ViewContent", "AddToCart", "InitiateCheckout", "Purchase", "CompleteRegistration")
+EXPECTED = ("ViewContent", "AddToWishlist", "AddToCart", "InitiateCheckout", "Purchase", "CompleteRegistration")
 _open = build_opener(ProxyHandler({})).open
 
 
@@ -31,12 +31,12 @@ def _is_right(row: dict[str, Any]) -> bool:
 
 def table(events: Iterable[dict[str, Any]]) -> str:
     """One line an event."""
-    lines = [f"{'event':<22}{'event_id':<34}{'pixel':<8}{'server':<8}{'counted':<8} matching keys"]
+    lines = [f"{'event':<22}{'event_id':<42}{'pixel':<8}{'server':<8}{'counted':<8} matching keys"]
     for row in events:
         halves = ["yes" if row[half] else "NO" for half in ("browser_at", "server_at")]
         mark = "" if _is_right(row) else "  <-- not as it should be"
         keys = ", ".join(row["matching_keys"])
         lines.append(
-            f"{row['event']:<22}{row['event_id']:<34}{halves[0]:<8}{halves[1]:<8}{row['counted']:<8} {keys}{mark}"
+            f"{row['event']:<22}{row['event_id']:<42}{halves[0]:<8}{halves[1]:<8}{row['counted']:<8} {keys}{mark}"
         )
     return "\n".join(lines)

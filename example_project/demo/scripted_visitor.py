@@ -1,24 +1,27 @@
 """A visitor made of HTTP requests: comes from an ad, looks, buys, pays, signs up.
 
-There is no browser here, so the visitor plays the pixel's part as well: it reads the `ttq` calls out of each page and
-posts them to the stand-in as TikTok's events.js would. The browser tests do the same with a real one.
+There is no browser here, so the visitor plays the scripts' part as well: it reads the data blocks of each page, posts
+their calls to the stand-in as TikTok's events.js would, and reports a click to the shop as tiktok.js would. The browser
+tests do the same with a real one.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import secrets
 import time
+import uuid
 from typing import Any
 
 import requests
 
 CLICK_ID = "E.C.P.demo-click-0123456789"
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
-_CALL = re.compile(r"ttq\.(identify|track)\(")
+_BLOCK = re.compile(r'<script type="application/json" class="tiktok-attribution">(.*?)</script>')
+_ACTION = re.compile(r'data-tiktok-event="([^"]+)" data-tiktok-properties="([^"]+)" data-tiktok-action="([^"]+)"')
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-_PIXELS = re.compile(r'\(window, document, "ttq", (\[[^\]]*\])')
 
 
 class ScriptedVisitor:
@@ -32,10 +35,12 @@ class ScriptedVisitor:
         self.session.cookies.set("_ttp", f"{secrets.token_hex(12)}.tt.1", domain="127.0.0.1")
         self.page = requests.Response()
         self._identify: dict[str, str] = {}
+        self._pixels: list[str] = []
 
     def whole_path(self) -> None:
         """From the ad to the account page."""
         self.get("/products/river-teapot/", ttclid=CLICK_ID, utm_source="tiktok")
+        self.click("AddToWishlist")
         self.post("/cart/add/river-teapot/", quantity="1")
         self.post("/cart/add/morning-sencha/", quantity="2", found_on="/products/morning-sencha/")
         self.get("/checkout/")
@@ -99,17 +104,35 @@ class ScriptedVisitor:
         raise RuntimeError(f"the payment provider did not report within {seconds:g} s")
 
     def _play_pixel(self) -> None:
-        """What events.js does with the calls of this page."""
-        text = self.page.text
-        pixels = _PIXELS.search(text)
-        for call in _CALL.finditer(text):
-            arguments = _arguments(text, call.end())
-            if call.group(1) == "identify":
-                self._identify.update(arguments[0])
-                continue
-            name, properties, options = arguments
-            for pixel in json.loads(pixels.group(1)) if pixels else ():
-                self._send({"event": name, "properties": properties, **options}, pixel)
+        """What tiktok.js and events.js do with the data blocks of this page."""
+        for text in _BLOCK.findall(self.page.text):
+            block = json.loads(text)
+            self._pixels = block["pixels"]
+            for call in block.get("calls", ()):
+                if "identify" in call:
+                    self._identify.update(call["identify"])
+                    continue
+                for pixel in call.pop("pixels", self._pixels):
+                    self._send(call, pixel)
+            if "receipt" in block:
+                self._report({"receipt": block["receipt"]})
+
+    def click(self, event: str) -> None:
+        """Click what this page marks with this event."""
+        found = [match for match in _ACTION.findall(self.page.text) if match[0] == event]
+        if not found:
+            raise RuntimeError(f"{self.page.url} marks nothing with {event}")
+        _, properties, action = map(html.unescape, found[0])
+        event_id = f"web-{uuid.uuid4()}"
+        for pixel in self._pixels:
+            self._send({"event": event, "properties": json.loads(properties), "event_id": event_id}, pixel)
+        self._report({"action": action, "event_id": event_id, "page": self.page.url, "live": True})
+
+    def _report(self, report: dict[str, Any]) -> None:
+        headers = {"Origin": self.site, "Sec-Fetch-Site": "same-origin", "Content-Type": "text/plain"}
+        response = self.session.post(f"{self.site}/tiktok/", data=json.dumps(report), headers=headers, timeout=20)
+        if response.status_code != 204:
+            raise RuntimeError(f"the shop answered {response.status_code} to a report of the page")
 
     def _send(self, event: dict[str, Any], pixel: str) -> None:
         body = {
@@ -127,14 +150,3 @@ class ScriptedVisitor:
             else:
                 return
         raise RuntimeError("the stand-in did not come back")
-
-
-def _arguments(text: str, start: int) -> list[Any]:
-    """The JSON arguments of a call whose bracket opens just before `start`."""
-    decoder, arguments = json.JSONDecoder(), []
-    while True:
-        value, start = decoder.raw_decode(text, start)
-        arguments.append(value)
-        if text[start] != ",":
-            return arguments
-        start += 1

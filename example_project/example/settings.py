@@ -122,6 +122,8 @@ TIKTOK_ATTRIBUTION = {
     "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", "a-token-for-the-stand-in"),
     "SITE_URL": os.environ.get("SHOP_SITE", "http://localhost:8000"),
     "PHONE_REGION": "DE",
+    # No inline code, and buttons that templates mark, such as "Save for later" on a product's page.
+    "PAGE_SCRIPT": True,
     "CONVERSIONS": {
         "shop.Order": {
             "event": "Purchase",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tiktok_attribution.testing.server import StandIn
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _site(settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.browser.site"
+
+
+@pytest.fixture
+def standin() -> Iterator[StandIn]:
+    with StandIn() as running:
+        yield running
 
 
 @pytest.fixture

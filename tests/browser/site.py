@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 from django.contrib.auth import get_user_model, login, logout
@@ -13,11 +14,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template import RequestContext, Template, engines
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.decorators.cache import cache_page
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition
 
 from tests.shop.models import Order
+from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.conversions.track import track
 
 LEAD = {"event": "Lead", "event_id": "lead-1", "value": 5, "currency": "EUR"}
@@ -127,7 +130,65 @@ def late_page(request: HttpRequest) -> TemplateResponse:
     return TemplateResponse(request, engines["django"].from_string("{% load tiktok_attribution %}{% tiktok_pixel %}"))
 
 
+def template(request: HttpRequest) -> HttpResponse:
+    """A page of the body that the query gives, for tests of what a template author writes."""
+    return HttpResponse(html(request, request.GET["body"]))
+
+
+def waiting(request: HttpRequest) -> JsonResponse:
+    """An API that hands over in a field of its answer what waits."""
+    return JsonResponse({"tiktok": pending_events(request)}, status=int(request.GET.get("status", 200)))
+
+
+def lead_json(request: HttpRequest) -> JsonResponse:
+    track(request, **{**LEAD, **request.GET.dict()})
+    return JsonResponse({"ok": True}, headers={"HX-Trigger": "saved"})
+
+
+def lead_and_leave(request: HttpRequest) -> HttpResponse:
+    """A form of htmx's that sends the browser to another page."""
+    track(request, **LEAD)
+    return HttpResponse(headers={"HX-Redirect": "/page/"})
+
+
+def lead_fragment(request: HttpRequest) -> HttpResponse:
+    track(request, **{**LEAD, **request.GET.dict()})
+    return HttpResponse('<p id="target">Thank you</p>')
+
+
+def order_fragment(request: HttpRequest) -> HttpResponse:
+    """Content for htmx to swap in, with the event of an object in it."""
+    made = Order.objects.create(total="19.90", currency="EUR", status="paid")
+    text = '{% load tiktok_attribution %}<p id="target">Thank you</p>{% tiktok_event order %}'
+    return HttpResponse(Template(text).render(RequestContext(request, {"order": made})))
+
+
+def script_of(request: HttpRequest, name: str) -> HttpResponse:
+    """A front-end library, as the package that brings it along has it."""
+    folder = resources.files("django_htmx") / "static" / "django_htmx"
+    return HttpResponse((folder / name).read_bytes(), content_type="text/javascript")
+
+
+csp_reports: list[str] = []
+
+
+@csrf_exempt
+def csp_report(request: HttpRequest) -> HttpResponse:
+    csp_reports.append(request.body.decode())
+    return HttpResponse(status=204)
+
+
 urlpatterns = [
+    path("csp-report/", csp_report),
+    path("scripts/<str:name>", script_of),
+    path("cached-template/", cache_page(60)(template)),
+    path("tiktok/", include("tiktok_attribution.urls")),
+    path("template/", template),
+    path("waiting/", waiting),
+    path("lead-json/", lead_json),
+    path("lead-and-leave/", lead_and_leave),
+    path("lead-fragment/", lead_fragment),
+    path("order-fragment/", order_fragment),
     path("page/", page),
     path("lead/", lead),
     path("lead-page/", lead_page),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.arrivals import arrived, seen
 from tests.browser.site import html
 from tests.shop.models import Order
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
 from tiktok_attribution.events import BrowserCall
 from tiktok_attribution.events.identity import email_sha256
-from tiktok_attribution.testing.arrivals import Arrival
 from tiktok_attribution.testing.server import StandIn
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.browser
 
 NASTY = "</script><script>window.broken = 1</script><!-- \" ' \\ \u2028\u2029 😀 &lt; %s"
 Open = Callable[..., None]
-
-
-@pytest.fixture
-def standin() -> Iterator[StandIn]:
-    with StandIn() as running:
-        yield running
 
 
 @pytest.fixture
@@ -44,18 +38,6 @@ Base = Callable[..., str]
 
 def lead(event_id: str = "lead-1", *pixels: str, **properties: Any) -> str:
     return track_call(BrowserCall(name="Lead", properties=properties, event_id=event_id), pixels)
-
-
-def arrived(standin: StandIn, number: int) -> list[Arrival]:
-    """Wait for so many arrivals, then for a moment whether there are more."""
-    standin.ledger.wait_for(lambda ledger: len(ledger.arrivals()) >= number, timeout_seconds=5)
-    standin.ledger.wait_for(lambda ledger: len(ledger.arrivals()) > number, timeout_seconds=0.2)
-    return standin.ledger.arrivals()
-
-
-def seen(standin: StandIn, number: int) -> list[tuple[str, str]]:
-    """(pixel, event) of what arrived, sorted."""
-    return sorted((one.pixel, one.event) for one in arrived(standin, number))
 
 
 def test_a_pixel_loads_and_has_one_page_view(

@@ -19,7 +19,7 @@ from tests.example.conftest import EXAMPLE, running
 # Its settings are its own, so it is the same whatever engine the run is for.
 pytestmark = pytest.mark.on_engine("sqlite")
 
-EVENTS = Counter(ViewContent=2, AddToCart=2, InitiateCheckout=1, Purchase=1, CompleteRegistration=1)
+EVENTS = Counter(ViewContent=2, AddToWishlist=1, AddToCart=2, InitiateCheckout=1, Purchase=1, CompleteRegistration=1)
 PATIENCE_SECONDS = 90.0  # beyond the lease of a worker that died in the middle of a batch
 
 

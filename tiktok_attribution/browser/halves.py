@@ -57,6 +57,18 @@ def note_shown(keys: Iterable[Key]) -> None:
             logger.exception("tiktok: could not note that a browser half was shown")
 
 
+def note_confirmed(keys: Iterable[Key]) -> None:
+    """Note on these rows that the page told of their pixel call, with events.js there to send it."""
+    same = _any_of(keys)
+    for using in outbox_databases():
+        try:
+            with _savepoint(using):
+                unsure = OutboxEvent.objects.using(using).filter(same, browser_confirmed_at__isnull=True)
+                unsure.update(browser_confirmed_at=timezone.now())
+        except DatabaseError:
+            logger.exception("tiktok: could not note that a browser half was confirmed")
+
+
 def _any_of(keys: Iterable[Key]) -> Q:
     same = Q(pk__in=())
     for key in keys:

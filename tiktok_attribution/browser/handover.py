@@ -6,15 +6,20 @@ Then everything waits on. So an event is shown at least once, and TikTok drops a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
-from tiktok_attribution.browser import halves, pending
+from tiktok_attribution import conf
+from tiktok_attribution.browser import block, halves, pending
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
+from tiktok_attribution.browser.script import safe_json
+from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
@@ -23,6 +28,11 @@ from tiktok_attribution.visitor.visitor import Visitor
 ATTRIBUTE = "_tiktok_handover"
 HTML = ("text/html", "application/xhtml+xml")
 WITHOUT_BODY = (204, 205)
+HEADER = "X-TikTok-Events"
+HTMX_HEADER = "HX-Trigger"
+HTMX_EVENT = "tiktok:events"
+HTMX_LEAVES = ("HX-Redirect", "HX-Refresh", "HX-Location")  # the next page follows at once and can show it
+MOST_HEADER_CHARACTERS = 6000  # servers and proxies take 8 kB for all headers together
 
 
 class Handover:
@@ -32,6 +42,7 @@ class Handover:
         self.request = request
         self.pending = pending.load(request)
         self.shown: list[Showing] = []
+        self.is_given = False  # in a JSON answer, by `pending_events`
         self._stored = self.pending.as_entries()
         self._earlier: list[Showing] | None = None
 
@@ -67,12 +78,14 @@ class Handover:
         """After the view: note what was shown, keep the rest, make private what is one visitor's own."""
         if (visitor := self._visitor) is not None:
             self.pending.add(_keys(visitor.to_show), visitor.to_watch)
+        in_header = self._put_into_header(response)
         keys = _keys(self.shown)
-        if keys and _is_page(response):
-            halves.note_shown(keys)
-            self.pending.forget(keys)
-        else:
-            self.pending.add(keys)
+        is_given = _is_page(response) or (self.is_given and response.status_code < 300)
+        given = keys if is_given else _keys(in_header)
+        if given:
+            halves.note_shown(given)
+            self.pending.forget(given)
+        self.pending.add(key for key in keys if key not in given)
         is_useless = not self.pending and pending.is_marked(self.request)
         is_changed = is_useless or self.pending.as_entries() != self._stored
         if is_changed:
@@ -81,6 +94,24 @@ class Handover:
             patch_cache_control(response, private=True)
         if keys:
             _never_again(response)
+
+    def _put_into_header(self, response: HttpResponseBase) -> list[Showing]:
+        """For a request of a script's own, such as htmx's, whose answer is no page."""
+        header, status = by_header(self.request), response.status_code
+        is_read = status < 300 or 400 <= status < 500
+        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)) or _may_be_unseen(self.request):
+            return []
+        fresh = self.take()
+        if not fresh:
+            return []
+        text = safe_json(block.content(pixel_codes(self.request), fresh))
+        if header == HTMX_HEADER:
+            text = _with_trigger(response.get(HTMX_HEADER, ""), text)
+        if not 0 < len(text) <= MOST_HEADER_CHARACTERS:
+            self.shown = [showing for showing in self.shown if showing not in fresh]
+            return []
+        response[header] = text
+        return fresh
 
     @property
     def _visitor(self) -> Visitor | None:
@@ -108,10 +139,50 @@ def is_open(request: HttpRequest) -> bool:
     Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
     browser that throws the page away (HEAD) or only may show it (prefetch).
     """
-    if current_request.get() is not request or request.method == "HEAD":
-        return False
+    return current_request.get() is request and not _may_be_unseen(request)
+
+
+def _may_be_unseen(request: HttpRequest) -> bool:
     meta = request.META
-    return "prefetch" not in (meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or "")
+    purpose = meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or ""
+    return request.method == "HEAD" or "prefetch" in purpose or "HTTP_HX_PRELOADED" in meta
+
+
+def by_header(request: HttpRequest) -> str:
+    """The header that hands events to whoever asked: htmx, or a `fetch` that says so. "" for a page.
+
+    A boosted link of htmx counts too, for it throws the <head> of the page away, and the pixel tag in it.
+    """
+    meta = request.META
+    if "HTTP_HX_REQUEST" in meta and "HTTP_HX_HISTORY_RESTORE_REQUEST" not in meta:
+        return HTMX_HEADER if conf.current().page_script else ""
+    return HEADER if "HTTP_X_TIKTOK_EVENTS" in meta and conf.current().page_script else ""
+
+
+def pending_events(request: HttpRequest) -> dict[str, Any]:
+    """What waits for this visitor, as a field of a JSON answer; the page hands it to `tiktokAttribution.fire`.
+
+    Empty where nothing waits. Counts as shown when the answer goes out with a status below 300.
+    """
+    request = getattr(request, "_request", request)  # a view of Django REST framework wraps it
+    if not conf.current().enabled or not is_needed(request) or not is_open(request):
+        return {}
+    handover = of(request)
+    showings = handover.take()
+    handover.is_given = True
+    return block.content(pixel_codes(request), showings) if showings else {}
+
+
+def _with_trigger(existing: str, detail: str) -> str:
+    """The events that the view triggers already, and ours; "" where theirs can't be read."""
+    if not existing.lstrip().startswith("{"):
+        events = dict.fromkeys(filter(None, map(str.strip, existing.split(","))))
+    else:
+        try:
+            events = json.loads(existing)
+        except ValueError:
+            return ""
+    return safe_json({**events, HTMX_EVENT: json.loads(detail)})
 
 
 def _keys(showings: Iterable[Showing]) -> dict[Key, None]:

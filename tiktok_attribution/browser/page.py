@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import halves, handover
+from tiktok_attribution.browser import block, halves, handover
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
@@ -39,19 +40,26 @@ def pixel_text(request: HttpRequest | None) -> SafeString:
             return _everybodys(settings, request)
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
-    showings = _harmless(lambda: handover.of(request).take() if handover.is_open(request) else [])
+    is_here = handover.is_open(request) and not handover.by_header(request)
+    showings = _harmless(lambda: handover.of(request).take() if is_here else [])
     return _with_base(request, codes, showings, loaded=())
 
 
-_everybodys_text: tuple[conf.Settings | None, SafeString] = (None, script("", None))
+_everybodys_text: tuple[tuple[object, ...], SafeString] = ((), script("", None))
 
 
 def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeString:
     """What depends on the settings alone is built once for them."""
     global _everybodys_text
-    if _everybodys_text[0] is not settings:
-        _everybodys_text = (settings, _with_base(None, settings.pixel_code, [], loaded=()))
+    site: tuple[object, ...] = (settings,)
+    if settings.page_script and request is not None:
+        # What the endpoint's URL depends on; to ask Django's own get_urlconf() costs ten times as much as all the rest.
+        site = (settings, getattr(request, "urlconf", django_settings.ROOT_URLCONF), request.META.get("SCRIPT_NAME"))
+    if _everybodys_text[0] != site:
+        _everybodys_text = (site, _with_base(None, settings.pixel_code, [], loaded=()))
     if request is not None:
+        if settings.page_script and request.__dict__.get(LOADED):  # the tag twice: the file comes once
+            return _with_file(request, settings.pixel_code, [])
         request.__dict__[LOADED] = settings.pixel_code
     return _everybodys_text[1]
 
@@ -119,11 +127,24 @@ def _with_base(
     needed = dict.fromkeys([*codes, *(code for showing in showings for code in showing.pixel_codes)])
     if not needed:
         return script("", request)
+    if settings.page_script:
+        return _with_file(request, tuple(needed), showings)
     missing = tuple(code for code in needed if code not in loaded)
     base = base_code(missing, settings.pixel_host, settings.history_observer, settings.limited_data_use)
     if request is not None:
         request.__dict__[LOADED] = (*loaded, *missing)
     return script(base + calls(showings, (*loaded, *missing)), request)
+
+
+def _with_file(request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing]) -> SafeString:
+    """A data block, and the static file where the page has not got it yet."""
+    if request is None:
+        return block.head(codes, showings, request)
+    loaded = request.__dict__.get(LOADED, ())
+    together = request.__dict__[LOADED] = tuple(dict.fromkeys([*loaded, *codes]))
+    if loaded:
+        return block.element(block.content(together, showings))
+    return block.head(together, showings, request)
 
 
 def calls(showings: Iterable[Showing], codes: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from tiktok_attribution import conf
 
 COOKIE = "tiktok_pending"
+MARKER = "tiktok_waiting"  # says to a page out of a shared cache that it should ask; tiktok.js reads it
 LIFETIME_SECONDS = 3600
 MOST_ENTRIES = 30  # of each kind; the oldest go
 MOST_COOKIE_BYTES = 3500  # browsers keep 4096 a cookie, its name and attributes included
@@ -116,16 +117,15 @@ def load(request: HttpRequest) -> Pending:
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
     """Keep what waits in the visitor's browser, or take the cookie away when nothing does."""
     domain = conf.current().cookie_domain or None
-    text = pending.as_text()
-    if not text:
-        response.delete_cookie(COOKIE, domain=domain, samesite="Lax")
-        return
-    response.set_cookie(
-        COOKIE,
-        text,
-        max_age=LIFETIME_SECONDS,
-        domain=domain,
-        secure=request.is_secure() or django_settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    is_secure = request.is_secure() or django_settings.SESSION_COOKIE_SECURE
+
+    def keep(name: str, value: str, *, httponly: bool) -> None:
+        if value:
+            lifetime = LIFETIME_SECONDS
+            response.set_cookie(name, value, lifetime, None, "/", domain, is_secure, httponly, "Lax")
+        elif name in request.COOKIES:
+            response.delete_cookie(name, domain=domain, samesite="Lax")
+
+    keep(COOKIE, pending.as_text(), httponly=True)
+    is_asked_for = conf.current().page_script and bool(pending.events)
+    keep(MARKER, "1" if is_asked_for else "", httponly=False)

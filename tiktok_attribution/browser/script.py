@@ -70,17 +70,22 @@ def base_code(pixel_codes: tuple[str, ...], host: str, history_observer: bool, l
     """Base code for these pixels: the same text for every visitor."""
     if not pixel_codes:
         return ""
+    return _BASE % {
+        "methods": safe_json(METHODS),
+        "ids": safe_json(pixel_codes),
+        "options": safe_json(options_of(history_observer, limited_data_use)),
+        "host": safe_json(host),
+    }
+
+
+def options_of(history_observer: bool, limited_data_use: bool) -> dict[str, bool]:
+    """The second argument of `ttq.load`: what is not TikTok's default."""
     options: dict[str, bool] = {}
     if not history_observer:
         options["historyObserver"] = False
     if limited_data_use:
         options["limited_data_use"] = True
-    return _BASE % {
-        "methods": safe_json(METHODS),
-        "ids": safe_json(pixel_codes),
-        "options": safe_json(options),
-        "host": safe_json(host),
-    }
+    return options
 
 
 def identify_call(keys: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""`{% tiktok_pixel %}` and `{% tiktok_event %}`."""
+"""`{% tiktok_pixel %}`, `{% tiktok_event %}` and `{% tiktok_action %}`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django import template
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from tiktok_attribution.browser import page
+from tiktok_attribution.browser import attributes, page
 
 register = template.Library()
 
@@ -40,6 +40,16 @@ def tiktok_event(context: template.Context, event: Any, **options: Any) -> SafeS
     its conversions, each once. Brings the base code along where the page has none.
     """
     return page.event_tag(_request_of(context), event, **options)
+
+
+@register.simple_tag(takes_context=True)
+def tiktok_action(context: template.Context, event: str, **options: Any) -> SafeString:
+    """Attributes for a button, link or form: `<button {% tiktok_action "AddToWishlist" value=price currency="EUR" %}>`.
+
+    A click, or a form's submit, makes the pixel's call and reports it to the site, which records the server half: of
+    what is signed here. `allow="search_string"` names properties that the page may fill in. Needs PAGE_SCRIPT.
+    """
+    return attributes.action_attributes(_request_of(context), event, **options)
 
 
 def _request_of(context: template.Context) -> HttpRequest | None:

@@ -53,7 +53,9 @@ class Visitor:
             return False
         if request.path_info.startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
             return False
-        return bool(request.COOKIES) or not getattr(match and match.func, "csrf_exempt", False)
+        view = match and match.func
+        is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)
+        return bool(request.COOKIES) or not is_open
 
     @cached_property
     def landing_click_id(self) -> str:

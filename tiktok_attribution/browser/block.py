@@ -1,0 +1,98 @@
+"""The page without inline code: data blocks that the static file tiktok.js reads.
+
+A block is JSON in an element that no browser runs, so a Content-Security-Policy has nothing to refuse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from tiktok_attribution import conf
+from tiktok_attribution.browser import receipt
+from tiktok_attribution.browser.nonce import nonce_of
+from tiktok_attribution.browser.script import options_of, safe_json
+from tiktok_attribution.visitor.showing import Showing
+
+logger = logging.getLogger("tiktok_attribution")
+
+CLASS = "tiktok-attribution"
+FILE = "tiktok_attribution/tiktok.js"
+URL_NAME = "tiktok_attribution:beacon"
+
+
+def head(codes: Sequence[str], showings: Sequence[Showing], request: HttpRequest | None) -> SafeString:
+    """A block with what the page needs, and the static file."""
+    return mark_safe(element(content(codes, showings)) + _file(nonce_of(request)))  # noqa: S308 -- both are escaped
+
+
+def element(data: dict[str, Any]) -> SafeString:
+    """The block itself."""
+    return mark_safe(f'<script type="application/json" class="{CLASS}">{safe_json(data)}</script>')  # noqa: S308
+
+
+def content(codes: Sequence[str], showings: Sequence[Showing]) -> dict[str, Any]:
+    """What tiktok.js is told: pixels, calls in their order, where the site listens, and what to give back."""
+    settings = conf.current()
+    data: dict[str, Any] = {
+        "pixels": list(codes),
+        "host": settings.pixel_host,
+        "options": options_of(settings.history_observer, settings.limited_data_use),
+    }
+    if url := beacon_url():
+        data["url"] = url
+    if settings.mode == conf.STANDARD:
+        data["quiet"] = True
+    if showings:
+        data["calls"] = list(calls(showings, codes))
+        if url and settings.browser_receipts and (signed := receipt.of(showings)):
+            data["receipt"] = signed
+    return data
+
+
+def calls(showings: Iterable[Showing], codes: Sequence[str]) -> Iterable[dict[str, Any]]:
+    """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
+    identified: dict[str, str] = {}
+    for showing in showings:
+        if showing.identify and showing.identify != identified and conf.current().identify:
+            identified = showing.identify
+            yield {"identify": identified}
+        call: dict[str, Any] = {"event": showing.call.name, "properties": dict(showing.call.properties)}
+        if showing.call.event_id:
+            call["event_id"] = showing.call.event_id
+        if showing.pixel_codes and set(showing.pixel_codes) != set(codes):
+            call["pixels"] = list(showing.pixel_codes)
+        yield call
+
+
+def beacon_url() -> str:
+    """Where the page reports to; "" where the site has not included `tiktok_attribution.urls`."""
+    return _reversed(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix())
+
+
+@lru_cache(maxsize=64)
+def _reversed(urlconf: Any, prefix: str) -> str:
+    try:
+        return reverse(URL_NAME)
+    except NoReverseMatch:
+        return ""
+
+
+def _file(nonce: str) -> SafeString:
+    try:
+        address = static(FILE)
+    except ValueError:  # a manifest of static files that lacks it: collectstatic was not run
+        logger.exception("tiktok: tiktok.js is not among the static files, so this page has no pixel")
+        return mark_safe("")
+    if nonce:
+        return format_html('<script src="{}" nonce="{}" defer></script>', address, nonce)
+    return format_html('<script src="{}" defer></script>', address)

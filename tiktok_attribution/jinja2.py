@@ -1,0 +1,49 @@
+"""The tags as functions of Jinja2: `{{ tiktok_pixel() }}`, `{{ tiktok_event("Contact") }}`, `{{ tiktok_action(…) }}`.
+
+`"extensions": ["tiktok_attribution.jinja2.TikTokExtension"]` in the OPTIONS of Django's Jinja2 backend, or in any
+environment whose context holds the request. In a macro they need `{% import … with context %}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from jinja2 import Environment, pass_context
+from jinja2.ext import Extension
+from jinja2.runtime import Context
+
+from tiktok_attribution.browser import attributes, page
+
+
+class TikTokExtension(Extension):
+    """Adds the three functions to the environment. Their text is safe: autoescape leaves it alone."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals.update(tiktok_pixel=tiktok_pixel, tiktok_event=tiktok_event, tiktok_action=tiktok_action)
+
+
+@pass_context
+def tiktok_pixel(context: Context) -> SafeString:
+    """As `{% tiktok_pixel %}`."""
+    return page.pixel_text(_request_of(context))
+
+
+@pass_context
+def tiktok_event(context: Context, event: Any, /, **options: Any) -> SafeString:
+    """As `{% tiktok_event %}`."""
+    return page.event_tag(_request_of(context), event, **options)
+
+
+@pass_context
+def tiktok_action(context: Context, event: str, /, **options: Any) -> SafeString:
+    """As `{% tiktok_action %}`."""
+    return attributes.action_attributes(_request_of(context), event, **options)
+
+
+def _request_of(context: Context) -> HttpRequest | None:
+    request = context.get("request")
+    request = getattr(request, "_request", request)  # a view of Django REST framework wraps it
+    return request if isinstance(request, HttpRequest) else None

@@ -1,0 +1,11 @@
+"""`path("tiktok/", include("tiktok_attribution.urls"))`: where the page reports to, for PAGE_SCRIPT."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tiktok_attribution.browser.beacon import beacon
+
+app_name = "tiktok_attribution"
+
+urlpatterns = [path("", beacon, name="beacon")]
