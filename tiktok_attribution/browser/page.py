@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import halves, handover
+from tiktok_attribution.browser.gate import Gate, is_personal
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
@@ -21,6 +22,7 @@ from tiktok_attribution.conversions.track import track
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.permission import is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
@@ -32,10 +34,10 @@ LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page ha
 def pixel_text(request: HttpRequest | None) -> SafeString:
     """`{% tiktok_pixel %}`: with nothing pending the same text for every visitor."""
     settings = conf.current()
-    if not settings.enabled:
+    if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
     if request is None or settings.mode == conf.STANDARD or not handover.is_needed(request):
-        if settings.pixel_for_request is None and not has_nonce(request):
+        if settings.pixel_for_request is None and not has_nonce(request) and not is_personal(settings):
             return _everybodys(settings, request)
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
@@ -61,7 +63,7 @@ def event_tag(
 ) -> SafeString:
     """`{% tiktok_event %}`: a named event, or the browser halves of an object's conversions."""
     settings = conf.current()
-    if not settings.enabled:
+    if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
 
     def find() -> list[Showing]:
@@ -120,10 +122,18 @@ def _with_base(
     if not needed:
         return script("", request)
     missing = tuple(code for code in needed if code not in loaded)
-    base = base_code(missing, settings.pixel_host, settings.history_observer, settings.limited_data_use)
+    gate = Gate(settings, request)
+    limited, held = gate.limited_expression, gate.held_expression
+    base = base_code(missing, settings.pixel_host, settings.history_observer, limited, held)
     if request is not None:
         request.__dict__[LOADED] = (*loaded, *missing)
-    return script(base + calls(showings, (*loaded, *missing)), request)
+        if is_personal(settings):
+            handover.of(request).make_personal()
+    return script(gate.around(base + calls(showings, (*loaded, *missing)), first=not loaded), request)
+
+
+def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
+    return request is not None and is_private(request.path_info, settings)
 
 
 def calls(showings: Iterable[Showing], codes: Sequence[str]) -> str:
