@@ -23,7 +23,7 @@ FLOORS = [
     {"tasks"},
     {"visitor"},
     {"conversions"},
-    {"browser"},
+    {"browser", "rights"},
     {"testing"},  # below the commands, for one of them runs the stand-in
     {"admin", "checks", "management", "metrics", "middleware", "templatetags", "urls"},
     {"apps"},

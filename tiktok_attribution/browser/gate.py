@@ -65,7 +65,7 @@ _GATE = """\
     var text = cookie(asked.cookie);
     if (asked.purposes) { return tcf(text, asked); }
     try { text = decodeURIComponent(text); } catch (error) { text = ""; }
-    if (!text) { return "unknown"; }
+    if (!text || /[\\x00-\\x1f\\x7f]/.test(text)) { return "unknown"; }
     if (new RegExp(asked.granted).test(text)) { return "granted"; }
     return (!asked.by || cookie(asked.by)) && new RegExp(asked.denied).test(text) ? "denied" : "unknown";
   }

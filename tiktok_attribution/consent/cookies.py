@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from .answer import Consent
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 MOST_CHARACTERS = 8000  # browsers keep 4096 a cookie
 
@@ -56,9 +57,10 @@ def decoded(value: str) -> str:
     if len(value) > MOST_CHARACTERS or _BAD_ESCAPE.search(value):
         return ""
     try:
-        return unquote(value, errors="strict")
+        text = unquote(value, errors="strict")
     except UnicodeDecodeError:
         return ""
+    return "" if _CONTROL.search(text) else text  # "$" would match before a line feed, and not in JavaScript
 
 
 def words(*values: str) -> str:
