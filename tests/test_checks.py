@@ -284,3 +284,32 @@ def test_manage_check_names_every_mistake_at_once(tmp_path: Path) -> None:
 def test_manage_check_does_not_show_the_token(tmp_path: Path) -> None:
     done = manage_check(tmp_path, BROKEN)
     assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_token_in_the_settings_source(tmp_path: Path, debug: bool) -> None:
+    done = manage_check(
+        tmp_path, f"DEBUG = {debug}\nTIKTOK_ATTRIBUTION = {{'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': {TOKEN!r}}}"
+    )
+    assert ("tiktok_attribution.W006" in done.stdout + done.stderr) is not debug
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.privacy
+def test_a_token_from_the_environment_is_not_in_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_TIKTOK", TOKEN)
+    text = "import os\nDEBUG = False\nTIKTOK_ATTRIBUTION = {'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': os.environ['SECRET_OF_TIKTOK']}"
+    done = manage_check(tmp_path, text)
+    assert "W006" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("option", [{"REGION": lambda request: "DE"}, {"REGIONS": {"DE": {"ASK": True}}}])
+def test_regions_without_their_other_half(found: Any, option: dict[str, Any]) -> None:
+    assert ids(found(**option)) == ["W007"]
+
+
+def test_a_banner_that_can_not_tell_the_server(found: Any, settings: Any) -> None:
+    assert ids(found(CONSENT={"cookie": "tiktok_consent"})) == ["I001"]
+    settings.ROOT_URLCONF = "tests.consent.site"
+    assert found(CONSENT={"cookie": "tiktok_consent"}) == []
