@@ -253,6 +253,9 @@ TIKTOK_ATTRIBUTION = {{
 """
 
 
+IMPORTS = "from tests.settings import *\n"
+
+
 def manage_check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     (folder / "site_settings.py").write_text(text)
     environment = {
@@ -289,9 +292,8 @@ def test_manage_check_does_not_show_the_token(tmp_path: Path) -> None:
 @pytest.mark.privacy
 @pytest.mark.parametrize("debug", [True, False])
 def test_a_token_in_the_settings_source(tmp_path: Path, debug: bool) -> None:
-    done = manage_check(
-        tmp_path, f"DEBUG = {debug}\nTIKTOK_ATTRIBUTION = {{'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': {TOKEN!r}}}"
-    )
+    text = f"{IMPORTS}DEBUG = {debug}\nTIKTOK_ATTRIBUTION = {{'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': {TOKEN!r}}}"
+    done = manage_check(tmp_path, text)
     assert ("tiktok_attribution.W006" in done.stdout + done.stderr) is not debug
     assert TOKEN not in done.stdout + done.stderr
 
@@ -299,7 +301,8 @@ def test_a_token_in_the_settings_source(tmp_path: Path, debug: bool) -> None:
 @pytest.mark.privacy
 def test_a_token_from_the_environment_is_not_in_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_TIKTOK", TOKEN)
-    text = "import os\nDEBUG = False\nTIKTOK_ATTRIBUTION = {'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': os.environ['SECRET_OF_TIKTOK']}"
+    token = "import os\nTOKEN = os.environ['SECRET_OF_TIKTOK']"
+    text = f"{IMPORTS}{token}\nTIKTOK_ATTRIBUTION = {{'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': TOKEN}}"
     done = manage_check(tmp_path, text)
     assert "W006" not in done.stdout + done.stderr
 
