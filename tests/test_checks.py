@@ -253,6 +253,9 @@ TIKTOK_ATTRIBUTION = {{
 """
 
 
+IMPORTS = "from tests.settings import *\n"
+
+
 def manage_check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     (folder / "site_settings.py").write_text(text)
     environment = {
@@ -296,3 +299,32 @@ def test_the_page_script_needs_static_files(found: Any, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.browser.site"
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"]
     assert ids(found(PAGE_SCRIPT=True)) == ["W006"]
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_token_in_the_settings_source(tmp_path: Path, debug: bool) -> None:
+    text = f"{IMPORTS}DEBUG = {debug}\nTIKTOK_ATTRIBUTION = {{'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': {TOKEN!r}}}"
+    done = manage_check(tmp_path, text)
+    assert ("tiktok_attribution.W007" in done.stdout + done.stderr) is not debug
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.privacy
+def test_a_token_from_the_environment_is_not_in_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_TIKTOK", TOKEN)
+    token = "import os\nTOKEN = os.environ['SECRET_OF_TIKTOK']"
+    text = f"{IMPORTS}{token}\nTIKTOK_ATTRIBUTION = {{'PIXEL_CODE': 'C0A', 'ACCESS_TOKEN': TOKEN}}"
+    done = manage_check(tmp_path, text)
+    assert "W007" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("option", [{"REGION": lambda request: "DE"}, {"REGIONS": {"DE": {"ASK": True}}}])
+def test_regions_without_their_other_half(found: Any, option: dict[str, Any]) -> None:
+    assert ids(found(**option)) == ["W008"]
+
+
+def test_a_banner_that_can_not_tell_the_server(found: Any, settings: Any) -> None:
+    assert ids(found(CONSENT={"cookie": "tiktok_consent"})) == ["I001"]
+    settings.ROOT_URLCONF = "tests.consent.site"
+    assert found(CONSENT={"cookie": "tiktok_consent"}) == []

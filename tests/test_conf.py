@@ -14,6 +14,9 @@ from django.test import override_settings
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import OPTIONS, Settings, read
+from tiktok_attribution.consent.adapters import SessionRule
+from tiktok_attribution.consent.tcf import TcfRule
+from tiktok_attribution.readers import Policy
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
@@ -78,6 +81,22 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("HINT_SECONDS", 0, 0.0),
     ("KEEP_PAYLOAD_DAYS", 1, 1.0),
     ("KEEP_EVENT_DAYS", 365, 365.0),
+    ("CONSENT", None, None),
+    ("CONSENT", {"session": "ads"}, SessionRule("ads")),
+    ("CONSENT", {"tcf": {"vendor": 12}}, TcfRule(vendor=12)),
+    ("CONSENT", len, len),
+    ("HOLD_CONSENT", True, True),
+    ("HOLD_CLICK_ID", True, True),
+    ("HELD_HOURS", 0, 0.0),
+    ("GPC", "limited_data_use", "limited_data_use"),
+    ("DNT", "ignore", "ignore"),
+    ("OPT_OUT", len, len),
+    ("REGION", len, len),
+    ("REGIONS", {"US-CA": {"ASK": False, "GPC": "deny"}}, {"US-CA": Policy(ask=False, gpc="deny")}),
+    ("BOTS", False, False),
+    ("BOTS", len, len),
+    ("PRIVATE_PATHS", ["/clinic/"], ("/clinic/",)),
+    ("ERASE_WITH_USER", True, True),
 ]
 
 UNUSABLE: list[tuple[str, Any, str]] = [
@@ -110,6 +129,24 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("TIMEOUT_SECONDS", "10", "must be a number from 0.1 to 120, not '10'."),
     ("TIMEOUT_SECONDS", float("nan"), "must be a number from 0.1 to 120, not nan."),
     ("MAX_AGE_DAYS", 29, "must be a number from 0.01 to 28, not 29."),
+    ("CONSENT", True, "must be a callable or the dotted path of one."),
+    ("CONSENT", {}, "names no consent tool, or several."),
+    ("CONSENT", {"cookie": "a", "session": "b"}, "names no consent tool, or several."),
+    ("CONSENT", {"cookie": "a b"}, "names the cookie 'a b', which no cookie can be called."),
+    ("CONSENT", {"cookie": "a", "yes": "1"}, "has no key 'yes' beside 'cookie'."),
+    ("CONSENT", {"cookie": "a", "granted": 1}, "has a 'granted' that is not text."),
+    ("CONSENT", {"tcf": 12}, 'has a "tcf" that is not'),
+    ("CONSENT", {"tcf": {"vendor": "12"}}, "has a \"vendor\" that is '12'"),
+    ("CONSENT", {"tcf": {"vendor": 12, "purposes": [25]}}, 'has "purposes" that are not'),
+    ("CONSENT", {"cookiebot": "ads"}, 'has a "cookiebot" that is no category'),
+    ("CONSENT", {"onetrust": ""}, "has a 'onetrust' that is not text."),
+    ("GPC", "no", "is 'no', not one of 'deny', 'limited_data_use', 'ignore'."),
+    ("HELD_HOURS", -1, "must be a number from 0 to 168, not -1."),
+    ("OPT_OUT", {"name": "x"}, "is a dict"),
+    ("OPT_OUT", {"cookie": "x", "means": "ignore"}, "is 'ignore', not one of 'deny', 'limited_data_use'."),
+    ("REGIONS", {"DE": {"CONSENT": True}}, "has 'CONSENT' for 'DE'."),
+    ("BOTS", None, "must be True, False or a callable"),
+    ("PRIVATE_PATHS", ["clinic/"], "holds 'clinic/', which no path begins with."),
 ]
 
 

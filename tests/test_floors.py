@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / PACKAGE
 # From the ground up. Rooms of one floor do not import each other.
 FLOORS = [
     {"csp", "exceptions", "signals"},
-    {"events"},
+    {"events", "consent"},
     {"readers"},
     {"conf"},
     {"models"},
@@ -23,14 +23,14 @@ FLOORS = [
     {"tasks"},
     {"visitor"},
     {"conversions"},
-    {"browser"},
+    {"browser", "rights"},
     {"testing"},  # below the commands, for one of them runs the stand-in
     {"admin", "checks", "jinja2", "management", "metrics", "middleware", "templatetags", "urls"},
     {"apps"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_USER = {"requests": "delivery/client.py", "celery": "tasks.py"}
-PURE = {"csp", "events", "exceptions"}
+PURE = {"csp", "consent", "events", "exceptions"}
 WITH_NAMES = {"events", "admin"}  # the value types; and Django looks for admin classes in `admin` alone
 Import = tuple[str, bool]  # dotted name, inside a function?
 

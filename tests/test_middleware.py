@@ -188,7 +188,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def remember(*args: Any) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("tiktok_attribution.visitor.click_id.remember", remember)
+    monkeypatch.setattr("tiktok_attribution.visitor.click_id_cookie.remember", remember)
 
 
 @both_ways

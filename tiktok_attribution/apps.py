@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.signals import setting_changed
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +24,10 @@ class TikTokAttributionConfig(AppConfig):
 
         autodiscover_modules("tiktok")
         receivers.connect()
+        if apps.is_installed("django.contrib.auth"):
+            from tiktok_attribution.rights import with_user  # noqa: PLC0415
+
+            with_user.connect()
 
         def reconnect(*, setting: str, **kwargs: Any) -> None:
             if setting == "TIKTOK_ATTRIBUTION":

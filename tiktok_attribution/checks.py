@@ -3,20 +3,25 @@
 E001 a key or value of the settings dict · E002 pixel code · E003 access token · E004 conversions · E005 middleware ·
 E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard Mode counts twice · W002 no SITE_URL ·
 W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on ·
-W006 PAGE_SCRIPT without the app's URLs or without staticfiles.
+W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
+W008 REGION without REGIONS, or the other way round · I001 consent is asked, and a banner can't tell the server.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from tiktok_attribution import conf
@@ -96,6 +101,69 @@ def token_is_configured(settings: conf.Settings) -> Iterator[CheckMessage]:
         '"ENABLED": False.',
         id=_id(number),
     )
+
+
+@_check
+def token_is_not_in_the_source(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """A token as text in the settings' files is in the site's repository, and in every copy of it."""
+    if django_settings.DEBUG or not settings.enabled:
+        return
+    given = settings.access_token
+    tokens = [
+        one for one in (given.values() if isinstance(given, Mapping) else [given]) if isinstance(one, str) and one
+    ]
+    for path in _settings_files() if tokens else ():
+        source = path.read_text(encoding="utf-8", errors="replace")
+        if any(token in source for token in tokens):
+            yield Warning(
+                f"An ACCESS_TOKEN stands as text in {path.name}.",
+                hint='Take it from the environment: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""); or from '
+                "a callable that asks your vault. Then make a new token in Events Manager: the old one is in your "
+                "repository's history. Only the settings module and its neighbours are looked through.",
+                id=_id("W007"),
+            )
+
+
+def _settings_files() -> list[Path]:
+    """The settings module, and the modules beside it that are loaded, as settings often are made of several."""
+    module = sys.modules.get(getattr(django_settings, "SETTINGS_MODULE", "") or "")
+    if module is None or not getattr(module, "__file__", None):
+        return []
+    folder = Path(str(module.__file__)).parent
+    loaded = {getattr(one, "__file__", None) for one in list(sys.modules.values())}
+    found = (Path(name) for name in loaded if isinstance(name, str) and name.endswith(".py"))
+    return sorted(path for path in found if path.parent == folder and path.is_file())
+
+
+@_check
+def regions_are_told_apart(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """One without the other does nothing."""
+    if bool(settings.regions) != (settings.region is not None) and _is_readable(settings, "REGION", "REGIONS"):
+        there, missing = ("REGIONS", "REGION") if settings.regions else ("REGION", "REGIONS")
+        yield Warning(
+            f"{SETTING} has {there} but no {missing}, so visitors of every region are treated alike.",
+            hint='Write "REGION": a callable of the request, and "REGIONS": {"US-CA": {"GPC": "deny"}}.',
+            id=_id("W008"),
+        )
+
+
+@_check
+def banner_reaches_the_server(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """Without the address, what was held goes out with the visitor's next page only."""
+    if settings.enabled and settings.consent is not None and not _answer_address():
+        yield Info(
+            "Consent is asked, but this app's addresses are not in ROOT_URLCONF: after an answer without a page load, "
+            "held events wait for the visitor's next page.",
+            hint='Add path("tiktok/", include("tiktok_attribution.urls")), or let the banner load the page again.',
+            id=_id("I001"),
+        )
+
+
+def _answer_address() -> str:
+    try:
+        return reverse("tiktok_attribution:consent")
+    except (NoReverseMatch, ImproperlyConfigured):
+        return ""
 
 
 @_check

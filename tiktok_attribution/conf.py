@@ -27,6 +27,10 @@ DEVELOPER, STANDARD = "developer", "standard"
 ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*")
 
 
+# A slip in one of these must not open what it was meant to close.
+PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "REGIONS", "REGION")
+
+
 class ConfigurationError(TikTokAttributionError, ImproperlyConfigured):
     """A setting or a declaration that can't work; the message says how to mend it."""
 
@@ -75,6 +79,19 @@ class Settings:
     currency: str = _option(readers.currency, "")
     values_in_minor_units: bool = _option(readers.flag, False)
 
+    consent: Any = _option(readers.consent, None)
+    hold_consent: bool = _option(readers.flag, False)
+    hold_click_id: bool = _option(readers.flag, False)
+    held_hours: float = _option(readers.number(0, 168, float), 24.0)
+    gpc: str = _option(readers.choice(*readers.EFFECTS), readers.DENY)
+    dnt: str = _option(readers.choice(*readers.EFFECTS), readers.DENY)
+    opt_out: Any = _option(readers.opt_out, None)
+    region: Callable[..., Any] | None = _option(readers.callable_or_none, None)
+    regions: Mapping[str, readers.Policy] = _option(readers.regions, {})
+    bots: Callable[..., Any] | bool = _option(readers.bots, True)
+    private_paths: tuple[str, ...] = _option(readers.paths, ())
+    erase_with_user: bool = _option(readers.flag, False)
+
     trusted_proxies: tuple[readers.Network, ...] = _option(readers.networks, ())
     is_visitor: Callable[..., Any] | None = _option(readers.callable_or_none, None)
     excluded_paths: tuple[str, ...] = _option(readers.paths, ())
@@ -121,6 +138,16 @@ class Settings:
     def max_age_seconds(self) -> int:
         """Age at which an event is too old to be sent."""
         return int(self.max_age_days * 86_400)
+
+    @property
+    def is_closed(self) -> bool:
+        """True where a setting that protects visitors can't be read: then nobody counts as having agreed."""
+        return any(problem.key in PROTECTING or nearest(problem.key, PROTECTING) for problem in self.problems)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a visitor's answer is waited for."""
+        return self.consent is not None or self.is_closed
 
     def token_of(self, pixel_code: str) -> str:
         """The bare Events API token of this pixel, "" where there is none. Callables are asked each time.

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover, pending
-from tiktok_attribution.visitor import click_id
+from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.visitor import ATTRIBUTE, visitor_of
 
@@ -81,9 +81,7 @@ def _after(request: HttpRequest, response: Response) -> None:
     if not settings.enabled:
         return
     if not request.path_info.startswith(settings.excluded_paths):
-        found = visitor_of(request).landing_click_id
-        if found and found != request.COOKIES.get(click_id.COOKIE):
-            click_id.remember(response, request, found, settings)
+        click_id_cookie.settle(response, visitor_of(request), settings)
     if handover.is_needed(request):
         handover.of(request).settle(response)
 

@@ -127,6 +127,7 @@ class OutboxEvent(models.Model):
                 fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
             models.Index(fields=("object_label", "object_pk"), name="tiktok_event_object"),
+            PartialIndex(fields=("created_at",), condition=models.Q(state=State.HELD), name="tiktok_event_held"),
             PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
         )
 
@@ -251,3 +252,23 @@ class VisitorSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.object_label} {self.object_pk}"
+
+
+class DroppedCount(models.Model):
+    """How many events were told to nobody, by day and reason: all that is left of them."""
+
+    day = models.DateField(_("day"))
+    pixel_code = ExactCharField(_("pixel"), max_length=64)
+    name = ExactCharField(_("event"), max_length=50)
+    reason = models.CharField(_("reason"), max_length=20)
+    count = models.PositiveBigIntegerField(_("count"), default=0)
+
+    class Meta:
+        verbose_name = _("dropped events")
+        verbose_name_plural = _("dropped events")
+        constraints = (
+            models.UniqueConstraint(fields=("day", "pixel_code", "name", "reason"), name="tiktok_dropped_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.name}: {self.count} {self.reason}"

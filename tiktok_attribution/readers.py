@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 
+from tiktok_attribution.consent.adapters import Misread, Rule, rule_of
+from tiktok_attribution.consent.cookies import CookieRule, words
 from tiktok_attribution.events.identity import REGIONS
 from tiktok_attribution.events.money import currency_code
 from tiktok_attribution.exceptions import InvalidEvent
@@ -18,6 +20,8 @@ TOKEN_FORM = re.compile(r"[0-9a-f]{40}")  # the form that TikTok's access tokens
 _DOMAIN = re.compile(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+DENY, LIMIT, IGNORE = EFFECTS = ("deny", "limited_data_use", "ignore")
+"""What a signal of a visitor who wants to be left alone does."""
 
 
 class Unusable(Exception):
@@ -173,3 +177,67 @@ def number(least: float, most: float, kind: type = int) -> Callable[[object], An
 
 def _shown(number: float) -> str:
     return f"{number:,}".replace(",", "_").removesuffix(".0")
+
+
+def consent(value: object) -> Callable[..., Any] | Rule | None:
+    """A callable of the request, its dotted path, or a dict that names a consent tool."""
+    if not isinstance(value, Mapping):
+        return callable_or_none(value)
+    try:
+        return rule_of(value)
+    except Misread as error:
+        raise Unusable(str(error), 'Write {"cookie": "tiktok_consent"} or {"onetrust": "C0004"}.') from None
+
+
+class OptOut(NamedTuple):
+    """The site's own opt-out: a rule whose answer "granted" says that it is there, and what it does."""
+
+    rule: CookieRule
+    effect: str
+
+
+def opt_out(value: object) -> Callable[..., Any] | OptOut | None:
+    """A callable of the request, its dotted path, or {"cookie": name, "value": text, "means": effect}."""
+    if not isinstance(value, Mapping):
+        return callable_or_none(value)
+    if not {"cookie"} <= value.keys() <= {"cookie", "value", "means"}:
+        raise Unusable('is a dict without "cookie", or with more than it.', 'Write {"cookie": "no_ads", "value": "1"}.')
+    effect = choice(DENY, LIMIT)(value.get("means", DENY))
+    wanted = text(value.get("value", "1"))
+    return OptOut(CookieRule(cookie=text(value["cookie"]), granted=words(wanted), denied="^$"), effect)
+
+
+class Policy(NamedTuple):
+    """How visitors of one region are treated; None where the settings for everybody hold."""
+
+    ask: bool | None = None
+    gpc: str | None = None
+    dnt: str | None = None
+    limited_data_use: bool | None = None
+
+
+def regions(value: object) -> Mapping[str, Policy]:
+    """{"US-CA": {"ASK": False, "GPC": "deny", "LIMITED_DATA_USE": True}}."""
+    found = {}
+    read: dict[str, Callable[[object], Any]] = {
+        "ASK": flag,
+        "GPC": choice(*EFFECTS),
+        "DNT": choice(*EFFECTS),
+        "LIMITED_DATA_USE": flag,
+    }
+    for name, given in mapping(value).items():
+        unknown = [key for key in mapping(given) if key not in read]
+        if unknown:
+            raise Unusable(f"has {unknown[0]!r} for {name!r}.", f"Known keys: {', '.join(read)}.")
+        found[str(name)] = Policy(**{key.lower(): read[key](one) for key, one in given.items()})
+    return found
+
+
+def bots(value: object) -> Callable[..., Any] | bool:
+    """True for the short list of this app, False, or a callable of the user agent (or its dotted path)."""
+    if isinstance(value, bool):
+        return value
+    found = callable_or_none(value)
+    if found is None:
+        raise Unusable("must be True, False or a callable of the user agent.")
+    return found

@@ -31,6 +31,7 @@ def deliver(pixel_code: str, using: str = "default") -> None:
 @shared_task(name="tiktok_attribution.sweep", ignore_result=True)
 def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
+    housekeeping.drop_unanswered()
     for using, pixel_code in send.work_everywhere():
         deliver.apply_async((pixel_code, using), ignore_result=True)
 

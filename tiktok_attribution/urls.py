@@ -1,11 +1,12 @@
-"""`path("tiktok/", include("tiktok_attribution.urls"))`: where the page reports to, for PAGE_SCRIPT."""
+"""`path("tiktok/", include("tiktok_attribution.urls"))`: where the page reports to, and a consent banner."""
 
 from __future__ import annotations
 
 from django.urls import path
 
+from tiktok_attribution.browser.answer import consent
 from tiktok_attribution.browser.beacon import beacon
 
 app_name = "tiktok_attribution"
 
-urlpatterns = [path("", beacon, name="beacon")]
+urlpatterns = [path("", beacon, name="beacon"), path("consent/", consent, name="consent")]

@@ -25,6 +25,7 @@ from tiktok_attribution.models import OutboxEvent
 
 PIXEL = "C0EXAMPLE0000000000"
 HTMX = {"HTTP_HX_REQUEST": "true"}
+FILES = ["/static/tiktok_attribution/gate.js", "/static/tiktok_attribution/tiktok.js"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_the_block_names_pixel_host_and_endpoint(client: Client) -> None:
     page = client.get("/page/")
     expected = {"pixels": [PIXEL], "host": "https://analytics.tiktok.com", "options": {}, "url": "/tiktok/"}
     assert block_of(page) == expected
-    assert files(page) == ["/static/tiktok_attribution/tiktok.js"]
+    assert files(page) == FILES
 
 
 def test_a_site_without_the_urls_still_has_its_pixel(client: Client, settings: Any) -> None:
@@ -83,13 +84,45 @@ def test_the_file_has_the_pages_nonce() -> None:
     request = RequestFactory().get("/")
     request.csp_nonce = "n0"  # type: ignore[attr-defined]
     found = parsed(str(pixel_text(request)))
-    assert [a.get("nonce") for a in found.attributes if "src" in a] == ["n0"]
+    assert [a.get("nonce") for a in found.attributes if "src" in a] == ["n0", "n0"]
 
 
 def test_the_tag_twice_brings_the_file_once() -> None:
     text = html(RequestFactory().get("/"), "{% tiktok_pixel %}{% tiktok_event 'Contact' %}")
-    assert len(files(text)) == 1
+    assert files(text) == FILES
     assert [names(block) for block in blocks_of(text)] == [[], [], ["Contact"]]
+
+
+def gate_of(page: HttpResponse | str) -> dict[str, Any]:
+    found = parsed(page if isinstance(page, str) else page.content.decode())
+    (text,) = [text for a, text in zip(found.attributes, found.scripts, strict=True) if a.get("id") == "tiktok-gate"]
+    rule: dict[str, Any] = json.loads(text)
+    return rule
+
+
+def test_the_gate_has_the_signals_that_the_settings_heed(configure: Any) -> None:
+    configure(GPC="limited_data_use", DNT="ignore")
+    rule = gate_of(str(pixel_text(None)))
+    assert (rule["gpc"], "dnt" in rule, "consent" in rule) == ("limited_data_use", False, False)
+
+
+def test_the_gate_has_the_consent_tools_cookie_and_the_same_text_for_all(configure: Any, client: Client) -> None:
+    configure(CONSENT={"cookie": "choice", "granted": "yes", "denied": "no"})
+    pages = [client.get("/page/"), client.get("/page/", HTTP_COOKIE="choice=no")]
+    assert gate_of(pages[0])["consent"]["cookie"] == "choice"
+    assert pages[0].content == pages[1].content
+
+
+def test_an_answer_that_only_the_server_knows_makes_the_page_private(configure: Any, client: Client) -> None:
+    configure(CONSENT=lambda request: "choice" in request.COOKIES)
+    asked, agreed = client.get("/page/"), client.get("/page/", HTTP_COOKIE="choice=1")
+    assert (gate_of(asked)["state"], gate_of(agreed)["state"]) == ("denied", "granted")
+    assert "private" in asked["Cache-Control"]
+
+
+def test_nobody_is_asked_and_nothing_heeded_so_there_is_no_gate(configure: Any) -> None:
+    configure(GPC="ignore", DNT="ignore")
+    assert files(str(pixel_text(None))) == FILES[1:]
 
 
 def test_standard_mode_has_the_pixel_and_keeps_quiet(configure: Any) -> None:
@@ -286,4 +319,4 @@ def test_an_ordinary_page_of_the_script_is_built_once(monkeypatch: pytest.Monkey
 
 
 def test_without_a_request_it_is_whole() -> None:
-    assert len(files(str(pixel_text(None)))) == 1
+    assert files(str(pixel_text(None))) == FILES

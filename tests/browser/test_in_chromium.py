@@ -28,7 +28,7 @@ Open = Callable[..., None]
 @pytest.fixture
 def base(standin: StandIn) -> Callable[..., str]:
     def base(*pixels: str, history: bool = True, limited: bool = False) -> str:
-        return base_code(pixels or ("C0A",), standin.pixel_host, history, limited)
+        return base_code(pixels or ("C0A",), standin.pixel_host, history, "true" if limited else "")
 
     return base
 
@@ -143,7 +143,7 @@ def test_a_blocked_script_throws_nothing(open_page: Open, page: Page) -> None:
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))
     page.route("**/events.js*", lambda route: route.abort())
-    open_page(base_code(("C0A",), "http://blocked.localhost", True, False) + lead(), "window.after = 1")
+    open_page(base_code(("C0A",), "http://blocked.localhost", history_observer=True) + lead(), "window.after = 1")
     page.evaluate('ttq.track("Contact"); ttq.instance("C0A").track("Contact"); ttq.grantConsent()')
     assert thrown == []
     assert page.evaluate("window.after") == 1

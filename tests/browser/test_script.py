@@ -22,7 +22,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(t
 
 
 def code(*pixels: str, host: str = HOST, history: bool = True, limited: bool = False) -> str:
-    return base_code(pixels, host, history, limited)
+    return base_code(pixels, host, history, "true" if limited else "")
 
 
 @given(values)

@@ -6,6 +6,9 @@ import { test } from "node:test";
 const path = new URL("../../tiktok_attribution/static/tiktok_attribution/tiktok.js", import.meta.url);
 const source = readFileSync(path, "utf8");
 const run = new Function("window", "document", source);
+const gatePath = new URL("../../tiktok_attribution/static/tiktok_attribution/gate.js", import.meta.url);
+const runGate = new Function("window", "document", "navigator", readFileSync(gatePath, "utf8"));
+const ASKS = { consent: { cookie: "choice", granted: "^yes$", denied: "^no$" }, url: "" };
 const BASE = { pixels: ["C0A"], host: "https://tiktok.example", options: {}, url: "/tiktok/" };
 const LEAD = { event: "Lead", properties: { value: 5 }, event_id: "lead-1" };
 
@@ -27,7 +30,7 @@ function element(tagName, attributes = {}, text = "") {
 const block = (data) => element("SCRIPT", {}, typeof data === "string" ? data : JSON.stringify(data));
 
 /** A page with these blocks; `sent` are the reports, `scripts` the pixels' own script elements. */
-function open(blocks, { search = "", cookie = "", window = {}, answer = {}, metas = [] } = {}) {
+function open(blocks, { search = "", cookie = "", window = {}, answer = {}, metas = [], gate = null } = {}) {
   const page = { sent: [], scripts: [], fetched: [], listeners: {}, blocks: blocks.map(block) };
   page.document = {
     cookie,
@@ -50,6 +53,10 @@ function open(blocks, { search = "", cookie = "", window = {}, answer = {}, meta
     MutationObserver: class { constructor(seen) { page.changed = seen; } observe() {} },
     ...window,
   };
+  if (gate) {
+    page.document.getElementById = (id) => (id === "tiktok-gate" ? { textContent: JSON.stringify(gate) } : null);
+    runGate(page.window, page.document, page.window.navigator);
+  }
   run(page.window, page.document);
   page.queue = () => Array.from(page.window.ttq || []);
   page.names = () => page.queue().filter((call) => call[0] === "track").map((call) => call[1]);
@@ -197,7 +204,7 @@ test("a click id goes along to the site, which keeps it", () => {
 });
 
 test("while consent is open nothing is loaded or sent; then everything, in its order", () => {
-  const page = open([{ ...BASE, consent: null, calls: [LEAD], receipt: "r" }], { cookie: "tiktok_waiting=1" });
+  const page = open([{ ...BASE, calls: [LEAD], receipt: "r" }], { cookie: "tiktok_waiting=1", gate: ASKS });
   page.click(button());
   page.window.ttqTrack("Contact");
   assert.deepEqual([page.window.ttq, page.scripts, page.sent, page.fetched], [undefined, [], [], []]);
@@ -207,11 +214,30 @@ test("while consent is open nothing is loaded or sent; then everything, in its o
 });
 
 test("refused consent drops what was held and what comes", () => {
-  const page = open([{ ...BASE, consent: null, calls: [LEAD] }]);
+  const page = open([{ ...BASE, calls: [LEAD] }], { gate: ASKS });
   page.window.tiktokAttribution.consent(false);
   page.click(button());
-  page.window.tiktokAttribution.start();
   assert.deepEqual([page.window.ttq, page.scripts, page.sent], [undefined, [], []]);
+});
+
+test("the cookie of the consent tool is asked", () => {
+  assert.deepEqual(open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=yes" }).names(), ["Lead"]);
+  assert.equal(open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=no" }).window.ttq, undefined);
+});
+
+test("a browser that says no to all of them is heard", () => {
+  const navigator = { globalPrivacyControl: true, sendBeacon: () => true };
+  const window = { navigator };
+  assert.equal(open([{ ...BASE, calls: [LEAD] }], { gate: { gpc: "deny" }, window }).window.ttq, undefined);
+  const limited = open([BASE], { gate: { gpc: "limited_data_use" }, window });
+  assert.deepEqual(limited.window.ttq._o.C0A, { limited_data_use: true });
+});
+
+test("on hold the pixel is loaded and told to wait, until there is an answer", () => {
+  const page = open([{ ...BASE, calls: [LEAD] }], { gate: { ...ASKS, hold: true } });
+  assert.deepEqual(page.queue().map((call) => call[0]), ["holdConsent", "page", "track"]);
+  page.window.tiktokAttribution.consent(true);
+  assert.equal(page.queue().at(-1)[0], "grantConsent");
 });
 
 test("an answer's header is fired and the answer given back", () => {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_attribution import conf
-from tiktok_attribution.visitor import click_id
+from tiktok_attribution.visitor import click_id, click_id_cookie
 
 LONGEST = "x" * click_id.MOST_CHARACTERS
 
@@ -58,7 +58,7 @@ def remembered(**settings: Any) -> Any:
     response = HttpResponse()
     is_secure = settings.pop("secure", True)
     request = RequestFactory().get("/", secure=is_secure)
-    click_id.remember(response, request, "abc", conf.read(settings))
+    click_id_cookie.remember(response, request, "abc", conf.read(settings))
     return response
 
 

@@ -18,7 +18,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from tiktok_attribution import conf
+from tiktok_attribution.browser import gate as gate_file
 from tiktok_attribution.browser import receipt
+from tiktok_attribution.browser.gate import Gate
 from tiktok_attribution.browser.nonce import nonce_of
 from tiktok_attribution.browser.script import options_of, safe_json
 from tiktok_attribution.visitor.showing import Showing
@@ -31,8 +33,15 @@ URL_NAME = "tiktok_attribution:beacon"
 
 
 def head(codes: Sequence[str], showings: Sequence[Showing], request: HttpRequest | None) -> SafeString:
-    """A block with what the page needs, and the static file."""
-    return mark_safe(element(content(codes, showings)) + _file(nonce_of(request)))  # noqa: S308 -- both are escaped
+    """A block with what the page needs, the gate where anybody may refuse, and the static file."""
+    nonce = nonce_of(request)
+    gate = Gate(conf.current(), request)
+    gate_text = _gate(gate) + _file(gate_file.FILE, nonce) if gate.has_work else ""
+    return mark_safe(element(content(codes, showings)) + gate_text + _file(FILE, nonce))  # noqa: S308 -- all escaped
+
+
+def _gate(gate: Gate) -> str:
+    return f'<script type="application/json" id="tiktok-gate">{safe_json(gate.rule())}</script>'
 
 
 def element(data: dict[str, Any]) -> SafeString:
@@ -87,11 +96,11 @@ def _reversed(urlconf: Any, prefix: str) -> str:
         return ""
 
 
-def _file(nonce: str) -> SafeString:
+def _file(name: str, nonce: str) -> SafeString:
     try:
-        address = static(FILE)
+        address = static(name)
     except ValueError:  # a manifest of static files that lacks it: collectstatic was not run
-        logger.exception("tiktok: tiktok.js is not among the static files, so this page has no pixel")
+        logger.exception("tiktok: %s is not among the static files, so this page has no pixel", name)
         return mark_safe("")
     if nonce:
         return format_html('<script src="{}" nonce="{}" defer></script>', address, nonce)

@@ -15,7 +15,7 @@ from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
 
@@ -86,6 +86,7 @@ def _halves(condition: Q) -> list[Showing]:
 
 def _of_database(condition: Q, using: str) -> Iterator[Showing]:
     wanted = OutboxEvent.objects.using(using).filter(condition, wants_browser=True).exclude(payload="")
+    wanted = wanted.exclude(state=State.HELD)
     with _savepoint(using):
         rows = list(wanted.order_by("event_time", "name", "event_id", "pk"))
     for _, same in groupby(rows, key=lambda row: (row.name, row.event_id)):

@@ -14,16 +14,19 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
-from tiktok_attribution import conf
+from tiktok_attribution import conf, tasks
 from tiktok_attribution.browser import block, halves, pending
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.script import safe_json
+from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
+from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.permission import is_prefetch
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
-from tiktok_attribution.visitor.visitor import Visitor
+from tiktok_attribution.visitor.visitor import Visitor, visitor_of
 
 ATTRIBUTE = "_tiktok_handover"
 HTML = ("text/html", "application/xhtml+xml")
@@ -45,10 +48,29 @@ class Handover:
         self.is_given = False  # in a JSON answer, by `pending_events`
         self._stored = self.pending.as_entries()
         self._earlier: list[Showing] | None = None
+        self._answered = False
+        self.is_personal = False
+
+    def answer(self) -> None:
+        """Let this visitor's answer decide over what waits: held events go, or all of it is dropped."""
+        if self._answered or not self.pending:
+            return
+        self._answered = True
+        decision = visitor_of(self.request).decision
+        if decision.is_refusal:
+            held.drop(self.pending.everything, _reason_of(decision))
+            self.pending.clear()
+        elif decision.is_granted and self.pending.held:
+            released = held.release(self.pending.held)
+            self.pending.agree()
+            self.pending.add(key for key, _ in released)
+            for code, using in {(key.pixel_code, using) for key, using in released}:
+                tasks.hint(code, using)
 
     def prepare(self) -> list[Showing]:
         """Read what waits from earlier requests; what was rolled back since is forgotten."""
         if self._earlier is None:
+            self.answer()
             waiting = self.pending.events
             found = halves.of_keys(waiting)
             self.pending.forget(set(waiting).difference(_keys(found)))
@@ -69,15 +91,34 @@ class Handover:
                 self.shown.append(showing)
                 fresh.append(showing)
         if fresh:
-            # Django's cache_page stores a view's response before any middleware can make it private; this is
-            # where its middleware looks whether it may. UpdateCacheMiddleware looks at the header as well.
-            self.request.__dict__["_cache_update_cache"] = False
+            self._not_for_everybody()
         return fresh
+
+    def make_personal(self) -> None:
+        """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
+        self.is_personal = True
+        self._not_for_everybody()
+
+    def hand_over(self) -> list[Showing]:
+        """Everything that waits, for a response that is no page but whose script runs it."""
+        found = self.take()
+        if found:
+            halves.note_shown(_keys(found))
+            self.pending.forget(_keys(found))
+            self.shown = []
+        return found
+
+    def _not_for_everybody(self) -> None:
+        # Django's cache_page stores a view's response before any middleware can make it private; this is
+        # where its middleware looks whether it may. UpdateCacheMiddleware looks at the header as well.
+        self.request.__dict__["_cache_update_cache"] = False
 
     def settle(self, response: HttpResponseBase) -> None:
         """After the view: note what was shown, keep the rest, make private what is one visitor's own."""
         if (visitor := self._visitor) is not None:
             self.pending.add(_keys(visitor.to_show), visitor.to_watch)
+            self.pending.note_answers(visitor.of_interest)
+        self.answer()
         in_header = self._put_into_header(response)
         keys = _keys(self.shown)
         is_given = _is_page(response) or (self.is_given and response.status_code < 300)
@@ -90,7 +131,7 @@ class Handover:
         is_changed = is_useless or self.pending.as_entries() != self._stored
         if is_changed:
             pending.save(self.request, response, self.pending)
-        if is_changed or keys:
+        if is_changed or keys or self.is_personal:
             patch_cache_control(response, private=True)
         if keys:
             _never_again(response)
@@ -99,7 +140,7 @@ class Handover:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
         header, status = by_header(self.request), response.status_code
         is_read = status < 300 or 400 <= status < 500
-        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)) or _may_be_unseen(self.request):
+        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)) or not _may_show(self.request):
             return []
         fresh = self.take()
         if not fresh:
@@ -129,23 +170,22 @@ def of(request: HttpRequest) -> Handover:
 def is_needed(request: HttpRequest) -> bool:
     """Whether anything may be on its way to this visitor; an ordinary page is done here."""
     visitor = request.__dict__.get(VISITOR)
-    own = visitor is not None and (visitor.to_show or visitor.to_watch)
+    own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest)
     return bool(own) or ATTRIBUTE in request.__dict__ or pending.is_marked(request)
 
 
 def is_open(request: HttpRequest) -> bool:
-    """Whether this response can still hand something over.
+    """Whether this response can still hand something over, and its visitor agrees.
 
     Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
     browser that throws the page away (HEAD) or only may show it (prefetch).
     """
-    return current_request.get() is request and not _may_be_unseen(request)
+    return current_request.get() is request and _may_show(request)
 
 
-def _may_be_unseen(request: HttpRequest) -> bool:
-    meta = request.META
-    purpose = meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or ""
-    return request.method == "HEAD" or "prefetch" in purpose or "HTTP_HX_PRELOADED" in meta
+def _may_show(request: HttpRequest) -> bool:
+    is_unseen = request.method == "HEAD" or is_prefetch(request) or "HTTP_HX_PRELOADED" in request.META
+    return not is_unseen and visitor_of(request).decision.is_granted
 
 
 def by_header(request: HttpRequest) -> str:
@@ -183,6 +223,10 @@ def _with_trigger(existing: str, detail: str) -> str:
         except ValueError:
             return ""
     return safe_json({**events, HTMX_EVENT: json.loads(detail)})
+
+
+def _reason_of(decision: Decision) -> Reason:
+    return Reason.WITHDRAWN if decision.reason is Reason.DENIED else Reason.OPT_OUT
 
 
 def _keys(showings: Iterable[Showing]) -> dict[Key, None]:

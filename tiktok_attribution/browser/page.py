@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import block, halves, handover
+from tiktok_attribution.browser.gate import Gate, is_personal
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
@@ -22,6 +23,7 @@ from tiktok_attribution.conversions.track import track
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.permission import is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
@@ -33,10 +35,10 @@ LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page ha
 def pixel_text(request: HttpRequest | None) -> SafeString:
     """`{% tiktok_pixel %}`: with nothing pending the same text for every visitor."""
     settings = conf.current()
-    if not settings.enabled:
+    if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
     if request is None or settings.mode == conf.STANDARD or not handover.is_needed(request):
-        if settings.pixel_for_request is None and not has_nonce(request):
+        if settings.pixel_for_request is None and not has_nonce(request) and not is_personal(settings):
             return _everybodys(settings, request)
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
@@ -69,7 +71,7 @@ def event_tag(
 ) -> SafeString:
     """`{% tiktok_event %}`: a named event, or the browser halves of an object's conversions."""
     settings = conf.current()
-    if not settings.enabled:
+    if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
 
     def find() -> list[Showing]:
@@ -130,16 +132,26 @@ def _with_base(
     if settings.page_script:
         return _with_file(request, tuple(needed), showings)
     missing = tuple(code for code in needed if code not in loaded)
-    base = base_code(missing, settings.pixel_host, settings.history_observer, settings.limited_data_use)
+    gate = Gate(settings, request)
+    limited, held = gate.limited_expression, gate.held_expression
+    base = base_code(missing, settings.pixel_host, settings.history_observer, limited, held)
     if request is not None:
         request.__dict__[LOADED] = (*loaded, *missing)
-    return script(base + calls(showings, (*loaded, *missing)), request)
+        if is_personal(settings):
+            handover.of(request).make_personal()
+    return script(gate.around(base + calls(showings, (*loaded, *missing)), first=not loaded), request)
+
+
+def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
+    return request is not None and is_private(request.path_info, settings)
 
 
 def _with_file(request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing]) -> SafeString:
     """A data block, and the static file where the page has not got it yet."""
     if request is None:
         return block.head(codes, showings, request)
+    if is_personal(conf.current()):
+        handover.of(request).make_personal()
     loaded = request.__dict__.get(LOADED, ())
     together = request.__dict__[LOADED] = tuple(dict.fromkeys([*loaded, *codes]))
     if loaded:

@@ -1,5 +1,8 @@
 """What waits for the visitor's next page: events of the outbox, and objects that may still turn into one.
 
+Where the site asks for consent it also names what an answer decides: what is held until there is one, and what a
+withdrawal takes back.
+
 It lies in a signed cookie, so it needs no session and outlives sign-in, sign-out and every kind of session storage.
 The cookie names rows and holds nothing of what is in them. Where there is no cookie, nothing is read.
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import signing
@@ -16,6 +19,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.held import Key, Theirs
+
+__all__ = ["Key", "Pending", "is_marked", "load", "save"]
 
 COOKIE = "tiktok_pending"
 MARKER = "tiktok_waiting"  # says to a page out of a shared cache that it should ask; tiktok.js reads it
@@ -24,24 +30,31 @@ MOST_ENTRIES = 30  # of each kind; the oldest go
 MOST_COOKIE_BYTES = 3500  # browsers keep 4096 a cookie, its name and attributes included
 
 
-class Key(NamedTuple):
-    """Names one row of the outbox, as its unique constraint does."""
-
-    pixel_code: str
-    name: str
-    event_id: str
+Entry = Key | str
+"""A row, or an object ("shop.Order:42")."""
 
 
 class Pending:
-    """Events and watched objects ("shop.Order:42"), each with the moment (epoch seconds) since when it waits."""
+    """Events and watched objects ("shop.Order:42"), each with the moment (epoch seconds) since when it waits.
 
-    def __init__(self, events: Iterable[tuple[int, Key]] = (), watched: Iterable[tuple[int, str]] = ()) -> None:
+    `held` are rows and objects that wait for an answer; `agreed` those of one that agreed and may withdraw.
+    """
+
+    def __init__(
+        self,
+        events: Iterable[tuple[int, Key]] = (),
+        watched: Iterable[tuple[int, str]] = (),
+        held: Iterable[tuple[int, Entry]] = (),
+        agreed: Iterable[tuple[int, Entry]] = (),
+    ) -> None:
         self._events = {key: since for since, key in events}
         self._watched = {key: since for since, key in watched}
+        self._held = {entry: since for since, entry in held}
+        self._agreed = {entry: since for since, entry in agreed}
         self.trim()
 
     def __bool__(self) -> bool:
-        return bool(self._events or self._watched)
+        return bool(self._events or self._watched or self._held or self._agreed)
 
     @property
     def events(self) -> list[Key]:
@@ -50,6 +63,33 @@ class Pending:
     @property
     def watched(self) -> list[str]:
         return list(self._watched)
+
+    @property
+    def held(self) -> Theirs:
+        """What waits for this visitor's answer."""
+        return _theirs(self._held)
+
+    @property
+    def everything(self) -> Theirs:
+        """All that is known to be this visitor's."""
+        return _theirs([*self._events, *self._watched, *self._held, *self._agreed])
+
+    def note_answers(self, entries: Iterable[tuple[Any, bool]]) -> None:
+        """Rows and objects that a later answer decides, each with whether it waits for one."""
+        now = int(time())
+        for entry, held in entries:
+            (self._held if held else self._agreed).setdefault(_entry(entry), now)
+        self.trim()
+
+    def agree(self) -> None:
+        """What was held is released."""
+        self._agreed.update(self._held)
+        self._held = {}
+
+    def clear(self) -> None:
+        """Nothing waits any more, whatever it was."""
+        for part in (self._events, self._watched, self._held, self._agreed):
+            part.clear()
 
     def add(self, events: Iterable[Key], watched: Iterable[str] = ()) -> None:
         """Let these wait from now on; what waits already keeps its age."""
@@ -70,11 +110,22 @@ class Pending:
         oldest = time() - LIFETIME_SECONDS
         self._events = _youngest(self._events, oldest)
         self._watched = _youngest(self._watched, oldest)
+        unanswered = time() - conf.current().held_hours * 3600
+        self._held = _youngest(self._held, unanswered)
+        self._agreed = _youngest(self._agreed, unanswered)
 
     def as_entries(self) -> list[Any]:
         """Everything, as JSON takes it."""
         events = [[since, *key] for key, since in self._events.items()]
-        return [events, [[since, label] for label, since in self._watched.items()]]
+        found: list[Any] = [events, [[since, label] for label, since in self._watched.items()]]
+        if self._held or self._agreed:
+            found += [[[since, entry] for entry, since in part.items()] for part in (self._held, self._agreed)]
+        return found
+
+    @property
+    def lifetime_seconds(self) -> int:
+        """How long the cookie is needed."""
+        return _longest() if self._held or self._agreed else LIFETIME_SECONDS
 
     def as_text(self) -> str:
         """The cookie's value, signed. The oldest go where it would grow too large; "" when nothing waits."""
@@ -82,7 +133,7 @@ class Pending:
             text = signing.dumps(self.as_entries(), salt=COOKIE, compress=True)
             if len(text) <= MOST_COOKIE_BYTES:
                 return text
-            longer: dict[Any, int] = max(self._events, self._watched, key=len)
+            longer: dict[Any, int] = max(self._agreed, self._events, self._watched, self._held, key=len)
             del longer[next(iter(longer))]
         return ""
 
@@ -90,13 +141,32 @@ class Pending:
     def from_text(cls, text: str) -> Pending:
         """The counterpart of `as_text`; empty for what has expired or is somebody's own making."""
         try:
-            events, watched = signing.loads(text, salt=COOKIE, max_age=LIFETIME_SECONDS)
+            events, watched, *more = signing.loads(text, salt=COOKIE, max_age=_longest())
+            held, agreed = more or ((), ())
             return cls(
                 [(since, Key(*key)) for since, *key in events],
                 [(since, label) for since, label in watched],
+                [(since, _entry(entry)) for since, entry in held],
+                [(since, _entry(entry)) for since, entry in agreed],
             )
         except (signing.BadSignature, ValueError, TypeError):
             return cls()
+
+
+def _longest() -> int:
+    """Seconds that any entry may wait. Each has an age of its own as well."""
+    settings = conf.current()
+    return max(LIFETIME_SECONDS, int(settings.held_hours * 3600)) if settings.asks else LIFETIME_SECONDS
+
+
+def _entry(entry: Any) -> Entry:
+    return entry if isinstance(entry, str) else Key(*entry)
+
+
+def _theirs(entries: Iterable[Entry]) -> Theirs:
+    entries = list(entries)
+    objects = [entry.partition(":") for entry in entries if isinstance(entry, str)]
+    return Theirs([entry for entry in entries if isinstance(entry, Key)], [(label, pk) for label, _, pk in objects])
 
 
 def _youngest(entries: dict[Any, int], oldest: float) -> dict[Any, int]:
@@ -121,7 +191,7 @@ def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> 
 
     def keep(name: str, value: str, *, httponly: bool) -> None:
         if value:
-            lifetime = LIFETIME_SECONDS
+            lifetime = pending.lifetime_seconds
             response.set_cookie(name, value, lifetime, None, "/", domain, is_secure, httponly, "Lax")
         elif name in request.COOKIES:
             response.delete_cookie(name, domain=domain, samesite="Lax")

@@ -47,7 +47,7 @@ _BASE = """\
     };
   }
   ids = ids.filter(function (id) { return !ttq._i || !ttq._i[id]; });
-  ids.forEach(function (id) { ttq.load(id, options); });
+%(hold)s  ids.forEach(function (id) { ttq.load(id, options); });
   if (alone) { ttq.page(); }
   else if (![].some.call(ttq, function (call) { return call && call[0] === "page"; })) {
     ids.forEach(function (id) { ttq.instance(id).page(); });
@@ -66,14 +66,23 @@ def safe_json(value: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def base_code(pixel_codes: tuple[str, ...], host: str, history_observer: bool, limited_data_use: bool) -> str:
-    """Base code for these pixels: the same text for every visitor."""
+def base_code(
+    pixel_codes: tuple[str, ...], host: str, history_observer: bool, limited_data_use: str = "", held: str = ""
+) -> str:
+    """Base code for these pixels: the same text for every visitor.
+
+    `limited_data_use` and `held` are JavaScript expressions of `browser.gate`, "" for never.
+    """
     if not pixel_codes:
         return ""
+    plain = safe_json(options_of(history_observer, limited_data_use == "true"))
+    if limited_data_use not in ("", "true"):
+        plain = f"({limited_data_use})?{safe_json(options_of(history_observer, True))}:{plain}"
     return _BASE % {
         "methods": safe_json(METHODS),
         "ids": safe_json(pixel_codes),
-        "options": safe_json(options_of(history_observer, limited_data_use)),
+        "options": plain,
+        "hold": f"  if ({held}) {{ ttq.holdConsent(); }}\n" if held else "",
         "host": safe_json(host),
     }
 

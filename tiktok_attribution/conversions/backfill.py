@@ -34,7 +34,8 @@ def backfill(
 ) -> Counter[str]:
     """Record what happened within the last `since_seconds` (at most MAX_AGE_DAYS) and is not in the outbox.
 
-    Counts "recorded", "known", "old", "undated", "invalid" and "unreadable" (it can't be told whether it happened). An
+    Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, or as nobody was asked)
+    and "unreadable" (it can't be told whether it happened). An
     object without a time of its own is left alone: to send it as if it had happened now would be a false conversion.
     """
     tally: Counter[str] = Counter()
@@ -49,6 +50,9 @@ def backfill(
         for obj, fact in facts:
             if known.issuperset(_keys(fact)):
                 tally["known"] += 1
+                continue
+            if fact.decision.is_denied:
+                tally["refused"] += 1
                 continue
             since = invalid.get((fact.object_pk, fact.event_id))
             when = _when(conversion, obj, since, oldest)
@@ -80,18 +84,19 @@ def _stretches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
 def _facts(conversion: Conversion, stretch: Sequence[Any], using: str, tally: Counter[str]) -> list[tuple[Any, Fact]]:
     """Those that happened, with the name, id and pixels that they would have."""
     found = []
-    signals = {}
-    if conf.current().pixel_for_request is not None:
-        signals = recall_many(conversion.model._meta.label, [obj.pk for obj in stretch], using=using)
+    happened = []
     for obj in stretch:
         try:
             if conversion.happened(obj):
-                maker = signals.get(object_key(obj.pk), NOBODY)
-                found.append((obj, fact_of(conversion, obj, maker, using=using)))
+                happened.append(obj)
         except Exception as error:
             if not tally["unreadable"]:
                 report(error, "can't tell whether %r happened", conversion)
             tally["unreadable"] += 1
+    signals = recall_many(conversion.model._meta.label, [obj.pk for obj in happened], using=using)
+    for obj in happened:
+        maker = signals.get(object_key(obj.pk), NOBODY)
+        found.append((obj, fact_of(conversion, obj, maker, using=using)))
     return found
 
 

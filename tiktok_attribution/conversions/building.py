@@ -20,7 +20,14 @@ from tiktok_attribution.visitor.reason import report
 
 
 def build_event(
-    name: str, *, event_id: str, event_time: Any, user: User, page: Page, properties: Mapping[str, Any]
+    name: str,
+    *,
+    event_id: str,
+    event_time: Any,
+    user: User,
+    page: Page,
+    properties: Mapping[str, Any],
+    limited_data_use: bool = False,
 ) -> tuple[Event, list[str]]:
     """The event and notes on what was left out of it. Raises InvalidEvent."""
     settings = conf.current()
@@ -46,7 +53,7 @@ def build_event(
         user=user,
         page=page,
         properties=cleaned,
-        limited_data_use=settings.limited_data_use,
+        limited_data_use=limited_data_use or settings.limited_data_use,
     )
     return event, notes
 

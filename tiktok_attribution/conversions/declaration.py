@@ -52,6 +52,14 @@ class Conversion:
         """Plain matching keys of the object's person (email, phone, external_id, …); hashed before they are stored."""
         return {}
 
+    def consent(self, obj: Any) -> Any:
+        """What the site knows of the person's consent: True, False, or None to go by the visitor's answer."""
+        return None
+
+    def skip(self, obj: Any) -> bool:
+        """True for an object that nobody is told of: a child's, a patient's. It is not recorded at all."""
+        return False
+
     def event_id(self, obj: Any) -> str:
         """The same for the same object, so that nothing can count twice. Default: "order-42"."""
         return self.default_event_id(obj)
@@ -99,9 +107,10 @@ class Conversion:
 
     @property
     def has_plain_identity(self) -> bool:
-        """True where event id and pixels are the default ones, which need no query."""
-        kind = type(self)
-        return kind.event_id is Conversion.event_id and kind.pixels is Conversion.pixels
+        """True where event id, pixels and permission are the default ones, which need no query."""
+        kind, plain = type(self), Conversion
+        is_plain = kind.event_id is plain.event_id and kind.pixels is plain.pixels
+        return is_plain and kind.consent is plain.consent and kind.skip is plain.skip
 
     @property
     def may_query(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tiktok_attribution.consent.answer import Consent, Decision
 from tiktok_attribution.events import Event
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals
 
@@ -16,6 +17,9 @@ class Built(NamedTuple):
     event: Event
     notes: list[str]
     incomplete: bool = False
+
+
+AGREED = Decision(consent=Consent.GRANTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +35,4 @@ class Fact:
     object_label: str = ""
     object_pk: str = ""
     signals: Signals = NOBODY
+    decision: Decision = AGREED

@@ -28,8 +28,14 @@ def keep_maker(maker: Visitor, awaited: Iterable[Conversion], obj: Any, *, using
     commitment = Commitment(using)
     for conversion in {one.model: one for one in awaited}.values():
         label = conversion.model._meta.label
+        entry = f"{label}:{object_key(obj.pk)}"
         try:
-            snapshot.keep(signals_for(conversion, obj, maker, using), label, obj.pk, using=using)
+            signals = signals_for(conversion, obj, maker, using)
+            snapshot.keep(signals, label, obj.pk, using=using)
+            if signals.decision is not None and signals.decision.is_denied:
+                continue
+            if signals.decision is not None and conf.current().asks:
+                maker.answers_for(entry, commitment, held=not signals.decision.is_granted)
         except Exception as error:
             report(error, "no visitor was kept for %s %s", label, object_key(obj.pk))
-        maker.watch(f"{label}:{object_key(obj.pk)}", commitment)
+        maker.watch(entry, commitment)

@@ -20,7 +20,7 @@ from tiktok_attribution.visitor.paths import each, read
 
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
-PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel")
+PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel", "consent", "skip")
 OTHER_KEYS = ("event", "when", "contents", "user", "halves", "label", "content_type", "properties")
 KNOWN_KEYS = (*OTHER_KEYS, *PATH_KEYS)
 
@@ -71,6 +71,14 @@ class MappedConversion(Conversion):
         found = _read(obj, path, "pixel") if path else ()
         return [found] if isinstance(found, str) else list(found or ())
 
+    def consent(self, obj: Any) -> Any:
+        path = self.mapping.get("consent")
+        return _read(obj, path, "consent") if path else None
+
+    def skip(self, obj: Any) -> bool:
+        path = self.mapping.get("skip")
+        return bool(path) and bool(_read(obj, path, "skip"))
+
     def candidates(self) -> QuerySet[Any]:
         rows = super().candidates().filter(self.condition.narrowed())
         paths = [*self.condition.paths, *(self.mapping.get(key) for key in ("time", "event_id", "pixel"))]
@@ -98,7 +106,7 @@ class MappedConversion(Conversion):
 
     @property
     def has_plain_identity(self) -> bool:
-        return not self.mapping.get("event_id") and not self.mapping.get("pixel")
+        return not any(self.mapping.get(key) for key in ("event_id", "pixel", "consent", "skip"))
 
     @property
     def may_query(self) -> bool:

@@ -8,10 +8,12 @@ from typing import Any
 
 from django.db import connections
 
+from tiktok_attribution.consent.answer import Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions import ongoing
 from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
 from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.fact import AGREED, Built, Fact
+from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.conversions.saved import stored
@@ -73,10 +75,12 @@ def fact_of(
 ) -> Fact:
     """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
     event_id, codes = conversion.default_event_id(obj), pixel_codes(None, signals.pixel_codes or ())
+    decision = AGREED  # where it can't be told: then the event can't be built either, and says so
     try:
         with protected(using, may_query=not conversion.has_plain_identity):
             event_id = valid_event_id(conversion.event_id(obj))
             codes = _codes(conversion.pixels(obj), signals)
+            decision = _decision(conversion, obj, signals)
     except Exception as error:
         broken = broken or error
 
@@ -93,6 +97,7 @@ def fact_of(
             user=keys.merged(signals.user),
             page=signals.page,
             properties=properties,
+            limited_data_use=decision.limited_data_use,
         )
         empty = "contents" in properties and not event.properties.get("contents")
         return Built(event, [*notes, *more], incomplete=empty)
@@ -107,7 +112,15 @@ def fact_of(
         object_label=conversion.model._meta.label,
         object_pk=object_key(obj.pk),
         signals=signals,
+        decision=decision,
     )
+
+
+def _decision(conversion: Conversion, obj: Any, signals: Signals) -> Decision:
+    """The veto first, then the object's own word, then its visitor's answer."""
+    if conversion.skip(obj):
+        return denied(Reason.VETO)
+    return permitted(as_consent(conversion.consent(obj)), signals.decision)
 
 
 def _codes(declared: Sequence[str], signals: Signals) -> Sequence[str]:

@@ -9,11 +9,14 @@ from time import time
 from django.db import transaction
 
 from tiktok_attribution import conf
+from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.declaration import BROWSER, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused, paused
 from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outbox
+from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
+from tiktok_attribution.delivery.held import keys_of
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
 from tiktok_attribution.events.payload import browser_call
 from tiktok_attribution.exceptions import InvalidEvent
@@ -38,6 +41,9 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
     Raises nothing, unless the setting STRICT asks for it. The savepoint keeps any database error of building or
     inserting from the caller's transaction.
     """
+    if fact.decision.is_denied:
+        _leave_out(fact, fact.decision.reason or Reason.DENIED)
+        return None
     try:
         with transaction.atomic(using=fact.using):
             built = fact.build()
@@ -49,12 +55,28 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
         return None
     recorded = Recorded(fact=fact, event=built.event, rows=rows, incomplete=built.incomplete)
     recorded.commitment = Commitment(fact.using, then=recorded.commit)
-    if visitor is not None and rows[0].wants_browser:
+    if visitor is not None and conf.current().asks:
+        for key in keys_of(rows):
+            visitor.answers_for(key, recorded.commitment, held=not fact.decision.is_granted)
+    if visitor is not None and rows[0].wants_browser and fact.decision.is_granted:
         codes = tuple(row.pixel_code for row in rows)
         keys = identify_keys(built.event.user)
         recorded.showing = Showing(call=browser_call(built.event), pixel_codes=codes, identify=keys)
         visitor.show(recorded.showing, recorded.commitment)
     return recorded
+
+
+def _leave_out(fact: Fact, reason: Reason) -> None:
+    """Told to nobody. Only a count stays, and at the object that it is so, for a webhook or a backfill."""
+    if not any(halves_now(fact.halves, fact.name)):
+        return
+    try:
+        with transaction.atomic(using=fact.using):
+            if fact.object_label and fact.signals.decision is not None and fact.signals.decision.is_denied:
+                refuse_objects([(fact.object_label, fact.object_pk)], reason, using=fact.using)
+            count_dropped(fact.pixel_codes, _harmless_name(fact.name), reason, using=fact.using)
+    except Exception as error:
+        report(error, "%s was left out, and could not be counted", _harmless_name(fact.name))
 
 
 def halves_now(halves: str, name: str) -> tuple[bool, bool]:
@@ -73,6 +95,9 @@ def _rows(fact: Fact, built: Built) -> list[OutboxEvent]:
         raise InvalidEvent(NO_PIXEL)
     if to_server and not event.page.url:
         raise InvalidEvent(NO_PAGE)
+    if not fact.decision.is_granted and (not to_server or not settings.held_hours):
+        _leave_out(fact, Reason.NO_ANSWER)  # only a server half can wait for an answer
+        return []
     rows = []
     for pixel_code in dict.fromkeys(fact.pixel_codes):
         row = _bare_row(fact, pixel_code)
@@ -80,6 +105,8 @@ def _rows(fact: Fact, built: Built) -> list[OutboxEvent]:
         row.wants_browser = to_browser
         row.lane = outbox.lane_of(row.event_id, settings.lanes)
         row.state, row.due_at = (State.WAITING, time()) if to_server else (State.BROWSER_ONLY, None)
+        if not fact.decision.is_granted:
+            row.state, row.due_at = State.HELD, None
         rows.append(row)
     return rows
 

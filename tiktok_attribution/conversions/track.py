@@ -9,10 +9,12 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
+from tiktok_attribution.consent.answer import as_consent
 from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused
+from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
@@ -35,6 +37,7 @@ def track(
     pixels: Sequence[str] | str = (),
     halves: str = BOTH,
     page_url: str = "",
+    consent: bool | None = None,
     using: str | None = None,
     properties: Mapping[str, Any] | None = None,
     **standard_properties: Any,
@@ -43,8 +46,9 @@ def track(
 
     The server half is written in the current transaction, the browser half is shown on this page or the visitor's next.
     Without a request (None) there is only a server half; say who and where with `user` and `page_url`. `event_id`
-    makes it count once however often this is called. Returns None when nothing new was recorded. Bad arguments are
-    recorded as invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
+    makes it count once however often this is called. `consent` is what the site
+    knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
+    invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
     shopper's (the admin's, a webhook's) gives none of its signals.
     """
     if is_paused():
@@ -53,6 +57,7 @@ def track(
     codes = _pixel_codes(request, pixels)
     if codes is None:
         return None
+    decision = permitted(as_consent(consent), visitor.decision if visitor else None)
     fact_id = random_event_id() if event_id is None or event_id == "" else event_id
 
     def build() -> Built:
@@ -66,6 +71,7 @@ def track(
             user=keys.merged(visitor.user.merged(visitor.signed_in)) if visitor else keys,
             page=_page(visitor, page_url),
             properties={**(properties or {}), **standard_properties},
+            limited_data_use=decision.limited_data_use,
         )
         return Built(built, notes + more)
 
@@ -76,6 +82,7 @@ def track(
         using=using or write_database(),
         pixel_codes=codes,
         halves=SERVER if visitor is None else halves,
+        decision=decision,
     )
     return record(fact, visitor)
 

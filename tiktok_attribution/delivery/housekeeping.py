@@ -12,8 +12,9 @@ from django.db import Error as DatabaseTrouble
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import Attempt, OutboxEvent, VisitorSnapshot, moment
+from tiktok_attribution.models import Attempt, DroppedCount, OutboxEvent, VisitorSnapshot, moment
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -32,6 +33,17 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
     return tally
 
 
+def drop_unanswered(*, now: float | None = None) -> None:
+    """Drop what was held longer than HELD_HOURS; for every sweep, as a promise of hours is kept in minutes."""
+    if not conf.current().asks:
+        return  # what is left from before is the daily pruning's
+    for using in outbox_databases():
+        try:
+            drop_overdue(using, now=time.time() if now is None else now)
+        except DatabaseTrouble:
+            logger.exception("tiktok: what nobody answered for in database %r could not be dropped", using)
+
+
 def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     """Clear payloads and delete rows that are past their time. What still waits to be sent is never touched."""
     settings = conf.current()
@@ -42,11 +54,14 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     old = settled.filter(created_at__lt=past)
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)
     left = VisitorSnapshot.objects.using(using).filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
+    counts = DroppedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
         payloads=_in_stretches(spent, most, _clear),
         events=_in_stretches(old, most, _delete),
         attempts=_in_stretches(attempts, most, _delete),
         snapshots=_in_stretches(left, most, _delete),
+        unanswered=drop_overdue(using, now=now, most=most),
+        counts=_in_stretches(counts, most, _delete),
     )
 
 

@@ -26,6 +26,7 @@ class Why(Enum):
     TOO_OLD = "too old"
     ALREADY_DUE = "already due"
     SETTLED = "settled"
+    HELD = "held"
 
 
 class Row(NamedTuple):
@@ -84,6 +85,7 @@ _NEVER_AGAIN: dict[str, Why] = {
     State.DELIVERED: Why.DELIVERED,
     State.BROWSER_ONLY: Why.BROWSER_ONLY,
     State.INVALID: Why.INVALID,
+    State.HELD: Why.HELD,
 }
 
 

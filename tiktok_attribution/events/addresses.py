@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
+from .phones import without_phones
 from .text import EMAIL, well_formed
 
 MAX_LENGTH = 2000
@@ -45,8 +46,9 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _without_address(segment: str) -> str:
-    """A path segment, or "-" for one with an at sign, even an encoded or twice encoded one."""
-    return "-" if "@" in unquote(unquote(segment)) else segment
+    """A path segment, or "-" for one with an at sign or a phone number, even an encoded or twice encoded one."""
+    text = unquote(unquote(segment))
+    return "-" if "@" in text or without_phones(text)[1] else segment
 
 
 def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
@@ -59,6 +61,8 @@ def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
         name = unquote_plus(name)
         if not part or not (name in names or name.startswith(prefixes)):
             continue
-        if EMAIL.search(unquote(unquote_plus(value))) is None:
+        text = unquote(unquote_plus(value))
+        # A click id is random, and may hold a row of digits.
+        if EMAIL.search(text) is None and (name == "ttclid" or not without_phones(text)[1]):
             kept.append(part)
     return "&".join(kept)

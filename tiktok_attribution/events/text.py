@@ -1,4 +1,4 @@
-"""Text as it may leave: well-formed Unicode, no control characters, bounded, no e-mail address in it."""
+"""Text as it may leave: well-formed Unicode, no control characters, bounded, no e-mail address or phone number."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from ..exceptions import InvalidEvent
+from .phones import without_phones
 
 MAX_TEXT = 1000
 """Characters kept of a property's text. Ours: TikTok documents none, but a batch should stay under 1 MB."""
@@ -45,9 +46,9 @@ def tidy(text: str) -> str:
 
 
 def free_text(value: object, where: str, notes: list[str]) -> str:
-    """Text that a person may have typed, without e-mail addresses and not too long; changes go to `notes`.
+    """Text that a person may have typed, without e-mail addresses and phone numbers, and not too long.
 
-    Raises InvalidEvent for what is no scalar.
+    Changes go to `notes`. Raises InvalidEvent for what is no scalar.
     """
     given = plain(value)
     if given is None:
@@ -57,6 +58,9 @@ def free_text(value: object, where: str, notes: list[str]) -> str:
         text, found = EMAIL.subn("-", text)
         if found:
             notes.append(f"{where}: an e-mail address was left out")
+    text, found = without_phones(text)
+    if found:
+        notes.append(f"{where}: a phone number was left out")
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT].rstrip()
         notes.append(f"{where} was cut to {MAX_TEXT} characters")

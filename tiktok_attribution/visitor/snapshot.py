@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from tiktok_attribution.consent.answer import Consent, Decision, Reason
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import VisitorSnapshot
 from tiktok_attribution.visitor.object_key import object_key
@@ -22,15 +23,20 @@ class Signals:
     user: User = field(default_factory=User)
     page: Page = field(default_factory=Page)
     pixel_codes: tuple[str, ...] | None = None  # None where PIXEL_FOR_REQUEST was not asked
+    decision: Decision | None = None  # None where nobody was there to decide
 
 
 NOBODY = Signals()
 
 
 def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
-    """The visitor of this very request."""
+    """The visitor of this very request; of one who refuses, nothing but that."""
+    decision = visitor.decision
+    if decision.is_denied:
+        return Signals(decision=decision)
     codes = None if pixel_codes is None else tuple(pixel_codes)
-    return Signals(user=visitor.user.merged(visitor.signed_in), page=visitor.page, pixel_codes=codes)
+    user = visitor.user.merged(visitor.signed_in)
+    return Signals(user=user, page=visitor.page, pixel_codes=codes, decision=decision)
 
 
 def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
@@ -58,4 +64,21 @@ def _read(text: str) -> Signals:
         key: tuple(value) if isinstance(value, list) else value for key, value in kept["user"].items()
     }
     codes = kept.get("pixel_codes")
-    return Signals(user=User(**user), page=Page(**kept["page"]), pixel_codes=None if codes is None else tuple(codes))
+    return Signals(
+        user=User(**user),
+        page=Page(**kept["page"]),
+        pixel_codes=None if codes is None else tuple(codes),
+        decision=_decision(kept.get("decision")),
+    )
+
+
+def _decision(kept: dict[str, Any] | None) -> Decision | None:
+    """None for a snapshot of an earlier version, too: nobody was asked then."""
+    if not kept:
+        return None
+    reason = kept.get("reason")
+    return Decision(
+        consent=Consent(kept["consent"]),
+        reason=None if reason is None else Reason(reason),
+        limited_data_use=kept.get("limited_data_use", False),
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from tiktok_attribution import conf
+from tiktok_attribution.consent.answer import Decision
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.visitor import click_id
@@ -18,6 +20,7 @@ from tiktok_attribution.visitor.address import client_address
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
+from tiktok_attribution.visitor.permission import decide, is_private
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Showing
 
@@ -34,6 +37,7 @@ class Visitor:
         self.request = request
         self._to_show: list[Showing] = []
         self._to_watch: list[str] = []
+        self._of_interest: list[tuple[Any, bool]] = []
         self._undecided: list[tuple[Commitment, list[Any], Any]] = []
 
     @property
@@ -56,6 +60,11 @@ class Visitor:
         view = match and match.func
         is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)
         return bool(request.COOKIES) or not is_open
+
+    @property
+    def decision(self) -> Decision:
+        """What this visitor allows. Not kept: a view may write the answer into the session."""
+        return decide(self.request)
 
     @cached_property
     def landing_click_id(self) -> str:
@@ -90,15 +99,15 @@ class Visitor:
     @cached_property
     def page(self) -> Page:
         """The page's address and the one before it, with nothing in them but what is allowed."""
-        allowed = conf.current().allowed_parameters
+        settings, allowed = conf.current(), conf.current().allowed_parameters
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
             address = ""
-        return Page(
-            url=clean_address(address, allowed),
-            referrer=clean_address(self.request.META.get("HTTP_REFERER", ""), allowed),
-        )
+        referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
+        if settings.private_paths and is_private(urlsplit(referrer).path, settings):
+            referrer = ""
+        return Page(url=clean_address(address, allowed), referrer=referrer)
 
     def show(self, showing: Showing, commitment: Commitment) -> None:
         """Have a page show this browser half, unless its transaction is rolled back."""
@@ -107,6 +116,19 @@ class Visitor:
     def watch(self, key: str, commitment: Commitment) -> None:
         """Look out for what becomes of an object ("shop.Order:42") that this visitor made."""
         self._note(commitment, self._to_watch, key)
+
+    def answers_for(self, entry: Any, commitment: Commitment, *, held: bool) -> None:
+        """Remember a row (pixel, name, event id) or an object ("shop.Order:42") that a later answer of theirs decides.
+
+        `held`: it waits for the answer. Else it only goes if the visitor withdraws.
+        """
+        self._note(commitment, self._of_interest, (entry, held))
+
+    @property
+    def of_interest(self) -> list[tuple[Any, bool]]:
+        """Rows and objects of this request that a later answer decides, each with whether it waits for one."""
+        self._drop_undone()
+        return self._of_interest
 
     @property
     def to_show(self) -> list[Showing]:

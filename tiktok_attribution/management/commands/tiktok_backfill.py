@@ -67,5 +67,6 @@ ADVICE = {
     "undated": 'declare "time" (or event_time) so that they can be sent with their own time',
     "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
     "unreadable": 'it can\'t be told whether they happened: the log says why; mend "when" (or happened)',
+    "refused": "their visitors said no, or nobody could be asked; they are not recorded",
     "old": "older than --days or MAX_AGE_DAYS; they are not sent",
 }

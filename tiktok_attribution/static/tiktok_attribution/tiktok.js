@@ -2,8 +2,9 @@
 (function (w, d) {
   "use strict";
 
-  if (w.tiktokAttribution) {
-    w.tiktokAttribution.scan();
+  const t = (w.tiktokAttribution = w.tiktokAttribution || {}); // gate.js may have made it
+  if (t.scan) {
+    t.scan();
     return;
   }
 
@@ -14,13 +15,11 @@
   const blocks = d.getElementsByClassName("tiktok-attribution");
   const made = new Set(); // htmx and Turbo bring pages back
   const acted = new WeakMap();
-  const held = [];
   const receipts = [];
   const clicked = /[?&](ttclid=[^&#]*)/.exec(w.location.search);
   let landed = clicked;
   let url = "";
   let quiet = false; // Standard Mode
-  let agreed; // null while the visitor has not decided
   let live = false; // events.js has come
   let collecting = false;
 
@@ -34,25 +33,9 @@
     };
   }
 
-  /* The one place that decides whether anything may be loaded or sent. */
+  /* The one place that decides whether anything may be loaded or sent: the gate's word, where there is one. */
   function when(step) {
-    if (agreed === null) {
-      held.push(step);
-    } else if (agreed !== false) {
-      step();
-    }
-  }
-
-  function start() {
-    held.splice(0).forEach((step) => safely(step)());
-  }
-
-  function consent(granted) {
-    agreed = granted;
-    if (!granted) {
-      held.length = 0;
-    }
-    start();
+    (t.when || ((run) => run()))(safely(step));
   }
 
   function defer(target, method) {
@@ -99,7 +82,10 @@
       ttq.ready(safely(arrived)); // where the stub is another tag's
     }
     const fresh = ids.filter((id) => !ttq._i || !ttq._i[id]);
-    fresh.forEach((id) => ttq.load(id, options));
+    if (fresh.length && t.held) {
+      ttq.holdConsent();
+    }
+    fresh.forEach((id) => ttq.load(id, t.limited ? Object.assign({}, options, { limited_data_use: true }) : options));
     if (fresh.length && alone) {
       ttq.page();
     } else if (!Array.from(ttq).some((one) => one && one[0] === "page")) {
@@ -144,9 +130,6 @@
     const data = JSON.parse(block.textContent);
     url = data.url || url;
     quiet = data.quiet || quiet;
-    if (agreed === undefined) {
-      agreed = data.consent;
-    }
     fire(data);
   }
 
@@ -252,7 +235,9 @@
   }
 
   w.ttqTrack = safely(track);
-  w.tiktokAttribution = { start, consent: safely(consent), scan: safely(scan), fire: safely(fire), received };
+  t.scan = safely(scan);
+  t.fire = safely(fire);
+  t.received = received;
 
   safely(() => {
     d.addEventListener("click", safely(marked), true);

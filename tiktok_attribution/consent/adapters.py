@@ -1,0 +1,143 @@
+"""Ready rules for consent tools, from what the setting CONSENT says in a dict.
+
+Usercentrics keeps its answers out of cookies (its knowledge base says so), apart from the TC string: use "tcf" with it,
+or call the JavaScript hook from its events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .cookies import CookieRule, other_words, words
+from .tcf import COOKIE as TCF_COOKIE
+from .tcf import PURPOSES, TcfRule
+
+OWN_COOKIE = "tiktok_consent"
+"""Written by this app's JavaScript hook: `tiktokAttribution.consent(true)`."""
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 6265, a cookie's name
+
+
+class Misread(ValueError):
+    """A dict that names no rule; the message completes "CONSENT …"."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRule:
+    """The answer lies in Django's session: True, False or their words under `key`."""
+
+    key: str
+
+
+Rule = CookieRule | TcfRule | SessionRule
+
+
+def rule_of(spec: Mapping[str, Any]) -> Rule:
+    """The rule that a dict describes. Raises Misread."""
+    found = [kind for kind in _KINDS if kind in spec]
+    if len(found) != 1:
+        raise Misread(f"names no consent tool, or several. Write one of {', '.join(map(repr, _KINDS))}.")
+    make, known = _KINDS[found[0]]
+    unknown = [key for key in spec if key not in known]
+    if unknown:
+        raise Misread(f"has no key {unknown[0]!r} beside {found[0]!r}. Known keys: {', '.join(known)}.")
+    return make(spec)
+
+
+def _cookie(spec: Mapping[str, Any]) -> CookieRule:
+    name = _named(spec["cookie"])
+    granted = _values(spec.get("granted", "granted"), "granted")
+    # Without a list of denials whatever else stands there is one: the safe side.
+    default = "denied" if "granted" not in spec else None
+    given = spec.get("denied", default)
+    denied = other_words(*granted) if given is None else words(*_values(given, "denied"))
+    return CookieRule(cookie=name, granted=words(*granted), denied=denied, is_own=name == OWN_COOKIE)
+
+
+def _session(spec: Mapping[str, Any]) -> SessionRule:
+    return SessionRule(_text(spec["session"], "session"))
+
+
+def _tcf(spec: Mapping[str, Any]) -> TcfRule:
+    given = spec["tcf"]
+    if not isinstance(given, Mapping) or not {"vendor"} <= given.keys() <= {"vendor", "purposes", "cookie"}:
+        raise Misread('has a "tcf" that is not {"vendor": number or None}, with "purposes" and "cookie" where needed.')
+    vendor, purposes = given["vendor"], given.get("purposes", PURPOSES)
+    if vendor is not None and not _is_number(vendor, 65_535):
+        raise Misread(f'has a "vendor" that is {vendor!r}, and not a number from 1 to 65535 or None.')
+    if not isinstance(purposes, (list, tuple)) or not purposes or not all(_is_number(one, 24) for one in purposes):
+        raise Misread('has "purposes" that are not a list of numbers from 1 to 24.')
+    return TcfRule(vendor=vendor, purposes=tuple(purposes), cookie=_named(given.get("cookie", TCF_COOKIE)))
+
+
+def _onetrust(spec: Mapping[str, Any]) -> CookieRule:
+    """OptanonConsent: "…&groups=C0001:1,C0004:0&…". It is there before anybody was asked, with the defaults of the
+    region, so a 0 is an answer only once the banner was closed.
+    """
+    group = re.escape(_text(spec["onetrust"], "onetrust"))
+    entry = f"(?:^|&)groups=(?:[^&]*,)?{group}:"
+    return CookieRule(
+        cookie="OptanonConsent",
+        granted=f"{entry}1(?:[,&]|$)",
+        denied=f"{entry}0(?:[,&]|$)",
+        answered_by="OptanonAlertBoxClosed",
+    )
+
+
+def _cookiebot(spec: Mapping[str, Any]) -> CookieRule:
+    """CookieConsent: "{stamp:'…',necessary:true,marketing:false,…}", or "-1" where nobody needs to be asked."""
+    category = _text(spec["cookiebot"], "cookiebot")
+    if category not in ("preferences", "statistics", "marketing"):
+        raise Misread('has a "cookiebot" that is no category: write "marketing".')
+    return CookieRule(
+        cookie="CookieConsent",
+        granted=f"^-1$|[{{,]{category}:true[,}}]",
+        denied=f"[{{,]{category}:false[,}}]",
+    )
+
+
+def _consent_mode(spec: Mapping[str, Any]) -> CookieRule:
+    """Google's Consent Mode has no cookie of its own. Sites keep its states as JSON or pairs ("ad_storage": "granted"),
+    or as the text that Google's tags send (gcs, "G1" and a digit for ad_storage, then one for analytics_storage).
+    """
+    state = r"(?:^|[^a-z_])ad_storage[^a-z]{1,6}"
+    return CookieRule(
+        cookie=_named(spec["consent_mode"]),
+        granted=f"^G11[01-]$|{state}granted(?:[^a-z]|$)",
+        denied=f"^G10[01-]$|{state}denied(?:[^a-z]|$)",
+    )
+
+
+_KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Rule], tuple[str, ...]]] = {
+    "cookie": (_cookie, ("cookie", "granted", "denied")),
+    "session": (_session, ("session",)),
+    "tcf": (_tcf, ("tcf",)),
+    "onetrust": (_onetrust, ("onetrust",)),
+    "cookiebot": (_cookiebot, ("cookiebot",)),
+    "consent_mode": (_consent_mode, ("consent_mode",)),
+}
+
+
+def _text(value: object, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise Misread(f"has a {key!r} that is not text.")
+    return value
+
+
+def _named(value: object) -> str:
+    name = _text(value, "cookie")
+    if not _NAME.fullmatch(name):
+        raise Misread(f"names the cookie {name!r}, which no cookie can be called.")
+    return name
+
+
+def _values(given: object, key: str) -> tuple[str, ...]:
+    listed = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    return tuple(_text(one, key) for one in listed)
+
+
+def _is_number(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

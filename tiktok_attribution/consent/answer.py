@@ -1,0 +1,72 @@
+"""The visitor's answer, and what follows from it for one event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Consent(str, Enum):
+    """Whether this visitor's events may be told to TikTok; UNKNOWN until somebody has answered."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class Reason(str, Enum):
+    """Why an event is told to nobody; the words stand in the counts."""
+
+    DENIED = "denied"
+    OPT_OUT = "opt-out"
+    NO_ANSWER = "no answer"
+    NO_VISITOR = "no visitor"
+    WITHDRAWN = "withdrawn"
+    VETO = "veto"
+    PRIVATE_PATH = "private path"
+    PREFETCH = "prefetch"
+    BOT = "bot"
+    ERASED = "erased"
+
+
+REFUSALS = (Reason.DENIED, Reason.OPT_OUT)
+"""Reasons that are the visitor's own will, and not the circumstances of one request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """`reason` where it is denied; `limited_data_use` is TikTok's flag for both halves."""
+
+    consent: Consent
+    reason: Reason | None = None
+    limited_data_use: bool = False
+
+    @property
+    def is_granted(self) -> bool:
+        return self.consent is Consent.GRANTED
+
+    @property
+    def is_denied(self) -> bool:
+        return self.consent is Consent.DENIED
+
+    @property
+    def is_refusal(self) -> bool:
+        """True where the visitor said no; what waits for an answer is dropped then."""
+        return self.is_denied and self.reason in REFUSALS
+
+
+def denied(reason: Reason) -> Decision:
+    """Told to nobody, and why."""
+    return Decision(consent=Consent.DENIED, reason=reason)
+
+
+def as_consent(value: object) -> Consent:
+    """What a site's callable, session or field says: True, False, an answer or its word; all else is no answer."""
+    if value is True:
+        return Consent.GRANTED
+    if value is False:
+        return Consent.DENIED
+    try:
+        return Consent(value)
+    except ValueError:
+        return Consent.UNKNOWN

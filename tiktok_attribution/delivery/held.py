@@ -1,0 +1,141 @@
+"""Events that wait for their visitor's answer: released, or dropped with a count."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from tiktok_attribution import conf
+from tiktok_attribution.consent.answer import Consent, Reason
+from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot, moment
+
+WITHDRAWN = "Consent was withdrawn while it was being sent."
+STRETCH = 1000
+
+
+class Key(NamedTuple):
+    """Names one row of the outbox, as its unique constraint does."""
+
+    pixel_code: str
+    name: str
+    event_id: str
+
+
+class Theirs(NamedTuple):
+    """What is known to be one visitor's: rows, and objects (label, key)."""
+
+    keys: Sequence[Key]
+    objects: Sequence[tuple[str, str]]
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.objects)
+
+    @property
+    def condition(self) -> Q:
+        """Their rows."""
+        found = Q(pk__in=())
+        for key in self.keys:
+            found |= Q(**key._asdict())
+        return found | self._of_objects
+
+    @property
+    def _of_objects(self) -> Q:
+        found = Q(pk__in=())
+        for label, pk in self.objects:
+            found |= Q(object_label=label, object_pk=pk)
+        return found
+
+    def snapshots(self, using: str) -> QuerySet[VisitorSnapshot]:
+        """The snapshots of their objects."""
+        return VisitorSnapshot.objects.using(using).filter(self._of_objects)
+
+
+def release(theirs: Theirs, *, now: float | None = None) -> list[tuple[Key, str]]:
+    """The visitor agrees: these are due now, with their own time and id. Returns the released, each with its alias."""
+    now = time.time() if now is None else now
+    released: list[tuple[Key, str]] = []
+    for using in outbox_databases():
+        with _one_change(using):
+            rows = _held(using).filter(theirs.condition, created_at__gte=_oldest(now))
+            found = {pk: Key(*key) for pk, *key in rows.values_list("pk", *Key._fields)}
+            _held(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=now)
+            for snapshot in theirs.snapshots(using):
+                _agree(snapshot, using)
+        released += [(key, using) for key in found.values()]
+    return released
+
+
+def _agree(snapshot: VisitorSnapshot, using: str) -> None:
+    signals = json.loads(snapshot.signals)
+    decision = signals.get("decision") or {}
+    if decision.get("consent") == Consent.UNKNOWN.value:
+        signals["decision"] = {**decision, "consent": Consent.GRANTED.value}
+        VisitorSnapshot.objects.using(using).filter(pk=snapshot.pk).update(signals=json.dumps(signals))
+
+
+def drop(theirs: Theirs, reason: Reason) -> int:
+    """The visitor refuses: what is held or waits is gone. What is on its way at this moment may still arrive."""
+    done = 0
+    for using in outbox_databases():
+        rows = OutboxEvent.objects.using(using).filter(theirs.condition)
+        with _one_change(using):
+            refuse_objects(theirs.objects, reason, using=using)
+            done += _drop(rows.filter(state=State.HELD), reason, using)
+            done += _drop(rows.filter(state=State.WAITING, attempts=0), reason, using)
+            done += _drop(rows.filter(state=State.BROWSER_ONLY, browser_at__isnull=True), reason, using)
+            tried = rows.filter(state=State.WAITING)
+            done += tried.update(state=State.CANCELLED, due_at=None, payload="", email_key=None, note=WITHDRAWN)
+    return done
+
+
+def drop_overdue(using: str, *, now: float, most: int = 50_000) -> int:
+    """Nobody answered within HELD_HOURS."""
+    done = 0
+    while done < most:
+        overdue = _held(using).filter(created_at__lt=_oldest(now)).order_by("created_at")
+        keys = list(overdue.values_list("pk", flat=True)[: min(STRETCH, most - done)])
+        if not keys:
+            break
+        with transaction.atomic(using=using):
+            done += _drop(_held(using).filter(pk__in=keys), Reason.NO_ANSWER, using)
+    return done
+
+
+def _drop(rows: QuerySet[OutboxEvent], reason: Reason, using: str) -> int:
+    columns = ("pk", "pixel_code", "name", "object_label", "object_pk")
+    found = list(rows.values_list(*columns))
+    if not found:
+        return 0
+    refuse_objects([(label, pk) for *_, label, pk in found if label], reason, using=using)
+    tally = Counter((code, name) for _, code, name, *_ in found)
+    for (code, name), many in tally.items():
+        count_dropped([code], name, reason, using=using, many=many)
+    gone = rows.filter(pk__in=[pk for pk, *_ in found])
+    return gone._raw_delete(gone.db)
+
+
+def _held(using: str) -> QuerySet[OutboxEvent]:
+    return OutboxEvent.objects.using(using).filter(state=State.HELD)
+
+
+def _oldest(now: float) -> datetime:
+    return moment(now - conf.current().held_hours * 3600)
+
+
+def _one_change(using: str) -> AbstractContextManager[None]:
+    return transaction.atomic(using=using)
+
+
+def keys_of(rows: Iterable[OutboxEvent]) -> list[Key]:
+    """The names of these rows."""
+    return [Key(row.pixel_code, row.name, row.event_id) for row in rows]

@@ -1,0 +1,39 @@
+"""`manage.py tiktok_erase`: erase what is kept of a person, and print the proof."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.views.decorators.debug import sensitive_variables
+
+from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.rights.asked import add_arguments, asked
+from tiktok_attribution.rights.erasing import erase
+
+
+class Command(BaseCommand):
+    """Looks through every table of this app in every database. Exits 1 if anything is left."""
+
+    help = "Erase a person's events and signals. Prints a JSON report without personal data, as proof."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_arguments(parser)
+        parser.add_argument("--dry-run", action="store_true", help="Say what would be erased, and erase nothing.")
+        parser.add_argument("--report", metavar="FILE", help="Write the report into a file as well.")
+
+    @sensitive_variables()
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            who = asked(options)
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from None
+        report = erase(who, dry=options["dry_run"])
+        text = json.dumps(report, indent=2)
+        self.stdout.write(text)
+        if options["report"]:
+            Path(options["report"]).write_text(text + "\n", encoding="utf-8")
+        if any(one["events_still_with_data"] for one in report["databases"].values()):
+            raise CommandError("Something was recorded meanwhile: run this again.", returncode=1)

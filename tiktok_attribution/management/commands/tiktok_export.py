@@ -1,0 +1,30 @@
+"""`manage.py tiktok_export`: everything that is kept of a person, as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.views.decorators.debug import sensitive_variables
+
+from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.rights.asked import add_arguments, asked
+from tiktok_attribution.rights.exporting import export
+
+
+class Command(BaseCommand):
+    """Its output is personal data: give it to nobody but the person."""
+
+    help = "Print a person's events, attempts and signals as JSON."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_arguments(parser)
+
+    @sensitive_variables()
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            who = asked(options)
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(json.dumps(export(who), indent=2))

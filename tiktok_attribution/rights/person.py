@@ -1,0 +1,110 @@
+"""Whom a request is about, and where their rows are. Plain values are hashed at once and kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.views.decorators.debug import sensitive_variables
+
+from tiktok_attribution import conf
+from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
+from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
+from tiktok_attribution.visitor.object_key import object_key
+
+STRETCH = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """SHA-256 hex of what they are known by, and objects (label, key) that are theirs."""
+
+    hashes: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    objects: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Person({len(self.hashes)} hashes, {len(self.objects)} objects)"
+
+
+@sensitive_variables()
+def person(
+    emails: Iterable[str] = (),
+    phones: Iterable[str] = (),
+    external_ids: Iterable[str] = (),
+    objects: Iterable[str] = (),
+) -> Person:
+    """Raises ConfigurationError for a value that can be none of the kind; without the value."""
+    region = conf.current().phone_region
+    hashed = [_found(email_sha256(one), "an e-mail address") for one in emails]
+    others = [_found(phone_sha256(one, region), "a phone number with country code") for one in phones]
+    others += [_found(external_id_sha256(one), "an external id") for one in external_ids]
+    return Person(
+        hashes=tuple(dict.fromkeys([*hashed, *others])), emails=tuple(hashed), objects=tuple(map(_object, objects))
+    )
+
+
+def _found(digest: str | None, kind: str) -> str:
+    if digest is None:
+        raise ConfigurationError(f"One of the values is not {kind}.")
+    return digest
+
+
+def _object(text: str) -> tuple[str, str]:
+    label, colon, pk = text.partition(":")
+    if not colon or "." not in label or not pk:
+        raise ConfigurationError('An object is written as its model and key: "shop.Order:42".')
+    return label, object_key(pk)
+
+
+@dataclass(slots=True)
+class Found:
+    """Keys of one database's rows."""
+
+    events: list[int] = field(default_factory=list)
+    snapshots: list[int] = field(default_factory=list)
+
+
+def find(who: Person, *, using: str, quick: bool = False) -> Found:
+    """Their events and snapshots, also those of objects that turn out to be theirs.
+
+    E-mail addresses and objects are found by an index, the rest by a look into every text, a stretch of keys at a time.
+    `quick` leaves that look out.
+    """
+    events = OutboxEvent.objects.using(using)
+    snapshots = VisitorSnapshot.objects.using(using)
+    found: set[int] = set()
+    kept: set[int] = set()
+    for email in who.emails:
+        found |= set(events.filter(email_key=search_key(email), payload__contains=email).values_list("pk", flat=True))
+    if who.hashes and not quick:
+        found |= set(_holding(events, "payload", who.hashes))
+        kept |= set(_holding(snapshots, "signals", who.hashes))
+    objects = set(who.objects)
+    objects |= {pair for pair in events.filter(pk__in=found).values_list("object_label", "object_pk") if pair[0]}
+    objects |= set(snapshots.filter(pk__in=kept).values_list("object_label", "object_pk"))
+    if objects:
+        theirs = Q(pk__in=())
+        for label, pk in objects:
+            theirs |= Q(object_label=label, object_pk=pk)
+        found |= set(events.filter(theirs).values_list("pk", flat=True))
+        kept |= set(snapshots.filter(theirs).values_list("pk", flat=True))
+    return Found(sorted(found), sorted(kept))
+
+
+def _holding(rows: QuerySet[Any], column: str, texts: Sequence[str]) -> Iterator[int]:
+    """Keys of the rows whose column holds one of the texts."""
+    holds = Q(pk__in=())
+    for text in texts:
+        holds |= Q((f"{column}__contains", text))
+    after = 0
+    while True:
+        stretch = list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:STRETCH])
+        if not stretch:
+            return
+        yield from rows.filter(holds, pk__gt=after, pk__lte=stretch[-1]).values_list("pk", flat=True)
+        after = stretch[-1]

@@ -1,0 +1,95 @@
+/* tiktok_attribution: the gate before the pixel, see docs/privacy.md. The inline page has this very text in it, with the
+   rule in place of the element's (browser/gate.py). `when` keeps what needs an answer until there is one; `consent` is the
+   hook for a banner that answers without a page load: it tells the server too, which then hands over what was held.
+   Cookies: the last one of a name counts, as Django reads them; a value that can't be decoded is no answer. */
+!function (w, d, n, rule) {
+  var t = w.tiktokAttribution = w.tiktokAttribution || {}, waiting = [], state;
+  if (t.when) { return; }
+  function cookie(name) {
+    var found = "";
+    d.cookie.split(";").forEach(function (part) {
+      var at = part.indexOf("=");
+      if (part.slice(0, at).trim() === name) { found = part.slice(at + 1).trim().replace(/^"(.*)"$/, "$1"); }
+    });
+    return found;
+  }
+  function number(bits, start, length) {
+    return start + length > bits.length ? NaN : parseInt(bits.slice(start, start + length), 2);
+  }
+  function tcf(text, asked) {
+    var core = text.split(".")[0], bits = "", vendor = asked.vendor, place = 242, entries, first, last, has = false;
+    if (!/^[A-Za-z0-9_-]+$/.test(core)) { return "unknown"; }
+    core.split("").forEach(function (c) {
+      var six = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".indexOf(c);
+      bits += ("00000" + six.toString(2)).slice(-6);
+    });
+    bits = bits.slice(0, bits.length - bits.length % 8);
+    if (number(bits, 0, 6) !== 2 || bits.length < 230) { return "unknown"; }
+    if (!asked.purposes.every(function (one) { return bits[151 + one] === "1"; })) { return "denied"; }
+    if (vendor === null) { return "granted"; }
+    if (vendor > number(bits, 213, 16)) { return "denied"; }
+    if (bits[229] === "0") { return {"0": "denied", "1": "granted"}[bits[229 + vendor]] || "unknown"; }
+    for (entries = number(bits, 230, 12); entries > 0 && !has; entries--) {
+      first = number(bits, place + 1, 16);
+      last = bits[place] === "1" ? number(bits, place + 17, 16) : first;
+      if (isNaN(last)) { return "unknown"; }
+      has = first <= vendor && vendor <= last;
+      place += bits[place] === "1" ? 33 : 17;
+    }
+    return has ? "granted" : isNaN(entries) ? "unknown" : "denied";
+  }
+  function read(asked) {
+    var text = cookie(asked.cookie);
+    if (asked.purposes) { return tcf(text, asked); }
+    try { text = decodeURIComponent(text); } catch (error) { text = ""; }
+    if (!text || /[\x00-\x1f\x7f]/.test(text)) { return "unknown"; }
+    if (new RegExp(asked.granted).test(text)) { return "granted"; }
+    return (!asked.by || cookie(asked.by)) && new RegExp(asked.denied).test(text) ? "denied" : "unknown";
+  }
+  function effects() {
+    return [n.globalPrivacyControl && rule.gpc, n.doNotTrack === "1" && rule.dnt,
+      rule.out && read(rule.out) === "granted" && rule.effect];
+  }
+  function answer() {
+    if (effects().indexOf("deny") >= 0) { return "denied"; }
+    return state || rule.state || (rule.consent ? read(rule.consent) : "granted");
+  }
+  function flush() { while (waiting.length) { waiting.shift()(); } }
+  t.limited = rule.limited || effects().indexOf("limited_data_use") >= 0;
+  t.held = false;
+  t.when = function (run) {
+    var now = answer();
+    if (now === "granted") { run(); }
+    else if (now === "unknown" && rule.hold) { t.held = true; run(); }
+    else if (now === "unknown") { waiting.push(run); }
+  };
+  t.consent = function (granted) {
+    state = granted ? "granted" : "denied";
+    if (rule.consent && rule.consent.own) {
+      d.cookie = rule.consent.cookie + "=" + state + ";path=/;max-age=" + rule.days * 86400 + ";samesite=lax"
+        + (rule.domain ? ";domain=" + rule.domain : "") + (w.location.protocol === "https:" ? ";secure" : "");
+    }
+    if (answer() === "granted") {
+      if (t.held && w.ttq) { w.ttq.grantConsent(); }
+      t.held = false;
+      flush();
+    } else {
+      waiting = [];
+      if (w.ttq && w.ttq.revokeConsent) { w.ttq.revokeConsent(); }
+    }
+    if (rule.url) {
+      w.fetch(rule.url, {method: "POST", credentials: "same-origin", keepalive: true,
+        headers: {"Content-Type": "application/json"},
+        body: JSON.stringify({search: w.location.search})})
+        .then(function (response) { return response.ok ? response.json() : {calls: []}; })
+        .then(function (found) {
+          if (answer() === "granted") {
+            found.calls.forEach(function (call) {
+              var on = call[0] ? w.ttq.instance(call[0]) : w.ttq;
+              on[call[1]].apply(on, call[2]);
+            });
+          }
+        }, function () {});
+    }
+  };
+}(window, document, navigator, JSON.parse(document.getElementById("tiktok-gate").textContent));

@@ -1,0 +1,48 @@
+"""The click id's first-party cookie: set for who agrees, held where the site says so, gone for who refuses."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
+
+from tiktok_attribution.conf import Settings
+from tiktok_attribution.visitor.click_id import COOKIE
+from tiktok_attribution.visitor.visitor import Visitor
+
+
+def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, found: str = "") -> None:
+    """After the view: what becomes of the click id of this address, or of the one that was `found` elsewhere."""
+    held = visitor.request.COOKIES.get(COOKIE, "")
+    found = found or visitor.landing_click_id
+    if not found and not held:
+        return
+    decision = visitor.decision
+    if decision.is_granted:
+        if found and found != held:
+            remember(response, visitor.request, found, settings)
+    elif decision.is_refusal:
+        if held:
+            response.delete_cookie(COOKIE, domain=settings.cookie_domain or None, samesite="Lax")
+            patch_cache_control(response, private=True)
+    elif not decision.is_denied and settings.hold_click_id and found and found != held:
+        remember(response, visitor.request, found, settings, until_closed=True)
+
+
+def remember(
+    response: HttpResponseBase, request: HttpRequest, click_id: str, settings: Settings, *, until_closed: bool = False
+) -> None:
+    """Set the cookie; a new click wins over an old one. The response becomes one visitor's own.
+
+    `until_closed`: for as long as the browser is open, where the visitor has not answered yet.
+    """
+    response.set_cookie(
+        COOKIE,
+        click_id,
+        max_age=None if until_closed else settings.click_id_days * 86_400,
+        domain=settings.cookie_domain or None,
+        secure=request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+    patch_cache_control(response, private=True)

@@ -1,0 +1,122 @@
+"""May this visitor's events be told? Asked in one place, for both halves, the click id and the snapshot."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.http import HttpRequest
+
+from tiktok_attribution import conf
+from tiktok_attribution.consent.adapters import SessionRule
+from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
+from tiktok_attribution.readers import DENY, LIMIT, OptOut, Policy
+from tiktok_attribution.visitor.reason import report
+
+# Crawlers that say so, as most do. No tools and libraries: a shop's own app may speak through one.
+_BOTS = re.compile(
+    r"bot\b|bot/|crawler|spider|slurp|facebookexternalhit|bingpreview|mediapartners-google|google-inspectiontool|"
+    r"pingdom|lighthouse",
+    re.IGNORECASE,
+)
+_EVERYBODY = Policy()
+
+
+def decide(request: HttpRequest) -> Decision:
+    """The decision as it is at this moment; a session may hold another answer a line later."""
+    settings = conf.current()
+    circumstance = _circumstance(request, settings)
+    if circumstance is not None:
+        return denied(circumstance)
+    policy = policy_of(request, settings)
+    effects = _effects(request, settings, policy)
+    if DENY in effects:
+        return denied(Reason.OPT_OUT)
+    limited = policy.limited_data_use if policy.limited_data_use is not None else settings.limited_data_use
+    asked = settings.asks if policy.ask is None else policy.ask or settings.is_closed
+    consent = answer_of(request, settings) if asked else Consent.GRANTED
+    reason = Reason.DENIED if consent is Consent.DENIED else None
+    return Decision(consent=consent, reason=reason, limited_data_use=limited or LIMIT in effects)
+
+
+def answer_of(request: HttpRequest, settings: conf.Settings) -> Consent:
+    """What the site's consent tool says. Whatever fails is no answer."""
+    rule = settings.consent
+    if settings.is_closed or rule is None:
+        return Consent.UNKNOWN
+    try:
+        if isinstance(rule, SessionRule):
+            return as_consent(getattr(request, "session", {}).get(rule.key))
+        if callable(rule):
+            return as_consent(rule(request))
+    except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
+        report(error, "CONSENT failed, so nobody has agreed")
+        return Consent.UNKNOWN
+    return rule.read(request.COOKIES)  # type: ignore[no-any-return]
+
+
+def policy_of(request: HttpRequest, settings: conf.Settings) -> Policy:
+    """How this visitor's region is treated; as everybody where it is not known."""
+    if settings.region is None:
+        return _EVERYBODY
+    try:
+        return settings.regions.get(settings.region(request) or "", _EVERYBODY)
+    except Exception as error:  # noqa: BLE001 -- as above
+        report(error, "REGION failed, so the settings for everybody hold")
+        return _EVERYBODY
+
+
+def is_private(path: str, settings: conf.Settings) -> bool:
+    """Whether the site keeps this path to itself."""
+    return bool(settings.private_paths) and path.startswith(settings.private_paths)
+
+
+def _circumstance(request: HttpRequest, settings: conf.Settings) -> Reason | None:
+    meta = request.META
+    if is_private(request.path_info, settings):
+        return Reason.PRIVATE_PATH
+    if is_prefetch(request):
+        return Reason.PREFETCH
+    return Reason.BOT if _is_bot(meta.get("HTTP_USER_AGENT", ""), settings.bots) else None
+
+
+def is_prefetch(request: HttpRequest) -> bool:
+    """A page that may never be seen: only its browser asked for it."""
+    meta = request.META
+    return "prefetch" in (meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or "")
+
+
+def _is_bot(agent: str, bots: Any) -> bool:
+    if bots is False or not agent:
+        return False
+    if bots is True:
+        return _BOTS.search(agent) is not None
+    try:
+        return bool(bots(agent))
+    except Exception as error:  # noqa: BLE001 -- as above
+        report(error, "BOTS failed, so the visitor counts as a person")
+        return False
+
+
+def _effects(request: HttpRequest, settings: conf.Settings, policy: Policy) -> set[str]:
+    meta = request.META
+    found = set()
+    if meta.get("HTTP_SEC_GPC", "").strip() == "1":
+        found.add(policy.gpc or settings.gpc)
+    if meta.get("HTTP_DNT", "").strip() == "1":
+        found.add(policy.dnt or settings.dnt)
+    if settings.opt_out is not None:
+        found.add(_opted_out(request, settings.opt_out))
+    return found
+
+
+def _opted_out(request: HttpRequest, opt_out: Any) -> str:
+    """The effect of the site's own opt-out; where its code fails, the visitor counts as having opted out."""
+    if isinstance(opt_out, OptOut):
+        return opt_out.effect if opt_out.rule.read(request.COOKIES) is Consent.GRANTED else ""
+    try:
+        answer = opt_out(request)
+    except Exception as error:  # noqa: BLE001 -- as above
+        report(error, "OPT_OUT failed, so the visitor counts as opted out")
+        return DENY
+    return str(answer) if answer in (DENY, LIMIT) else DENY if answer else ""
