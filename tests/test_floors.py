@@ -20,10 +20,12 @@ FLOORS = [
     {"models"},
     {"migrations"},
     {"delivery"},
+    {"tallies"},
     {"tasks"},
     {"visitor"},
     {"conversions"},
     {"browser"},
+    {"diagnosis"},
     {"testing"},  # below the commands, for one of them runs the stand-in
     {"admin", "checks", "management", "metrics", "middleware", "templatetags"},
     {"apps"},
