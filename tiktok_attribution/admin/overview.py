@@ -18,11 +18,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from tiktok_attribution import conf
+from tiktok_attribution.admin.diagnosis import with_tone
 from tiktok_attribution.admin.overview_page import as_rows, overview_page
 from tiktok_attribution.admin.period import TITLES, chosen
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.spreadsheet import csv_text
 from tiktok_attribution.conversions import registry
+from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.run import quick
 from tiktok_attribution.models import Overview
 from tiktok_attribution.tallies.refresh import refresh_recent
 
@@ -61,6 +64,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "period": period,
             "period_title": TITLES[period.key],
             "periods": [(key, title, urlencode({**period.query, "period": key})) for key, title in TITLES.items()],
+            "findings": _ill() if self._sees_diagnosis(request) else [],
             "query": urlencode(period.query),
             "may_resume": request.user.has_perm("tiktok_attribution.resume_pixelstatus")
             and request.user.has_perm("tiktok_attribution.view_pixelstatus"),
@@ -72,6 +76,9 @@ class OverviewAdmin(ReadOnlyAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/tiktok_attribution/overview/page.html", context)
 
+    def _sees_diagnosis(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.view_diagnosis")
+
     def _export(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
@@ -79,6 +86,12 @@ class OverviewAdmin(ReadOnlyAdmin):
         response = HttpResponse(csv_text(as_rows(period, using=_refreshed())), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="tiktok-{period.key}.csv"'
         return response
+
+
+def _ill() -> list[tuple[Finding, str]]:
+    """What the diagnosis calls a warning or an error, as far as it is quickly seen. Stopped pixels stand above."""
+    found = [one for one in quick() if one.level is not Level.OK and not one.id.startswith("stopped-")]
+    return with_tone(found)
 
 
 def _refreshed() -> str:
