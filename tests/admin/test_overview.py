@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from tests.admin.samples import HOSTILE, PIXEL, stored_event, with_settings
+from tiktok_attribution.admin.overview_page import duration
 from tiktok_attribution.admin.spreadsheet import cell, csv_text
 from tiktok_attribution.models import Attempt, HourTally, OutboxEvent, PixelStatus, State, moment
 
@@ -68,6 +69,14 @@ def sale(db: None) -> OutboxEvent:
         browser_at=moment(now - 119),
         match_keys=0b1100100,
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, ""), (3.26, "3.3 s"), (89, "89.0 s"), (119, "2 min"), (7300, "2.0 h"), (200_000, "2.3 d")],
+)
+def test_a_duration_is_rounded_to_what_people_read(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
 
 
 @pytest.mark.django_db

@@ -130,12 +130,17 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 90:
-        return _("%(n)s s") % {"n": number_format(seconds, 1)}
+        return _("%(n)s s") % {"n": _number(seconds, 1)}
     if seconds < 5400:
-        return _("%(n)s min") % {"n": number_format(seconds / 60, 0)}
+        return _("%(n)s min") % {"n": _number(seconds / 60, 0)}
     if seconds < 129_600:
-        return _("%(n)s h") % {"n": number_format(seconds / 3600, 1)}
-    return _("%(n)s d") % {"n": number_format(seconds / 86_400, 1)}
+        return _("%(n)s h") % {"n": _number(seconds / 3600, 1)}
+    return _("%(n)s d") % {"n": _number(seconds / 86_400, 1)}
+
+
+def _number(value: float, decimals: int) -> str:
+    """Rounded, for `number_format` cuts off."""
+    return number_format(round(value, decimals), decimals)
 
 
 def _stopped(period: Period, now: list[PixelFigures], using: str) -> list[Stopped]:
@@ -154,7 +159,7 @@ def _funnel_row(name: str, totals: Totals) -> FunnelRow:
 
 
 def _percent(part: float, whole: float) -> str:
-    return _("%(n)s %%") % {"n": number_format(100 * part / whole, 0)} if whole > 0 else ""
+    return _("%(n)s %%") % {"n": _number(100 * part / whole, 0)} if whole > 0 else ""
 
 
 def _steps(period: Period, summary: Summary) -> Iterator[Step]:
@@ -169,7 +174,7 @@ def _steps(period: Period, summary: Summary) -> Iterator[Step]:
 def _heat_row(name: str, totals: Totals) -> HeatRow:
     coverage, quality = totals.coverage(), totals.quality()
     cells = [Cell(_percent(coverage[key], 1), round(LEVELS * coverage[key])) for key in MATCH_KEYS]
-    return HeatRow(name, cells, "" if quality is None else number_format(quality, 1))
+    return HeatRow(name, cells, "" if quality is None else _number(quality, 1))
 
 
 def _here(epoch: float) -> datetime:
