@@ -259,8 +259,8 @@ class VisitorSnapshot(models.Model):
 class HourTally(models.Model):
     """What became of the events recorded in one hour, for one pixel and event name; `tallies` computes it.
 
-    Made from the outbox and thrown away with it. The three texts are JSON: counts by `tallies.delay.EDGES`, counts by
-    `events.matching.MATCH_KEYS`, and decimal sums as text by currency.
+    Made from the outbox and thrown away with it. The three texts are JSON: pairs of a bucket of `tallies.delay` and
+    its count, counts in the order of `events.matching.MATCH_KEYS`, and decimal sums as text by currency.
     """
 
     hour = models.BigIntegerField(help_text=_("Unix seconds at which the hour begins."))

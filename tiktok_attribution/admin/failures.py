@@ -15,6 +15,8 @@ from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State
 MOST_ATTEMPTS = 5000
 MOST_INVALID = 2000
 MOST_GROUPS = 20
+MOST_MESSAGES = 100
+"""Different messages that are told apart; each costs a look-up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,20 +41,31 @@ def failures(since: datetime, *, pixel_code: str, using: str, site: str) -> list
 
 
 def _of_attempts(since: datetime, pixel_code: str, using: str, site: str) -> dict[object, Failure]:
-    rows = Attempt.objects.using(using).filter(started_at__gte=since)
+    rows = Attempt.objects.using(using).filter(started_at__gte=since).order_by("-started_at")
+    if pixel_code:
+        rows = rows.filter(pixel_code=pixel_code)
+    columns = ("pk", "outcome", "http_status", "code", "message", "event_count")
     found: dict[object, Failure] = {}
-    for attempt in (rows.filter(pixel_code=pixel_code) if pixel_code else rows).order_by("-started_at")[:MOST_ATTEMPTS]:
-        if attempt.outcome == Outcome.DELIVERED:
+    for pk, outcome, *key_parts, event_count in rows.values_list(*columns)[:MOST_ATTEMPTS]:
+        if outcome == Outcome.DELIVERED:
             continue
-        key = (attempt.http_status, attempt.code, attempt.message)
+        key = tuple(key_parts)
         if key not in found:
-            address = reverse("admin:tiktok_attribution_attempt_change", args=[quote(attempt.pk)], current_app=site)
-            words = explain(display.answer_of(attempt))
-            text = str(attempt) if attempt.message or attempt.http_status is None else f"HTTP {attempt.http_status}"
-            found[key] = Failure(text=text, words=words, last=attempt.started_at, address=address)
-        found[key].events += attempt.event_count
+            if len(found) >= MOST_MESSAGES:
+                continue
+            found[key] = _example(Attempt.objects.using(using).get(pk=pk), site)
+        found[key].events += event_count
         found[key].requests += 1
     return found
+
+
+def _example(attempt: Attempt, site: str) -> Failure:
+    return Failure(
+        text=str(attempt) if attempt.message or attempt.http_status is None else f"HTTP {attempt.http_status}",
+        words=explain(display.answer_of(attempt)),
+        last=attempt.started_at,
+        address=reverse("admin:tiktok_attribution_attempt_change", args=[quote(attempt.pk)], current_app=site),
+    )
 
 
 def _of_invalid(since: datetime, pixel_code: str, using: str, site: str) -> dict[object, Failure]:

@@ -86,7 +86,7 @@ class Count:
             hour=hour,
             pixel_code=pixel_code,
             name=name,
-            delays=json.dumps(self.delays, separators=(",", ":")),
+            delays=json.dumps([pair for pair in enumerate(self.delays) if pair[1]], separators=(",", ":")),
             match_keys=json.dumps(self.match_keys, separators=(",", ":")),
             value_sums=json.dumps({currency: str(total) for currency, total in sorted(self.value_sums.items())}),
             **self.counts,

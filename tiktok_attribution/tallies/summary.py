@@ -38,11 +38,21 @@ class Totals:
         """Add one hour."""
         for name in COUNTS:
             self.counts[name] += getattr(tally, name)
-        for target, text in ((self.delays, tally.delays), (self.match_keys, tally.match_keys)):
-            for place, count in enumerate(json.loads(text)[: len(target)]):
-                target[place] += count
+        for place, count in json.loads(tally.delays):
+            self.delays[place] += count
+        for bit, count in enumerate(json.loads(tally.match_keys)[: len(MATCH_KEYS)]):
+            self.match_keys[bit] += count
         for currency, total in json.loads(tally.value_sums).items():
             self.value_sums[currency] = self.value_sums.get(currency, Decimal(0)) + Decimal(total)
+
+    def merge(self, other: Totals) -> None:
+        """Add what others add up to."""
+        for name, count in other.counts.items():
+            self.counts[name] += count
+        self.delays = [mine + theirs for mine, theirs in zip(self.delays, other.delays, strict=True)]
+        self.match_keys = [mine + theirs for mine, theirs in zip(self.match_keys, other.match_keys, strict=True)]
+        for currency, total in other.value_sums.items():
+            self.value_sums[currency] = self.value_sums.get(currency, Decimal(0)) + total
 
     @property
     def trouble(self) -> int:
@@ -93,6 +103,8 @@ def summarize(starts: Iterable[int], end: int, *, pixel_code: str, using: str) -
     for tally in tallies.filter(pixel_code=pixel_code) if pixel_code else tallies:
         while place + 1 < len(steps) and steps[place + 1] <= tally.hour:
             place += 1
-        for totals in (summary.by_name.setdefault(tally.name, Totals()), summary.by_step[steps[place]], summary.all):
+        for totals in (summary.by_name.setdefault(tally.name, Totals()), summary.by_step[steps[place]]):
             totals.add(tally)
+    for totals in summary.by_name.values():
+        summary.all.merge(totals)
     return summary
