@@ -132,6 +132,14 @@ def test_the_first_look_counts_older_days_too() -> None:
     assert HourTally.objects.get().recorded == 1
 
 
+def test_a_first_look_that_is_cut_short_leaves_the_rest_to_the_worker() -> None:
+    made(20 * 86_400)
+    refresh_recent(using="default", now=NOW, seconds=0)
+    assert not HourTally.objects.exists()
+    refresh_all(now=NOW)
+    assert HourTally.objects.get().recorded == 1
+
+
 @pytest.fixture
 def table() -> list[int]:
     rows = [stored_event(created_at=moment(NOW - 10_000 + 10 * number), payload="") for number in range(100)]

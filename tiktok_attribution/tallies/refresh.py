@@ -51,12 +51,14 @@ def refresh_recent(*, using: str, now: float, stale_seconds: float = 60.0, secon
     """For the overview: the newest hours if they are stale; if none was ever counted, what goes into `seconds`."""
     if not beat(RECENT.name, using=using, now=now, every=stale_seconds):
         return
-    is_first = seen_at(WHOLE.name, using=using) is None
-    count_again(WHOLE.hours if is_first else RECENT.hours, using=using, now=now, seconds=seconds if is_first else None)
+    if seen_at(WHOLE.name, using=using) is not None:
+        count_again(RECENT.hours, using=using, now=now)
+    elif count_again(WHOLE.hours, using=using, now=now, seconds=seconds):
+        beat(WHOLE.name, using=using, now=now, every=WHOLE.every_seconds)
 
 
-def count_again(hours: int, *, using: str, now: float, seconds: float | None = None) -> None:
-    """Count this hour and those before it, `hours` in all, newest day first; stop after `seconds`.
+def count_again(hours: int, *, using: str, now: float, seconds: float | None = None) -> bool:
+    """Count this hour and those before it, `hours` in all, newest day first. False when `seconds` were over before.
 
     Hours whose events may have been pruned keep what was counted while they were there.
     """
@@ -68,8 +70,9 @@ def count_again(hours: int, *, using: str, now: float, seconds: float | None = N
         start = max(first, end - DAY)
         _replace(start, end, using)
         end = start
-        if seconds is not None and time.monotonic() - began > seconds:
-            return
+        if end > first and seconds is not None and time.monotonic() - began > seconds:
+            return False
+    return True
 
 
 def _replace(start: int, end: int, using: str) -> None:
