@@ -20,10 +20,12 @@ FLOORS = [
     {"models"},
     {"migrations"},
     {"delivery"},
+    {"tallies"},
     {"tasks"},
     {"visitor"},
     {"conversions"},
     {"browser", "rights"},
+    {"diagnosis"},
     {"testing"},  # below the commands, for one of them runs the stand-in
     {"admin", "checks", "jinja2", "management", "metrics", "middleware", "templatetags", "urls"},
     {"apps"},

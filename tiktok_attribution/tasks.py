@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from celery import current_app, shared_task
 
-from tiktok_attribution.delivery import housekeeping, send
+from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
+from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.tallies import refresh
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -25,6 +28,7 @@ PRUNE_MOST = 50_000  # rows of a kind and database in one task
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
 def deliver(pixel_code: str, using: str = "default") -> None:
     """Send what is due for one pixel."""
+    _alive(heartbeat.WORKER)
     send.deliver(pixel_code, using=using)
 
 
@@ -34,6 +38,8 @@ def sweep() -> None:
     housekeeping.drop_unanswered()
     for using, pixel_code in send.work_everywhere():
         deliver.apply_async((pixel_code, using), ignore_result=True)
+    _alive(heartbeat.SWEEP, heartbeat.WORKER)
+    refresh.refresh_all()
 
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)
@@ -42,6 +48,34 @@ def prune() -> None:
     done = housekeeping.prune_all(most=PRUNE_MOST)
     if any(done[kind] >= PRUNE_MOST for kind in done if kind != "failed"):
         prune.apply_async((), ignore_result=True)  # else a site with more events a day than that would grow for ever
+
+
+_alive_at: dict[str, float] = {}
+
+
+def _alive(*names: str) -> None:
+    """Signs of life, without a look at the database for each task. Never raises."""
+    now = time.time()
+    try:
+        for name in names:
+            if now - _alive_at.get(name, 0.0) >= heartbeat.EVERY_SECONDS:
+                _alive_at[name] = now
+                heartbeat.beat(name, using=write_database(), now=now)
+    except Exception as error:
+        logger.warning("tiktok: no sign of life was noted (%s)", type(error).__name__)
+
+
+def broker_trouble(seconds: int = 2) -> str:
+    """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
+    if not _has_celery():
+        return "no Celery app is loaded in this process"
+    try:
+        with current_app.connection_for_read(transport_options={"socket_connect_timeout": seconds}) as connection:
+            connection.connect_timeout = seconds
+            connection.ensure_connection(max_retries=0, timeout=seconds)
+    except Exception as error:  # whatever the transport's library raises
+        return type(error).__name__
+    return ""
 
 
 def hint(pixel_code: str, using: str) -> None:

@@ -33,6 +33,8 @@ PAGES = {
     "admin-events": "/admin/tiktok_attribution/outboxevent/",
     "admin-event": "/admin/tiktok_attribution/outboxevent/?q=order-1",
     "admin-attempts": "/admin/tiktok_attribution/attempt/",
+    "admin-overview": "/admin/tiktok_attribution/overview/?period=today",
+    "admin-diagnosis": "/admin/tiktok_attribution/diagnosis/",
     "admin-pixels": "/admin/tiktok_attribution/pixelstatus/",
 }
 

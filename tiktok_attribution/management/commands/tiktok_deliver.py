@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +14,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections
 
 from tiktok_attribution.delivery.figures import figures
+from tiktok_attribution.delivery.heartbeat import LOOP, beat
 from tiktok_attribution.delivery.marks import Tally
+from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.tallies.refresh import refresh_all
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -41,6 +45,8 @@ class Command(BaseCommand):
                 tally = deliver_all(stopping=ending.is_set)
                 if tally:
                     self._tell(tally)
+                beat(LOOP, using=write_database(), now=time.time())
+                refresh_all()
                 ending.wait(options["loop"])
 
     def _tell(self, tally: Tally) -> None:

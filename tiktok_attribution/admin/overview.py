@@ -1,0 +1,104 @@
+"""The overview: what happened, what it means, and what to do, on one page."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import Error as DatabaseTrouble
+from django.db import router
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from tiktok_attribution import conf
+from tiktok_attribution.admin.diagnosis import with_tone
+from tiktok_attribution.admin.overview_page import as_rows, overview_page
+from tiktok_attribution.admin.period import TITLES, chosen
+from tiktok_attribution.admin.readonly import ReadOnlyAdmin
+from tiktok_attribution.admin.spreadsheet import csv_text
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.run import quick
+from tiktok_attribution.models import Overview
+from tiktok_attribution.tallies.refresh import refresh_recent
+
+logger = logging.getLogger("tiktok_attribution")
+
+
+@admin.register(Overview)
+class OverviewAdmin(ReadOnlyAdmin):
+    """A page in the place of a list; there are no rows to open."""
+
+    class Media:
+        css = {"all": ("tiktok_attribution/overview.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(require_GET(self.changelist_view))
+        export = self.admin_site.admin_view(require_GET(self._export))
+        return [
+            path("", page, name="tiktok_attribution_overview_changelist"),
+            path("export/", export, name="tiktok_attribution_overview_export"),
+        ]
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.export_overview")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        using = _refreshed()
+        period = chosen(request.GET.dict())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("TikTok: overview"),
+            "opts": self.opts,
+            "media": self.media,
+            "page": overview_page(period, using=using, site=self.admin_site.name),
+            "period": period,
+            "period_title": TITLES[period.key],
+            "periods": [(key, title, urlencode({**period.query, "period": key})) for key, title in TITLES.items()],
+            "findings": _ill() if self._sees_diagnosis(request) else [],
+            "query": urlencode(period.query),
+            "may_resume": request.user.has_perm("tiktok_attribution.resume_pixelstatus")
+            and request.user.has_perm("tiktok_attribution.view_pixelstatus"),
+            "may_export": self.has_export_permission(request),
+            "declared": [(conversion.event, conversion.model._meta.verbose_name) for conversion in registry.every()],
+            "settings_of_app": conf.current(),
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/tiktok_attribution/overview/page.html", context)
+
+    def _sees_diagnosis(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.view_diagnosis")
+
+    def _export(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request) or not self.has_export_permission(request):
+            raise PermissionDenied
+        period = chosen(request.GET.dict())
+        response = HttpResponse(csv_text(as_rows(period, using=_refreshed())), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="tiktok-{period.key}.csv"'
+        return response
+
+
+def _ill() -> list[tuple[Finding, str]]:
+    """What the diagnosis calls a warning or an error, as far as it is quickly seen. Stopped pixels stand above."""
+    found = [one for one in quick() if one.level is not Level.OK and not one.id.startswith("stopped-")]
+    return with_tone(found)
+
+
+def _refreshed() -> str:
+    """The outbox's database, its newest hours counted; a page that is a minute old is better than none."""
+    using = router.db_for_write(Overview)
+    try:
+        refresh_recent(using=using, now=time.time())
+    except DatabaseTrouble:
+        logger.exception("tiktok: the hours could not be counted for the overview")
+    return router.db_for_read(Overview)

@@ -1,0 +1,40 @@
+"""Signs of life of what runs by itself, and turns that one process takes at a time."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import Error as DatabaseTrouble
+from django.db import transaction
+
+from tiktok_attribution.models import Heartbeat
+
+logger = logging.getLogger("tiktok_attribution")
+
+WORKER, SWEEP, LOOP = "worker", "sweep", "deliver-loop"
+EVERY_SECONDS = 60.0
+
+
+def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> bool:
+    """Note that `name` is alive, at most once in `every` seconds. True for the one caller that noted it.
+
+    Raises nothing: a sign of life is not worth a delivery.
+    """
+    try:
+        with transaction.atomic(using=using):
+            beats = Heartbeat.objects.using(using)
+            late = beats.filter(pk=name, seen_at__lte=now - every)
+            if late.update(seen_at=now):
+                return True
+            if beats.filter(pk=name).exists():
+                return False
+            _, is_new = beats.get_or_create(pk=name, defaults={"seen_at": now})
+            return is_new
+    except DatabaseTrouble as error:
+        logger.warning("tiktok: no sign of life was noted (%s)", type(error).__name__)
+        return False
+
+
+def seen_at(name: str, *, using: str) -> float | None:
+    """Epoch seconds of the last sign of life; None where there never was one."""
+    return Heartbeat.objects.using(using).filter(pk=name).values_list("seen_at", flat=True).first()

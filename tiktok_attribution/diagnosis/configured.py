@@ -1,0 +1,74 @@
+"""The settings: what is configured, where each value comes from, and what Django's checks say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from django.conf import settings as django_settings
+from django.core.checks import ERROR, run_checks
+from django.utils.translation import gettext as _
+
+from tiktok_attribution import conf
+from tiktok_attribution.diagnosis.finding import Finding, Level
+
+TAG = "tiktok_attribution"
+SHOWN = (
+    *("ENABLED", "PIXEL_CODE", "ACCESS_TOKEN", "MODE", "CONVERSIONS", "SITE_URL", "TEST_EVENT_CODE", "API_URL"),
+    *("PIXEL_HOST", "DATABASES", "LIMITED_DATA_USE", "MAX_AGE_DAYS", "KEEP_EVENT_DAYS"),
+)
+
+
+class Value(NamedTuple):
+    """One setting as text, and whether it is the default, for the site's settings don't name it."""
+
+    key: str
+    text: str
+    is_default: bool
+
+
+def values() -> list[Value]:
+    """What somebody who looks for a mistake wants to see. Never the token."""
+    raw = getattr(django_settings, conf.SETTING, {})
+    given = set(raw) if isinstance(raw, Mapping) else set()
+    settings = conf.current()
+    return [Value(key, _text(settings, key), key not in given) for key in SHOWN]
+
+
+def _text(settings: conf.Settings, key: str) -> str:
+    value = getattr(settings, conf.OPTIONS[key].name)
+    if key == "ACCESS_TOKEN":
+        return _token_text(value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, tuple | Mapping):
+        return ", ".join(map(str, value)) or _("not set")
+    return str(value) or _("not set")
+
+
+def _token_text(token: object) -> str:
+    if callable(token):
+        return _("asked of the site's own code")
+    if isinstance(token, Mapping):
+        codes = ", ".join(str(code) for code, one in token.items() if one)
+        return _("set for %(pixels)s") % {"pixels": codes} if codes else _("not set")
+    return _("set") if token else _("not set")
+
+
+def findings() -> Iterator[Finding]:
+    """What `manage.py check` says of this app, the middleware's order among it; or that it says nothing."""
+    if not conf.current().enabled:
+        yield Finding(
+            id="enabled",
+            level=Level.WARNING,
+            what=_("ENABLED is off."),
+            why=_("Nothing is recorded and nothing is sent."),
+            mend=_("Remove ENABLED from the settings, or set it to True."),
+        )
+    found = run_checks(tags=[TAG])
+    for message in found:
+        level = Level.ERROR if message.level >= ERROR else Level.WARNING
+        number = (message.id or "").rpartition(".")[2]
+        yield Finding(id=f"check-{number}", level=level, what=str(message.msg), mend=str(message.hint or ""))
+    if not found:
+        yield Finding(id="settings", level=Level.OK, what=_("Settings, conversions and middleware order are right."))

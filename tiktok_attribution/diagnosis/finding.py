@@ -1,0 +1,32 @@
+"""One finding, in words for whoever looks: in the admin, at a terminal, or as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Level(str, Enum):
+    """How bad it is. Only ERROR keeps events from TikTok."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found, why it matters and how to mend it ("" where all is well).
+
+    `id` is stable: monitoring may name it, and it is the anchor on the admin's page.
+    """
+
+    id: str
+    level: Level
+    what: str
+    why: str = ""
+    mend: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Plain texts."""
+        return {"id": self.id, "level": self.level.value, "what": self.what, "why": self.why, "mend": self.mend}

@@ -1,0 +1,78 @@
+"""Whether the site's own pages carry the tag: its front page is asked for inside this process, as a visitor would."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.test import Client
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from tiktok_attribution import conf
+from tiktok_attribution.diagnosis.finding import Finding, Level
+
+logger = logging.getLogger("tiktok_attribution")
+
+MOST_REDIRECTS = 3
+MARK = b"TiktokAnalyticsObject"
+"""What TikTok's base code writes into a page that carries it."""
+
+
+def findings() -> Iterator[Finding]:
+    """GET alone, and without a cookie of whoever looks."""
+    host = _host()
+    page = {"page": f"https://{host}/"}
+    try:
+        # The site's own middleware may choose a language and a time zone, which are this thread's.
+        with translation.override(translation.get_language()), timezone.override(timezone.get_current_timezone()):
+            response = _get(host)
+            text = b"".join(response) if response.streaming else response.content
+    except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
+        logger.info("tiktok: the front page could not be asked for: %s", type(error).__name__)
+        yield _unseen(page, type(error).__name__)
+        return
+    if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):
+        yield _unseen(page, f"HTTP {response.status_code}")
+    elif MARK in text:
+        yield Finding(id="tag", level=Level.OK, what=_("The page %(page)s carries the tag.") % page)
+    else:
+        yield Finding(
+            id="tag",
+            level=Level.ERROR,
+            what=_("The page %(page)s does not carry the tag.") % page,
+            why=_("Without it the browser tells TikTok nothing, and its cookie _ttp is missing from server events."),
+            mend=_(
+                "Write {% tiktok_pixel %} into the <head> of the base template, after {% load tiktok_attribution %}."
+            ),
+        )
+
+
+def _get(host: str) -> Any:
+    client = Client(raise_request_exception=False, headers={"host": host})
+    response: Any = client.get("/", secure=True)
+    for _hop in range(MOST_REDIRECTS):
+        target = urlsplit(response.headers.get("Location", ""))
+        if response.status_code not in (301, 302, 303, 307, 308) or target.netloc not in ("", host):
+            break
+        response = client.get(target.path or "/", secure=True)
+    return response
+
+
+def _unseen(page: dict[str, str], why: str) -> Finding:
+    return Finding(
+        id="tag",
+        level=Level.WARNING,
+        what=_("Whether pages carry the tag could not be seen: %(page)s gave %(why)s.") % {**page, "why": why},
+        mend=_("Open a page of the site and look for TiktokAnalyticsObject in its source."),
+    )
+
+
+def _host() -> str:
+    """One that ALLOWED_HOSTS takes: the site's own, else the first that is a name."""
+    own = urlsplit(conf.current().site_url).netloc
+    named = [host.lstrip(".") for host in django_settings.ALLOWED_HOSTS if host != "*"]
+    return own or (named[0] if named else "localhost")

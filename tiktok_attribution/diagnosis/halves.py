@@ -1,0 +1,31 @@
+"""Whether pages show browser halves at all: seen from the counted hours, without asking for a page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.models import HourTally
+
+DAY = 86_400
+FEW = 5
+"""Fewer events say nothing: their visitors may not have come back."""
+
+
+def findings() -> Iterator[Finding]:
+    """A warning where none of the last day's browser halves was shown. Its id is that of the look at the front page."""
+    tallies = HourTally.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
+    sums = tallies.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
+    if (sums["wanted"] or 0) >= FEW and not sums["shown"]:
+        yield Finding(
+            id="tag",
+            level=Level.WARNING,
+            what=_("None of the last day's %(count)d browser halves was shown by a page.") % {"count": sums["wanted"]},
+            why=_("TikTok gets the server's half alone."),
+            mend=_("See whether the pages carry the tag {% tiktok_pixel %}."),
+        )

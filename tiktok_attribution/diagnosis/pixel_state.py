@@ -1,0 +1,85 @@
+"""Each pixel: may it send, has it a token, when did it last succeed and fail, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+
+from tiktok_attribution import conf
+from tiktok_attribution.delivery.figures import PixelFigures, figures
+from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.models import Attempt, Outcome, PixelStatus
+
+LATE_SECONDS = 900.0
+NEWEST = 500
+"""Attempts that are looked through for the last success and failure of a pixel."""
+
+
+class PixelState(NamedTuple):
+    """One pixel, for a table. The moments are None where none is among the newest attempts."""
+
+    pixel_code: str
+    is_configured: bool
+    has_token: bool
+    stopped_at: datetime | None
+    last_success: datetime | None
+    last_failure: datetime | None
+    last_message: str
+
+
+def states(*, using: str) -> list[PixelState]:
+    """Configured pixels first, then those that have ever been stopped. Callables are asked for the token."""
+    settings = conf.current()
+    known = {row.pk: row for row in PixelStatus.objects.using(using).order_by("pk")}
+    newest = list(Attempt.objects.using(using).order_by("-started_at")[:NEWEST])
+    found = []
+    for code in dict.fromkeys([*settings.pixel_code, *known]):
+        own = [attempt for attempt in newest if attempt.pixel_code == code]
+        good = next((one for one in own if one.outcome == Outcome.DELIVERED), None)
+        bad = next((one for one in own if one.outcome != Outcome.DELIVERED), None)
+        state = PixelState(
+            pixel_code=code,
+            is_configured=code in settings.pixel_code,
+            has_token=bool(settings.token_of(code)),
+            stopped_at=known[code].stopped_at if code in known else None,
+            last_success=good.started_at if good else None,
+            last_failure=bad.started_at if bad else None,
+            last_message=str(bad) if bad else "",
+        )
+        found.append(state)
+    return found
+
+
+def findings() -> Iterator[Finding]:
+    """Stopped pixels and events that are due too long."""
+    found = list(figures())
+    stopped = [one for one in found if one.stopped]
+    late = [one for one in found if not one.stopped and one.oldest_due_seconds > LATE_SECONDS]
+    yield from map(_stopped, stopped)
+    yield from map(_late, late)
+    if found and not stopped and not late:
+        yield Finding(id="pixels", level=Level.OK, what=_("No pixel is stopped and no event is late."))
+
+
+def _stopped(one: PixelFigures) -> Finding:
+    return Finding(
+        id=f"stopped-{one.pixel_code}",
+        level=Level.ERROR,
+        what=_("Pixel %(pixel)s is stopped: %(answer)s") % {"pixel": one.pixel_code, "answer": one.stopped},
+        why=_("Its events wait (%(count)d now) and are dropped when they are too old.") % {"count": one.waiting},
+        mend=_("Put its token or permission right; then it goes on by itself, or by Resume on its page."),
+    )
+
+
+def _late(one: PixelFigures) -> Finding:
+    late = {"pixel": one.pixel_code, "minutes": int(one.oldest_due_seconds // 60), "due": one.due}
+    return Finding(
+        id=f"late-{one.pixel_code}",
+        level=Level.ERROR,
+        what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(minutes)d minutes.") % late,
+        why=_("Nobody sends them, or TikTok does not answer."),
+        mend=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
+    )

@@ -1,0 +1,43 @@
+"""All findings together. What can't be looked at is a finding itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from django.db import Error as DatabaseTrouble
+from django.utils.translation import gettext as _
+
+from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_state, running
+from tiktok_attribution.diagnosis.finding import Finding, Level
+
+Look = Callable[[], Iterator[Finding]]
+SHORT: tuple[Look, ...] = (configured.findings, pixel_state.findings, running.beats)
+QUICK: tuple[Look, ...] = (*SHORT, halves.findings)
+ALL: tuple[Look, ...] = (running.migrations, *SHORT, running.broker, front_page.findings)
+
+
+def everything() -> list[Finding]:
+    """A few seconds at most: the broker is waited for, and the site renders its front page."""
+    return _gathered(ALL)
+
+
+def quick() -> list[Finding]:
+    """What costs a few look-ups, for the overview."""
+    return _gathered(QUICK)
+
+
+def _gathered(looks: tuple[Look, ...]) -> list[Finding]:
+    found: list[Finding] = []
+    for look in looks:
+        try:
+            found += look()
+        except DatabaseTrouble as error:
+            found.append(
+                Finding(
+                    id="database",
+                    level=Level.ERROR,
+                    what=_("The database could not be asked: %(why)s.") % {"why": type(error).__name__},
+                    mend=_("See that it runs, and run: manage.py migrate"),
+                )
+            )
+    return found

@@ -1,0 +1,84 @@
+"""What runs beside the site: migrations applied, worker and beat alive, the broker within reach."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from django.db import Error as DatabaseTrouble
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from tiktok_attribution import tasks
+from tiktok_attribution.delivery.heartbeat import LOOP, SWEEP, WORKER, seen_at
+from tiktok_attribution.delivery.outbox import outbox_databases, write_database
+from tiktok_attribution.diagnosis.finding import Finding, Level
+
+APP = "tiktok_attribution"
+LATE_SECONDS = 900.0
+
+
+def migrations() -> Iterator[Finding]:
+    """Whether the tables are those of this version, in each database that holds an outbox."""
+    pending = []
+    for alias in outbox_databases():
+        try:
+            executor = MigrationExecutor(connections[alias])
+        except DatabaseTrouble as error:
+            pending.append(f"{alias}: {type(error).__name__}")
+            continue
+        targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
+        plan = executor.migration_plan(targets)
+        names = [migration.name for migration, _backwards in plan if migration.app_label == APP]
+        pending += [f"{alias}: {', '.join(names)}"] if names else []
+    if not pending:
+        yield Finding(id="migrations", level=Level.OK, what=_("All migrations are applied."))
+        return
+    yield Finding(
+        id="migrations",
+        level=Level.ERROR,
+        what=_("Migrations are pending: %(names)s") % {"names": "; ".join(pending)},
+        why=_("Events can't be recorded or sent until the tables fit."),
+        mend=_("Run: manage.py migrate tiktok_attribution"),
+    )
+
+
+def beats(*, now: float | None = None) -> Iterator[Finding]:
+    """Who sends: a Celery worker together with beat's sweep, or `tiktok_deliver --loop`."""
+    now = time.time() if now is None else now
+    using = write_database()
+    loop = seen_at(LOOP, using=using)
+    if loop is not None and now - loop <= LATE_SECONDS:
+        yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
+        return
+    mend = _("Start a worker for the queue of this app's tasks, or run: manage.py tiktok_deliver --loop 5")
+    yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), mend)
+    mend = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
+    yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), mend)
+
+
+def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Finding:
+    if seen is not None and now - seen <= LATE_SECONDS:
+        return Finding(id=name, level=Level.OK, what=_("Seen lately: %(who)s.") % {"who": who})
+    if seen is None:
+        what = _("Never seen: %(who)s.") % {"who": who}
+    else:
+        what = _("Last seen %(minutes)d minutes ago: %(who)s.") % {"who": who, "minutes": (now - seen) // 60}
+    # A site may deliver by cron alone, so silence is no error by itself; events that are late are.
+    return Finding(id=name, level=Level.WARNING, what=what, why=_("Without it, events may wait."), mend=mend)
+
+
+def broker() -> Iterator[Finding]:
+    """Whether Celery's broker answers within two seconds."""
+    trouble = tasks.broker_trouble()
+    if not trouble:
+        yield Finding(id="broker", level=Level.OK, what=_("Celery's broker answers."))
+        return
+    yield Finding(
+        id="broker",
+        level=Level.WARNING,
+        what=_("Celery's broker can't be reached: %(trouble)s.") % {"trouble": trouble},
+        why=_("No task runs without it, and new events wait."),
+        mend=_("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
+    )
