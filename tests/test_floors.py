@@ -33,7 +33,7 @@ FLOORS = [
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_USER = {"requests": "delivery/client.py", "celery": "tasks.py"}
 PURE = {"csp", "consent", "events", "exceptions"}
-WITH_NAMES = {"events", "admin"}  # the value types; and Django looks for admin classes in `admin` alone
+WITH_NAMES = {"events", "models", "admin"}  # the value types; and Django looks for models and admin classes there
 Import = tuple[str, bool]  # dotted name, inside a function?
 
 

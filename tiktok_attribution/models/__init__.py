@@ -1,0 +1,31 @@
+"""What is remembered: the outbox, every attempt, each pixel's state, and who a shopper was.
+
+Moments that machines compare (`due_at`, `leased_until`, …) are epoch seconds: no time zone, no summer time, the same
+under USE_TZ=False. Moments that people read are ordinary datetimes.
+"""
+
+from tiktok_attribution.models.attempt import Attempt, Outcome
+from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
+from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
+from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
+from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
+from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
+
+__all__ = [
+    "TROUBLE",
+    "Attempt",
+    "Diagnosis",
+    "DroppedCount",
+    "ExactCharField",
+    "Heartbeat",
+    "HourTally",
+    "Lane",
+    "OutboxEvent",
+    "Outcome",
+    "Overview",
+    "PartialIndex",
+    "PixelStatus",
+    "State",
+    "VisitorSnapshot",
+    "moment",
+]

@@ -1,0 +1,105 @@
+"""The outbox: one event for one pixel, and the state of its server half."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone as django_timezone
+from django.utils.translation import gettext_lazy as _
+
+from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
+
+
+class State(models.TextChoices):
+    """The state of an event's server half."""
+
+    WAITING = "waiting", _("waiting")
+    HELD = "held", _("held until consent")
+    DELIVERED = "delivered", _("delivered")
+    INVALID = "invalid", _("invalid")
+    REJECTED = "rejected", _("rejected by TikTok")
+    EXPIRED = "expired", _("expired")
+    CANCELLED = "cancelled", _("cancelled")
+    BROWSER_ONLY = "browser", _("browser only")
+
+
+TROUBLE = (State.INVALID, State.REJECTED, State.EXPIRED)
+"""States that somebody should look at."""
+
+
+class OutboxEvent(models.Model):
+    """One event for one pixel: its server half with its state, and when its browser half was shown."""
+
+    pixel_code = ExactCharField(_("pixel"), max_length=64)
+    name = ExactCharField(_("event"), max_length=50)
+    event_id = ExactCharField(_("event id"), max_length=128)
+    event_time = models.BigIntegerField(_("event time"), help_text=_("Unix seconds, as TikTok gets it."))
+
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
+    lane = models.PositiveSmallIntegerField(default=0)
+    due_at = models.FloatField(null=True, help_text=_("Unix seconds of the next attempt; empty when there is none."))
+    note = models.CharField(_("note"), max_length=500, blank=True)
+
+    value = models.DecimalField(_("value"), max_digits=20, decimal_places=6, null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    object_label = ExactCharField(max_length=100, blank=True)
+    object_pk = ExactCharField(max_length=64, blank=True)
+
+    match_keys = models.PositiveSmallIntegerField(
+        _("matching keys"), default=0, help_text=_("Bits of events.matching.MATCH_KEYS.")
+    )
+    email_key = models.BigIntegerField(null=True, help_text=_("First 8 bytes of its hashed e-mail, to find it by."))
+
+    payload = models.TextField(_("payload"), blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    attempt_log = models.TextField(blank=True, help_text=_("Keys of its attempts, oldest first, each after a comma."))
+    last_attempt = models.ForeignKey(
+        "Attempt", models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    unknown_since = models.FloatField(null=True, help_text=_("Unix seconds of the first attempt of unknown fate."))
+
+    created_at = models.DateTimeField(_("recorded"), default=django_timezone.now)
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    wants_browser = models.BooleanField(default=False)
+    browser_at = models.DateTimeField(_("shown to the browser"), null=True)
+    browser_confirmed_at = models.DateTimeField(
+        _("confirmed by the browser"), null=True, help_text=_("When the page told that its pixel call was made.")
+    )
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        permissions = (("retry_outboxevent", "Can retry events"), ("cancel_outboxevent", "Can cancel events"))
+        constraints = (models.UniqueConstraint(fields=("pixel_code", "name", "event_id"), name="tiktok_event_once"),)
+        indexes = (
+            PartialIndex(
+                fields=("pixel_code", "lane", "due_at"),
+                condition=models.Q(due_at__isnull=False),
+                name="tiktok_event_due",
+            ),
+            PartialIndex(
+                fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
+            ),
+            models.Index(fields=("object_label", "object_pk"), name="tiktok_event_object"),
+            PartialIndex(fields=("created_at",), condition=models.Q(state=State.HELD), name="tiktok_event_held"),
+            PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.event_id}"
+
+    @property
+    def happened_at(self) -> datetime:
+        """`event_time` for people."""
+        return moment(self.event_time)
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """`due_at` for people."""
+        return None if self.due_at is None else moment(self.due_at)
+
+    @property
+    def attempt_pks(self) -> list[str]:
+        """Keys of its attempts, oldest first."""
+        return [pk for pk in self.attempt_log.split(",") if pk]
