@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import resolve
+from django.utils.translation import override
 
 from tests.visitor.undone import rolled_back
 from tiktok_attribution.events import BrowserCall
@@ -90,6 +91,13 @@ def test_who_is_a_shopper(settings: Any, path: str, cookie: bool, is_shopper: bo
 
 def test_the_admin_is_no_shop_before_its_url_is_resolved() -> None:
     assert not Visitor(RequestFactory().get("/admin/")).is_shopper
+
+
+def test_the_admin_is_no_shop_in_any_language(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.visitor.many_languages"
+    for language in ("en", "de"):
+        with override(language):
+            assert not Visitor(RequestFactory().get(f"/{language}/admin/")).is_shopper
 
 
 def test_what_is_asked_before_the_url_is_resolved_is_asked_again() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover
+from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
@@ -24,13 +24,13 @@ from tiktok_attribution.visitor.visitor import visitor_of
 MOST_BYTES = 4000
 
 
-@csrf_exempt  # a page from a shared cache has no token; the Origin header says as much
+@csrf_exempt  # a page from a shared cache has no token; `own_page` says as much
 @never_cache
 @require_POST
 def consent(request: HttpRequest) -> HttpResponse:
     """`{"search": location.search}` in, the calls that this visitor's page has to make out."""
     settings = conf.current()
-    if not _is_own_page(request):
+    if not is_own_page(request):
         return JsonResponse({"calls": []}, status=403)
     if not settings.enabled:
         return JsonResponse({"calls": []})
@@ -40,11 +40,6 @@ def consent(request: HttpRequest) -> HttpResponse:
     response = JsonResponse({"calls": [call for showing in found for call in _calls(showing, settings)]})
     click_id_cookie.settle(response, visitor_of(request), settings, found=_click_id(request))
     return response
-
-
-def _is_own_page(request: HttpRequest) -> bool:
-    """Whether the browser says that a page of this very host speaks. Browsers send Origin with every such POST."""
-    return bool(urlsplit(request.META.get("HTTP_ORIGIN", "")).netloc == request.get_host())
 
 
 def _click_id(request: HttpRequest) -> str:

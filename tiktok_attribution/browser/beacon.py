@@ -25,6 +25,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import action, halves, receipt
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.handover import pending_events
+from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.conversions.track import track
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.visitor import visitor_of
@@ -37,7 +38,7 @@ _BROWSERS_ID = re.compile(r"web-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 # Without Django's CSRF token, for a page out of a shared cache has none of this visitor's. What the token proves is
-# proved by headers that a page can't forge (`_is_own_page`), and what may be said by the page's signature.
+# proved by headers that a page can't forge (`own_page`), and what may be said by the page's signature.
 @csrf_exempt
 @require_POST
 def beacon(request: HttpRequest) -> HttpResponse:
@@ -104,18 +105,11 @@ def _fault(request: HttpRequest) -> str:
     """Why this request is not heard, "" if it is."""
     if not conf.current().enabled:
         return "ENABLED is False"
-    if not _is_own_page(request):
+    if not is_own_page(request):
         return "it comes from another site, or does not say from which"
     if not 0 < int(request.META.get("CONTENT_LENGTH") or 0) <= MOST_BYTES:
         return f"it has no length, or more than {MOST_BYTES} bytes"
     return "" if _is_within_rate(request) else "its sender has sent too many in this minute"
-
-
-def _is_own_page(request: HttpRequest) -> bool:
-    """Browsers set both headers by themselves. Sec-Fetch-Site is missing on plain http and in old browsers."""
-    if site := request.META.get("HTTP_SEC_FETCH_SITE"):
-        return bool(site == "same-origin")
-    return bool(urlsplit(request.META.get("HTTP_ORIGIN", "")).netloc == request.get_host())
 
 
 def _is_within_rate(request: HttpRequest) -> bool:

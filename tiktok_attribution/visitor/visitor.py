@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings as django_settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
+from django.utils.translation import get_language
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision
@@ -168,6 +170,11 @@ def _answer(is_visitor: Any, request: HttpRequest) -> bool | None:
 
 
 def _admin_paths() -> tuple[str, ...]:
+    return _reversed(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix(), get_language())
+
+
+@lru_cache(maxsize=64)
+def _reversed(urlconf: Any, prefix: str, language: str | None) -> tuple[str, ...]:
     try:
         return (reverse("admin:index"),)
     except NoReverseMatch:
