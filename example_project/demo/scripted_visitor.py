@@ -18,6 +18,7 @@ from typing import Any
 import requests
 
 CLICK_ID = "E.C.P.demo-click-0123456789"
+ADDRESS = "81.2.69.142"  # as a load balancer would tell it: one of this machine's own would go nowhere
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 _BLOCK = re.compile(r'<script type="application/json" class="tiktok-attribution">(.*?)</script>')
 _ACTION = re.compile(r'data-tiktok-event="([^"]+)" data-tiktok-properties="([^"]+)" data-tiktok-action="([^"]+)"')
@@ -32,6 +33,7 @@ class ScriptedVisitor:
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Language": "de-DE,de;q=0.9"})
+        self.session.headers["X-Forwarded-For"] = ADDRESS
         self.session.cookies.set("_ttp", f"{secrets.token_hex(12)}.tt.1", domain="127.0.0.1")
         self.page = requests.Response()
         self._identify: dict[str, str] = {}

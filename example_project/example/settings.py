@@ -122,6 +122,8 @@ TIKTOK_ATTRIBUTION = {
     "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", "a-token-for-the-stand-in"),
     "SITE_URL": os.environ.get("SHOP_SITE", "http://localhost:8000"),
     "PHONE_REGION": "DE",
+    # As behind a load balancer: what it says of the visitor's address is believed, and nobody else's word.
+    "TRUSTED_PROXIES": ["127.0.0.1"],
     # No inline code, and buttons that templates mark, such as "Save for later" on a product's page.
     "PAGE_SCRIPT": True,
     "CONVERSIONS": {
@@ -139,7 +141,13 @@ TIKTOK_ATTRIBUTION = {
                 "price": "unit_price",
                 "quantity": "quantity",
             },
-            "user": {"email": "email", "phone": "phone", "external_id": "customer_id"},
+            "user": {
+                "email": "email",
+                "phone": "phone",
+                "external_id": "customer_id",
+                "zip_code": "postal_code",
+                "country": "country",
+            },
         },
         "auth.User": {
             "event": "CompleteRegistration",
