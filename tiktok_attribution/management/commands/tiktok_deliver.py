@@ -15,6 +15,7 @@ from django.db import close_old_connections
 
 from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.heartbeat import LOOP, beat
+from tiktok_attribution.delivery.housekeeping import drop_unanswered
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.send import deliver_all
@@ -45,6 +46,7 @@ class Command(BaseCommand):
                 tally = deliver_all(stopping=ending.is_set)
                 if tally:
                     self._tell(tally)
+                drop_unanswered()
                 beat(LOOP, using=write_database(), now=time.time())
                 refresh_all()
                 ending.wait(options["loop"])
