@@ -76,7 +76,7 @@ def empty(using: str = "default") -> None:
 
 
 def add_due(number: int, *, using: str = "default", lanes: int | None = None, first: int = 1) -> None:
-    """So many waiting events of 1,170 bytes, spread over the lanes, due one after another."""
+    """So many waiting events of 1,170 bytes, each of its own order and shopper, spread over the lanes, due in turn."""
     lanes = lanes or conf.current().lanes
     event_id = "('due-' || lpad(n::text, 9, '0'))"
     _copy(
@@ -84,6 +84,8 @@ def add_due(number: int, *, using: str = "default", lanes: int | None = None, fi
         first + number - 1,
         using,
         event_id=event_id,
+        object_pk="n::text",
+        email_key="hashint8extended(n, 0)",
         payload=f"replace(t.payload, t.event_id, {event_id})",
         lane=f"n % {lanes}",
         due_at=f"{time.time()} - 60 + n * 1e-7",
@@ -105,6 +107,7 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
             using,
             event_id="('old-' || n)",
             object_pk="n::text",
+            email_key="hashint8extended(n, 0)",
             payload="''",
             state="'delivered'",
             due_at="NULL",

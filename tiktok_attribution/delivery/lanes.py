@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Exists, F, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 
+from tiktok_attribution.delivery.by_key import by_key
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
 
 UNKNOWN_FATE = "The worker ended before it saw an answer, so TikTok may have these events. They are sent again."
@@ -132,8 +133,7 @@ def _note_unknown_fate(using: str, lane: Lane) -> None:
         return  # what became of it was marked; only the lane was not given back
     pks = [int(pk) for pk in noted.split(",")]
     since = lane.in_flight_since or 0.0
-    rows = OutboxEvent.objects.using(using).filter(pk__in=pks, due_at__isnull=False)
-    rows.update(
+    by_key(pks, using=using).filter(due_at__isnull=False).update(
         unknown_since=Coalesce("unknown_since", Value(since)),
         attempts=F("attempts") + 1,
         attempt_log=Concat("attempt_log", Value(f"{attempt_pk},")),

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 
+from tiktok_attribution.delivery.by_key import by_key
 from tiktok_attribution.delivery.due import Due
 from tiktok_attribution.delivery.lanes import Lease
 from tiktok_attribution.delivery.outcomes import NOT_HASHED
@@ -102,7 +103,7 @@ class Marks:
             self.lease.check()  # all called off meanwhile, or the lane is another's
 
     def _all(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
-        return OutboxEvent.objects.using(self.lease.using).filter(pk__in=[row.pk for row in rows])
+        return by_key([row.pk for row in rows], using=self.lease.using)
 
     def _waiting(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
         return self._all(rows).filter(state=State.WAITING)
