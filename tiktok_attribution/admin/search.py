@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from tiktok_attribution.admin import known
 from tiktok_attribution.admin.paging import MOST
-from tiktok_attribution.models import Attempt, OutboxEvent
+from tiktok_attribution.models import Attempt, OutboxEvent, events_of
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_ATTEMPTS = 20
@@ -22,7 +22,7 @@ def matching(term: str, *, using: str) -> list[int]:
     pixels = known.pixels()
     ways = [
         Q(pixel_code__in=["", *pixels], name__in=known.names(["", *pixels]), event_id=term),
-        Q(object_label__in=known.labels(), object_pk=object_key(term)),
+        events_of((label, object_key(term)) for label in known.labels()),
     ]
     attempts = Attempt.objects.using(using).filter(request_id=term).order_by("-started_at")
     ways += [sent_by(attempt) for attempt in attempts[:MOST_ATTEMPTS]]

@@ -5,16 +5,17 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attempt import Attempt, Outcome
-from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
-from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
+from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State, events_of
+from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
 from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
-from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
+from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot, snapshots_of
 
 __all__ = [
     "TROUBLE",
     "Attempt",
     "Diagnosis",
+    "DigestField",
     "DroppedCount",
     "ExactCharField",
     "Heartbeat",
@@ -27,5 +28,8 @@ __all__ = [
     "PixelStatus",
     "State",
     "VisitorSnapshot",
+    "digest",
+    "events_of",
     "moment",
+    "snapshots_of",
 ]
