@@ -44,18 +44,23 @@ class Lease:
     def take(
         self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
     ) -> None:
-        """Note what is on its way, and the key that its attempt will have, and renew. Raises LeaseLost.
+        """As `note`, and it is on its way from now on. Raises LeaseLost."""
+        if not self.note(attempt_pk, event_pks, now=now, seconds=seconds, per_second=per_second):
+            self._lost()
+        self.on_its_way = True
+
+    def note(
+        self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
+    ) -> bool:
+        """Note what is to go next, and the key that its attempt will have, and renew. False if the lease is lost.
 
         `per_second` is the lane's share of the pixel's rate limit, 0 for none; the lane keeps when it may send again.
         """
         noted = f"{attempt_pk}:{','.join(map(str, event_pks))}"
         if per_second:
             self.next_at = max(self.next_at, now) + len(event_pks) / per_second
-        if not self._lane().update(
-            in_flight=noted, in_flight_since=now, leased_until=now + seconds, next_at=self.next_at
-        ):
-            self._lost()
-        self.on_its_way = True
+        renewed = {"leased_until": now + seconds, "next_at": self.next_at}
+        return bool(self._lane().update(in_flight=noted, in_flight_since=now, **renewed))
 
     @property
     def is_held(self) -> Exists:
