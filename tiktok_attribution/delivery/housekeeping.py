@@ -33,6 +33,11 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
     return tally
 
 
+def has_more(done: Counter[str], most: int) -> bool:
+    """Whether a round of at most so many rows of a kind may have left some."""
+    return any(count >= most for kind, count in done.items() if kind != "failed")
+
+
 def drop_unanswered(*, now: float | None = None) -> None:
     """Drop what was held longer than HELD_HOURS; for every sweep, as a promise of hours is kept in minutes."""
     if not conf.current().asks:
