@@ -39,6 +39,7 @@ class Drain:
         self._wary = self._most  # halved by each refusal after the first, so that many bad events cost one POST each
         self._refusals = 0
         self._ahead: Batch | None = None
+        self._is_empty = False
 
     def run(self) -> End:
         """Send until nothing is due, TikTok wants a pause, or this process wants to end."""
@@ -55,8 +56,8 @@ class Drain:
                     continue
                 batch = take(self._lease, fresh, self._means)
             end = self._send(batch)
-            if end is not None:
-                return end
+            if end is not None or self._is_empty:
+                return end or End.EMPTY
         if self._ahead is not None:
             self._lease.on_its_way = False  # it was to go next, and does not
         return End.PIXEL_PAUSED
@@ -73,6 +74,7 @@ class Drain:
         if self._means.stopping() or self._is_paced():
             return False
         rows, now = self._due(), self._means.clock()
+        self._is_empty = not rows
         if rows and not any(reason_to_give_up(row, self._means.settings, now) for row in rows):
             self._ahead = take_ahead(self._lease, rows, self._means)
         return self._ahead is not None
