@@ -46,6 +46,12 @@ def _stored_names(pixel_code: str) -> Iterator[str]:
         yield name
 
 
-def labels() -> list[str]:
-    """Models whose objects have declared conversions, "shop.Order"."""
-    return sorted({conversion.model._meta.label for conversion in registry.every()})
+def labels(*, using: str) -> list[str]:
+    """Models that have declared conversions or stored events, "shop.Order"."""
+    found = {conversion.model._meta.label for conversion in registry.every()}
+    in_order = OutboxEvent.objects.using(using).order_by("object_label").values_list("object_label", flat=True)
+    label = in_order.filter(object_label__gt="").first()
+    while label and len(found) < MOST_NAMES:
+        found.add(label)
+        label = in_order.filter(object_label__gt=label).first()
+    return sorted(found)
