@@ -20,6 +20,15 @@ from tiktok_attribution.models import State
 Choices = Iterable[tuple[str, Any]]
 Rows = QuerySet[Any]
 
+HALVES = (
+    ("both", _("Delivered and shown")),
+    ("server", _("Delivered, browser missing")),
+    ("browser", _("Shown, server given up")),
+    ("confirmed", _("Confirmed by the browser")),
+    ("unconfirmed", _("Shown, not confirmed")),
+)
+"""Keys of `delivery.selection.HALVES`."""
+
 
 class PixelFilter(admin.SimpleListFilter):
     """Only where there is more than one pixel."""
@@ -71,13 +80,7 @@ class HalvesFilter(_Offer):
     parameter_name = choice.HALVES
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [
-            ("both", _("Delivered and shown")),
-            ("server", _("Delivered, browser missing")),
-            ("browser", _("Shown, server given up")),
-            ("confirmed", _("Confirmed by the browser")),
-            ("unconfirmed", _("Shown, not confirmed")),
-        ]
+        return HALVES
 
 
 class RecordedFilter(admin.ListFilter):

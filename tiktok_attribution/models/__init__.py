@@ -5,6 +5,7 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attempt import Attempt, Outcome
+from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
 from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
@@ -14,6 +15,9 @@ from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
 __all__ = [
     "TROUBLE",
     "Attempt",
+    "BulkJob",
+    "BulkState",
+    "BulkVerb",
     "Diagnosis",
     "DroppedCount",
     "ExactCharField",

@@ -70,7 +70,11 @@ class OutboxEvent(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
-        permissions = (("retry_outboxevent", "Can retry events"), ("cancel_outboxevent", "Can cancel events"))
+        permissions = (
+            ("retry_outboxevent", "Can retry events"),
+            ("cancel_outboxevent", "Can cancel events"),
+            ("export_outboxevent", "Can export events"),
+        )
         constraints = (models.UniqueConstraint(fields=("pixel_code", "name", "event_id"), name="tiktok_event_once"),)
         indexes = (
             PartialIndex(
