@@ -30,7 +30,7 @@ from tiktok_attribution.admin.words import REASONS
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.delivery.stretches import Found, newest
-from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent
+from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 CONFIRMED = "confirmed"
 MOST_NAMED = 10
@@ -71,7 +71,9 @@ class SteeringAdmin(ReadOnlyAdmin):
     def _act_on_list(self, request: HttpRequest, queryset: QuerySet[OutboxEvent], verb: Verb) -> HttpResponse | None:
         using = router.db_for_write(OutboxEvent)
         choice = chosen(request.GET.dict())
-        if request.POST.get("select_across") == "1" and not choice.is_search:
+        # Building again needs the site's own declarations, which the floor of the jobs knows nothing of.
+        builds_again = verb is RETRY and choice.selection.state == State.INVALID
+        if request.POST.get("select_across") == "1" and not choice.is_search and not builds_again:
             return self._act_on_all(request, verb, choice.selection, using)
         pks = list(queryset.using(using).values_list("pk", flat=True)[:MOST])
         if CONFIRMED in request.POST:

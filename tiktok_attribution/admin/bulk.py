@@ -133,6 +133,6 @@ def _who(job: BulkJob) -> str:
 
 def _reasons(job: BulkJob) -> Iterator[str]:
     known = {why.value: text for why, text in REASONS.items() if isinstance(why, Why)}
-    known[Why.INVALID.value] = _("it is invalid: manage.py tiktok_backfill builds such events again, or open it")
+    known[Why.INVALID.value] = _("it is invalid: filter by that state, and “Send again” builds it anew")
     for why, count in sorted(json.loads(job.reasons).items(), key=lambda pair: -pair[1]):
         yield left_alone(count, known.get(why, why))

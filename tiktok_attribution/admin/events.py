@@ -65,6 +65,9 @@ class OutboxEventAdmin(SteeringAdmin):
         "hashed and neither logged nor put into the address."
     )
 
+    class Media:
+        js = ("tiktok_attribution/copy.js",)
+
     @admin.display(description=_("state"))
     def state_badge(self, row: OutboxEvent) -> SafeString:
         return display.state_badge(row)
