@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -19,10 +26,10 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin import display, steering
+from tiktok_attribution.admin import display, export, steering
 from tiktok_attribution.admin.actions import SteeringAdmin
 from tiktok_attribution.admin.choice import TERM
 from tiktok_attribution.admin.event_list import EventList
@@ -120,7 +127,7 @@ class OutboxEventAdmin(SteeringAdmin):
         rows: QuerySet[OutboxEvent] = super().get_queryset(request)
         return rows.select_related("last_attempt")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
         return EventList
 
     def get_search_results(
@@ -131,7 +138,27 @@ class OutboxEventAdmin(SteeringAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         search = require_POST(self.admin_site.admin_view(self._search))
-        return [path("search/", search, name="tiktok_attribution_event_search"), *super().get_urls()]
+        as_csv = require_GET(self.admin_site.admin_view(self._export))
+        return [
+            path("search/", search, name="tiktok_attribution_event_search"),
+            path("export/", as_csv, name="tiktok_attribution_event_export"),
+            *super().get_urls(),
+        ]
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.export_outboxevent")
+
+    def _export(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.has_view_permission(request) or not self.has_export_permission(request):
+            raise PermissionDenied
+        try:
+            changelist = cast(EventList, self.get_changelist_instance(request))
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest()
+        rows = changelist.queryset.select_related(None)
+        response = StreamingHttpResponse(export.lines(rows, changelist.choice), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="tiktok-events.csv"'
+        return response
 
     @method_decorator(sensitive_post_parameters())
     @method_decorator(sensitive_variables())
@@ -148,6 +175,7 @@ class OutboxEventAdmin(SteeringAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"declared": _declared, "settings_of_app": conf.current()}
+        more["may_export"] = self.has_export_permission(request)
         more["elsewhere"] = partial(ObjectLinks(self.admin_site, request).searches, request.GET.get(TERM, ""))
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
