@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.signals import got_request_exception
 from django.test import Client
 from django.urls import reverse
+from django.views.debug import ExceptionReporter
 
 from tests.admin.samples import EMAIL, with_settings
 from tiktok_attribution.admin.choice import person_text
@@ -17,6 +21,7 @@ from tiktok_attribution.events.matching import search_key
 
 Make = Callable[..., Any]
 KEY = search_key(EMAIL)
+TYPED = "ann@example.com"  # up here, for a report quotes the lines around what raised
 
 
 @pytest.fixture
@@ -178,3 +183,27 @@ def test_found_events_have_pages_too(
         [made[0].pk],
         [made[2].pk, made[1].pk],
     ]
+
+
+@pytest.mark.privacy
+def test_an_error_report_of_the_search_holds_no_email_address(
+    client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[str] = []
+
+    def report(request: Any, **kwargs: Any) -> None:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.append(reporter.get_traceback_text() + reporter.get_traceback_html())
+
+    monkeypatch.setattr("tiktok_attribution.admin.search.search_key", lambda sha256: 1 / 0)
+    client = client_of("superuser", raise_request_exception=False)
+
+    got_request_exception.connect(report)
+    try:
+        client.post(reverse("admin:tiktok_attribution_event_search"), {"typed": TYPED})
+    finally:
+        got_request_exception.disconnect(report)
+
+    (told,) = reports
+    assert "ZeroDivisionError" in told
+    assert TYPED not in html.unescape(told)
