@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from tiktok_attribution.admin.words import Text
 
 SHORT = 80
 MOST_LINES = 300
-"""Of one event: a cart of a hundred lines is told by its first ones."""
 
 OWN = _("A key of the site's own; TikTok keeps it for rules of audiences and reports.")
 MEANINGS: Mapping[str, Text] = {
@@ -77,7 +77,7 @@ MEANINGS: Mapping[str, Text] = {
 
 
 class KeyLine(NamedTuple):
-    """One key of the body: where it stands, its value ("" for what only holds others), what it means."""
+    """One key of the body: where it stands, its value (of what holds others: how many), what it means."""
 
     path: str
     value: str
@@ -85,7 +85,7 @@ class KeyLine(NamedTuple):
 
 
 def key_lines(body: str) -> list[KeyLine]:
-    """Every key in the order of the body; [] for what is no JSON object."""
+    """Every key in the order of the body, of a list of items those of the first; [] for what is no JSON object."""
     try:
         sent = json.loads(body)
     except ValueError:
@@ -97,19 +97,25 @@ def key_lines(body: str) -> list[KeyLine]:
 def _lines(held: Mapping[str, Any], shown: str, known: str) -> Iterator[KeyLine]:
     for key, value in held.items():
         path, name = f"{shown}{key}", f"{known}{key}"
-        inner = _objects(value)
-        yield KeyLine(path, "" if inner else _short(value), MEANINGS.get(name, OWN))
-        for place, one in inner:
-            yield from _lines(one, f"{path}{place}.", f"{name}.")
+        inner, place = _object(value)
+        yield KeyLine(path, _short(value) if inner is None else _entries(value), MEANINGS.get(name, OWN))
+        if inner is not None:
+            yield from _lines(inner, f"{path}{place}.", f"{name}.")
 
 
-def _objects(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    """Objects that a value is or holds, each with its place."""
+def _object(value: Any) -> tuple[Mapping[str, Any] | None, str]:
+    """The object that a value is, or the first of those that it lists: the others have the same keys; and its place."""
     if isinstance(value, dict):
-        return [("", value)]
+        return value, ""
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        return [(f"[{place}]", one) for place, one in enumerate(value)]
-    return []
+        return value[0], "[0]"
+    return None, ""
+
+
+def _entries(value: Any) -> str:
+    if not isinstance(value, list):
+        return ""
+    return ngettext("%(count)d entry", "%(count)d entries", len(value)) % {"count": len(value)}
 
 
 def _short(value: Any) -> str:
