@@ -79,7 +79,7 @@ def add_due(number: int, *, using: str = "default", lanes: int | None = None, fi
     """So many waiting events of 1,170 bytes, each of its own order and shopper, spread over the lanes, due in turn."""
     lanes = lanes or conf.current().lanes
     event_id = "('due-' || lpad(n::text, 9, '0'))"
-    _copy(
+    copy(
         first,
         first + number - 1,
         using,
@@ -102,7 +102,7 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
         using=using,
     )
     for first in range(1, number + 1, stretch):
-        _copy(
+        copy(
             first,
             min(first + stretch - 1, number),
             using,
@@ -121,7 +121,8 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
         )
 
 
-def _copy(first: int, last: int, using: str, **changes: str) -> None:
+def copy(first: int, last: int, using: str, **changes: str) -> None:
+    """Rows from number to number, copied from the template with these SQL expressions of "n" in place of its values."""
     columns = [field.column for field in OutboxEvent._meta.concrete_fields if not field.primary_key]
     values = ", ".join(changes.get(str(column), f't."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)

@@ -15,6 +15,7 @@ from typing import Any
 
 from celery import current_app, shared_task
 
+from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
@@ -23,6 +24,7 @@ from tiktok_attribution.tallies import refresh
 logger = logging.getLogger("tiktok_attribution")
 
 PRUNE_MOST = 50_000  # rows of a kind and database in one task
+SWEEP_SECONDS = 60
 
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
@@ -38,8 +40,20 @@ def sweep() -> None:
     housekeeping.drop_unanswered()
     for using, pixel_code in send.work_everywhere():
         deliver.apply_async((pixel_code, using), ignore_result=True)
+    for using in jobs.waiting_databases():
+        # The next sweep asks again, so what no worker has taken by then would only pile up.
+        bulk.apply_async((using,), ignore_result=True, expires=SWEEP_SECONDS)
     _alive(heartbeat.SWEEP, heartbeat.WORKER)
     refresh.refresh_all()
+
+
+@shared_task(name="tiktok_attribution.bulk", ignore_result=True)
+def bulk(using: str = "default") -> None:
+    """Go on with what the admin asked for over whole filters, for less than the time between two sweeps."""
+    _alive(heartbeat.WORKER)
+    _, pixel_codes = jobs.work(using)
+    for pixel_code in sorted(pixel_codes):
+        hint(pixel_code, using)
 
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tiktok_attribution.admin.chart import Chart, Step, chart
 from tiktok_attribution.admin.failures import Failure, failures
 from tiktok_attribution.admin.period import Period
 from tiktok_attribution.admin.words import Words, explain
-from tiktok_attribution.delivery.figures import PixelFigures, figures
+from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.heartbeat import seen_at
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.events.matching import MATCH_KEYS
@@ -85,10 +85,10 @@ class OverviewPage:
         return not self.funnel
 
 
-def overview_page(period: Period, *, using: str, site: str) -> OverviewPage:
-    """Reads the tallies, the indexes of what waits and of trouble, and the newest attempts."""
+def overview_page(period: Period, found: Sequence[PixelFigures], *, using: str, site: str) -> OverviewPage:
+    """Reads the tallies and the newest attempts; the pixels' figures are given."""
     summary = summarize(period.starts, period.end, pixel_code=period.pixel_code, using=using)
-    now = [one for one in figures() if not period.pixel_code or one.pixel_code == period.pixel_code]
+    now = [one for one in found if not period.pixel_code or one.pixel_code == period.pixel_code]
     return OverviewPage(
         period=period,
         stopped=_stopped(period, now, using),

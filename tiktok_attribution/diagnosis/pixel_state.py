@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -53,9 +53,9 @@ def states(*, using: str) -> list[PixelState]:
     return found
 
 
-def findings() -> Iterator[Finding]:
-    """Stopped pixels and events that are due too long."""
-    found = list(figures())
+def findings(found: Sequence[PixelFigures] | None = None) -> Iterator[Finding]:
+    """Stopped pixels and events that are due too long; by these figures, where somebody has just taken them."""
+    found = list(figures()) if found is None else found
     stopped = [one for one in found if one.stopped]
     late = [one for one in found if not one.stopped and one.oldest_due_seconds > LATE_SECONDS]
     yield from map(_stopped, stopped)

@@ -12,10 +12,10 @@ STRETCH = 2000
 def fill(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     events = apps.get_model("tiktok_attribution", "OutboxEvent").objects.using(schema_editor.connection.alias)
     after = 0
-    while rows := list(events.filter(pk__gt=after).order_by("pk").only("object_label", "object_pk")[:STRETCH]):
+    while rows := list(events.filter(pk__gt=after).order_by("pk").only("object_pk")[:STRETCH]):
         for row in rows:
-            row.object_digest = digest(row.object_label, row.object_pk)
-        events.bulk_update([row for row in rows if row.object_label], ["object_digest"])
+            row.object_digest = digest(row.object_pk)
+        events.bulk_update([row for row in rows if row.object_pk], ["object_digest"])
         after = rows[-1].pk
 
 
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RemoveIndex("outboxevent", "tiktok_event_object"),
-        migrations.AddField("outboxevent", "object_digest", DigestField(of=("object_label", "object_pk"))),
+        migrations.AddField("outboxevent", "object_digest", DigestField(of="object_pk")),
         migrations.RunPython(fill, migrations.RunPython.noop, elidable=True),
         migrations.AddIndex(
             "outboxevent",

@@ -5,7 +5,8 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attempt import Attempt, Outcome
-from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State, events_of
+from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
+from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State, events_of, events_of_key
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
 from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
@@ -14,6 +15,9 @@ from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot, sna
 __all__ = [
     "TROUBLE",
     "Attempt",
+    "BulkJob",
+    "BulkState",
+    "BulkVerb",
     "Diagnosis",
     "DigestField",
     "DroppedCount",
@@ -30,6 +34,7 @@ __all__ = [
     "VisitorSnapshot",
     "digest",
     "events_of",
+    "events_of_key",
     "moment",
     "snapshots_of",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -38,32 +37,30 @@ class ExactCharField(_CharField):
         return parameters
 
 
-def digest(*texts: str) -> int | None:
-    """The first 8 bytes of the SHA-256 of these texts as a signed number, to find a row by; None if all are empty."""
-    if not any(texts):
-        return None
-    return int.from_bytes(hashlib.sha256("\0".join(texts).encode()).digest()[:8], "big", signed=True)
+def digest(text: str) -> int | None:
+    """The first 8 bytes of the SHA-256 of a text as a signed number, to find a row by; None for no text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) if text else None
 
 
 class DigestField(_BigIntegerField):
-    """The digest of other columns of its row, set whenever the row is saved; `update()` leaves it alone.
+    """The digest of another column of its row, set whenever the row is saved; `update()` leaves it alone.
 
-    An index over it costs a marked row a tenth of what one over long texts does, which take their place in it by
-    comparing them (docs/performance.md). Two rows may share a digest, so whoever finds by it compares the texts too.
+    An index over it costs a marked row a tenth of what one over a text does, which takes its place in it by comparing
+    (docs/performance.md). Two texts may share a digest, so whoever finds by it compares the text too.
     """
 
-    def __init__(self, *args: Any, of: Sequence[str] = (), **kwargs: Any) -> None:
-        self.of = tuple(of)
+    def __init__(self, *args: Any, of: str = "", **kwargs: Any) -> None:
+        self.of = of
         super().__init__(*args, **{"null": True, "editable": False, **kwargs})
 
     def deconstruct(self) -> Any:
-        """With the columns that it is made of."""
+        """With the column that it is made of."""
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "of": self.of}
 
     def pre_save(self, model_instance: models.Model, add: bool) -> int | None:
         """Made anew."""
-        value = digest(*(getattr(model_instance, name) for name in self.of))
+        value = digest(getattr(model_instance, self.of))
         setattr(model_instance, self.attname, value)
         return value
 
