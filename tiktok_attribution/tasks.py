@@ -18,6 +18,7 @@ from celery import current_app, shared_task
 from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 
 logger = logging.getLogger("tiktok_attribution")
@@ -40,6 +41,7 @@ def sweep() -> None:
         deliver.apply_async((pixel_code, using), ignore_result=True)
     _alive(heartbeat.SWEEP, heartbeat.WORKER)
     refresh.refresh_all()
+    telling.notify_all()
 
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)

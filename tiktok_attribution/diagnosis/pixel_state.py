@@ -13,7 +13,6 @@ from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.diagnosis.finding import Finding, Level
 from tiktok_attribution.models import Attempt, Outcome, PixelStatus
 
-LATE_SECONDS = 900.0
 NEWEST = 500
 """Attempts that are looked through for the last success and failure of a pixel."""
 
@@ -55,9 +54,10 @@ def states(*, using: str) -> list[PixelState]:
 
 def findings() -> Iterator[Finding]:
     """Stopped pixels and events that are due too long."""
+    late_seconds = conf.current().late_seconds
     found = list(figures())
     stopped = [one for one in found if one.stopped]
-    late = [one for one in found if not one.stopped and one.oldest_due_seconds > LATE_SECONDS]
+    late = [one for one in found if not one.stopped and one.oldest_due_seconds > late_seconds]
     yield from map(_stopped, stopped)
     yield from map(_late, late)
     if found and not stopped and not late:

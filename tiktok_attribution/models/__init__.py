@@ -7,6 +7,7 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 from tiktok_attribution.models.attempt import Attempt, Outcome
 from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
+from tiktok_attribution.models.notice import Notice, Trouble
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
 from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
 from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
@@ -20,12 +21,14 @@ __all__ = [
     "Heartbeat",
     "HourTally",
     "Lane",
+    "Notice",
     "OutboxEvent",
     "Outcome",
     "Overview",
     "PartialIndex",
     "PixelStatus",
     "State",
+    "Trouble",
     "VisitorSnapshot",
     "moment",
 ]
