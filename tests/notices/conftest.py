@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import django
 import pytest
 from django.dispatch import Signal
 
@@ -14,13 +15,29 @@ from tiktok_attribution.models import Notice
 from tiktok_attribution.notices.telling import notify_all
 from tiktok_attribution.signals import trouble_began, trouble_ended
 
+LOCMEM = "django.core.mail.backends.locmem.EmailBackend"
 Heard = list[tuple[str, str, str]]
 
 
 @pytest.fixture
 def admins(settings: Any) -> None:
-    settings.ADMINS = [("Ann", "ann@shop.example")]
+    settings.ADMINS = ["ann@shop.example"] if django.VERSION >= (6,) else [("Ann", "ann@shop.example")]
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://shop.example")
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Callable[..., None]:
+    """`mail_server(backend, host=…, port=…)` lets letters go there; without a backend they are kept in memory."""
+
+    def use(backend: str = LOCMEM, **options: Any) -> None:
+        if django.VERSION >= (6, 1):
+            settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
+        else:
+            settings.EMAIL_BACKEND = backend
+            for name, value in options.items():
+                setattr(settings, f"EMAIL_{name.upper()}", value)
+
+    return use
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ class FailingBackend(BaseEmailBackend):
 
 
 @pytest.fixture
-def failing(settings: Any) -> type[FailingBackend]:
-    settings.EMAIL_BACKEND = f"{__name__}.FailingBackend"
+def failing(mail_server: Callable[..., None]) -> type[FailingBackend]:
+    mail_server(f"{__name__}.FailingBackend")
     FailingBackend.tried = 0
     return FailingBackend
 
@@ -160,7 +160,10 @@ def test_it_can_be_switched_off(minutes_later: Sweep, settings: Any, change: dic
 
 @pytest.mark.faults
 def test_a_mail_server_that_is_down_is_tried_again_after_longer_and_longer_pauses(
-    failing: type[FailingBackend], minutes_later: Sweep, settings: Any, caplog: pytest.LogCaptureFixture
+    failing: type[FailingBackend],
+    minutes_later: Sweep,
+    mail_server: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     stop()
     for minute in range(60):
@@ -168,31 +171,31 @@ def test_a_mail_server_that_is_down_is_tried_again_after_longer_and_longer_pause
     assert failing.tried == 4  # after 0, 5, 15 and 35 minutes
     assert "could not be mailed (OSError)" in caplog.text
     assert "ann@shop.example" not in caplog.text
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    mail_server()
     minutes_later(120)
     assert len(mail.outbox) == 1
 
 
 @pytest.mark.faults
 def test_what_was_over_before_the_mail_server_came_back_is_not_told(
-    failing: type[FailingBackend], minutes_later: Sweep, settings: Any
+    failing: type[FailingBackend], minutes_later: Sweep, mail_server: Callable[..., None]
 ) -> None:
     stop()
     minutes_later(0)
     pixels.resume("default", PIXEL)
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    mail_server()
     minutes_later(60)
     assert mail.outbox == []
 
 
 @pytest.mark.faults
 def test_a_mail_server_that_hangs_does_not_keep_the_sweep(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, minutes_later: Sweep
+    mail_server: Callable[..., None], monkeypatch: pytest.MonkeyPatch, minutes_later: Sweep
 ) -> None:
     monkeypatch.setattr(notices_mail, "PATIENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        host, port = silent.getsockname()
+        mail_server("django.core.mail.backends.smtp.EmailBackend", host=host, port=port)
         stop()
         began = time.monotonic()
         tasks.sweep()
