@@ -12,7 +12,7 @@ from tiktok_attribution.diagnosis.finding import Finding, Level
 
 Look = Callable[[], Iterator[Finding]]
 SHORT: tuple[Look, ...] = (configured.findings, pixel_state.findings, running.beats)
-QUICK: tuple[Look, ...] = (*SHORT, halves.findings)
+QUICK: tuple[Look, ...] = (*SHORT, running.broker_lately, halves.findings)
 ALL: tuple[Look, ...] = (running.migrations, *SHORT, running.broker, front_page.findings)
 
 
@@ -22,7 +22,7 @@ def everything() -> list[Finding]:
 
 
 def quick() -> list[Finding]:
-    """What costs a few look-ups, for the overview."""
+    """What costs a few look-ups, for the overview; the broker as it was seen lately."""
     return _gathered(QUICK)
 
 
