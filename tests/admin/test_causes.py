@@ -208,9 +208,9 @@ def test_a_site_that_delivers_without_celery_hears_nothing_of_a_broker(
 
 
 def test_the_worker_is_dead(boss: Client) -> None:
-    stored_event(age=7200)
+    stored_event(age=7300)
     Heartbeat.objects.filter(pk=heartbeat.WORKER).update(seen_at=time.time() - 7200)
-    late = click(boss, f"Pixel {PIXEL}: events due: 1, the oldest for 120 minutes")
+    late = click(boss, f"Pixel {PIXEL}: events due: 1, the oldest for 2 hours")
     silent = click(boss, "Last seen 120 minutes ago: a Celery worker")
 
     assert "Nobody sends them, or TikTok does not answer." in late.target

@@ -56,8 +56,20 @@ def test_the_list_says_how_long_the_delivery_took(boss: Client, told: Tell) -> N
     row = told(User.objects.get())
     page = text_of(boss, USERS)
 
-    assert f'<a href="/office/tiktok_attribution/outboxevent/{row.pk}/change/">Purchase</a>' in page
+    assert f'href="/office/tiktok_attribution/outboxevent/{row.pk}/change/">Purchase</a>' in page
     assert "3 s later" in page
+
+
+def test_the_list_names_trouble_first_and_counts_the_rest(boss: Client, told: Tell) -> None:
+    user = User.objects.get()
+    for number in range(4):
+        told(user, event_id=f"one-{number}")
+    told(user, event_id="bad", state=State.REJECTED)
+    page = text_of(boss, USERS)
+
+    assert page.index("rejected by TikTok") < page.index("3 s later")
+    assert page.count("3 s later") == 2
+    assert "and 2 more" in page
 
 
 def test_the_page_lists_the_events_under_the_sites_own_fields(boss: Client, told: Tell) -> None:

@@ -194,6 +194,7 @@ def test_a_mail_server_that_hangs_does_not_keep_the_sweep(
 ) -> None:
     monkeypatch.setattr(notices_mail, "PATIENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(10)
         host, port = silent.getsockname()
         mail_server("django.core.mail.backends.smtp.EmailBackend", host=host, port=port)
         stop()

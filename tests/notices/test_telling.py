@@ -16,7 +16,7 @@ from tests.admin.samples import PIXEL, stored_event, with_settings
 from tests.notices.conftest import Heard
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.outcomes import Answer
-from tiktok_attribution.models import Heartbeat, HourTally, Notice, OutboxEvent, State, Trouble
+from tiktok_attribution.models import Heartbeat, HourTally, Notice, OutboxEvent, PixelStatus, State, Trouble
 from tiktok_attribution.notices import telling
 from tiktok_attribution.notices.watching import failing_shares, oldest_due_seconds
 from tiktok_attribution.signals import trouble_began
@@ -101,6 +101,17 @@ def test_what_waits_for_a_stopped_pixel_is_no_news(heard: Heard, minutes_later: 
     stored_event(age=7200)
     minutes_later(0)
     assert heard == [BEGAN_STOPPED]
+
+
+def test_a_tiktok_that_stays_away_is_told_though_no_event_is_due_for_long(heard: Heard, minutes_later: Sweep) -> None:
+    pixel = PixelStatus.objects.create(pixel_code=PIXEL, failures=11)
+    stored_event(due_at=time.time() + 900)
+    for minute, failures in enumerate((11, 12, 40, 3, 0)):
+        PixelStatus.objects.filter(pk=pixel.pk).update(failures=failures)
+        minutes_later(2 * minute)
+        if failures == 40:
+            assert heard == [("began", PIXEL, Trouble.DOWN.value)]
+    assert heard[1:] == [("ended", PIXEL, Trouble.DOWN.value)]
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,18 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.admin import display
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.models import TROUBLE, OutboxEvent, State
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_EVENTS = 20
-"""Shown of one object."""
+"""Shown of one object on its page."""
+MOST_IN_COLUMN = 3
 FOUND = "_tiktok_events"
 """Attribute of an object of the list: its events, read together with those of its neighbours."""
 
@@ -84,7 +85,7 @@ class _TikTokMixin:
             route = "admin:tiktok_attribution_outboxevent_change"
             with suppress(NoReverseMatch):
                 address = reverse(route, args=[row.pk], current_app=self.admin_site.name)
-                return format_html('<a href="{}">{}</a>', address, row.name)
+                return format_html('<a class="tiktok-link" href="{}">{}</a>', address, row.name)
         return format_html("{}", row.name)
 
 
@@ -109,7 +110,14 @@ class TikTokColumn(_TikTokMixin):
         rows = getattr(obj, FOUND, None)
         if rows is None:  # read again since
             rows = events_of([obj]).get(object_key(obj.pk), [])
-        return format_html_join(mark_safe("<br>"), "{} {} {}", self._told(rows[:MOST_EVENTS])) or "–"
+        first = sorted(rows, key=lambda row: row.state not in TROUBLE)  # what somebody should look at
+        lines = [format_html("{} {} {}", *told) for told in self._told(first[:MOST_IN_COLUMN])]
+        more = len(rows) - MOST_IN_COLUMN
+        if more > 0:
+            lines.append(
+                format_html("{}", ngettext("and %(count)d more", "and %(count)d more", more) % {"count": more})
+            )
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)) or "–"
 
 
 class TikTokSection(_TikTokMixin):

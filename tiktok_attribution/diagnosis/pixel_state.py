@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
@@ -13,7 +15,7 @@ from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.diagnosis.finding import Finding, Level
-from tiktok_attribution.models import Attempt, Outcome, PixelStatus
+from tiktok_attribution.models import Attempt, Outcome, PixelStatus, moment
 
 NEWEST = 500
 """Attempts that are looked through for the last success and failure of a pixel."""
@@ -97,11 +99,13 @@ def _stopped(one: PixelFigures) -> Finding:
 
 
 def _late(one: PixelFigures) -> Finding:
-    late = {"pixel": one.pixel_code, "minutes": int(one.oldest_due_seconds // 60), "due": one.due}
+    now = time.time()
+    span = timesince(moment(now - one.oldest_due_seconds), moment(now), depth=1)
+    late = {"pixel": one.pixel_code, "span": span, "due": one.due}
     return Finding(
         id=f"late-{one.pixel_code}",
         level=Level.ERROR,
-        what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(minutes)d minutes.") % late,
+        what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(span)s.") % late,
         why=_("Nobody sends them, or TikTok does not answer."),
         mend=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
     )

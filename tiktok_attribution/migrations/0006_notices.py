@@ -16,10 +16,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('pixel_code', tiktok_attribution.models.fields.ExactCharField(max_length=64)),
-                ('trouble', models.CharField(choices=[('stopped', 'the pixel is stopped'), ('late', 'events wait too long'), ('failing', 'too many events fail')], max_length=10)),
+                ('trouble', models.CharField(choices=[('stopped', 'the pixel is stopped'), ('down', 'TikTok does not answer'), ('late', 'events wait too long'), ('failing', 'too many events fail')], max_length=10)),
                 ('is_open', models.BooleanField(default=False)),
                 ('changed_at', models.FloatField(default=0)),
-                ('figure', models.IntegerField(help_text="When it began: TikTok's code, minutes of waiting, or per cent of the events.", null=True)),
+                ('figure', models.IntegerField(help_text="When it began: TikTok's code, failed requests, minutes, or per cent.", null=True)),
                 ('is_told', models.BooleanField(default=False, help_text='What the admins were told last.')),
                 ('mail_at', models.FloatField(default=0, help_text='Unix seconds before which no e-mail is tried.')),
                 ('mail_failures', models.PositiveSmallIntegerField(default=0)),

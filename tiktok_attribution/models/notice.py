@@ -12,6 +12,7 @@ class Trouble(models.TextChoices):
     """What a notice is about."""
 
     STOPPED = "stopped", _("the pixel is stopped")
+    DOWN = "down", _("TikTok does not answer")
     LATE = "late", _("events wait too long")
     FAILING = "failing", _("too many events fail")
 
@@ -27,7 +28,8 @@ class Notice(models.Model):
     is_open = models.BooleanField(default=False)
     changed_at = models.FloatField(default=0)
     figure = models.IntegerField(
-        null=True, help_text=_("When it began: TikTok's code, minutes of waiting, or per cent of the events.")
+        null=True,
+        help_text=_("When it began: TikTok's code, failed requests, minutes, or per cent."),
     )
     is_told = models.BooleanField(default=False, help_text=_("What the admins were told last."))
     mail_at = models.FloatField(default=0, help_text=_("Unix seconds before which no e-mail is tried."))

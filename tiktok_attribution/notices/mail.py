@@ -43,16 +43,19 @@ _last: threading.Thread | None = None
 CODED = gettext_lazy("Pixel %(pixel)s is stopped (TikTok's code %(figure)d).")
 BEGINS: Mapping[str, Promise] = {
     Trouble.STOPPED: gettext_lazy("Pixel %(pixel)s is stopped."),
+    Trouble.DOWN: gettext_lazy("Pixel %(pixel)s: TikTok does not answer, %(figure)d requests in a row."),
     Trouble.LATE: gettext_lazy("Pixel %(pixel)s: events wait, the oldest for %(figure)d minutes."),
     Trouble.FAILING: gettext_lazy("Pixel %(pixel)s: %(figure)d %% of the newest events fail."),
 }
 ADVICE: Mapping[str, Promise] = {
     Trouble.STOPPED: gettext_lazy("TikTok refused its token or permission. Its events wait and are not lost."),
+    Trouble.DOWN: gettext_lazy("Its events wait and are not lost. Can this server open HTTPS connections outwards?"),
     Trouble.LATE: gettext_lazy("Does a worker run, and does TikTok answer? manage.py tiktok_doctor says so."),
     Trouble.FAILING: gettext_lazy("They are invalid, refused by TikTok, or too old. The overview names the causes."),
 }
 ENDS: Mapping[str, Promise] = {
     Trouble.STOPPED: gettext_lazy("Pixel %(pixel)s may send again."),
+    Trouble.DOWN: gettext_lazy("Pixel %(pixel)s: TikTok answers again."),
     Trouble.LATE: gettext_lazy("Pixel %(pixel)s: no event waits too long any more."),
     Trouble.FAILING: gettext_lazy("Pixel %(pixel)s: its events arrive again."),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.lanes import pixels_with_work
@@ -20,6 +20,10 @@ WELL = 0.5
 """Late and failing events are well again below this part of what made the notice; between the two nothing is told."""
 
 
+DOWN_AFTER = 12
+"""Requests in a row without an answer; with the breaker's growing pauses about ten minutes of them."""
+
+
 class Seen(NamedTuple):
     """`is_there`: None where it can't be told now, so it stays as it was. `figure` is that of `Notice`."""
 
@@ -32,17 +36,25 @@ class Seen(NamedTuple):
 def seen(*, using: str, now: float) -> Iterator[Seen]:
     """Every trouble of every pixel that is configured, has something waiting, or has a notice."""
     settings = conf.current()
-    stopped = dict(PixelStatus.objects.using(using).filter(stopped_at__isnull=False).values_list("pixel_code", "code"))
+    stopped = dict(_statuses(using).filter(stopped_at__isnull=False).values_list("pixel_code", "code"))
+    failures = dict(_statuses(using).filter(failures__gt=0).values_list("pixel_code", "failures"))
     open_ones = Notice.objects.using(using).filter(is_open=True).values_list("pixel_code", flat=True)
     shares = failing_shares(using=using, now=now)
-    for code in sorted({*settings.pixel_code, *stopped, *pixels_with_work(using), *open_ones} - {""}):
+    for code in sorted({*settings.pixel_code, *stopped, *failures, *pixels_with_work(using), *open_ones} - {""}):
         yield Seen(code, Trouble.STOPPED, code in stopped, stopped.get(code))
+        unanswered = failures.get(code, 0)
+        is_down = None if 0 < unanswered < DOWN_AFTER else unanswered > 0
+        yield Seen(code, Trouble.DOWN, is_down, unanswered)
         # A stopped pixel's events get old too, which is no news.
         age = None if code in stopped else oldest_due_seconds(code, using=using, now=now)
         yield Seen(code, Trouble.LATE, _beyond(age, settings.late_seconds), int((age or 0) // 60))
         if settings.failure_percent:
             percent = shares.get(code, 0.0)
             yield Seen(code, Trouble.FAILING, _beyond(percent, settings.failure_percent), round(percent))
+
+
+def _statuses(using: str) -> QuerySet[PixelStatus]:
+    return PixelStatus.objects.using(using)
 
 
 def _beyond(figure: float | None, limit: float) -> bool | None:
