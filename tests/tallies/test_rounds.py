@@ -22,6 +22,14 @@ DAY = 86_400
 Counted = list[tuple[int, int]]
 
 
+@pytest.fixture(autouse=True)
+def pace(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], int]:
+    """Each test begins with an hour at once."""
+    fresh: dict[tuple[str, str], int] = {}
+    monkeypatch.setattr(refresh, "_at_once", fresh)
+    return fresh
+
+
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """Which stretches were counted, from and to; counting itself is left out."""
@@ -47,7 +55,16 @@ def test_steps_go_on_where_the_last_one_ended_newest_first(counted: Counted) -> 
     for _ in range(5):
         step()
     this_hour = int(NOW) // HOUR * HOUR
-    assert hours_of(counted) == [this_hour - HOUR * back for back in range(5)]
+    assert [(end - start) // HOUR for start, end in counted] == [1, 2, 4, 8, 16]
+    assert sorted(hours_of(counted)) == [this_hour - HOUR * back for back in reversed(range(31))]
+
+
+def test_after_full_hours_fewer_are_counted_at_once(counted: Counted, pace: dict[tuple[str, str], int]) -> None:
+    pace["default", WHOLE.name] = 16
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refresh, "SHORT_SECONDS", 0)  # so every stretch takes longer
+        step()
+    assert pace == {("default", WHOLE.name): 8}
 
 
 def test_a_round_counts_each_hour_once_and_ends(counted: Counted) -> None:
@@ -100,7 +117,7 @@ def test_a_round_that_takes_days_does_not_count_what_has_fallen_out(counted: Cou
 def test_the_overview_goes_on_with_the_first_round_and_then_leaves_it_alone(counted: Counted) -> None:
     for minute in range(3):
         refresh_recent(using="default", now=NOW + 60 * minute, seconds=0)
-    assert len(hours_of(counted)) == 3 * (3 + 1)
+    assert len(hours_of(counted)) == 3 * 3 + 1 + 2 + 4
     beat(WHOLE.name, using="default", now=NOW)
     counted.clear()
     refresh_recent(using="default", now=NOW + 300, seconds=0)

@@ -25,7 +25,11 @@ DAY = 24 * HOUR
 STEP_SECONDS = 0.5
 MOST_HOURS = 24
 """Counted at once where they hold little: an hour without events costs as many looks as a full one."""
-SHORT_SECONDS = 0.05
+SHORT_SECONDS = 0.2
+"""Twice as many hours are counted at once after so short a time, else half as many."""
+
+_at_once: dict[tuple[str, str], int] = {}
+"""By database and round, how many hours this process last counted at once."""
 
 
 class Round(NamedTuple):
@@ -52,15 +56,15 @@ WHOLE = Round("hours-whole", 31 * 24, DAY)
 
 
 def refresh_all(*, now: float | None = None, seconds: float = STEP_SECONDS) -> None:
-    """For what runs in the background: the newest hours if they are due, and a step of each longer round, in every
-    database. Raises nothing of a database's."""
+    """For what runs in the background: the newest hours if they are due, and a step of each longer round, `seconds`
+    together, in every database. Raises nothing of a database's."""
     now = time.time() if now is None else now
     for using in outbox_databases():
         try:
             if beat(RECENT.name, using=using, now=now, every=RECENT.every_seconds):
                 count_again(RECENT.hours, using=using, now=now)
             for one in (LATE, WHOLE):
-                go_on(one, using=using, now=now, seconds=seconds)
+                go_on(one, using=using, now=now, seconds=seconds / 2)
         except DatabaseTrouble:
             logger.exception("tiktok: the hours in database %r could not be counted", using)
 
@@ -93,9 +97,10 @@ def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
     """
     places = Heartbeat.objects.using(using).filter(pk=one.place)
     until = time.monotonic() + seconds
-    first, hours = _first(one.hours, now), 1
+    first, pace = _first(one.hours, now), (using, one.name)
     place = int(seen_at(one.place, using=using) or 0) or _begin(one, using=using, now=now)
     while place:
+        hours = _at_once.get(pace, 1)
         start = max(first, place - hours * HOUR)
         if start <= first:  # before the place says so, or another would begin the next round
             beat(one.name, using=using, now=now, every=0)
@@ -104,7 +109,7 @@ def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
             if start < place:
                 _replace(start, place, using)
             took = time.monotonic() - began
-            hours = min(hours * 2, MOST_HOURS) if took < SHORT_SECONDS else max(hours // 2, 1)
+            _at_once[pace] = min(hours * 2, MOST_HOURS) if took < SHORT_SECONDS else max(hours // 2, 1)
         if time.monotonic() >= until:
             return
         place = int(seen_at(one.place, using=using) or 0)
