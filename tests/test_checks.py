@@ -324,6 +324,13 @@ def test_regions_without_their_other_half(found: Any, option: dict[str, Any]) ->
     assert ids(found(**option)) == ["W008"]
 
 
+def test_notices_that_reach_nobody(found: Any, settings: Any) -> None:
+    assert ids(found(MAIL_ADMINS=True)) == ["W009"]
+    assert ids(found(MAIL_ADMINS=False)) == []
+    settings.ADMINS = [("Ann", "ann@example.com")]
+    assert ids(found(MAIL_ADMINS=True)) == []
+
+
 def test_a_banner_that_can_not_tell_the_server(found: Any, settings: Any) -> None:
     assert ids(found(CONSENT={"cookie": "tiktok_consent"})) == ["I001"]
     settings.ROOT_URLCONF = "tests.consent.site"

@@ -19,6 +19,7 @@ from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 
 logger = logging.getLogger("tiktok_attribution")
@@ -45,6 +46,7 @@ def sweep() -> None:
         bulk.apply_async((using,), ignore_result=True, expires=SWEEP_SECONDS)
     _alive(heartbeat.SWEEP, heartbeat.WORKER)
     refresh.refresh_all()
+    telling.notify_all()
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)
@@ -79,6 +81,11 @@ def _alive(*names: str) -> None:
         logger.warning("tiktok: no sign of life was noted (%s)", type(error).__name__)
 
 
+def uses_broker() -> bool:
+    """Whether this process would tell workers of new events."""
+    return not current_app.conf.task_always_eager and _has_celery()
+
+
 def broker_trouble(seconds: int = 2) -> str:
     """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
     if not _has_celery():
@@ -96,7 +103,7 @@ def hint(pixel_code: str, using: str) -> None:
     """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
     try:
         # Eager tasks would put the network call into this process.
-        if not current_app.conf.task_always_eager and _has_celery():
+        if uses_broker():
             _announcer.announce(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
         logger.warning("tiktok: no hint was given (%s); the sweep will deliver", type(error).__name__)

@@ -66,8 +66,8 @@ def test_a_stopped_pixel_is_an_error() -> None:
 
 
 def test_events_that_are_late_are_an_error() -> None:
-    stored_event(age=3600)
-    assert "the oldest for 60 minutes" in found(f"late-{PIXEL}")["what"]
+    stored_event(age=1850)
+    assert "the oldest for 30\xa0minutes" in found(f"late-{PIXEL}")["what"]
 
 
 def test_a_worker_that_was_never_seen_is_told() -> None:

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def due_now(count: int) -> None:
-    OutboxEvent.objects.bulk_create([row(number, event_time=int(time.time())) for number in range(count)])
+    now = time.time()
+    OutboxEvent.objects.bulk_create([row(number, event_time=int(now), due_at=now - 1) for number in range(count)])
 
 
 def run(**options: object) -> str:

@@ -74,8 +74,8 @@ def answer_of(record: Attempt | PixelStatus) -> Answer:
     """The stored answer as a value, for `words.explain`."""
     if isinstance(record, Attempt):
         status = record.http_status
-    else:  # a pixel keeps the status only where there was nothing else to say
-        found = re.fullmatch(r"HTTP (\d{3})", record.message)
+    else:  # a pixel keeps the status only where there was no code, before the message
+        found = re.match(r"HTTP (\d{3})\b", record.message)
         status = int(found.group(1)) if found else None
     return Answer(http_status=status, code=record.code, message=record.message)
 

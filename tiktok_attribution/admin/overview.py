@@ -31,6 +31,9 @@ from tiktok_attribution.diagnosis.run import quick
 from tiktok_attribution.models import Overview
 from tiktok_attribution.tallies.refresh import refresh_recent
 
+LINKED = ("outboxevent", "attempt", "pixelstatus")
+"""Models whose pages the overview leads to, for who may see them."""
+
 logger = logging.getLogger("tiktok_attribution")
 
 
@@ -69,6 +72,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "periods": [(key, title, urlencode({**period.query, "period": key})) for key, title in TITLES.items()],
             "findings": _ill(found) if self._sees_diagnosis(request) else [],
             "query": urlencode(period.query),
+            "sees": {model: request.user.has_perm(f"tiktok_attribution.view_{model}") for model in LINKED},
             "may_resume": request.user.has_perm("tiktok_attribution.resume_pixelstatus")
             and request.user.has_perm("tiktok_attribution.view_pixelstatus"),
             "may_export": self.has_export_permission(request),

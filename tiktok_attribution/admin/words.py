@@ -98,7 +98,14 @@ STOPPED = Words(
     _("TikTok refused this pixel's token or permission. Its events wait and are not lost."),
     _("Mend the cause, then resume the pixel. A new token resumes it by itself."),
 )
-PIXEL_RUNS = Words(_("This pixel may send. It was stopped once and has been resumed."), "")
+PIXEL_DOWN = Words(
+    _("TikTok does not answer this pixel's requests. Its events wait and are not lost."),
+    _(
+        "Nothing to do while TikTok is down: one event is sent now and then to see whether it is back. If other sites "
+        "reach TikTok, see that this server may open HTTPS connections outwards: firewall, proxy, DNS."
+    ),
+)
+PIXEL_RUNS = Words(_("This pixel may send. What stopped or delayed it once is over."), "")
 
 _TOKEN = Words(
     _("TikTok does not accept the access token: it is wrong, expired or revoked."),

@@ -23,8 +23,9 @@ def everything() -> list[Finding]:
 
 
 def quick(found: Sequence[PixelFigures]) -> list[Finding]:
-    """What costs a few look-ups, for the overview, which has taken the pixels' figures itself."""
-    return _gathered((configured.findings, partial(pixel_state.findings, found), running.beats, halves.findings))
+    """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
+    pixels = partial(pixel_state.findings, found)
+    return _gathered((configured.findings, pixels, running.beats, running.broker_lately, halves.findings))
 
 
 def _gathered(looks: tuple[Look, ...]) -> list[Finding]:

@@ -20,6 +20,7 @@ from tiktok_attribution.delivery.housekeeping import drop_unanswered
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.notices.telling import notify_all
 from tiktok_attribution.tallies.refresh import refresh_all
 
 BULK_SECONDS = 5.0
@@ -54,6 +55,7 @@ class Command(BaseCommand):
                 drop_unanswered()
                 beat(LOOP, using=write_database(), now=time.time())
                 refresh_all()
+                notify_all()
                 ending.wait(options["loop"])
 
     def _tell(self, tally: Tally) -> None:
