@@ -83,27 +83,24 @@ class HalvesFilter(_Offer):
         return HALVES
 
 
-class RecordedFilter(admin.ListFilter):
+class RecordedFilter(_Offer):
     """Today, the last days, or from one day to another; days begin at midnight of the current time zone."""
 
     title = _("recorded")
+    parameter_name = choice.RECORDED
     template = "admin/tiktok_attribution/outboxevent/recorded_filter.html"
-    lengths = (("today", _("Today")), ("7", _("Last 7 days")), ("30", _("Last 30 days")))
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        for name in self.expected_parameters():
+        for name in (choice.FROM, choice.TO):
             if name in params:
                 self.used_parameters[name] = params.pop(name)[-1]
 
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("today", _("Today")), ("7", _("Last 7 days")), ("30", _("Last 30 days"))]
+
     def expected_parameters(self) -> list[str | None]:
         return [choice.RECORDED, choice.FROM, choice.TO]
-
-    def has_output(self) -> bool:
-        return True
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """The links; the last entry is the form's."""
@@ -114,7 +111,7 @@ class RecordedFilter(admin.ListFilter):
             "query_string": changelist.get_query_string(remove=ours),
             "display": _("All"),
         }
-        for key, text in self.lengths:
+        for key, text in self.lookup_choices:
             query = changelist.get_query_string({choice.RECORDED: key}, remove=ours)
             yield {"selected": chosen == key, "query_string": query, "display": text}
         yield {
