@@ -91,7 +91,9 @@ def broker_trouble(seconds: int = 2) -> str:
     if not _has_celery():
         return "no Celery app is loaded in this process"
     try:
-        with current_app.connection_for_read(transport_options={"socket_connect_timeout": seconds}) as connection:
+        # A broker may also take the connection and say nothing.
+        limits = {"socket_connect_timeout": seconds, "socket_timeout": seconds}
+        with current_app.connection_for_read(transport_options=limits) as connection:
             connection.connect_timeout = seconds
             connection.ensure_connection(max_retries=0, timeout=seconds)
     except Exception as error:  # whatever the transport's library raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from io import StringIO
 from typing import Any
@@ -108,6 +109,17 @@ def test_a_broker_that_is_down_is_told_within_seconds(monkeypatch: pytest.Monkey
     assert told["level"] == "warning"
     assert "sesame" not in json.dumps(told)
     assert time.monotonic() - started < 10
+
+
+def test_a_broker_that_takes_connections_and_says_nothing_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection_for_read = Celery.connection_for_read
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        monkeypatch.setattr(Celery, "connection_for_read", lambda self, **more: connection_for_read(self, url, **more))
+        started = time.monotonic()
+        trouble = tasks.broker_trouble(seconds=1)
+    assert trouble
+    assert time.monotonic() - started < 8
 
 
 def test_a_page_without_the_tag_is_an_error(settings: Any) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.words import OUTCOME_TONES, TONES, Text, Tone
 from tiktok_attribution.browser.pending import LIFETIME_SECONDS
+from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State
 
@@ -37,8 +38,10 @@ def outcome_badge(attempt: Attempt) -> SafeString:
 
 
 def pixel_badge(pixel: PixelStatus) -> SafeString:
-    """Whether the pixel may send."""
-    return badge(_("running"), Tone.GOOD) if pixel.stopped_at is None else badge(_("stopped"), Tone.BAD)
+    """Whether the pixel may send, and whether TikTok answers."""
+    if pixel.stopped_at is not None:
+        return badge(_("stopped"), Tone.BAD)
+    return badge(_("no answer"), Tone.WAIT) if pixel.failures >= OPENS_AFTER else badge(_("running"), Tone.GOOD)
 
 
 def money(row: OutboxEvent) -> str:
