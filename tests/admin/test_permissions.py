@@ -25,15 +25,17 @@ from django.utils import timezone
 
 from tests.admin.samples import PIXEL
 from tiktok_attribution.delivery.outcomes import Answer
-from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus
+from tiktok_attribution.models import Attempt, BulkJob, BulkVerb, OutboxEvent, PixelStatus
 
 pytestmark = pytest.mark.django_db
 APP = "tiktok_attribution"
 HOME = f"/admin/{APP}/"
-Needs = frozenset[str]
+Needs = frozenset[str] | tuple[frozenset[str], ...]
+"""Permissions that it takes together; several such sets, where one of them is enough."""
 
 NOBODY: Needs = frozenset({"nobody has this"})
 EVENTS, ATTEMPTS, PIXELS = (frozenset({f"view_{model}"}) for model in ("outboxevent", "attempt", "pixelstatus"))
+JOBS = (frozenset({"view_bulkjob"}), EVENTS | {"retry_outboxevent"}, EVENTS | {"cancel_outboxevent"})
 OVERVIEW, DIAGNOSIS = frozenset({"view_overview"}), frozenset({"view_diagnosis"})
 
 
@@ -64,7 +66,7 @@ def pages(model: str, view: Needs) -> dict[str, Row]:
     }
 
 
-def button(view: Needs, codename: str, **sends: str) -> Row:
+def button(view: frozenset[str], codename: str, **sends: str) -> Row:
     """By POST alone, and for who may look and has this permission."""
     return Row(get=None, post=view | {codename}, changes=True, sends=tuple(sends.items()))
 
@@ -73,6 +75,14 @@ TABLE: dict[str, Row] = {
     **pages("outboxevent", EVENTS),
     **pages("attempt", ATTEMPTS),
     **pages("pixelstatus", PIXELS),
+    **pages("bulkjob", JOBS),
+    "bulkjob/<int:pk>/stop/": Row(
+        get=None,
+        post=(frozenset({"view_bulkjob", "cancel_outboxevent"}), EVENTS | {"cancel_outboxevent"}),
+        changes=True,
+    ),
+    "outboxevent/search/": Row(get=None, post=EVENTS, passed=302, sends=(("typed", "ann@example.com"),)),
+    "outboxevent/export/": Row(get=EVENTS | {"export_outboxevent"}),
     "outboxevent/<int:pk>/retry/": button(EVENTS, "retry_outboxevent", confirmed="1"),
     "outboxevent/<int:pk>/cancel/": button(EVENTS, "cancel_outboxevent", confirmed="1"),
     "pixelstatus/<path:object_id>/resume/": button(PIXELS, "resume_pixelstatus"),
@@ -129,7 +139,8 @@ PEOPLE: dict[str, frozenset[str] | None] = {
 def may(person: str, needs: Needs) -> bool:
     """As Django has it, who may change may view; nothing here can be changed, so it is the same."""
     has = PEOPLE[person] or frozenset()
-    return all(need in has or need.replace("view_", "change_") in has for need in needs)
+    ways = needs if isinstance(needs, tuple) else (needs,)
+    return any(all(need in has or need.replace("view_", "change_") in has for need in way) for way in ways)
 
 
 @pytest.fixture
@@ -157,7 +168,9 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     waiting = event(due_at=time.time() + 900)
     made: Attempt = attempt(waiting)
     stopped = PixelStatus.objects.create(pixel_code=PIXEL, stopped_at=timezone.now(), code=40105)
-    return {"outboxevent": str(waiting.pk), "attempt": quote(made.pk), "pixelstatus": stopped.pk}
+    job = BulkJob.objects.create(verb=BulkVerb.CANCEL, last_key=waiting.pk)
+    made_keys = {"outboxevent": str(waiting.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk)}
+    return {**made_keys, "pixelstatus": stopped.pk}
 
 
 def address(route: str, keys: dict[str, str]) -> str:
@@ -167,7 +180,7 @@ def address(route: str, keys: dict[str, str]) -> str:
 
 def state() -> list[Any]:
     """Everything that somebody could have changed."""
-    models = (OutboxEvent, Attempt, PixelStatus)
+    models = (OutboxEvent, Attempt, PixelStatus, BulkJob)
     return [list(model.objects.order_by("pk").values_list()) for model in models] + [LogEntry.objects.count()]
 
 

@@ -138,7 +138,7 @@ class OutboxEventAdmin(SteeringAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         search = require_POST(self.admin_site.admin_view(self._search))
-        as_csv = require_GET(self.admin_site.admin_view(self._export))
+        as_csv = self.admin_site.admin_view(require_GET(self._export))
         return [
             path("search/", search, name="tiktok_attribution_event_search"),
             path("export/", as_csv, name="tiktok_attribution_event_export"),
