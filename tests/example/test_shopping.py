@@ -25,13 +25,6 @@ WHOLE_WAY = "ViewContent Search AddToWishlist AddToCart InitiateCheckout Purchas
 
 
 @pytest.fixture
-def shopper(stage: Any, chromium: Browser) -> Iterator[Shopper]:
-    context = chromium.new_context()
-    yield Shopper(stage, context)
-    context.close()
-
-
-@pytest.fixture
 def thumb(stage: Any, chromium: Browser) -> Iterator[Shopper]:
     """A shopper with a telephone."""
     context = chromium.new_context(**PHONE)
