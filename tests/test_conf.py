@@ -58,6 +58,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("SNAPSHOT_DAYS", 400, 400),
     ("IDENTIFY", False, False),
     ("HISTORY_OBSERVER", False, False),
+    ("HISTORY_OBSERVER", "turbo", "turbo"),
     ("LIMITED_DATA_USE", True, True),
     ("PAGE_SCRIPT", True, True),
     ("BROWSER_RECEIPTS", False, False),
@@ -100,6 +101,7 @@ USABLE: list[tuple[str, Any, Any]] = [
 ]
 
 UNUSABLE: list[tuple[str, Any, str]] = [
+    ("HISTORY_OBSERVER", "swup", "must be True, False or 'turbo', not 'swup'."),
     ("ENABLED", "False", "must be True or False, not 'False'."),
     ("PIXEL_CODE", None, "must be text or a list of texts, not NoneType."),
     ("PIXEL_CODE", [1], "must be a list of strings."),
