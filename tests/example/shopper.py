@@ -39,6 +39,7 @@ class Shopper:
         self.receipt_views = 0
         self.page = self.open_tab()
         self._earlier = len(self._all_arrivals())
+        self._refused_before = len(self._all_refused())
 
     def open_tab(self) -> Any:
         tab = self.context.new_page()
@@ -128,7 +129,10 @@ class Shopper:
         assert fates == expected, f"{fates} and not {expected}"
 
     def refused(self) -> list[str]:
-        """What browsers have told the shop that its policy forbids."""
+        """What this shopper's browser has told the shop that its policy forbids."""
+        return self._all_refused()[self._refused_before :]
+
+    def _all_refused(self) -> list[str]:
         log = (self.stage.var / "site.log").read_text(errors="replace")
         return [line for line in log.splitlines() if "refused by the policy" in line]
 

@@ -204,3 +204,12 @@ def test_a_browser_that_refuses_cookies_can_look_around(stage: Any, cookieless: 
     assert cookieless.cookies() == []
     assert [one for one in shopper.errors if "403 (Forbidden)" not in one] == []
     assert shopper.refused() == []
+
+
+def test_what_the_policy_forbids_is_heard_of(shopper: Shopper) -> None:
+    """So the silence in all the other visits means something."""
+    shopper.goto("/")
+    shopper.page.evaluate("document.head.append(Object.assign(document.createElement('script'), {text: 'broken = 1'}))")
+    assert shopper.stage.wait_until(lambda: len(shopper.refused()) == 1, seconds=10)
+    assert "script-src" in shopper.refused()[0]
+    assert shopper.page.evaluate("typeof broken") == "undefined"
