@@ -42,6 +42,8 @@ def test_an_agreement_is_withdrawn_at_the_foot_of_any_page(shopper: Shopper) -> 
     shopper.expect(views=2, both="ViewContent AddToCart")
     shopper.page.click(SETTINGS)
     assert shopper.page.inner_text("[data-consent-now]") == "At the moment you agree."
+    shopper.page.click("text=Leave it so")
+    shopper.page.click(SETTINGS)
     shopper.answer("Refuse")
     shopper.order()
     shopper.receipt_views = 0

@@ -20,6 +20,7 @@
       ? "Your browser objects by itself (Global Privacy Control), and we keep to that."
       : NOW[answer()] || "";
     now.hidden = !now.textContent;
+    banner.querySelector("[data-consent-later]").textContent = answer() ? "Leave it so" : "Decide later";
     opener = by;
     banner.hidden = false;
     if (by) banner.querySelector("h2").focus();
