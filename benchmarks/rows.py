@@ -76,14 +76,17 @@ def empty(using: str = "default") -> None:
 
 
 def add_due(number: int, *, using: str = "default", lanes: int | None = None, first: int = 1) -> None:
-    """So many waiting events of 1,170 bytes, spread over the lanes, due one after another."""
+    """So many waiting events of 1,170 bytes, each of its own order and shopper, spread over the lanes, due in turn."""
     lanes = lanes or conf.current().lanes
     event_id = "('due-' || lpad(n::text, 9, '0'))"
-    _copy(
+    copy(
         first,
         first + number - 1,
         using,
         event_id=event_id,
+        object_pk="n::text",
+        object_digest="hashint8extended(n, 1)",
+        email_key="hashint8extended(n, 0)",
         payload=f"replace(t.payload, t.event_id, {event_id})",
         lane=f"n % {lanes}",
         due_at=f"{time.time()} - 60 + n * 1e-7",
@@ -99,12 +102,14 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
         using=using,
     )
     for first in range(1, number + 1, stretch):
-        _copy(
+        copy(
             first,
             min(first + stretch - 1, number),
             using,
             event_id="('old-' || n)",
             object_pk="n::text",
+            object_digest="hashint8extended(n, 1)",
+            email_key="hashint8extended(n, 0)",
             payload="''",
             state="'delivered'",
             due_at="NULL",
@@ -116,7 +121,8 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
         )
 
 
-def _copy(first: int, last: int, using: str, **changes: str) -> None:
+def copy(first: int, last: int, using: str, **changes: str) -> None:
+    """Rows from number to number, copied from the template with these SQL expressions of "n" in place of its values."""
     columns = [field.column for field in OutboxEvent._meta.concrete_fields if not field.primary_key]
     values = ", ".join(changes.get(str(column), f't."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from tests.engines.mariadb import mariadb
 from tests.engines.postgres import postgres
@@ -20,6 +21,10 @@ from tests.worker import app as _celery_app  # noqa: F401 -- made the current Ce
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
+
+# Whoever has a slow or busy machine sees no failure that is only about time.
+hypothesis_settings.register_profile("any machine", parent=hypothesis_settings(), deadline=None)
+hypothesis_settings.load_profile("any machine")
 
 pytest_plugins = ["tests.loopback", "tests.required", "tests.selection"]
 

@@ -59,6 +59,8 @@ TEMPLATES = [
         },
     }
 ]
+# Django 6.1 wants it before it sends; older ones look at EMAIL_BACKEND. Tests keep letters in memory either way.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # In memory unless a test starts a worker process and a real broker for it (see tests/worker.py).

@@ -296,7 +296,7 @@ def test_the_page_script_needs_somewhere_to_report_to(found: Any, settings: Any)
 
 
 def test_visits_of_turbo_need_the_page_script(found: Any, settings: Any) -> None:
-    assert ids(found(HISTORY_OBSERVER="turbo")) == ["W009"]
+    assert ids(found(HISTORY_OBSERVER="turbo")) == ["W010"]
     settings.ROOT_URLCONF = "tests.browser.site"
     assert found(HISTORY_OBSERVER="turbo", PAGE_SCRIPT=True) == []
 
@@ -328,6 +328,13 @@ def test_a_token_from_the_environment_is_not_in_the_source(tmp_path: Path, monke
 @pytest.mark.parametrize("option", [{"REGION": lambda request: "DE"}, {"REGIONS": {"DE": {"ASK": True}}}])
 def test_regions_without_their_other_half(found: Any, option: dict[str, Any]) -> None:
     assert ids(found(**option)) == ["W008"]
+
+
+def test_notices_that_reach_nobody(found: Any, settings: Any) -> None:
+    assert ids(found(MAIL_ADMINS=True)) == ["W009"]
+    assert ids(found(MAIL_ADMINS=False)) == []
+    settings.ADMINS = [("Ann", "ann@example.com")]
+    assert ids(found(MAIL_ADMINS=True)) == []
 
 
 def test_a_banner_that_can_not_tell_the_server(found: Any, settings: Any) -> None:

@@ -82,6 +82,9 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("HINT_SECONDS", 0, 0.0),
     ("KEEP_PAYLOAD_DAYS", 1, 1.0),
     ("KEEP_EVENT_DAYS", 365, 365.0),
+    ("MAIL_ADMINS", False, False),
+    ("LATE_MINUTES", 60, 60.0),
+    ("FAILURE_PERCENT", 0, 0.0),
     ("CONSENT", None, None),
     ("CONSENT", {"session": "ads"}, SessionRule("ads")),
     ("CONSENT", {"tcf": {"vendor": 12}}, TcfRule(vendor=12)),
@@ -102,6 +105,9 @@ USABLE: list[tuple[str, Any, Any]] = [
 
 UNUSABLE: list[tuple[str, Any, str]] = [
     ("HISTORY_OBSERVER", "swup", "must be True, False or 'turbo', not 'swup'."),
+    ("MAIL_ADMINS", "no", "must be True or False, not 'no'."),
+    ("LATE_MINUTES", 0, "must be a number from 1 to 10_080, not 0."),
+    ("FAILURE_PERCENT", 101, "must be a number from 0 to 100, not 101."),
     ("ENABLED", "False", "must be True or False, not 'False'."),
     ("PIXEL_CODE", None, "must be text or a list of texts, not NoneType."),
     ("PIXEL_CODE", [1], "must be a list of strings."),

@@ -20,7 +20,7 @@ FLOORS = [
     {"models"},
     {"migrations"},
     {"delivery"},
-    {"tallies"},
+    {"notices", "tallies"},
     {"tasks"},
     {"visitor"},
     {"conversions"},

@@ -18,9 +18,11 @@ from celery import Celery, current_app
 from tests.delivery.samples import PIXEL, fill, row, states
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
+from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.models import BulkVerb, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
 
 Sent = list[tuple[str, tuple[Any, ...]]]
@@ -84,6 +86,7 @@ class TestTasks:
         assert parameters == {
             "tiktok_attribution.deliver": ["pixel_code", "using"],
             "tiktok_attribution.sweep": [],
+            "tiktok_attribution.bulk": ["using"],
             "tiktok_attribution.prune": [],
         }
 
@@ -104,6 +107,26 @@ class TestTasks:
             ("tiktok_attribution.deliver", ("ANOTHER", "default")),
             ("tiktok_attribution.deliver", (PIXEL, "default")),
         ]
+
+    @pytest.mark.django_db
+    def test_a_sweep_sends_one_task_for_the_jobs_of_a_database(self, sent: Sent) -> None:
+        fill(5, state=State.REJECTED, due_at=None)
+        for state in ("rejected", "cancelled"):
+            jobs.start(BulkVerb.RETRY, Selection(state=state), asked_by="1", using="default")
+        tasks.sweep()
+
+        assert sent == [("tiktok_attribution.bulk", ("default",))]
+
+    @pytest.mark.django_db
+    def test_a_job_ends_with_a_hint_for_what_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: list[tuple[str, str]] = []
+        monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: told.append((pixel_code, using)))
+        fill(1, state=State.REJECTED, due_at=None, event_time=int(time.time()))
+        jobs.start(BulkVerb.RETRY, Selection(), asked_by="1", using="default")
+        tasks.bulk("default")
+
+        assert told == [(PIXEL, "default")]
+        assert states() == {State.WAITING: 1}
 
     @pytest.mark.django_db
     def test_a_sweep_over_nothing_sends_nothing(self, sent: Sent) -> None:

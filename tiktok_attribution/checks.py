@@ -4,8 +4,8 @@ E001 a key or value of the settings dict · E002 pixel code · E003 access token
 E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard Mode counts twice · W002 no SITE_URL ·
 W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on ·
 W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
-W008 REGION without REGIONS, or the other way round ·
-W009 page views by Turbo without PAGE_SCRIPT · I001 consent is asked, and a banner can't tell the server.
+W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
+W010 page views by Turbo without PAGE_SCRIPT · I001 consent is asked, and a banner can't tell the server.
 """
 
 from __future__ import annotations
@@ -146,6 +146,19 @@ def regions_are_told_apart(settings: conf.Settings) -> Iterator[CheckMessage]:
             f"{SETTING} has {there} but no {missing}, so visitors of every region are treated alike.",
             hint='Write "REGION": a callable of the request, and "REGIONS": {"US-CA": {"GPC": "deny"}}.',
             id=_id("W008"),
+        )
+
+
+@_check
+def notices_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """Only where the site has asked for them by name; it is on by default."""
+    asked = "MAIL_ADMINS" in getattr(django_settings, SETTING, {})
+    if settings.enabled and settings.mail_admins and asked and not django_settings.ADMINS:
+        yield Warning(
+            "MAIL_ADMINS is on, and ADMINS is empty: nobody is written to when a pixel stops.",
+            hint='Write ADMINS = ["ann@example.com"] (before Django 6: [("Ann", "ann@example.com")]), or listen to '
+            "the signal trouble_began.",
+            id=_id("W009"),
         )
 
 
@@ -292,7 +305,7 @@ def turbo_has_its_script(settings: conf.Settings) -> Iterator[CheckMessage]:
         yield Warning(
             'HISTORY_OBSERVER is "turbo" without PAGE_SCRIPT, so visits that Turbo makes are no page views.',
             hint='Set "PAGE_SCRIPT": True: tiktok.js counts them.',
-            id=_id("W009"),
+            id=_id("W010"),
         )
 
 

@@ -127,6 +127,10 @@ class Settings:
     keep_payload_days: float = _option(readers.number(0.01, 400, float), 14.0)
     keep_event_days: float = _option(readers.number(0.01, 4000, float), 90.0)
 
+    mail_admins: bool = _option(readers.flag, True)
+    late_minutes: float = _option(readers.number(1, 10_080, float), 15.0)
+    failure_percent: float = _option(readers.number(0, 100, float), 20.0)
+
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -138,6 +142,11 @@ class Settings:
     def max_age_seconds(self) -> int:
         """Age at which an event is too old to be sent."""
         return int(self.max_age_days * 86_400)
+
+    @property
+    def late_seconds(self) -> float:
+        """How long an event may be due before somebody should look."""
+        return self.late_minutes * 60
 
     @property
     def is_closed(self) -> bool:

@@ -15,14 +15,17 @@ from typing import Any
 
 from celery import current_app, shared_task
 
+from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 
 logger = logging.getLogger("tiktok_attribution")
 
 PRUNE_MOST = 50_000  # rows of a kind and database in one task
+SWEEP_SECONDS = 60
 
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
@@ -38,15 +41,28 @@ def sweep() -> None:
     housekeeping.drop_unanswered()
     for using, pixel_code in send.work_everywhere():
         deliver.apply_async((pixel_code, using), ignore_result=True)
+    for using in jobs.waiting_databases():
+        # The next sweep asks again, so what no worker has taken by then would only pile up.
+        bulk.apply_async((using,), ignore_result=True, expires=SWEEP_SECONDS)
     _alive(heartbeat.SWEEP, heartbeat.WORKER)
     refresh.refresh_all()
+    telling.notify_all()
+
+
+@shared_task(name="tiktok_attribution.bulk", ignore_result=True)
+def bulk(using: str = "default") -> None:
+    """Go on with what the admin asked for over whole filters, for less than the time between two sweeps."""
+    _alive(heartbeat.WORKER)
+    _, pixel_codes = jobs.work(using)
+    for pixel_code in sorted(pixel_codes):
+        hint(pixel_code, using)
 
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)
 def prune() -> None:
     """For Celery beat, about once a day: clear payloads and delete old rows, in as many short tasks as that takes."""
     done = housekeeping.prune_all(most=PRUNE_MOST)
-    if any(done[kind] >= PRUNE_MOST for kind in done if kind != "failed"):
+    if housekeeping.has_more(done, PRUNE_MOST):
         prune.apply_async((), ignore_result=True)  # else a site with more events a day than that would grow for ever
 
 
@@ -65,12 +81,19 @@ def _alive(*names: str) -> None:
         logger.warning("tiktok: no sign of life was noted (%s)", type(error).__name__)
 
 
+def uses_broker() -> bool:
+    """Whether this process would tell workers of new events."""
+    return not current_app.conf.task_always_eager and _has_celery()
+
+
 def broker_trouble(seconds: int = 2) -> str:
     """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
     if not _has_celery():
         return "no Celery app is loaded in this process"
     try:
-        with current_app.connection_for_read(transport_options={"socket_connect_timeout": seconds}) as connection:
+        # A broker may also take the connection and say nothing.
+        limits = {"socket_connect_timeout": seconds, "socket_timeout": seconds}
+        with current_app.connection_for_read(transport_options=limits) as connection:
             connection.connect_timeout = seconds
             connection.ensure_connection(max_retries=0, timeout=seconds)
     except Exception as error:  # whatever the transport's library raises
@@ -82,7 +105,7 @@ def hint(pixel_code: str, using: str) -> None:
     """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
     try:
         # Eager tasks would put the network call into this process.
-        if not current_app.conf.task_always_eager and _has_celery():
+        if uses_broker():
             _announcer.announce(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
         logger.warning("tiktok: no hint was given (%s); the sweep will deliver", type(error).__name__)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from tiktok_attribution.admin.site_objects import TikTokEvents
 
 from .models import Order, OrderLine, Product
 
@@ -31,10 +35,18 @@ class OrderLineInline(admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):
+class OrderAdmin(TikTokEvents, admin.ModelAdmin):
     list_display = ("id", "status", "name", "email", "total", "currency", "created_at", "paid_at")
     list_filter = ("status", "created_at")
     search_fields = ("id", "token", "email", "name", "lines__sku")
     readonly_fields = ("token", "created_at")
     raw_id_fields = ("customer",)
     inlines = (OrderLineInline,)
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class MemberAdmin(TikTokEvents, UserAdmin):
+    """Django's own, and whether TikTok knows of the registration."""

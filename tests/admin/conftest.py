@@ -22,6 +22,7 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     "viewer": VIEW,
     "retrier": (*VIEW, "retry_outboxevent"),
     "canceller": (*VIEW, "cancel_outboxevent"),
+    "exporter": (*VIEW, "export_outboxevent"),
     "resumer": (*VIEW, "resume_pixelstatus"),
 }
 

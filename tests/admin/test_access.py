@@ -113,6 +113,15 @@ def _changed() -> bool:
 
 
 @pytest.mark.parametrize("person", PEOPLE)
+def test_the_search_is_for_who_may_view(client_of: Sign, rows: dict[str, str], person: str) -> None:
+    answer = client_of(person).post(address("event_search"), {"typed": "ann@example.com"})
+
+    assert answer.status_code == (403 if person == "staff" else 302)
+    assert ("?person=" in answer.get("Location", "")) is (person not in ("anonymous", "staff"))
+    assert "ann" not in answer.get("Location", "")
+
+
+@pytest.mark.parametrize("person", PEOPLE)
 @pytest.mark.parametrize("view", ["event_retry", "event_cancel", "pixel_resume"])
 def test_a_get_changes_nothing_for_anybody(client_of: Sign, rows: dict[str, str], person: str, view: str) -> None:
     key = rows[PIXELS] if view == "pixel_resume" else rows[EVENT]
@@ -130,9 +139,11 @@ def test_an_action_in_the_address_of_a_list_does_nothing(client_of: Sign, rows: 
     assert not _changed()
 
 
-@pytest.mark.parametrize("view", ["event_retry", "event_cancel", "pixel_resume", "outboxevent_changelist"])
+@pytest.mark.parametrize(
+    "view", ["event_retry", "event_cancel", "pixel_resume", "outboxevent_changelist", "event_search"]
+)
 def test_a_post_without_its_token_is_refused(client_of: Sign, rows: dict[str, str], view: str) -> None:
-    key = {"pixel_resume": rows[PIXELS], "outboxevent_changelist": ""}.get(view, rows[EVENT])
+    key = {"pixel_resume": rows[PIXELS], "outboxevent_changelist": "", "event_search": ""}.get(view, rows[EVENT])
     data = {"_selected_action": rows[EVENT], "action": "cancel_selected", "confirmed": "1"}
 
     response = client_of("superuser", enforce_csrf_checks=True).post(address(view, key), data)

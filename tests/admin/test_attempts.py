@@ -11,6 +11,7 @@ from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
 
+from tiktok_attribution.admin import paging
 from tiktok_attribution.models import Attempt, Outcome
 
 Make = Callable[..., Any]
@@ -58,3 +59,16 @@ def test_the_page_explains_the_answer(boss: Client, event: Make, attempt: Make) 
 
 def test_no_attempts_yet_is_said(boss: Client, address: str) -> None:
     assert b"Nothing was sent to TikTok yet." in boss.get(address).content
+
+
+def test_counting_ends_at_the_bound_and_says_so(
+    boss: Client, event: Make, attempt: Make, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        attempt(event())
+    monkeypatch.setattr(paging, "MOST", 3)
+
+    page = boss.get(address)
+
+    assert page.context["cl"].result_count == 3
+    assert b"Older ones are found by search" in page.content

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.admin.samples import with_settings
-from tiktok_attribution.admin import paging
 from tiktok_attribution.admin.filters import NameFilter
 from tiktok_attribution.models import Attempt, Outcome, PixelStatus, State, moment
 
@@ -125,25 +123,6 @@ def test_nothing_is_counted_or_made_distinct_over_the_table(boss: Client, event:
     assert [sql for sql in of_events if "DISTINCT" in sql] == []
 
 
-def test_counting_ends_at_the_bound(
-    boss: Client, event: Make, list_address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(4):
-        event()
-    monkeypatch.setattr(paging, "MOST", 3)
-
-    assert boss.get(list_address).context["cl"].result_count == 3
-
-
-def test_who_reaches_the_bound_is_told(
-    boss: Client, event: Make, list_address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    event()
-    monkeypatch.setattr(paging, "MOST", 1)
-
-    assert b"Older ones are found by search" in boss.get(list_address).content
-
-
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
@@ -160,17 +139,6 @@ def test_a_filter_leaves_what_fits(
     fitting = event(**wanted)
 
     assert pks(boss.get(f"{list_address}?{query}")) == [fitting.pk]
-
-
-@pytest.mark.parametrize(("choice", "found"), [("today", 1), ("7", 2), ("30", 3)])
-def test_the_days_are_counted_from_midnight(
-    boss: Client, event: Make, list_address: str, choice: str, found: int
-) -> None:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    for days in (0, 6, 29, 40):
-        event(created_at=midnight - timedelta(days=days))
-
-    assert len(pks(boss.get(list_address, {"recorded": choice}))) == found
 
 
 def test_declared_and_stored_names_can_be_chosen(boss: Client, event: Make, list_address: str, settings: Any) -> None:
@@ -192,41 +160,6 @@ def test_a_pixel_that_only_ever_stopped_can_be_chosen(boss: Client, list_address
     assert b"?pixel=C0OLD" in boss.get(list_address).content
 
 
-def test_search_finds_the_whole_event_id(boss: Client, event: Make, list_address: str) -> None:
-    event(event_id="order-420")
-    wanted = event(event_id="order-42")
-
-    assert pks(boss.get(list_address, {"q": " order-42 "})) == [wanted.pk]
-
-
-def test_search_finds_the_number_of_a_declared_object(
-    boss: Client, event: Make, list_address: str, settings: Any
-) -> None:
-    settings.TIKTOK_ATTRIBUTION = with_settings(CONVERSIONS={"shop.Order": {"event": "Purchase"}})
-    event(object_label="shop.Order", object_pk="420")
-    wanted = event(object_label="shop.Order", object_pk="42")
-
-    assert pks(boss.get(list_address, {"q": "42"})) == [wanted.pk]
-
-
-def test_search_finds_the_events_of_a_request(boss: Client, event: Make, attempt: Make, list_address: str) -> None:
-    first, between, last = event(), event(), event()
-    attempt(first, last, request_id="202303141300390EF6")
-    attempt(between, request_id="another")
-
-    assert pks(boss.get(list_address, {"q": "202303141300390EF6"})) == [last.pk, first.pk]
-
-
-def test_search_finds_what_has_been_tried_again_since(
-    boss: Client, event: Make, attempt: Make, list_address: str
-) -> None:
-    tried = event()
-    attempt(tried, request_id="early")
-    attempt(tried, request_id="late")
-
-    assert pks(boss.get(list_address, {"q": "early"})) == [tried.pk]
-
-
 def test_a_link_from_an_attempt_leads_to_its_events(
     boss: Client, event: Make, attempt: Make, list_address: str
 ) -> None:
@@ -240,12 +173,6 @@ def test_an_attempt_that_was_pruned_has_no_events(boss: Client, event: Make, lis
     event()
 
     assert pks(boss.get(list_address, {"attempt": "gone"})) == []
-
-
-def test_a_search_without_a_hit_says_how_search_works(boss: Client, event: Make, list_address: str) -> None:
-    event()
-
-    assert b"The search finds whole ids only" in boss.get(list_address, {"q": "nothing"}).content
 
 
 @pytest.mark.parametrize(

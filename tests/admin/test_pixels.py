@@ -135,3 +135,11 @@ def test_the_token_is_on_no_page(boss: Client, stopped: PixelStatus, settings: A
     pages = [boss.get(address).content.decode() for address in (LIST, page_of(stopped))]
 
     assert [page for page in pages if token in page] == []
+
+
+def test_the_page_of_a_pixel_that_gets_no_answers_says_so(boss: Client) -> None:
+    PixelStatus.objects.create(pixel_code=PIXEL, failures=7)
+    page = boss.get(reverse("admin:tiktok_attribution_pixelstatus_change", args=[PIXEL])).content.decode()
+
+    assert "TikTok does not answer this pixel" in page
+    assert "tiktok-edge-wait" in page

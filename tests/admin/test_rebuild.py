@@ -140,7 +140,7 @@ def test_both_pixels_of_one_event_are_mended_together(
     invalid.save()
 
     data = {"action": "retry_selected", "select_across": "1", "_selected_action": "0", "confirmed": "1"}
-    response = boss.post(list_address, data, follow=True)
+    response = boss.post(f"{list_address}?state__exact=invalid", data, follow=True)
 
     assert [str(message) for message in response.context["messages"]] == ["2 events are due now."]
 

@@ -104,24 +104,16 @@ def test_who_retries_learns_that_the_app_is_switched_off(
     assert "ENABLED is off in the settings: nothing is sent until it is on." in said(response)
 
 
-def test_all_that_match_a_filter_can_be_taken(boss: Client, event: Make, list_address: str) -> None:
-    rejected = [event(state=State.REJECTED), event(state=State.REJECTED)]
-    cancelled = event(state=State.CANCELLED)
-
-    address = f"{list_address}?state__exact=rejected"
-    choose(boss, address, "retry_selected", rejected[0], select_across="1", confirmed="1")
-
-    assert [state_of(found) for found in (*rejected, cancelled)] == [State.WAITING, State.WAITING, State.CANCELLED]
-
-
-def test_no_more_than_the_bound_is_taken(
-    boss: Client, event: Make, list_address: str, monkeypatch: pytest.MonkeyPatch
+def test_no_more_than_the_bound_of_a_search_is_taken(
+    boss: Client, event: Make, attempt: Make, list_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older, newer = event(state=State.REJECTED), event(state=State.REJECTED)
+    attempt(older, newer, request_id="found")
     monkeypatch.setattr(actions, "MOST", 1)
 
-    asked = choose(boss, list_address, "retry_selected", older, select_across="1")
-    choose(boss, list_address, "retry_selected", older, select_across="1", confirmed="1")
+    address = f"{list_address}?q=found"
+    asked = choose(boss, address, "retry_selected", older, select_across="1")
+    choose(boss, address, "retry_selected", older, select_across="1", confirmed="1")
 
     assert "No more than 1 events are taken at once: the newest ones." in asked.context["warnings"]
     assert (state_of(older), state_of(newer)) == (State.REJECTED, State.WAITING)

@@ -31,21 +31,6 @@ def test_a_save_of_some_fields_concerns_it_if_it_looks_at_them(
 
 
 @pytest.mark.parametrize(
-    ("model", "when", "may_query"),
-    [
-        (Order, {"status": "paid"}, False),
-        (Order, {"pk": 1}, False),
-        (OrderLine, {"order": 1}, False),
-        (OrderLine, {"order.status": "paid"}, True),
-        (Ticket, {"is_used": True}, True),
-        (Order, lambda order: True, True),
-    ],
-)
-def test_an_objects_own_columns_need_no_query(model: Any, when: Any, may_query: bool) -> None:
-    assert Condition(model, when).may_query is may_query
-
-
-@pytest.mark.parametrize(
     ("model", "when", "lookup"),
     [
         (Order, {"status": "paid"}, Q(status="paid")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -159,6 +160,24 @@ class TestCost:
         assert client.sizes == [1, 10, 10, 10, 10]
         assert three_batches - one_batch == 2 * 4
 
+    def transactions(self, deliver: Deliver) -> int:
+        """Savepoints, inside the transaction of the test."""
+        with CaptureQueriesContext(connection) as queries:
+            deliver()
+        return sum(query["sql"].upper().startswith("RELEASE SAVEPOINT") for query in queries)
+
+    def test_a_further_batch_costs_one_commit(self, client: FakeClient, deliver: Deliver, configure: Configure) -> None:
+        configure(BATCH_SIZE=10)
+        fill(1)
+        deliver()
+        OutboxEvent.objects.bulk_create([row(100 + number) for number in range(10)])
+        one_batch = self.transactions(deliver)
+        OutboxEvent.objects.bulk_create([row(200 + number) for number in range(30)])
+        three_batches = self.transactions(deliver)
+
+        assert client.sizes == [1, 10, 10, 10, 10]
+        assert three_batches - one_batch == 2
+
 
 class TestDelivered:
     def test_the_row_is_delivered(self, client: FakeClient, deliver: Deliver) -> None:
@@ -200,3 +219,68 @@ class TestDelivered:
         deliver()
 
         assert only_row().note == "The phone was left out."
+
+
+class TestTakenAhead:
+    @pytest.fixture(autouse=True)
+    def _two_batches(self, client: FakeClient, configure: Configure) -> None:
+        configure(BATCH_SIZE=1)
+        fill(2)
+
+    def test_who_is_told_to_stop_gives_it_back_unsent(self, client: FakeClient, deliver: Deliver) -> None:
+        asked: list[bool] = []
+
+        def stopping() -> bool:
+            asked.append(len(client.bodies) == 1 and Lane.objects.exclude(in_flight="").exists())
+            return asked.count(True) > 1  # once while it is marked, then before the POST of what was taken ahead
+
+        deliver(stopping=stopping)
+
+        assert len(client.bodies) == 1
+        assert states() == {State.DELIVERED: 1, State.WAITING: 1}
+        assert Lane.objects.get().in_flight == ""
+        deliver()
+        assert states() == {State.DELIVERED: 2}
+        assert list(Attempt.objects.values_list("outcome", flat=True)) == [Outcome.DELIVERED] * 2
+
+    def test_a_worker_that_dies_leaves_it_noted(self, client: FakeClient, deliver: Deliver) -> None:
+        class Killed(BaseException):
+            pass
+
+        def die_second(body: bytes) -> Answer:
+            if len(client.bodies) == 2:
+                raise Killed
+            return Answer(http_status=200, code=0, message="OK")
+
+        client.answer = die_second
+        with pytest.raises(Killed):
+            deliver()
+
+        assert states() == {State.DELIVERED: 1, State.WAITING: 1}
+        waiting = OutboxEvent.objects.get(state=State.WAITING)
+        assert Lane.objects.get().in_flight.endswith(f":{waiting.pk}")
+
+    def test_what_is_too_old_is_not_taken_ahead(
+        self, client: FakeClient, deliver: Deliver, configure: Configure
+    ) -> None:
+        OutboxEvent.objects.filter(pk=OutboxEvent.objects.latest("pk").pk).update(event_time=NOW - 30 * 86_400)
+        deliver()
+
+        assert len(client.bodies) == 1
+        assert states() == {State.DELIVERED: 1, State.EXPIRED: 1}
+
+    def test_the_marks_stand_where_the_lease_is_lost_just_then(
+        self, client: FakeClient, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        note = Lease.note
+
+        def lost(lease: Lease, *args: Any, **kwargs: Any) -> bool:
+            if len(client.bodies) == 1:
+                Lane.objects.update(holder="somebody-else")
+            return note(lease, *args, **kwargs)
+
+        monkeypatch.setattr(Lease, "note", lost)
+        deliver()
+
+        assert len(client.bodies) == 1
+        assert states() == {State.DELIVERED: 1, State.WAITING: 1}

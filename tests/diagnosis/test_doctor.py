@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from io import StringIO
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from celery import Celery
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import translation
 
@@ -65,8 +67,8 @@ def test_a_stopped_pixel_is_an_error() -> None:
 
 
 def test_events_that_are_late_are_an_error() -> None:
-    stored_event(age=3600)
-    assert "the oldest for 60 minutes" in found(f"late-{PIXEL}")["what"]
+    stored_event(age=1850)
+    assert "the oldest for 30\xa0minutes" in found(f"late-{PIXEL}")["what"]
 
 
 def test_a_worker_that_was_never_seen_is_told() -> None:
@@ -109,6 +111,17 @@ def test_a_broker_that_is_down_is_told_within_seconds(monkeypatch: pytest.Monkey
     assert time.monotonic() - started < 10
 
 
+def test_a_broker_that_takes_connections_and_says_nothing_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection_for_read = Celery.connection_for_read
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        monkeypatch.setattr(Celery, "connection_for_read", lambda self, **more: connection_for_read(self, url, **more))
+        started = time.monotonic()
+        trouble = tasks.broker_trouble(seconds=1)
+    assert trouble
+    assert time.monotonic() - started < 8
+
+
 def test_a_page_without_the_tag_is_an_error(settings: Any) -> None:
     settings.ROOT_URLCONF = site.WITHOUT_TAG
     told = found("tag")
@@ -145,8 +158,9 @@ def test_a_missing_middleware_is_an_error(settings: Any) -> None:
 
 
 def test_pending_migrations_are_an_error() -> None:
-    MigrationRecorder(connection).record_unapplied("tiktok_attribution", "0004_overview")
-    assert "0004_overview" in found("migrations")["what"]
+    ((app, newest),) = MigrationLoader(connection).graph.leaf_nodes("tiktok_attribution")
+    MigrationRecorder(connection).record_unapplied(app, newest)
+    assert newest in found("migrations")["what"]
 
 
 def test_a_database_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +184,7 @@ def test_the_token_is_never_told(settings: Any) -> None:
 def test_halves_that_no_page_shows_are_told_without_asking_for_a_page() -> None:
     site.seen.clear()
     HourTally.objects.create(hour=int(time.time()) - 3600, pixel_code=PIXEL, name="Purchase", wanted=9)
-    assert "tag" in {finding.id for finding in run.quick()}
+    assert "tag" in {finding.id for finding in run.quick([])}
     assert site.seen == []
 
 

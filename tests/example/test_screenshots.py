@@ -41,6 +41,7 @@ PAGES = {
     "admin-attempts": "/admin/tiktok_attribution/attempt/",
     "admin-overview": "/admin/tiktok_attribution/overview/?period=today",
     "admin-diagnosis": "/admin/tiktok_attribution/diagnosis/",
+    "admin-jobs": "/admin/tiktok_attribution/bulkjob/",
     "admin-pixels": "/admin/tiktok_attribution/pixelstatus/",
 }
 

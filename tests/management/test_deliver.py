@@ -13,15 +13,17 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
 from tests.delivery.samples import PIXEL, fill, row, states
-from tiktok_attribution.delivery import lanes
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.delivery import bulk, lanes
+from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.models import BulkVerb, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def due_now(count: int) -> None:
-    OutboxEvent.objects.bulk_create([row(number, event_time=int(time.time())) for number in range(count)])
+    now = time.time()
+    OutboxEvent.objects.bulk_create([row(number, event_time=int(now), due_at=now - 1) for number in range(count)])
 
 
 def run(**options: object) -> str:
@@ -35,6 +37,14 @@ def test_it_sends_what_is_due_and_says_so(tiktok_standin: StandIn) -> None:
 
     assert run() == "3 delivered (1 requests)\n"
     assert states() == {State.DELIVERED: 3}
+
+
+def test_it_works_on_the_jobs_of_the_admin_first(tiktok_standin: StandIn) -> None:
+    due_now(3)
+    OutboxEvent.objects.update(state=State.REJECTED, due_at=None)
+    bulk.start(BulkVerb.RETRY, Selection(), asked_by="1", using="default")
+
+    assert run() == "3 delivered (1 requests)\n"
 
 
 def test_it_says_when_nothing_was_due(tiktok_standin: StandIn) -> None:

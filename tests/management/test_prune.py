@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from tests.delivery.samples import fill
 from tiktok_attribution.delivery import housekeeping
+from tiktok_attribution.management.commands import tiktok_prune
 from tiktok_attribution.models import OutboxEvent, State, moment
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,13 @@ def test_it_prunes_and_says_what() -> None:
 
 def test_it_says_when_there_is_nothing() -> None:
     assert run() == "nothing is past its time\n"
+
+
+def test_it_goes_on_until_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiktok_prune, "ROUND", 2)
+    fill(5, **SETTLED)
+
+    assert run() == "5 payloads, 5 events\n"
 
 
 def test_no_more_rows_go_than_asked_for() -> None:

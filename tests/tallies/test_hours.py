@@ -116,19 +116,19 @@ def test_hours_that_may_have_been_pruned_are_left_as_they_were(settings: Any) ->
 
 
 def test_only_the_first_of_two_counts(delivered: OutboxEvent) -> None:
-    refresh_all(now=NOW)
+    refresh_all(now=NOW, seconds=60)
     HourTally.objects.all().delete()
-    refresh_recent(using="default", now=NOW + 1)
-    refresh_recent(using="default", now=NOW + 2)
+    refresh_recent(using="default", now=NOW + 61)
+    refresh_recent(using="default", now=NOW + 62)
     assert HourTally.objects.count() == 1
     HourTally.objects.all().delete()
-    refresh_recent(using="default", now=NOW + 3)
+    refresh_recent(using="default", now=NOW + 63)
     assert not HourTally.objects.exists()
 
 
 def test_the_first_look_counts_older_days_too() -> None:
     made(20 * 86_400)
-    refresh_recent(using="default", now=NOW)
+    refresh_recent(using="default", now=NOW, seconds=60)
     assert HourTally.objects.get().recorded == 1
 
 
@@ -136,7 +136,7 @@ def test_a_first_look_that_is_cut_short_leaves_the_rest_to_the_worker() -> None:
     made(20 * 86_400)
     refresh_recent(using="default", now=NOW, seconds=0)
     assert not HourTally.objects.exists()
-    refresh_all(now=NOW)
+    refresh_all(now=NOW, seconds=60)
     assert HourTally.objects.get().recorded == 1
 
 

@@ -20,15 +20,22 @@ from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
 from tiktok_attribution.admin import steering, verbs
+from tiktok_attribution.admin.choice import chosen
+from tiktok_attribution.admin.choice_words import in_words
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.steering import Result
 from tiktok_attribution.admin.verbs import CANCEL, RETRY, Verb
 from tiktok_attribution.admin.words import REASONS
-from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.delivery import bulk
+from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.stretches import Found, newest
+from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 CONFIRMED = "confirmed"
 MOST_NAMED = 10
+MOST_COUNTED = 1_000
+"""Events of a whole filter that the question counts."""
 
 
 class SteeringAdmin(ReadOnlyAdmin):
@@ -63,6 +70,11 @@ class SteeringAdmin(ReadOnlyAdmin):
 
     def _act_on_list(self, request: HttpRequest, queryset: QuerySet[OutboxEvent], verb: Verb) -> HttpResponse | None:
         using = router.db_for_write(OutboxEvent)
+        choice = chosen(request.GET.dict())
+        # Building again needs the site's own declarations, which the floor of the jobs knows nothing of.
+        builds_again = verb is RETRY and choice.selection.state == State.INVALID
+        if request.POST.get("select_across") == "1" and not choice.is_search and not builds_again:
+            return self._act_on_all(request, verb, choice.selection, using)
         pks = list(queryset.using(using).values_list("pk", flat=True)[:MOST])
         if CONFIRMED in request.POST:
             self._do(request, verb, pks, using)
@@ -75,6 +87,39 @@ class SteeringAdmin(ReadOnlyAdmin):
         hidden += [("action", f"{verb.name}_selected"), ("select_across", request.POST.get("select_across", "0"))]
         back = request.get_full_path()
         return self._ask(request, verb, plan, hidden, using=using, address=back, back=back)
+
+    def _act_on_all(self, request: HttpRequest, verb: Verb, selection: Selection, using: str) -> HttpResponse | None:
+        """In the background, however many fit."""
+        if CONFIRMED in request.POST:
+            job = bulk.start(BulkVerb(verb.name), selection, asked_by=str(request.user.pk), using=using)
+            self.log_by_hand(request, BulkJob.objects.using(using).filter(pk=job.pk), str(verb.asked))
+            page = reverse("admin:tiktok_attribution_bulkjob_change", args=[job.pk], current_app=self.admin_site.name)
+            return HttpResponseRedirect(page)
+        found = newest(selection.rows(using=using), selection, most=MOST_COUNTED)
+        if not found.pks and found.looked_to is None:
+            self.message_user(request, _("No event fits this filter any more."), messages.WARNING)
+            return None
+        return self._ask_for_all(request, verb, selection, found, using)
+
+    def _ask_for_all(
+        self, request: HttpRequest, verb: Verb, selection: Selection, found: Found, using: str
+    ) -> HttpResponse:
+        back = request.get_full_path()
+        hidden = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)[:1]]
+        hidden += [("action", f"{verb.name}_selected"), ("select_across", "1")]
+        warnings = [str(verb.warning)] if verb.warning else [str(verbs.CAREFUL)]
+        more = len(found.pks) == MOST_COUNTED or found.looked_to is not None
+        return self._question(
+            request,
+            verb,
+            hidden=hidden,
+            address=back,
+            back=back,
+            plan=[verbs.all_that_fit(len(found.pks), in_words(selection), more=more), str(verbs.IN_BACKGROUND)],
+            warnings=warnings,
+            events=steering.rows(found.pks[:MOST_NAMED], using=using).order_by("-pk"),
+            more=max(0, len(found.pks) - MOST_NAMED),
+        )
 
     def _act_on_one(self, verb: Verb, request: HttpRequest, pk: int) -> HttpResponse:
         if not self.has_view_permission(request) or not self._may(request, verb):
@@ -103,23 +148,29 @@ class SteeringAdmin(ReadOnlyAdmin):
         address: str,
         back: str,
     ) -> HttpResponse:
-        chosen = [*plan.changed, *plan.rebuilt]
+        changing = [*plan.changed, *plan.rebuilt]
+        return self._question(
+            request,
+            verb,
+            hidden=hidden,
+            address=address,
+            back=back,
+            plan=self._plan(verb, plan),
+            warnings=self._warnings(verb, plan, using),
+            refused=self._refused(plan),
+            events=steering.rows(changing[:MOST_NAMED], using=using).order_by("-pk"),
+            more=max(0, len(changing) - MOST_NAMED),
+        )
+
+    def _question(self, request: HttpRequest, verb: Verb, **context: Any) -> HttpResponse:
         request.current_app = self.admin_site.name
-        context = {
+        context |= {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "media": self.media,
             "title": verb.question,
             "button": verb.button,
             "confirmed": CONFIRMED,
-            "hidden": hidden,
-            "address": address,
-            "back": back,
-            "plan": self._plan(verb, plan),
-            "warnings": self._warnings(verb, plan, using),
-            "refused": self._refused(plan),
-            "events": steering.rows(chosen[:MOST_NAMED], using=using).order_by("-pk"),
-            "more": max(0, len(chosen) - MOST_NAMED),
         }
         return TemplateResponse(request, "admin/tiktok_attribution/confirm.html", context)
 

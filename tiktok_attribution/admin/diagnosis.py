@@ -45,7 +45,7 @@ class DiagnosisAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(require_GET(self.changelist_view))
-        trial = self.admin_site.admin_view(require_POST(self._send_test_event))
+        trial = require_POST(self.admin_site.admin_view(self._send_test_event))
         return [
             path("", page, name="tiktok_attribution_diagnosis_changelist"),
             path("test-event/", trial, name="tiktok_attribution_test_event"),

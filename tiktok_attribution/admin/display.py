@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.words import OUTCOME_TONES, TONES, Text, Tone
 from tiktok_attribution.browser.pending import LIFETIME_SECONDS
+from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State
 
@@ -37,8 +38,10 @@ def outcome_badge(attempt: Attempt) -> SafeString:
 
 
 def pixel_badge(pixel: PixelStatus) -> SafeString:
-    """Whether the pixel may send."""
-    return badge(_("running"), Tone.GOOD) if pixel.stopped_at is None else badge(_("stopped"), Tone.BAD)
+    """Whether the pixel may send, and whether TikTok answers."""
+    if pixel.stopped_at is not None:
+        return badge(_("stopped"), Tone.BAD)
+    return badge(_("no answer"), Tone.WAIT) if pixel.failures >= OPENS_AFTER else badge(_("running"), Tone.GOOD)
 
 
 def money(row: OutboxEvent) -> str:
@@ -74,8 +77,8 @@ def answer_of(record: Attempt | PixelStatus) -> Answer:
     """The stored answer as a value, for `words.explain`."""
     if isinstance(record, Attempt):
         status = record.http_status
-    else:  # a pixel keeps the status only where there was nothing else to say
-        found = re.fullmatch(r"HTTP (\d{3})", record.message)
+    else:  # a pixel keeps the status only where there was no code, before the message
+        found = re.match(r"HTTP (\d{3})\b", record.message)
         status = int(found.group(1)) if found else None
     return Answer(http_status=status, code=record.code, message=record.message)
 

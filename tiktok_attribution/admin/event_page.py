@@ -11,6 +11,9 @@ from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
 from tiktok_attribution.admin import display
+from tiktok_attribution.admin.curl import curl_command
+from tiktok_attribution.admin.journey import Moment, Stop, journey, moments
+from tiktok_attribution.admin.keys import KeyLine, key_lines
 from tiktok_attribution.admin.objects import ObjectLink
 from tiktok_attribution.admin.rebuild import stored_object
 from tiktok_attribution.admin.words import INVALID_ALONE, STATES, TONES, Tone, Words, explain
@@ -55,6 +58,10 @@ class EventPage:
     browser_call: str
     matching_keys: list[tuple[str, str]]
     body: str
+    keys: list[KeyLine]
+    curl: str
+    journey: list[Stop]
+    moments: list[Moment]
     steps: list[Step]
     steps_left_out: int
 
@@ -64,6 +71,8 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
     steps = list(_steps(row, using))
     browser, browser_tone = display.browser_half(row)
     stopped = PixelStatus.objects.using(using).filter(pk=row.pixel_code, stopped_at__isnull=False)
+    body = _pretty(row)
+    attempts = [step.attempt for step in steps if step.attempt is not None]
     return EventPage(
         badge=display.state_badge(row),
         tone=TONES.get(row.state, Tone.QUIET).value,
@@ -80,7 +89,11 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
         browser_tone=browser_tone.value,
         browser_call=_browser_call(row),
         matching_keys=list(_matching_keys(row.payload)),
-        body=_pretty(row),
+        body=body,
+        keys=key_lines(body),
+        curl=curl_command(conf.current().api_url, row.pixel_code, row.payload) if row.payload else "",
+        journey=journey(row.payload),
+        moments=moments(row, attempts[-MOST_SHOWN:]),
         steps=steps[-MOST_SHOWN:],
         steps_left_out=max(0, len(steps) - MOST_SHOWN),
     )

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin import display, steering
+from tiktok_attribution.admin import display, export, steering
 from tiktok_attribution.admin.actions import SteeringAdmin
+from tiktok_attribution.admin.choice import TERM
+from tiktok_attribution.admin.event_list import EventList
 from tiktok_attribution.admin.event_page import event_page
-from tiktok_attribution.admin.filters import AttemptFilter, NameFilter, PixelFilter, RecordedFilter
+from tiktok_attribution.admin.filters import (
+    AttemptFilter,
+    EventPixelFilter,
+    HalvesFilter,
+    NameFilter,
+    PersonFilter,
+    RecordedFilter,
+    StateFilter,
+)
 from tiktok_attribution.admin.objects import ObjectLinks
-from tiktok_attribution.admin.readonly import IndexedList
-from tiktok_attribution.admin.search import matching
+from tiktok_attribution.admin.search import Unsearchable, matching, parameters_of
 from tiktok_attribution.admin.words import REASONS, Text
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery import steer
 from tiktok_attribution.models import OutboxEvent, State
 
 GIVEN_UP = {State.REJECTED, State.EXPIRED, State.CANCELLED}
-
-
-class EventList(IndexedList):
-    """Reads neither the body nor the log of attempts: together they are most of a row."""
-
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[OutboxEvent]:
-        return super().get_queryset(request, exclude_parameters).defer("payload", "attempt_log")
 
 
 @admin.register(OutboxEvent)
@@ -44,11 +60,20 @@ class OutboxEventAdmin(SteeringAdmin):
     fields = ("event_id",)
     list_display = ("state_badge", "event", "money", "happened", "last_answer", "browser", "attempts", "recorded")
     list_display_links = ("event",)
-    list_filter = (("state", admin.ChoicesFieldListFilter), NameFilter, PixelFilter, RecordedFilter, AttemptFilter)
+    list_filter = (
+        *(StateFilter, NameFilter, EventPixelFilter, HalvesFilter, RecordedFilter),
+        *(AttemptFilter, PersonFilter),
+    )
     list_select_related = ("last_attempt",)
     ordering = ("-pk",)
-    search_fields = ("event_id",)
-    search_help_text = _("A whole event id, the number of an object such as an order, or TikTok's request id.")
+    search_fields = ()  # a theme with templates of its own would make a GET form of them, for e-mail addresses too
+    search_help_text = _(
+        "A whole event id, the key of an object such as an order, TikTok's request id, or an e-mail address: that is "
+        "hashed and neither logged nor put into the address."
+    )
+
+    class Media:
+        js = ("tiktok_attribution/copy.js",)
 
     @admin.display(description=_("state"))
     def state_badge(self, row: OutboxEvent) -> SafeString:
@@ -102,7 +127,7 @@ class OutboxEventAdmin(SteeringAdmin):
         rows: QuerySet[OutboxEvent] = super().get_queryset(request)
         return rows.select_related("last_attempt")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
         return EventList
 
     def get_search_results(
@@ -111,8 +136,47 @@ class OutboxEventAdmin(SteeringAdmin):
         term = search_term.strip()
         return (queryset.filter(pk__in=matching(term, using=queryset.db)) if term else queryset), False
 
+    def get_urls(self) -> list[URLPattern]:
+        search = require_POST(self.admin_site.admin_view(self._search))
+        as_csv = require_GET(self.admin_site.admin_view(self._export))
+        return [
+            path("search/", search, name="tiktok_attribution_event_search"),
+            path("export/", as_csv, name="tiktok_attribution_event_export"),
+            *super().get_urls(),
+        ]
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("tiktok_attribution.export_outboxevent")
+
+    def _export(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.has_view_permission(request) or not self.has_export_permission(request):
+            raise PermissionDenied
+        try:
+            changelist = cast(EventList, self.get_changelist_instance(request))
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest()
+        rows = changelist.queryset.select_related(None)
+        response = StreamingHttpResponse(export.lines(rows, changelist.choice), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="tiktok-events.csv"'
+        return response
+
+    @method_decorator(sensitive_post_parameters())
+    @method_decorator(sensitive_variables())
+    def _search(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        address = reverse("admin:tiktok_attribution_outboxevent_changelist", current_app=self.admin_site.name)
+        try:
+            parameters = parameters_of(request.POST.get("typed", ""))
+        except Unsearchable as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return HttpResponseRedirect(address)
+        return HttpResponseRedirect(f"{address}?{urlencode(parameters)}" if parameters else address)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"declared": _declared, "settings_of_app": conf.current()}
+        more["may_export"] = self.has_export_permission(request)
+        more["elsewhere"] = partial(ObjectLinks(self.admin_site, request).searches, request.GET.get(TERM, ""))
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
     def render_change_form(

@@ -61,11 +61,18 @@ def _of_attempts(since: datetime, pixel_code: str, using: str, site: str) -> dic
 
 def _example(attempt: Attempt, site: str) -> Failure:
     return Failure(
-        text=str(attempt) if attempt.message or attempt.http_status is None else f"HTTP {attempt.http_status}",
+        text=_in_words(attempt),
         words=explain(display.answer_of(attempt)),
         last=attempt.started_at,
         address=reverse("admin:tiktok_attribution_attempt_change", args=[quote(attempt.pk)], current_app=site),
     )
+
+
+def _in_words(attempt: Attempt) -> str:
+    """Code and message; where there is no code, the status says what came back."""
+    if attempt.code is not None or attempt.http_status is None:
+        return str(attempt)
+    return f"HTTP {attempt.http_status}: {attempt.message}" if attempt.message else f"HTTP {attempt.http_status}"
 
 
 def _of_invalid(since: datetime, pixel_code: str, using: str, site: str) -> dict[object, Failure]:

@@ -1,30 +1,40 @@
-"""Filters of the lists. None of them counts, and none asks the table for its distinct values."""
+"""Filters of the lists. None of them counts, and none asks the table for its distinct values.
+
+Those of the events only offer choices: `event_list` reads all of them at once, as a `Choice`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin import known
-from tiktok_attribution.admin.search import sent_by
-from tiktok_attribution.models import Attempt, OutboxEvent
+from tiktok_attribution.admin import choice, known
+from tiktok_attribution.models import State
 
 Choices = Iterable[tuple[str, Any]]
 Rows = QuerySet[Any]
+
+HALVES = (
+    ("both", _("Delivered and shown")),
+    ("server", _("Delivered, browser missing")),
+    ("browser", _("Shown, server given up")),
+    ("confirmed", _("Confirmed by the browser")),
+    ("unconfirmed", _("Shown, not confirmed")),
+)
+"""Keys of `delivery.selection.HALVES`."""
 
 
 class PixelFilter(admin.SimpleListFilter):
     """Only where there is more than one pixel."""
 
     title = _("pixel")
-    parameter_name = "pixel"
+    parameter_name = choice.PIXEL
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         codes = known.pixels()
@@ -34,53 +44,101 @@ class PixelFilter(admin.SimpleListFilter):
         return queryset.filter(pixel_code=self.value()) if self.value() else queryset
 
 
-class NameFilter(admin.SimpleListFilter):
+class _Offer(admin.SimpleListFilter):
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset
+
+
+class EventPixelFilter(_Offer, PixelFilter):
+    """The same for the list of events."""
+
+
+class StateFilter(_Offer):
+    """Of the server half."""
+
+    title = _("state")
+    parameter_name = choice.STATE
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return State.choices
+
+
+class NameFilter(_Offer):
     """Names that are declared or that occur."""
 
     title = _("event")
-    parameter_name = "name"
+    parameter_name = choice.NAME
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return [(name, name) for name in known.names(known.pixels())]
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset.filter(name=self.value()) if self.value() else queryset
+
+class HalvesFilter(_Offer):
+    """What came of server and browser together."""
+
+    title = _("both halves")
+    parameter_name = choice.HALVES
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return HALVES
 
 
-class RecordedFilter(admin.SimpleListFilter):
-    """Today and the last days, each from midnight of the current time zone."""
+class RecordedFilter(_Offer):
+    """Today, the last days, or from one day to another; days begin at midnight of the current time zone."""
 
     title = _("recorded")
-    parameter_name = "recorded"
-    days = {"today": 0, "7": 6, "30": 29}
+    parameter_name = choice.RECORDED
+    template = "admin/tiktok_attribution/outboxevent/recorded_filter.html"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in (choice.FROM, choice.TO):
+            if name in params:
+                self.used_parameters[name] = params.pop(name)[-1]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return [("today", _("Today")), ("7", _("Last 7 days")), ("30", _("Last 30 days"))]
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        days = self.days.get(self.value() or "")
-        return queryset if days is None else queryset.filter(created_at__gte=midnight() - timedelta(days=days))
+    def expected_parameters(self) -> list[str | None]:
+        return [choice.RECORDED, choice.FROM, choice.TO]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """The links; the last entry is the form's."""
+        ours = [name for name in self.expected_parameters() if name]
+        chosen = self.used_parameters.get(choice.RECORDED)
+        yield {
+            "selected": not self.used_parameters,
+            "query_string": changelist.get_query_string(remove=ours),
+            "display": _("All"),
+        }
+        for key, text in self.lookup_choices:
+            query = changelist.get_query_string({choice.RECORDED: key}, remove=ours)
+            yield {"selected": chosen == key, "query_string": query, "display": text}
+        yield {
+            "form": True,
+            "from": self.used_parameters.get(choice.FROM, ""),
+            "to": self.used_parameters.get(choice.TO, ""),
+            "kept": [(name, value) for name, value in changelist.params.items() if name not in ours],
+        }
 
 
-class AttemptFilter(admin.SimpleListFilter):
+class AttemptFilter(_Offer):
     """Shown only while it is used: the link from an attempt to its events sets it."""
 
     title = _("attempt")
-    parameter_name = "attempt"
+    parameter_name = choice.ATTEMPT
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        pk = request.GET.get(self.parameter_name)
+        pk = request.GET.get(choice.ATTEMPT)
         return [(pk, _("The chosen attempt"))] if pk else []
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        if not self.value():
-            return queryset
-        attempt = Attempt.objects.using(queryset.db).filter(pk=self.value()).first()
-        return queryset.filter(sent_by(attempt)) if attempt else OutboxEvent.objects.none()
 
+class PersonFilter(_Offer):
+    """Shown only while it is used: the search for an e-mail address sets it."""
 
-def midnight() -> datetime:
-    """Of today, as the kind of datetime that this site uses."""
-    now = timezone.now()
-    here = timezone.localtime(now) if timezone.is_aware(now) else now
-    return here.replace(hour=0, minute=0, second=0, microsecond=0)
+    title = _("person")
+    parameter_name = choice.PERSON
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        key = request.GET.get(choice.PERSON)
+        return [(key, _("Whose e-mail address was typed"))] if key else []

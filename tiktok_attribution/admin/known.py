@@ -1,4 +1,4 @@
-"""What occurs in the outbox, found without reading the outbox: pixels, event names, models."""
+"""What occurs in the outbox, found without reading the outbox: pixels, event names."""
 
 from __future__ import annotations
 
@@ -44,8 +44,3 @@ def _stored_names(pixel_code: str) -> Iterator[str]:
         if name is None:
             return
         yield name
-
-
-def labels() -> list[str]:
-    """Models whose objects have declared conversions, "shop.Order"."""
-    return sorted({conversion.model._meta.label for conversion in registry.every()})

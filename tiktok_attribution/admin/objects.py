@@ -8,9 +8,12 @@ from typing import NamedTuple
 from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 
+from tiktok_attribution.conversions import registry
 from tiktok_attribution.models import OutboxEvent
 
 
@@ -41,6 +44,18 @@ class ObjectLinks:
             with suppress(NoReverseMatch):
                 address = reverse(route, args=[quote(row.object_pk)], current_app=self._site.name)
         return ObjectLink(f"{name} {row.object_pk}", address)
+
+    def searches(self, term: str) -> list[tuple[str, str]]:
+        """Where the site's own admin searches its objects for a term: what they are called, and the address."""
+        models = {conversion.model for conversion in registry.every()} if term else set()
+        found = []
+        for model in sorted(models, key=lambda model: model._meta.label):
+            model_admin = self._site._registry.get(model)  # noqa: SLF001 -- as below
+            if model_admin and model_admin.search_fields and model_admin.has_view_or_change_permission(self._request):
+                route = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+                address = f"{reverse(route, current_app=self._site.name)}?{urlencode({SEARCH_VAR: term})}"
+                found.append((str(model._meta.verbose_name_plural), address))
+        return found
 
     def _route(self, label: str) -> tuple[str, str]:
         """The model's name for people, and the route of its change page where this user may see it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -24,10 +25,14 @@ from tiktok_attribution.admin.period import TITLES, chosen
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.spreadsheet import csv_text
 from tiktok_attribution.conversions import registry
+from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.diagnosis.finding import Finding, Level
 from tiktok_attribution.diagnosis.run import quick
 from tiktok_attribution.models import Overview
 from tiktok_attribution.tallies.refresh import refresh_recent
+
+LINKED = ("outboxevent", "attempt", "pixelstatus")
+"""Models whose pages the overview leads to, for who may see them."""
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -55,17 +60,19 @@ class OverviewAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         using = _refreshed()
         period = chosen(request.GET.dict())
+        found = list(figures())
         context = {
             **self.admin_site.each_context(request),
             "title": _("TikTok: overview"),
             "opts": self.opts,
             "media": self.media,
-            "page": overview_page(period, using=using, site=self.admin_site.name),
+            "page": overview_page(period, found, using=using, site=self.admin_site.name),
             "period": period,
             "period_title": TITLES[period.key],
             "periods": [(key, title, urlencode({**period.query, "period": key})) for key, title in TITLES.items()],
-            "findings": _ill() if self._sees_diagnosis(request) else [],
+            "findings": _ill(found) if self._sees_diagnosis(request) else [],
             "query": urlencode(period.query),
+            "sees": {model: request.user.has_perm(f"tiktok_attribution.view_{model}") for model in LINKED},
             "may_resume": request.user.has_perm("tiktok_attribution.resume_pixelstatus")
             and request.user.has_perm("tiktok_attribution.view_pixelstatus"),
             "may_export": self.has_export_permission(request),
@@ -88,9 +95,9 @@ class OverviewAdmin(ReadOnlyAdmin):
         return response
 
 
-def _ill() -> list[tuple[Finding, str]]:
+def _ill(figures_now: Sequence[PixelFigures]) -> list[tuple[Finding, str]]:
     """What the diagnosis calls a warning or an error, as far as it is quickly seen. Stopped pixels stand above."""
-    found = [one for one in quick() if one.level is not Level.OK and not one.id.startswith("stopped-")]
+    found = [one for one in quick(figures_now) if one.level is not Level.OK and not one.id.startswith("stopped-")]
     return with_tone(found)
 
 

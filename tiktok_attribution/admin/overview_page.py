@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,13 +12,13 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
+from tiktok_attribution.admin import display
 from tiktok_attribution.admin.chart import Chart, Step, chart
 from tiktok_attribution.admin.failures import Failure, failures
 from tiktok_attribution.admin.period import Period
 from tiktok_attribution.admin.words import Words, explain
-from tiktok_attribution.delivery.figures import PixelFigures, figures
+from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.heartbeat import seen_at
-from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.events.matching import MATCH_KEYS
 from tiktok_attribution.models import PixelStatus, moment
 from tiktok_attribution.tallies.refresh import WHOLE
@@ -85,10 +85,10 @@ class OverviewPage:
         return not self.funnel
 
 
-def overview_page(period: Period, *, using: str, site: str) -> OverviewPage:
-    """Reads the tallies, the indexes of what waits and of trouble, and the newest attempts."""
+def overview_page(period: Period, found: Sequence[PixelFigures], *, using: str, site: str) -> OverviewPage:
+    """Reads the tallies and the newest attempts; the pixels' figures are given."""
     summary = summarize(period.starts, period.end, pixel_code=period.pixel_code, using=using)
-    now = [one for one in figures() if not period.pixel_code or one.pixel_code == period.pixel_code]
+    now = [one for one in found if not period.pixel_code or one.pixel_code == period.pixel_code]
     return OverviewPage(
         period=period,
         stopped=_stopped(period, now, using),
@@ -147,7 +147,7 @@ def _stopped(period: Period, now: list[PixelFigures], using: str) -> list[Stoppe
     rows = PixelStatus.objects.using(using).filter(stopped_at__isnull=False).order_by("pk")
     waiting = {one.pixel_code: one.waiting for one in now if one.database == using}
     return [
-        Stopped(pixel, explain(Answer(code=pixel.code, message=pixel.message)), waiting.get(pixel.pk, 0))
+        Stopped(pixel, explain(display.answer_of(pixel)), waiting.get(pixel.pk, 0))
         for pixel in (rows.filter(pk=period.pixel_code) if period.pixel_code else rows)
     ]
 

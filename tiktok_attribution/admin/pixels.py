@@ -21,7 +21,8 @@ from django.views.decorators.http import require_POST
 from tiktok_attribution import conf, tasks
 from tiktok_attribution.admin import display
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.words import PIXEL_RUNS, STOPPED, explain
+from tiktok_attribution.admin.words import PIXEL_DOWN, PIXEL_RUNS, STOPPED, explain
+from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.pixels import resume
 from tiktok_attribution.models import PixelStatus
 
@@ -101,7 +102,9 @@ class PixelStatusAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         pixel: PixelStatus = kwargs["obj"]
         context["badge"] = display.pixel_badge(pixel)
-        context["words"] = STOPPED if pixel.stopped_at else PIXEL_RUNS
+        is_down = pixel.failures >= OPENS_AFTER
+        context["words"] = STOPPED if pixel.stopped_at else PIXEL_DOWN if is_down else PIXEL_RUNS
+        context["tone"] = "bad" if pixel.stopped_at else "wait" if is_down else "good"
         context["explained"] = explain(display.answer_of(pixel)) if pixel.stopped_at else None
         context["may_resume"] = pixel.stopped_at is not None and self.has_resume_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)

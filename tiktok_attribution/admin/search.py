@@ -1,19 +1,52 @@
-"""Search over the events: by event id, by the number of the object, by TikTok's request id. Each through an index.
+"""Search over the events: event id, number of the object, TikTok's request id, or an e-mail address. All by index.
 
 Exact, for what is typed here is copied from an order, a log or a letter of TikTok's support; anything fuzzy would
-read the whole table.
+read the whole table. The form comes by POST and is answered with an address that holds no e-mail address but the key
+of its hash, for addresses stand in logs, histories and referrers.
 """
 
 from __future__ import annotations
 
+import re
+
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.admin import known
+from tiktok_attribution.admin.choice import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
-from tiktok_attribution.models import Attempt, OutboxEvent
+from tiktok_attribution.delivery.selection import Selection, sent_by
+from tiktok_attribution.delivery.stretches import newest
+from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_ATTEMPTS = 20
+MOST_TYPED = 512
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+class Unsearchable(Exception):
+    """What was typed can't be looked for; the text says why, without it."""
+
+
+@sensitive_variables()
+def parameters_of(typed: str) -> dict[str, str]:
+    """The list's parameters for what was typed; an e-mail address, or its SHA-256, becomes the key of its hash.
+
+    Raises Unsearchable for what looks like an e-mail address and is none, so that it reaches no address either.
+    """
+    term = typed.strip()[:MOST_TYPED]
+    if not term:
+        return {}
+    if "@" not in term and not _SHA256.fullmatch(term):
+        return {TERM: term}
+    key = search_key(email_sha256(term) or "")
+    if key is None:
+        raise Unsearchable(_("That is no whole e-mail address, so nothing was looked for."))
+    return {PERSON: person_text(key)}
 
 
 def matching(term: str, *, using: str) -> list[int]:
@@ -22,18 +55,13 @@ def matching(term: str, *, using: str) -> list[int]:
     pixels = known.pixels()
     ways = [
         Q(pixel_code__in=["", *pixels], name__in=known.names(["", *pixels]), event_id=term),
-        Q(object_label__in=known.labels(), object_pk=object_key(term)),
+        events_of_key(object_key(term)),
     ]
-    attempts = Attempt.objects.using(using).filter(request_id=term).order_by("-started_at")
-    ways += [sent_by(attempt) for attempt in attempts[:MOST_ATTEMPTS]]
     found: dict[int, None] = {}
     for way in ways:
         # One statement a way: an OR over different indexes makes some engines read the table instead.
         found.update(dict.fromkeys(rows.filter(way).order_by("-pk").values_list("pk", flat=True)[:MOST]))
+    for attempt in Attempt.objects.using(using).filter(request_id=term).order_by("-started_at")[:MOST_ATTEMPTS]:
+        sent = newest(rows.filter(sent_by(attempt)), Selection(attempt=attempt.pk), most=MOST)
+        found.update(dict.fromkeys(sent.pks))
     return list(found)[:MOST]
-
-
-def sent_by(attempt: Attempt) -> Q:
-    """The events that were in this attempt, also those that have been tried again since."""
-    stretch = Q(pk__gte=attempt.first_event or 0, pk__lte=attempt.last_event or 0)
-    return stretch & (Q(last_attempt=attempt.pk) | Q(attempt_log__contains=f"{attempt.pk},"))

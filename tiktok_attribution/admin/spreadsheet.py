@@ -16,8 +16,8 @@ def cell(value: object) -> str:
     return f"'{text}" if not is_number and text.lstrip(" ").startswith(RISKY) else text
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """With the mark by which Excel knows UTF-8."""
+def csv_text(rows: Iterable[Sequence[object]], *, mark: bool = True) -> str:
+    """`mark` is that by which Excel knows UTF-8, for the beginning of a file."""
     out = StringIO()
     csv.writer(out).writerows([cell(value) for value in row] for row in rows)
-    return "\ufeff" + out.getvalue()
+    return "\ufeff" * mark + out.getvalue()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from tiktok_attribution.admin.steering import Steer
 from tiktok_attribution.admin.words import Text
@@ -23,6 +23,7 @@ class Verb:
     question: Text
     button: Promise
     logged: Promise
+    asked: Promise
     plan: Callable[[int], str]
     done: Callable[[int], str]
     warning: Text = ""
@@ -77,12 +78,29 @@ def left_alone(count: int, reason: Text) -> str:
     ) % {"count": count, "reason": reason}
 
 
+def all_that_fit(count: int, choice: str, *, more: bool) -> str:
+    """How many a whole filter has, as far as they were counted."""
+    if more:
+        return gettext("At least %(count)d events fit: %(choice)s.") % {"count": count, "choice": choice}
+    return ngettext("%(count)d event fits: %(choice)s.", "%(count)d events fit: %(choice)s.", count) % {
+        "count": count,
+        "choice": choice,
+    }
+
+
+IN_BACKGROUND = _("This is done in the background; a page shows how far it is, and can stop it.")
+CAREFUL = _(
+    "Left as they are: events that TikTok has, whose text was cleared, that are too old, that are invalid, and those "
+    "that could count twice."
+)
+
 RETRY = Verb(
     name="retry",
     steer=steer.retry,
     question=_("Send again?"),
     button=_("Send again"),
     logged=_("Sent again by hand."),
+    asked=_("Asked to send all events of a filter again."),
     plan=_will_retry,
     done=_retried,
 )
@@ -92,6 +110,7 @@ CANCEL = Verb(
     question=_("Cancel?"),
     button=_("Cancel sending"),
     logged=_("Cancelled by hand."),
+    asked=_("Asked to cancel all events of a filter."),
     plan=_will_cancel,
     done=_cancelled,
     warning=_(

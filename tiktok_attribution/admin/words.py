@@ -98,7 +98,14 @@ STOPPED = Words(
     _("TikTok refused this pixel's token or permission. Its events wait and are not lost."),
     _("Mend the cause, then resume the pixel. A new token resumes it by itself."),
 )
-PIXEL_RUNS = Words(_("This pixel may send. It was stopped once and has been resumed."), "")
+PIXEL_DOWN = Words(
+    _("TikTok does not answer this pixel's requests. Its events wait and are not lost."),
+    _(
+        "Nothing to do while TikTok is down: one event is sent now and then to see whether it is back. If other sites "
+        "reach TikTok, see that this server may open HTTPS connections outwards: firewall, proxy, DNS."
+    ),
+)
+PIXEL_RUNS = Words(_("This pixel may send. What stopped or delayed it once is over."), "")
 
 _TOKEN = Words(
     _("TikTok does not accept the access token: it is wrong, expired or revoked."),
@@ -248,6 +255,7 @@ REASONS: Mapping[Why | Unbuilt, Text] = {
     Why.TOO_OLD: _("it happened longer ago than MAX_AGE_DAYS, and would only expire again"),
     Why.ALREADY_DUE: _("it is due already; see that a worker runs"),
     Why.HELD: _("its visitor has not agreed yet"),
+    Why.DOUBTFUL: _("TikTok may have it and remember it no longer, so it could count twice: open it to decide"),
     Why.SETTLED: _("only what waits can be cancelled"),
     Unbuilt.NO_OBJECT: _("it is invalid and belongs to no object, so it can't be built again: track() it anew"),
     Unbuilt.GONE: _("it is invalid and its object is not found any more"),

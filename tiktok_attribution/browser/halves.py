@@ -15,7 +15,7 @@ from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.models import OutboxEvent, State, events_of
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
 
@@ -38,11 +38,8 @@ def of_objects(labels: Sequence[str]) -> list[Showing]:
     """The halves of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
-    theirs = Q()
-    for label in labels:
-        model, _, pk = label.partition(":")
-        theirs |= Q(object_label=model, object_pk=object_key(pk))
-    return _halves(theirs & Q(browser_at__isnull=True))
+    named = (label.partition(":") for label in labels)
+    return _halves(events_of((model, object_key(pk)) for model, _, pk in named) & Q(browser_at__isnull=True))
 
 
 def note_shown(keys: Iterable[Key]) -> None:

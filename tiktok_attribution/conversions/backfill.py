@@ -21,7 +21,7 @@ from tiktok_attribution.conversions.objects import fact_of, record_object
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.delivery.outbox import known_event_ids
 from tiktok_attribution.events.moments import epoch_seconds
-from tiktok_attribution.models import OutboxEvent, State, moment
+from tiktok_attribution.models import OutboxEvent, State, events_of, moment
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, recall_many
@@ -124,8 +124,7 @@ def _invalid(conversion: Conversion, facts: Sequence[tuple[Any, Fact]], using: s
     """The moments of those that stand in the outbox as invalid, by the object's key and event id; one statement."""
     if not facts:
         return {}
-    keys = [fact.object_pk for _, fact in facts]
-    rows = OutboxEvent.objects.using(using).filter(object_label=facts[0][1].object_label, object_pk__in=keys)
+    rows = OutboxEvent.objects.using(using).filter(events_of((fact.object_label, fact.object_pk) for _, fact in facts))
     moments = {
         (pk, event_id): since
         for pk, event_id, since in rows.filter(name=conversion.event, state=State.INVALID).values_list(

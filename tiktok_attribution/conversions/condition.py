@@ -45,11 +45,6 @@ class Condition:
         """The field paths that are looked at."""
         return self._wanted.keys()
 
-    @property
-    def may_query(self) -> bool:
-        """False where the object's own columns tell."""
-        return self._test is not None or any(column(self._model, path) is None for path in self._wanted)
-
     def concerns(self, update_fields: Collection[str]) -> bool:
         """Whether a save of only these fields can fulfil it."""
         columns = [column(self._model, path.partition(".")[0]) for path in self._wanted]

@@ -104,15 +104,3 @@ class Conversion:
     def happens_when_made(self) -> bool:
         """True where nothing but the object's creation makes it happen."""
         return type(self).happened is Conversion.happened
-
-    @property
-    def has_plain_identity(self) -> bool:
-        """True where event id, pixels and permission are the default ones, which need no query."""
-        kind, plain = type(self), Conversion
-        is_plain = kind.event_id is plain.event_id and kind.pixels is plain.pixels
-        return is_plain and kind.consent is plain.consent and kind.skip is plain.skip
-
-    @property
-    def may_query(self) -> bool:
-        """Whether `happened` may ask the database for more than the object has."""
-        return not self.happens_when_made

@@ -19,7 +19,7 @@ from tiktok_attribution.visitor.visitor import Visitor
 
 def current_maker(using: str) -> Visitor | None:
     """The shopper of this request; the queries of the site's IS_VISITOR must not spoil the transaction."""
-    with protected(using, may_query=conf.current().is_visitor is not None):
+    with protected(using):
         return current_shopper()
 
 

@@ -104,14 +104,6 @@ class MappedConversion(Conversion):
     def happens_when_made(self) -> bool:
         return self.condition.is_always
 
-    @property
-    def has_plain_identity(self) -> bool:
-        return not any(self.mapping.get(key) for key in ("event_id", "pixel", "consent", "skip"))
-
-    @property
-    def may_query(self) -> bool:
-        return self.condition.may_query
-
 
 def _read(obj: Any, path: Any, key: str) -> Any:
     """As `paths.read`; for a currency its code itself will do."""

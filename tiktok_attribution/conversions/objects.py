@@ -77,7 +77,7 @@ def fact_of(
     event_id, codes = conversion.default_event_id(obj), pixel_codes(None, signals.pixel_codes or ())
     decision = AGREED  # where it can't be told: then the event can't be built either, and says so
     try:
-        with protected(using, may_query=not conversion.has_plain_identity):
+        with protected(using):
             event_id = valid_event_id(conversion.event_id(obj))
             codes = _codes(conversion.pixels(obj), signals)
             decision = _decision(conversion, obj, signals)

@@ -128,7 +128,7 @@ def _record(conversion: Conversion, saved: Saved, maker: Visitor | None, *, just
 def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
     """Whether it counts; the error, where the declaration raises one."""
     try:
-        with protected(using, may_query=conversion.may_query):
+        with protected(using):
             return bool(conversion.happened(obj))
     except Exception as error:
         return error

@@ -14,7 +14,7 @@ from tiktok_attribution.delivery.isolate import Search
 from tiktok_attribution.delivery.lanes import Lease, has_work
 from tiktok_attribution.delivery.marks import Marks, Tally
 from tiktok_attribution.delivery.outcomes import hinted_events, named_events
-from tiktok_attribution.delivery.post import Means, Sent, post
+from tiktok_attribution.delivery.post import Batch, Means, Sent, post, take, take_ahead
 from tiktok_attribution.models import Outcome
 
 
@@ -38,22 +38,46 @@ class Drain:
         self._most = means.settings.batch_size  # lowered for good when TikTok finds a batch too big
         self._wary = self._most  # halved by each refusal after the first, so that many bad events cost one POST each
         self._refusals = 0
+        self._ahead: Batch | None = None
+        self._is_empty = False
 
     def run(self) -> End:
         """Send until nothing is due, TikTok wants a pause, or this process wants to end."""
-        settings = self._means.settings
         while not self._means.stopping():
-            if self._lease.next_at > self._means.clock():
-                return End.PACED if self._has_work() else End.EMPTY
-            most = min(self._most, self._wary, self._means.most_events)
-            rows = due_rows(self._lease, now=self._means.clock(), most=most, most_bytes=settings.batch_bytes)
-            if not rows:
-                return End.EMPTY
-            fresh = self._without_the_hopeless(rows)
-            end = self._send(fresh) if fresh else None
-            if end is not None:
-                return end
+            batch, self._ahead = self._ahead, None
+            if batch is None:
+                if self._is_paced():
+                    return End.PACED if self._has_work() else End.EMPTY
+                rows = self._due()
+                if not rows:
+                    return End.EMPTY
+                fresh = self._without_the_hopeless(rows)
+                if not fresh:
+                    continue
+                batch = take(self._lease, fresh, self._means)
+            end = self._send(batch)
+            if end is not None or self._is_empty:
+                return end or End.EMPTY
+        if self._ahead is not None:
+            self._lease.on_its_way = False  # it was to go next, and does not
         return End.PIXEL_PAUSED
+
+    def _is_paced(self) -> bool:
+        return self._lease.next_at > self._means.clock()
+
+    def _due(self) -> list[Due]:
+        most, now = min(self._most, self._wary, self._means.most_events), self._means.clock()
+        return due_rows(self._lease, now=now, most=most, most_bytes=self._means.settings.batch_bytes)
+
+    def _take_ahead(self) -> bool:
+        """The next batch in the transaction that marks the last one: a commit a batch instead of two."""
+        if self._means.stopping() or self._is_paced():
+            return False
+        rows, now = self._due(), self._means.clock()
+        self._is_empty = not rows
+        if rows and not any(reason_to_give_up(row, self._means.settings, now) for row in rows):
+            self._ahead = take_ahead(self._lease, rows, self._means)
+        return self._ahead is not None
 
     def _has_work(self) -> bool:
         lease = self._lease
@@ -69,13 +93,13 @@ class Drain:
             self._marks.given_up(hopeless, reason)
         return fresh
 
-    def _send(self, rows: Sequence[Due]) -> End | None:
+    def _send(self, batch: Batch) -> End | None:
         """One POST and what follows from it; None while the lane may go on."""
-        sent = self._post(rows)
+        sent, rows = self._post(batch), batch.rows
         match sent.verdict.outcome:
             case Outcome.DELIVERED:
-                self._marks.delivered(sent, rows)
                 self._refusals, self._wary = 0, min(self._most, 2 * self._wary)
+                self._marks.delivered(sent, rows, then=self._take_ahead)
             case Outcome.ISOLATE:
                 return self._isolate(sent, rows)
             case Outcome.SPLIT:
@@ -84,9 +108,9 @@ class Drain:
                 return self._pause(sent, rows)
         return None
 
-    def _post(self, rows: Sequence[Due]) -> Sent:
+    def _post(self, batch: Batch) -> Sent:
         self._tally["posts"] += 1
-        sent = post(self._lease, rows, self._means)
+        sent = post(self._lease, batch, self._means)
         if self._means.breaker is not None and not is_down(sent.answer, sent.verdict):
             self._means.breaker.answered()
         return sent
@@ -118,7 +142,7 @@ class Drain:
     def _search(self, sent: Sent, search: Search[Due]) -> End | None:
         while not search.ended:
             rows = search.probe
-            probe = self._post(rows)
+            probe = self._post(take(self._lease, rows, self._means))
             match probe.verdict.outcome:
                 case Outcome.DELIVERED:
                     self._marks.delivered(probe, rows)

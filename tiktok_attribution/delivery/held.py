@@ -17,7 +17,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot, moment
+from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot, events_of, moment, snapshots_of
 
 WITHDRAWN = "Consent was withdrawn while it was being sent."
 STRETCH = 1000
@@ -46,18 +46,11 @@ class Theirs(NamedTuple):
         found = Q(pk__in=())
         for key in self.keys:
             found |= Q(**key._asdict())
-        return found | self._of_objects
-
-    @property
-    def _of_objects(self) -> Q:
-        found = Q(pk__in=())
-        for label, pk in self.objects:
-            found |= Q(object_label=label, object_pk=pk)
-        return found
+        return found | events_of(self.objects)
 
     def snapshots(self, using: str) -> QuerySet[VisitorSnapshot]:
         """The snapshots of their objects."""
-        return VisitorSnapshot.objects.using(using).filter(self._of_objects)
+        return VisitorSnapshot.objects.using(using).filter(snapshots_of(self.objects))
 
 
 def release(theirs: Theirs, *, now: float | None = None) -> list[tuple[Key, str]]:

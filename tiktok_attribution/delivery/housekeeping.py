@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import Attempt, DroppedCount, HourTally, OutboxEvent, VisitorSnapshot, moment
+from tiktok_attribution.models import Attempt, BulkJob, DroppedCount, HourTally, OutboxEvent, VisitorSnapshot, moment
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -31,6 +31,11 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
             logger.exception("tiktok: the tables in database %r could not be pruned", using)
             tally["failed"] += 1
     return tally
+
+
+def has_more(done: Counter[str], most: int) -> bool:
+    """Whether a round of at most so many rows of a kind may have left some."""
+    return any(count >= most for kind, count in done.items() if kind != "failed")
 
 
 def drop_unanswered(*, now: float | None = None) -> None:
@@ -55,6 +60,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)
     hours = HourTally.objects.using(using).filter(hour__lt=now - settings.keep_event_days * 86_400)
     left = VisitorSnapshot.objects.using(using).filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
+    jobs = BulkJob.objects.using(using).filter(created_at__lt=past)
     counts = DroppedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
         payloads=_in_stretches(spent, most, _clear),
@@ -63,6 +69,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
         hours=_in_stretches(hours, most, _delete),
         snapshots=_in_stretches(left, most, _delete),
         unanswered=drop_overdue(using, now=now, most=most),
+        jobs=_in_stretches(jobs, most, _delete),
         counts=_in_stretches(counts, most, _delete),
     )
 

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Exists, F, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 
+from tiktok_attribution.delivery.by_key import by_key
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
 
 UNKNOWN_FATE = "The worker ended before it saw an answer, so TikTok may have these events. They are sent again."
@@ -43,18 +44,23 @@ class Lease:
     def take(
         self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
     ) -> None:
-        """Note what is on its way, and the key that its attempt will have, and renew. Raises LeaseLost.
+        """As `note`, and it is on its way from now on. Raises LeaseLost."""
+        if not self.note(attempt_pk, event_pks, now=now, seconds=seconds, per_second=per_second):
+            self._lost()
+        self.on_its_way = True
+
+    def note(
+        self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
+    ) -> bool:
+        """Note what is to go next, and the key that its attempt will have, and renew. False if the lease is lost.
 
         `per_second` is the lane's share of the pixel's rate limit, 0 for none; the lane keeps when it may send again.
         """
         noted = f"{attempt_pk}:{','.join(map(str, event_pks))}"
         if per_second:
             self.next_at = max(self.next_at, now) + len(event_pks) / per_second
-        if not self._lane().update(
-            in_flight=noted, in_flight_since=now, leased_until=now + seconds, next_at=self.next_at
-        ):
-            self._lost()
-        self.on_its_way = True
+        renewed = {"leased_until": now + seconds, "next_at": self.next_at}
+        return bool(self._lane().update(in_flight=noted, in_flight_since=now, **renewed))
 
     @property
     def is_held(self) -> Exists:
@@ -132,8 +138,7 @@ def _note_unknown_fate(using: str, lane: Lane) -> None:
         return  # what became of it was marked; only the lane was not given back
     pks = [int(pk) for pk in noted.split(",")]
     since = lane.in_flight_since or 0.0
-    rows = OutboxEvent.objects.using(using).filter(pk__in=pks, due_at__isnull=False)
-    rows.update(
+    by_key(pks, using=using).filter(due_at__isnull=False).update(
         unknown_since=Coalesce("unknown_since", Value(since)),
         attempts=F("attempts") + 1,
         attempt_log=Concat("attempt_log", Value(f"{attempt_pk},")),

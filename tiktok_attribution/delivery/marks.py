@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 
+from tiktok_attribution.delivery.by_key import by_key
 from tiktok_attribution.delivery.due import Due
 from tiktok_attribution.delivery.lanes import Lease
 from tiktok_attribution.delivery.outcomes import NOT_HASHED
@@ -38,12 +39,15 @@ class Marks:
     means: Means
     tally: Tally
 
-    def delivered(self, sent: Sent, rows: Sequence[Due]) -> None:
-        """Taken by TikTok; with its warning as the note, where the answer was one."""
+    def delivered(self, sent: Sent, rows: Sequence[Due], then: Callable[[], bool] = lambda: False) -> None:
+        """Taken by TikTok; with its warning as the note, where the answer was one.
+
+        `then` runs last in the transaction, and says whether another batch is on its way once that commits.
+        """
         changes: Changes = {"state": State.DELIVERED, "due_at": None, "delivered_at": moment(self.means.clock())}
         if sent.answer.code:
             changes["note"] = f"Accepted with code {sent.answer.code}: {sent.answer.message}"[:500]
-        self._keep(sent, {"delivered": (rows, changes)})
+        self._keep(sent, {"delivered": (rows, changes)}, then=then)
 
     def rejected(self, sent: Sent, rows: Sequence[Due], others: Sequence[Due] = ()) -> None:
         """Dead letters, with TikTok's own words. `others` were in the same POST and are not to blame."""
@@ -77,7 +81,13 @@ class Marks:
         self._mark(self._waiting(rows), state=State.EXPIRED, due_at=None, note=reason)
         self.tally["expired"] += len(rows)
 
-    def _keep(self, sent: Sent, fates: Mapping[str, tuple[Sequence[Due], Changes]], others: Sequence[Due] = ()) -> None:
+    def _keep(
+        self,
+        sent: Sent,
+        fates: Mapping[str, tuple[Sequence[Due], Changes]],
+        others: Sequence[Due] = (),
+        then: Callable[[], bool] = lambda: False,
+    ) -> None:
         """`fates`: by the word of the tally, the rows of that fate and what changes for them."""
         log: Changes = {
             "attempt_log": Concat("attempt_log", Value(f"{sent.attempt.pk},")),
@@ -93,7 +103,8 @@ class Marks:
             if others:
                 self._mark(self._all(others), **log)
             sent.attempt.save(using=using, force_insert=True)
-        self.lease.on_its_way = False
+            ahead = then()
+        self.lease.on_its_way = ahead
         self.tally.update({word: len(rows) for word, (rows, _) in fates.items() if rows})
         _tell(sent.attempt, using)
 
@@ -102,7 +113,7 @@ class Marks:
             self.lease.check()  # all called off meanwhile, or the lane is another's
 
     def _all(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
-        return OutboxEvent.objects.using(self.lease.using).filter(pk__in=[row.pk for row in rows])
+        return by_key([row.pk for row in rows], using=self.lease.using)
 
     def _waiting(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
         return self._all(rows).filter(state=State.WAITING)

@@ -40,13 +40,20 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
     stopped = statuses.filter(pixel_code=pixel_code, stopped_at__isnull=True).update(
         stopped_at=timezone.now(),
         code=answer.code,
-        message=answer.message or f"HTTP {answer.http_status}",
+        message=_in_words(answer)[:500],
         token_fingerprint=_fingerprint(token),
     )
     if stopped:  # not by another worker a moment ago
-        why = answer.message if answer.code is None else f"{answer.code} {answer.message}"
+        why = _in_words(answer) if answer.code is None else f"{answer.code} {answer.message}"
         logger.error("tiktok pixel %s stopped: %s", pixel_code, why)
         pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
+
+
+def _in_words(answer: Answer) -> str:
+    """TikTok's message; with the status before it where there is no code, for then the status is what stopped it."""
+    if answer.code is not None or answer.http_status is None:
+        return answer.message or f"HTTP {answer.http_status}"
+    return f"HTTP {answer.http_status}: {answer.message}" if answer.message else f"HTTP {answer.http_status}"
 
 
 def resume(using: str, pixel_code: str) -> bool:

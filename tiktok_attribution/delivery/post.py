@@ -58,6 +58,14 @@ class Means:
         return lease_seconds(self.settings)
 
 
+class Batch(NamedTuple):
+    """Rows that stand in their lane as on their way: since when, and under the key of which attempt."""
+
+    at: float
+    attempt_pk: str
+    rows: Sequence[Due]
+
+
 class Sent(NamedTuple):
     """One POST: when it began, its record (not saved yet), its answer, and what that means."""
 
@@ -67,18 +75,35 @@ class Sent(NamedTuple):
     verdict: Verdict
 
 
-def post(lease: Lease, rows: Sequence[Due], means: Means) -> Sent:
-    """Send these rows. Raises LeaseLost, before anything has left."""
-    attempt_pk, now = secrets.token_urlsafe(16), means.clock()
-    pks = [row.pk for row in rows]
+def take(lease: Lease, rows: Sequence[Due], means: Means) -> Batch:
+    """Note these rows in their lane. Raises LeaseLost."""
+    batch = Batch(means.clock(), secrets.token_urlsafe(16), rows)
+    lease.take(*_noted(batch), now=batch.at, seconds=means.lease_seconds, per_second=means.lane_per_second)
+    return batch
+
+
+def take_ahead(lease: Lease, rows: Sequence[Due], means: Means) -> Batch | None:
+    """The same inside the transaction that marks the batch before it: nothing is on its way until that commits. None
+    if the lease is lost, which is no reason to take the marks back."""
+    batch = Batch(means.clock(), secrets.token_urlsafe(16), rows)
+    held = lease.note(*_noted(batch), now=batch.at, seconds=means.lease_seconds, per_second=means.lane_per_second)
+    return batch if held else None
+
+
+def _noted(batch: Batch) -> tuple[str, list[int]]:
+    return batch.attempt_pk, [row.pk for row in batch.rows]
+
+
+def post(lease: Lease, batch: Batch, means: Means) -> Sent:
+    """Send what was taken."""
+    rows, pks = batch.rows, [row.pk for row in batch.rows]
     body = request_body(lease.pixel_code, [row.payload for row in rows], means.settings.test_event_code)
-    lease.take(attempt_pk, pks, now=now, seconds=means.lease_seconds, per_second=means.lane_per_second)
     answer = means.client.post(means.token, body)
     verdict = judge(answer)
     attempt = Attempt(
-        id=attempt_pk,
+        id=batch.attempt_pk,
         pixel_code=lease.pixel_code,
-        started_at=moment(now),
+        started_at=moment(batch.at),
         duration_seconds=round(answer.duration_seconds, 4),
         event_count=len(rows),
         outcome=verdict.outcome,
@@ -89,4 +114,4 @@ def post(lease: Lease, rows: Sequence[Due], means: Means) -> Sent:
         first_event=min(pks),
         last_event=max(pks),
     )
-    return Sent(now, attempt, answer, verdict)
+    return Sent(batch.at, attempt, answer, verdict)

@@ -27,6 +27,7 @@ class Why(Enum):
     ALREADY_DUE = "already due"
     SETTLED = "settled"
     HELD = "held"
+    DOUBTFUL = "doubtful"
 
 
 class Row(NamedTuple):
@@ -54,8 +55,11 @@ class Steered:
     refused: dict[Why, list[int]]
 
 
-def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Steered:
-    """Make these due now: rejected, expired and cancelled ones, and waiting ones that are due later."""
+def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False, careful: bool = False) -> Steered:
+    """Make these due now: rejected, expired and cancelled ones, and waiting ones that are due later.
+
+    `careful` leaves alone what could count twice, where nobody can be asked about it.
+    """
     oldest = now - conf.current().max_age_seconds
 
     def why_not(row: Row) -> Why | None:
@@ -66,7 +70,9 @@ def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Stee
             return Why.CLEARED
         if row.event_time < oldest:
             return Why.TOO_OLD
-        return Why.ALREADY_DUE if row.state == State.WAITING and (row.due_at or 0) <= now else None
+        if row.state == State.WAITING and (row.due_at or 0) <= now:
+            return Why.ALREADY_DUE
+        return Why.DOUBTFUL if careful and _may_count_twice(row, now) else None
 
     with transaction.atomic(using=rows.db):
         steered = _sorted(rows, why_not, now=now, dry=dry)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.figures import PixelFigures, figures
+from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.diagnosis.finding import Finding, Level
-from tiktok_attribution.models import Attempt, Outcome, PixelStatus
+from tiktok_attribution.models import Attempt, Outcome, PixelStatus, moment
 
-LATE_SECONDS = 900.0
 NEWEST = 500
 """Attempts that are looked through for the last success and failure of a pixel."""
 
@@ -53,15 +56,37 @@ def states(*, using: str) -> list[PixelState]:
     return found
 
 
-def findings() -> Iterator[Finding]:
-    """Stopped pixels and events that are due too long."""
-    found = list(figures())
+def findings(found: Sequence[PixelFigures] | None = None) -> Iterator[Finding]:
+    """Stopped pixels, those that TikTok does not answer, and events that are due too long; by these figures, where
+    somebody has just taken them."""
+    late_seconds = conf.current().late_seconds
+    found = list(figures()) if found is None else found
     stopped = [one for one in found if one.stopped]
-    late = [one for one in found if not one.stopped and one.oldest_due_seconds > LATE_SECONDS]
+    late = [one for one in found if not one.stopped and one.oldest_due_seconds > late_seconds]
+    down = list(_down())
     yield from map(_stopped, stopped)
+    yield from down
     yield from map(_late, late)
-    if found and not stopped and not late:
+    if found and not stopped and not late and not down:
         yield Finding(id="pixels", level=Level.OK, what=_("No pixel is stopped and no event is late."))
+
+
+def _down() -> Iterator[Finding]:
+    """Pixels whose circuit breaker is open."""
+    for using in outbox_databases():
+        rows = PixelStatus.objects.using(using).filter(stopped_at__isnull=True, failures__gte=OPENS_AFTER)
+        for code, failures in rows.order_by("pk").values_list("pk", "failures"):
+            yield Finding(
+                id=f"down-{code}",
+                level=Level.WARNING,
+                what=_("Pixel %(pixel)s: TikTok does not answer, %(count)d requests in a row.")
+                % {"pixel": code, "count": failures},
+                why=_("Its events wait and are not lost; one is sent now and then to see whether TikTok is back."),
+                mend=_(
+                    "If other sites reach TikTok: see that this server may open HTTPS connections outwards (firewall, "
+                    "proxy, DNS). The attempts show what came back."
+                ),
+            )
 
 
 def _stopped(one: PixelFigures) -> Finding:
@@ -75,11 +100,13 @@ def _stopped(one: PixelFigures) -> Finding:
 
 
 def _late(one: PixelFigures) -> Finding:
-    late = {"pixel": one.pixel_code, "minutes": int(one.oldest_due_seconds // 60), "due": one.due}
+    now = time.time()
+    span = timesince(moment(now - one.oldest_due_seconds), moment(now), depth=1)
+    late = {"pixel": one.pixel_code, "span": span, "due": one.due}
     return Finding(
         id=f"late-{one.pixel_code}",
         level=Level.ERROR,
-        what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(minutes)d minutes.") % late,
+        what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(span)s.") % late,
         why=_("Nobody sends them, or TikTok does not answer."),
         mend=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from django.db import Error as DatabaseTrouble
 from django.utils.translation import gettext as _
 
+from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_state, running
 from tiktok_attribution.diagnosis.finding import Finding, Level
 
 Look = Callable[[], Iterator[Finding]]
 SHORT: tuple[Look, ...] = (configured.findings, pixel_state.findings, running.beats)
-QUICK: tuple[Look, ...] = (*SHORT, halves.findings)
 ALL: tuple[Look, ...] = (running.migrations, *SHORT, running.broker, front_page.findings)
 
 
@@ -21,9 +22,10 @@ def everything() -> list[Finding]:
     return _gathered(ALL)
 
 
-def quick() -> list[Finding]:
-    """What costs a few look-ups, for the overview."""
-    return _gathered(QUICK)
+def quick(found: Sequence[PixelFigures]) -> list[Finding]:
+    """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
+    pixels = partial(pixel_state.findings, found)
+    return _gathered((configured.findings, pixels, running.beats, running.broker_lately, halves.findings))
 
 
 def _gathered(looks: tuple[Look, ...]) -> list[Finding]:

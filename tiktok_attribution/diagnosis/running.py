@@ -14,6 +14,7 @@ from tiktok_attribution import tasks
 from tiktok_attribution.delivery.heartbeat import LOOP, SWEEP, WORKER, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.probe import Probe
 
 APP = "tiktok_attribution"
 LATE_SECONDS = 900.0
@@ -48,14 +49,18 @@ def beats(*, now: float | None = None) -> Iterator[Finding]:
     """Who sends: a Celery worker together with beat's sweep, or `tiktok_deliver --loop`."""
     now = time.time() if now is None else now
     using = write_database()
-    loop = seen_at(LOOP, using=using)
-    if loop is not None and now - loop <= LATE_SECONDS:
+    if _loops(now):
         yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
     mend = _("Start a worker for the queue of this app's tasks, or run: manage.py tiktok_deliver --loop 5")
     yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), mend)
     mend = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
     yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), mend)
+
+
+def _loops(now: float) -> bool:
+    seen = seen_at(LOOP, using=write_database())
+    return seen is not None and now - seen <= LATE_SECONDS
 
 
 def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Finding:
@@ -72,10 +77,25 @@ def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Fin
 def broker() -> Iterator[Finding]:
     """Whether Celery's broker answers within two seconds."""
     trouble = tasks.broker_trouble()
-    if not trouble:
+    if trouble:
+        yield _unreachable(trouble)
+    else:
         yield Finding(id="broker", level=Level.OK, what=_("Celery's broker answers."))
-        return
-    yield Finding(
+
+
+BROKER = Probe(tasks.broker_trouble)
+
+
+def broker_lately() -> Iterator[Finding]:
+    """The same as it was seen within the last minute, without waiting; only trouble, and only where it matters."""
+    if tasks.uses_broker() and not _loops(time.time()):
+        trouble = BROKER.answer()
+        if trouble:
+            yield _unreachable(trouble)
+
+
+def _unreachable(trouble: str) -> Finding:
+    return Finding(
         id="broker",
         level=Level.WARNING,
         what=_("Celery's broker can't be reached: %(trouble)s.") % {"trouble": trouble},

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from .phones import without_phones
-from .text import EMAIL, well_formed
+from .text import holds_email, well_formed
 
 MAX_LENGTH = 2000
 """Ours, TikTok documents none. It asks for the address with its query, for ttclid and utm_* above all."""
@@ -63,6 +63,6 @@ def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
             continue
         text = unquote(unquote_plus(value))
         # A click id is random, and may hold a row of digits.
-        if EMAIL.search(text) is None and (name == "ttclid" or not without_phones(text)[1]):
+        if not holds_email(text) and (name == "ttclid" or not without_phones(text)[1]):
             kept.append(part)
     return "&".join(kept)

@@ -41,8 +41,9 @@ def email_sha256(v: object) -> str | None:
     text = _given(v)
     if _HASHED.fullmatch(text):
         return _passed(text)
-    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")  # such as a pasted byte order mark
-    text = unicodedata.normalize("NFC", "".join(visible.split())).lower()
+    if not text.isascii():
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # such as a pasted byte order mark
+    text = unicodedata.normalize("NFC", "".join(text.split())).lower()
     return _digest(text) if _EMAIL.fullmatch(text) else None
 
 

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 
 from ..exceptions import InvalidEvent
-from .text import EMAIL
+from .text import holds_email
 
 MAX_LENGTH = 128
 """Ours, so that a unique index holds it on every engine. TikTok documents none."""
@@ -53,6 +53,6 @@ def _fault(text: str) -> str:
         return f"has {len(text)} characters, at most {MAX_LENGTH} are kept"
     if not text.isprintable():
         return "holds control characters or other text that can't be printed"
-    if EMAIL.search(text):
+    if holds_email(text):
         return "holds an e-mail address, and TikTok would get it plain: use a number or a digest"
     return ""

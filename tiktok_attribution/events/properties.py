@@ -14,7 +14,7 @@ from ..exceptions import InvalidEvent
 from .contents import at, clean_contents, valid_content_type, valid_id
 from .counts import count
 from .money import MAX_AMOUNT, amount, currency_code, total
-from .text import EMAIL, free_text
+from .text import free_text, holds_email
 
 _IDS = ("order_id", "shop_id", "content_id")
 _ITEM_TEXTS = ("content_name", "content_category", "brand")
@@ -96,7 +96,7 @@ def _given(raw: Mapping[Any, object]) -> dict[str, object]:
     given: dict[str, object] = {}
     for key, value in raw.items():
         if not isinstance(key, str) or _OWN_NAME.fullmatch(key) is None:
-            shown = repr(key) if len(str(key)) < 100 and not EMAIL.search(str(key)) else "(not shown)"
+            shown = repr(key) if len(str(key)) < 100 and not holds_email(str(key)) else "(not shown)"
             raise InvalidEvent(f"property name {shown} must be text: a letter, then letters, digits, _ - .")
         if value is not None and not (isinstance(value, str) and not value.strip()):
             given[key] = value

@@ -67,10 +67,12 @@ class User:
     def merged(self, other: User) -> User:
         """Both together: this one's scalars win, lists are united in order, at most `MAX_VALUES` each."""
         united: dict[str, Any] = {}
-        for key in (entry.name for entry in fields(self)):
+        for key in User.__slots__:
             mine, theirs = getattr(self, key), getattr(other, key)
-            both = tuple(dict.fromkeys(mine + theirs))[:MAX_VALUES] if key in _LISTS else ()
-            united[key] = both or mine or theirs
+            if mine and theirs and key in _LISTS:
+                united[key] = tuple(dict.fromkeys(mine + theirs))[:MAX_VALUES]
+            elif mine or theirs:
+                united[key] = mine or theirs
         return User(**united)
 
 

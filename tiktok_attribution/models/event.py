@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import models
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
+from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 
 
 class State(models.TextChoices):
@@ -45,6 +47,7 @@ class OutboxEvent(models.Model):
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     object_label = ExactCharField(max_length=100, blank=True)
     object_pk = ExactCharField(max_length=64, blank=True)
+    object_digest = DigestField(of="object_pk")
 
     match_keys = models.PositiveSmallIntegerField(
         _("matching keys"), default=0, help_text=_("Bits of events.matching.MATCH_KEYS.")
@@ -70,7 +73,11 @@ class OutboxEvent(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
-        permissions = (("retry_outboxevent", "Can retry events"), ("cancel_outboxevent", "Can cancel events"))
+        permissions = (
+            ("retry_outboxevent", "Can retry events"),
+            ("cancel_outboxevent", "Can cancel events"),
+            ("export_outboxevent", "Can export events"),
+        )
         constraints = (models.UniqueConstraint(fields=("pixel_code", "name", "event_id"), name="tiktok_event_once"),)
         indexes = (
             PartialIndex(
@@ -81,7 +88,9 @@ class OutboxEvent(models.Model):
             PartialIndex(
                 fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
-            models.Index(fields=("object_label", "object_pk"), name="tiktok_event_object"),
+            PartialIndex(
+                fields=("object_digest",), condition=models.Q(object_digest__isnull=False), name="tiktok_event_object"
+            ),
             PartialIndex(fields=("created_at",), condition=models.Q(state=State.HELD), name="tiktok_event_held"),
             PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
         )
@@ -103,3 +112,19 @@ class OutboxEvent(models.Model):
     def attempt_pks(self) -> list[str]:
         """Keys of its attempts, oldest first."""
         return [pk for pk in self.attempt_log.split(",") if pk]
+
+
+def events_of_key(key: str) -> models.Q:
+    """Events that tell of an object with this key, of whatever model."""
+    return models.Q(object_digest=digest(key), object_pk=key)
+
+
+def events_of(objects: Iterable[tuple[str, str]]) -> models.Q:
+    """Events that tell of one of these objects (label, key as `object_key` makes it); of none where there are none."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for label, pk in objects:
+        keys[label].add(pk)
+    found = models.Q(pk__in=())
+    for label, pks in keys.items():
+        found |= models.Q(object_digest__in={digest(pk) for pk in pks}, object_label=label, object_pk__in=pks)
+    return found

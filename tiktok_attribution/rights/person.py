@@ -13,7 +13,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
 from tiktok_attribution.events.matching import search_key
-from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
+from tiktok_attribution.models import OutboxEvent, VisitorSnapshot, events_of, snapshots_of
 from tiktok_attribution.visitor.object_key import object_key
 
 STRETCH = 2000
@@ -88,11 +88,8 @@ def find(who: Person, *, using: str, quick: bool = False) -> Found:
     objects |= {pair for pair in events.filter(pk__in=found).values_list("object_label", "object_pk") if pair[0]}
     objects |= set(snapshots.filter(pk__in=kept).values_list("object_label", "object_pk"))
     if objects:
-        theirs = Q(pk__in=())
-        for label, pk in objects:
-            theirs |= Q(object_label=label, object_pk=pk)
-        found |= set(events.filter(theirs).values_list("pk", flat=True))
-        kept |= set(snapshots.filter(theirs).values_list("pk", flat=True))
+        found |= set(events.filter(events_of(objects)).values_list("pk", flat=True))
+        kept |= set(snapshots.filter(snapshots_of(objects)).values_list("pk", flat=True))
     return Found(sorted(found), sorted(kept))
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from tiktok_attribution.delivery.selection import GIVEN_UP
 from tiktok_attribution.delivery.since import first_pk_since
 from tiktok_attribution.events.matching import MATCH_KEYS
 from tiktok_attribution.models import HourTally, OutboxEvent, State, moment
@@ -21,7 +22,6 @@ STRETCH = 2000
 DISORDER_SECONDS = 900.0
 """How much later than its key a row may come: the longest transaction that is allowed for."""
 
-GIVEN_UP = (State.INVALID, State.REJECTED, State.EXPIRED, State.CANCELLED)
 _FIELD_OF_STATE = {state.value: state.name.lower() for state in State}
 
 

@@ -1,4 +1,8 @@
-"""Keeps the hours counted: the newest often, older ones seldom, for what becomes of an event may come days later."""
+"""Keeps the hours counted: the newest often, older ones seldom, for what becomes of an event may come days later.
+
+The long rounds go on in steps of half a second, newest hours first, so that whoever counts has time for deliveries. How
+far a round is stands in the database: any process takes the next step.
+"""
 
 from __future__ import annotations
 
@@ -12,67 +16,123 @@ from django.db import transaction
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import HourTally
+from tiktok_attribution.models import Heartbeat, HourTally
 from tiktok_attribution.tallies.counting import HOUR, count_hours
 
 logger = logging.getLogger("tiktok_attribution")
 
 DAY = 24 * HOUR
+STEP_SECONDS = 0.5
+MOST_HOURS = 24
+"""Counted at once where they hold little: an hour without events costs as many looks as a full one."""
+SHORT_SECONDS = 0.2
+"""Twice as many hours are counted at once after so short a time, else half as many."""
+
+_at_once: dict[tuple[str, str], int] = {}
+"""By database and round, how many hours this process last counted at once."""
 
 
 class Round(NamedTuple):
-    """Hours that are counted together, and how often. Its name is that of its heartbeat."""
+    """Hours that are counted one after the other, and how often. Its name is that of two heartbeats.
+
+    `name` beats when a round is done. `place` is no moment but a place: the hour down to which a round has come, 0
+    where none is going on.
+    """
 
     name: str
     hours: int
     every_seconds: float
 
+    @property
+    def place(self) -> str:
+        """See above."""
+        return f"{self.name}-at"
+
 
 RECENT = Round("hours-recent", 3, 120)
 LATE = Round("hours-late", 48, HOUR)
 WHOLE = Round("hours-whole", 31 * 24, DAY)
-"""As far back as the overview looks. The one that takes seconds: a million rows are about ten."""
+"""As far back as the overview looks. A million events in these days are ten seconds and more, in steps."""
 
 
-def refresh_all(*, now: float | None = None) -> None:
-    """For what runs in the background: whichever round is due, in every database. Raises nothing of a database's."""
+def refresh_all(*, now: float | None = None, seconds: float = STEP_SECONDS) -> None:
+    """For what runs in the background: the newest hours if they are due, and a step of each longer round, `seconds`
+    together, in every database. Raises nothing of a database's."""
     now = time.time() if now is None else now
     for using in outbox_databases():
         try:
-            for one in (WHOLE, LATE, RECENT):
-                if beat(one.name, using=using, now=now, every=one.every_seconds):
-                    count_again(one.hours, using=using, now=now)
-                    break  # a longer round holds the shorter ones
+            if beat(RECENT.name, using=using, now=now, every=RECENT.every_seconds):
+                count_again(RECENT.hours, using=using, now=now)
+            for one in (LATE, WHOLE):
+                go_on(one, using=using, now=now, seconds=seconds / 2)
         except DatabaseTrouble:
             logger.exception("tiktok: the hours in database %r could not be counted", using)
 
 
 def refresh_recent(*, using: str, now: float, stale_seconds: float = 60.0, seconds: float = 1.0) -> None:
-    """For the overview: the newest hours if they are stale; if none was ever counted, what goes into `seconds`."""
+    """For the overview: the newest hours if they are stale; while older ones never were counted, a step of them too."""
     if not beat(RECENT.name, using=using, now=now, every=stale_seconds):
         return
-    if seen_at(WHOLE.name, using=using) is not None:
-        count_again(RECENT.hours, using=using, now=now)
-    elif count_again(WHOLE.hours, using=using, now=now, seconds=seconds):
-        beat(WHOLE.name, using=using, now=now, every=WHOLE.every_seconds)
+    count_again(RECENT.hours, using=using, now=now)
+    if seen_at(WHOLE.name, using=using) is None:
+        go_on(WHOLE, using=using, now=now, seconds=seconds)
 
 
-def count_again(hours: int, *, using: str, now: float, seconds: float | None = None) -> bool:
-    """Count this hour and those before it, `hours` in all, newest day first. False when `seconds` were over before.
+def count_again(hours: int, *, using: str, now: float) -> None:
+    """Count this hour and those before it, `hours` in all.
 
     Hours whose events may have been pruned keep what was counted while they were there.
     """
-    began = time.monotonic()
-    end = int(now) // HOUR * HOUR + HOUR
-    kept_since = now - conf.current().keep_event_days * DAY
-    first = max(end - hours * HOUR, (int(kept_since) // HOUR + 1) * HOUR)
-    while end > first:
-        start = max(first, end - DAY)
+    end = _end(now)
+    start = _first(hours, now)
+    if start < end:
         _replace(start, end, using)
-        end = start
-        if end > first and seconds is not None and time.monotonic() - began > seconds:
-            return False
-    return True
+
+
+def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
+    """Count the next hours of a round until `seconds` are over, and begin one that is due.
+
+    Hours are taken by a conditional UPDATE before they are counted: two processes share a round, and what is lost with
+    one of them is the next round's.
+    """
+    places = Heartbeat.objects.using(using).filter(pk=one.place)
+    until = time.monotonic() + seconds
+    first, pace = _first(one.hours, now), (using, one.name)
+    place = int(seen_at(one.place, using=using) or 0) or _begin(one, using=using, now=now)
+    while place:
+        hours = _at_once.get(pace, 1)
+        start = max(first, place - hours * HOUR)
+        if start <= first:  # before the place says so, or another would begin the next round
+            beat(one.name, using=using, now=now, every=0)
+        if places.filter(seen_at=place).update(seen_at=start if start > first else 0):
+            began = time.monotonic()
+            if start < place:
+                _replace(start, place, using)
+            took = time.monotonic() - began
+            _at_once[pace] = min(hours * 2, MOST_HOURS) if took < SHORT_SECONDS else max(hours // 2, 1)
+        if time.monotonic() >= until:
+            return
+        place = int(seen_at(one.place, using=using) or 0)
+
+
+def _begin(one: Round, *, using: str, now: float) -> int:
+    """The place where a new round begins; 0 where none is due, or where another process has just begun it."""
+    done = seen_at(one.name, using=using)
+    if done is not None and done > now - one.every_seconds:
+        return 0
+    Heartbeat.objects.using(using).get_or_create(pk=one.place)
+    return _end(now) if Heartbeat.objects.using(using).filter(pk=one.place, seen_at=0).update(seen_at=_end(now)) else 0
+
+
+def _end(now: float) -> int:
+    """The hour that has not begun."""
+    return int(now) // HOUR * HOUR + HOUR
+
+
+def _first(hours: int, now: float) -> int:
+    """The first of so many hours that has all its events still."""
+    kept_since = now - conf.current().keep_event_days * DAY
+    return max(_end(now) - hours * HOUR, (int(kept_since) // HOUR + 1) * HOUR)
 
 
 def _replace(start: int, end: int, using: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from tiktok_attribution.events.text import EMAIL
+from tiktok_attribution.events.text import holds_email
 
 COOKIE = "ttclid"  # the name that TikTok's own tag templates use, so that both read one cookie
 PARAMETER = "ttclid"
@@ -25,6 +25,6 @@ def from_query(query: str) -> str:
 def clean(value: str) -> str:
     """A usable click id, else "". Its form is TikTok's affair; refused is what no header could carry, and an e-mail."""
     value = value.strip()
-    if not value.isascii() or not value.isprintable() or len(value) > MOST_CHARACTERS or EMAIL.search(value):
+    if not value.isascii() or not value.isprintable() or len(value) > MOST_CHARACTERS or holds_email(value):
         return ""
     return value

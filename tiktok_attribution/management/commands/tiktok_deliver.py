@@ -13,14 +13,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections
 
+from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.heartbeat import LOOP, beat
 from tiktok_attribution.delivery.housekeeping import drop_unanswered
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.notices.telling import notify_all
 from tiktok_attribution.tallies.refresh import refresh_all
 
+BULK_SECONDS = 5.0
+"""Of one round, that work over whole filters may take: what is due waits for no longer."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -34,6 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["loop"] is None:
+            bulk.work_everywhere()
             tally = deliver_all()
             self._tell(tally)
             self._tell_of_the_stopped()
@@ -43,12 +48,14 @@ class Command(BaseCommand):
         with _asked_to_end() as ending:
             while not ending.is_set():
                 close_old_connections()  # a database that was restarted is found again
+                bulk.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
                 tally = deliver_all(stopping=ending.is_set)
                 if tally:
                     self._tell(tally)
                 drop_unanswered()
                 beat(LOOP, using=write_database(), now=time.time())
                 refresh_all()
+                notify_all()
                 ending.wait(options["loop"])
 
     def _tell(self, tally: Tally) -> None:

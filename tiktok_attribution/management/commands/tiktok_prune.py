@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tiktok_attribution.delivery.housekeeping import prune_all
+from tiktok_attribution.delivery.housekeeping import has_more, prune_all
+
+ROUND = 50_000
 
 
 class Command(BaseCommand):
@@ -16,17 +19,24 @@ class Command(BaseCommand):
     help = "Clear payloads and delete events, attempts and snapshots that are past their time."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--most", type=_count, default=50_000, help="At most so many rows of a kind (default 50000)."
-        )
+        parser.add_argument("--most", type=_count, help="At most so many rows of a kind, and in each database.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tally = prune_all(most=options["most"])
+        tally = prune_all(most=options["most"]) if options["most"] else _prune_everything()
         failed = tally.pop("failed", 0)
         told = ", ".join(f"{count} {what}" for what, count in tally.items() if count)
         self.stdout.write(told or "nothing is past its time")
         if failed:
             raise CommandError("Not every database could be pruned; the log says why.")
+
+
+def _prune_everything() -> Counter[str]:
+    tally: Counter[str] = Counter()
+    while True:
+        done = prune_all(most=ROUND)
+        tally.update(done)
+        if done["failed"] or not has_more(done, ROUND):
+            return tally
 
 
 def _count(text: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tiktok_attribution import conf
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 
 
@@ -18,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="One JSON list, for monitoring.")
         parser.add_argument(
-            "--max-age", type=float, default=900, metavar="SECONDS", help="Fail when an event is due longer (900)."
+            "--max-age", type=float, metavar="SECONDS", help="Fail when an event is due longer (LATE_MINUTES)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,7 +31,8 @@ class Command(BaseCommand):
                 self.stdout.write(_in_words(one))
             if not found:
                 self.stdout.write("No pixel is configured and nothing waits.")
-        ill = [one for one in found if one.stopped or one.oldest_due_seconds > options["max_age"]]
+        most = conf.current().late_seconds if options["max_age"] is None else options["max_age"]
+        ill = [one for one in found if one.stopped or one.oldest_due_seconds > most]
         if ill:
             names = ", ".join(f"{one.pixel_code} ({one.database})" for one in ill)
             raise CommandError(f"not well: {names}", returncode=1)

@@ -1,0 +1,135 @@
+"""A shop with something of everything: each state, each kind of answer, a stopped pixel, findings, orders."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from tests.admin import offices
+from tests.admin.samples import PIXEL, stored_event
+from tests.shop.models import Order
+from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State, moment
+from tiktok_attribution.tallies.refresh import WHOLE, count_again, go_on
+from tiktok_attribution.testing.answers import CONTENT_ID_NOT_TEXT, NO_PERMISSION
+
+STOPPED = "C0EXAMPLE0000000001"
+NAMES = ("Purchase", "AddToCart", "CompleteRegistration", "ViewContent")
+OUTCOMES: dict[str, tuple[Outcome, int | None, int | None, str]] = {
+    State.DELIVERED: (Outcome.DELIVERED, 200, 0, "OK"),
+    State.REJECTED: (Outcome.ISOLATE, 200, 40002, CONTENT_ID_NOT_TEXT.format(row=0, item=0)),
+    State.WAITING: (Outcome.RETRY, 503, None, "The answer is not TikTok's JSON."),
+}
+
+
+class PlainAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The same orders without the mixin."""
+
+    list_display = ("id", "status")
+    list_editable = ("status",)
+    list_filter = ("status",)
+    search_fields = ("email",)
+    search_help_text = "By e-mail."
+    show_full_result_count = False
+
+
+plain = admin.AdminSite(name="plain")
+plain.register(Order, PlainAdmin)
+
+
+def _front(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<!doctype html><title>Shop</title>")  # the tag was forgotten
+
+
+urlpatterns = [
+    path("", _front),
+    path("admin/", admin.site.urls),
+    path("plain/", plain.urls),
+    *offices.urlpatterns,
+]
+
+
+def fill() -> dict[str, str]:
+    """Addresses of every kind of page, by a name for its picture."""
+    now = time.time()
+    orders = [Order.objects.create(email=f"buyer{number}@shop.example", status="paid") for number in range(12)]
+    # Oldest first, as keys and moments grow together in an outbox.
+    odd = {state: _event(orders[0], 900 - place, now, state=state) for place, state in enumerate(State)}
+    events = [_event(order, number, now) for number, order in reversed(list(enumerate(orders * 5)))]
+    for event in [*events, *odd.values()]:
+        if event.state in OUTCOMES:
+            _attempt(event, now)
+    for number in range(3):
+        stored_event(pixel_code=STOPPED, age=7200 + number)
+    PixelStatus.objects.create(
+        pixel_code=STOPPED, stopped_at=moment(now - 3600), code=40001, message=NO_PERMISSION.format(pixel=STOPPED)
+    )
+    PixelStatus.objects.create(pixel_code=PIXEL, failures=7, closed_until=now + 60)
+    count_again(48, using="default", now=now)
+    go_on(WHOLE, using="default", now=now, seconds=60)
+    return _addresses(orders[0], odd)
+
+
+def _event(order: Order, number: int, now: float, *, state: str = "") -> OutboxEvent:
+    state = state or (State.REJECTED if number % 11 == 0 else State.DELIVERED)
+    age = 60 + number * 5 * 60
+    is_delivered = state == State.DELIVERED
+    return stored_event(
+        name=NAMES[number % len(NAMES)],
+        event_id=f"{state}-{number}",
+        age=age,
+        state=state,
+        note="total: “12,5 €” is not a number" if state == State.INVALID else "",
+        delivered_at=moment(now - age + 2 + number % 7) if is_delivered else None,
+        wants_browser=number % 3 != 0,
+        browser_at=moment(now - age + 1) if number % 3 == 1 else None,
+        object_label="shop.Order",
+        object_pk=str(order.pk),
+        match_keys=0b1100100 | 1 << number % 5,
+    )
+
+
+def _attempt(event: OutboxEvent, now: float) -> None:
+    outcome, status, code, message = OUTCOMES[event.state]
+    made = Attempt.objects.create(
+        id=secrets.token_urlsafe(16),
+        pixel_code=event.pixel_code,
+        started_at=event.delivered_at or event.created_at,
+        duration_seconds=0.412,
+        event_count=1,
+        outcome=outcome,
+        http_status=status,
+        code=code,
+        message=message,
+        request_id="20261124000000AAAA",
+        first_event=event.pk,
+        last_event=event.pk,
+    )
+    event.attempts, event.attempt_log, event.last_attempt = 1, f"{made.pk},", made
+    event.save()
+
+
+def _addresses(order: Order, odd: dict[State, OutboxEvent]) -> dict[str, str]:
+    app = "/admin/tiktok_attribution/"
+    attempt = Attempt.objects.filter(outcome=Outcome.ISOLATE).latest("started_at")
+    return {
+        "app": app,
+        "overview": f"{app}overview/?period=7",
+        "overview-today": f"{app}overview/?period=today&pixel={PIXEL}",
+        "diagnosis": f"{app}diagnosis/",
+        "events": f"{app}outboxevent/",
+        "events-none": f"{app}outboxevent/?q=nothing-of-this-name",
+        **{f"event-{state.value}": f"{app}outboxevent/{event.pk}/change/" for state, event in odd.items()},
+        "event-history": f"{app}outboxevent/{odd[State.DELIVERED].pk}/history/",
+        "attempts": f"{app}attempt/",
+        "attempt": f"{app}attempt/{quote(attempt.pk)}/change/",
+        "pixels": f"{app}pixelstatus/",
+        "pixel-stopped": f"{app}pixelstatus/{STOPPED}/change/",
+        "pixel-runs": f"{app}pixelstatus/{PIXEL}/change/",
+        "orders": "/office/shop/order/",
+        "order": f"/office/shop/order/{order.pk}/change/",
+    }

@@ -1,0 +1,231 @@
+"""The column and the section on a site's own admin pages."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext, isolate_apps
+from django.utils.connection import ConnectionDoesNotExist
+
+from tests.admin import offices
+from tests.shop.models import Member, Order
+from tiktok_attribution.admin import site_objects
+from tiktok_attribution.models import OutboxEvent, State
+
+pytestmark = pytest.mark.django_db
+USERS, ORDERS, MEMBERS = "/office/auth/user/", "/office/shop/order/", "/office/shop/member/"
+Tell = Callable[..., OutboxEvent]
+
+
+@pytest.fixture(autouse=True)
+def own_sites(settings: Any) -> None:
+    settings.ROOT_URLCONF = offices.__name__
+
+
+@pytest.fixture
+def told(event: Callable[..., OutboxEvent]) -> Tell:
+    """An event of this object, delivered three seconds after it happened unless the values say otherwise."""
+
+    def tell(obj: Model, **values: Any) -> OutboxEvent:
+        values = {"state": State.DELIVERED, **values}
+        row = event(object_label=obj._meta.label, object_pk=str(obj.pk), **values)
+        if row.state == State.DELIVERED:
+            row.delivered_at = row.happened_at + timedelta(seconds=3)
+            row.save()
+        return row
+
+    return tell
+
+
+def text_of(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return re.sub(r"\s+", " ", response.content.decode())
+
+
+def test_the_list_says_how_long_the_delivery_took(boss: Client, told: Tell) -> None:
+    row = told(User.objects.get())
+    page = text_of(boss, USERS)
+
+    assert f'href="/office/tiktok_attribution/outboxevent/{row.pk}/change/">Purchase</a>' in page
+    assert "3 s later" in page
+
+
+def test_the_list_names_trouble_first_and_counts_the_rest(boss: Client, told: Tell) -> None:
+    user = User.objects.get()
+    for number in range(4):
+        told(user, event_id=f"one-{number}")
+    told(user, event_id="bad", state=State.REJECTED)
+    page = text_of(boss, USERS)
+
+    assert page.index("rejected by TikTok") < page.index("3 s later")
+    assert page.count("3 s later") == 2
+    assert "and 2 more" in page
+
+
+def test_the_page_lists_the_events_under_the_sites_own_fields(boss: Client, told: Tell) -> None:
+    user = User.objects.get()
+    told(user)
+    page = text_of(boss, f"{USERS}{user.pk}/change/")
+
+    assert "3 s later" in page
+    assert page.index('name="username"') < page.index("TikTok</h2>")
+    assert page.count("3 s later") == 1
+
+
+def test_what_has_not_arrived_says_why(boss: Client, told: Tell) -> None:
+    order = Order.objects.create()
+    told(order, state=State.REJECTED, note="Invalid value for content_id")
+
+    assert "Invalid value for content_id" in text_of(boss, f"{ORDERS}{order.pk}/change/")
+
+
+def test_the_page_can_still_be_saved(boss: Client, told: Tell) -> None:
+    member = Member.objects.create(email="ann@example.com")
+    told(member)
+    response = boss.post(f"{MEMBERS}{member.pk}/change/", {"email": "eve@example.com"})
+
+    assert response.status_code == 302
+    assert Member.objects.get().email == "eve@example.com"
+
+
+def test_a_list_that_is_edited_in_place_still_can_be(boss: Client, told: Tell) -> None:
+    order = Order.objects.create()
+    told(order)
+    forms = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": str(order.pk), "form-0-status": "paid"}
+    response = boss.post(ORDERS, {**forms, "_save": "Save"})
+
+    assert response.status_code == 302
+    assert Order.objects.get().status == "paid"
+    assert "3 s later" in text_of(boss, ORDERS)
+
+
+def test_the_sites_own_style_sheets_stay(boss: Client) -> None:
+    page = text_of(boss, ORDERS)
+
+    assert "shop/own.css" in page
+    assert "tiktok_attribution/admin.css" in page
+
+
+def test_an_object_without_events_says_so(boss: Client) -> None:
+    page = text_of(boss, f"{USERS}{User.objects.get().pk}/change/")
+
+    assert "No event was recorded for this object." in page
+
+
+@pytest.mark.parametrize("address", [f"{USERS}add/", f"{ORDERS}add/", f"{MEMBERS}add/"])
+def test_the_add_pages_are_as_they_were(boss: Client, address: str) -> None:
+    page = text_of(boss, address)
+
+    assert "TikTok</h2>" not in page
+    assert "No event was recorded" not in page
+
+
+def test_keys_that_are_no_integers_are_found(boss: Client, told: Tell) -> None:
+    member = Member.objects.create(id=uuid.UUID(int=7), email="ann@example.com")
+    told(member)
+
+    assert "3 s later" in text_of(boss, f"{MEMBERS}{member.pk}/change/")
+
+
+@isolate_apps("tests.shop")
+def test_a_proxy_has_the_events_of_its_parent(told: Tell, settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONVERSIONS": {"auth.User": {"event": "Lead"}}}
+    user = User.objects.create_user("ann")
+    told(user)
+
+    class Buyer(User):
+        class Meta:
+            app_label = "shop"
+            proxy = True
+
+    assert site_objects.events_of([Buyer.objects.get()]).keys() == {str(user.pk)}
+
+
+@pytest.mark.parametrize("address", [USERS, ORDERS])
+def test_a_page_of_objects_costs_one_query_more(boss: Client, told: Tell, address: str) -> None:
+    make: Callable[[int], Model] = {
+        USERS: lambda number: User.objects.create_user(f"user-{number}"),
+        ORDERS: lambda number: Order.objects.create(),
+    }[address]
+    told(make(100))
+    with CaptureQueriesContext(connection) as few:
+        boss.get(address)
+    for number in range(20):
+        told(make(number))
+    with CaptureQueriesContext(connection) as many:
+        boss.get(address)
+
+    assert len(many) == len(few)
+    assert sum("FROM " in query["sql"] and "tiktok_attribution_outboxevent" in query["sql"] for query in many) == 1
+
+
+def test_events_are_looked_for_where_the_object_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_objects, "outbox_databases", lambda: ["default", "second"])
+    user = User.objects.create_user("ann")
+    user._state.db = "second"
+
+    with pytest.raises(ConnectionDoesNotExist, match="second"):
+        site_objects.events_of([user])
+
+
+def test_an_object_out_of_a_replica_has_its_events_where_the_router_says(told: Tell) -> None:
+    user = User.objects.create_user("ann")
+    told(user)
+    user._state.db = "replica"
+
+    assert site_objects.events_of([user])
+
+
+def test_neither_bodies_nor_logs_are_read(told: Tell) -> None:
+    user = User.objects.create_user("ann")
+    told(user)
+    (rows,) = site_objects.events_of([user]).values()
+
+    assert {"payload", "attempt_log"} <= rows[0].get_deferred_fields()
+
+
+def test_who_may_not_view_events_sees_the_pages_as_they_were(client_of: Any, told: Tell) -> None:
+    client = client_of("staff")
+    user = User.objects.get()
+    user.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    told(user)
+    with CaptureQueriesContext(connection) as asked:
+        pages = [text_of(client, USERS), text_of(client, f"{USERS}{user.pk}/change/")]
+
+    assert not any("3 s later" in page or ">TikTok<" in page for page in pages)
+    assert not any("outboxevent" in query["sql"] for query in asked)
+
+
+def test_who_may_only_look_at_an_object_sees_its_events(client_of: Any, told: Tell) -> None:
+    client = client_of("viewer")
+    user = User.objects.get()
+    user.user_permissions.add(Permission.objects.get(codename="view_user"))
+    told(user)
+
+    assert "3 s later" in text_of(client, f"{USERS}{user.pk}/change/")
+
+
+def test_a_site_without_the_apps_pages_has_no_links_to_them(boss: Client, told: Tell) -> None:
+    told(User.objects.get())
+    page = text_of(boss, "/kiosk/auth/user/")
+
+    assert "3 s later" in page
+    assert "outboxevent" not in page
+
+
+@pytest.mark.privacy
+def test_a_hostile_note_is_text(boss: Client, told: Tell) -> None:
+    order = Order.objects.create()
+    told(order, state=State.INVALID, note="<script>alert(1)</script>")
+
+    assert "<script>alert(1)" not in text_of(boss, f"{ORDERS}{order.pk}/change/")

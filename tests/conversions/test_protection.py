@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from tests.shop.models import Order
+from tiktok_attribution.conversions.protection import protected
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The first words of what the block says to the database."""
+    said: list[str] = []
+    with CaptureQueriesContext(connection) as queries:
+        yield said
+    said += [query["sql"].split()[0] for query in queries]
+
+
+def broken_query() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nothing FROM nowhere")
+
+
+def orders() -> int:
+    return Order.objects.count()
+
+
+def test_without_a_query_nothing_is_said() -> None:
+    with transaction.atomic(), statements() as said, protected("default"):
+        pass
+    assert said == []
+
+
+def test_the_first_query_makes_the_savepoint() -> None:
+    with transaction.atomic(), statements() as said, protected("default"):
+        orders()
+        orders()
+    assert said == ["SAVEPOINT", "SELECT", "SELECT", "RELEASE"]
+
+
+def test_outside_a_transaction_there_is_none() -> None:
+    with statements() as said, protected("default"):
+        orders()
+    assert said == ["SELECT"]
+
+
+def test_a_broken_query_spoils_nothing_around_it() -> None:
+    with transaction.atomic():
+        Order.objects.create(total=1)
+        with pytest.raises(DatabaseError), protected("default"):
+            broken_query()
+        Order.objects.create(total=2)
+    assert orders() == 2
+
+
+def test_what_was_written_before_the_error_is_taken_back() -> None:
+    with transaction.atomic():
+        with suppress(ValueError), protected("default"):
+            Order.objects.create(total=1)
+            raise ValueError
+        Order.objects.create(total=2)
+    assert [order.total for order in Order.objects.all()] == [2]
+
+
+def test_an_error_without_a_query_leaves_the_transaction_usable() -> None:
+    with transaction.atomic():
+        with pytest.raises(ValueError, match="early"), protected("default"):
+            raise ValueError("early")
+        Order.objects.create(total=1)
+    assert orders() == 1
+
+
+def test_an_inner_block_without_savepoint_is_undone_by_the_one_around_it() -> None:
+    with transaction.atomic():
+        with protected("default"), suppress(DatabaseError), transaction.atomic(savepoint=False):
+            Order.objects.create(total=1)
+            broken_query()
+        Order.objects.create(total=2)
+    assert [order.total for order in Order.objects.all()] == [2]
+
+
+def test_an_inner_block_that_fails_before_any_query_spoils_nothing() -> None:
+    with transaction.atomic():
+        with protected("default"), suppress(ValueError), transaction.atomic(savepoint=False):
+            raise ValueError
+        Order.objects.create(total=1)
+    assert orders() == 1
+
+
+def test_inner_savepoints_are_the_sites_own() -> None:
+    with transaction.atomic(), protected("default"):
+        Order.objects.create(total=1)
+        with suppress(DatabaseError), transaction.atomic():
+            Order.objects.create(total=2)
+            broken_query()
+        Order.objects.create(total=3)
+    assert sorted(order.total for order in Order.objects.all()) == [1, 3]
+
+
+def test_one_inside_another_each_undoes_its_own() -> None:
+    with transaction.atomic(), protected("default"):
+        Order.objects.create(total=1)
+        with suppress(DatabaseError), protected("default"):
+            broken_query()
+        Order.objects.create(total=2)
+    assert orders() == 2
+
+
+def test_what_waits_for_the_commit_goes_with_what_is_undone() -> None:
+    done: list[str] = []
+    with transaction.atomic():
+        with suppress(ValueError), protected("default"):
+            orders()
+            transaction.on_commit(lambda: done.append("undone"))
+            raise ValueError
+        transaction.on_commit(lambda: done.append("kept"))
+    assert done == ["kept"]
+
+
+def test_a_transaction_that_was_broken_before_stays_so() -> None:
+    with suppress(DatabaseError), transaction.atomic():
+        connection.needs_rollback = True
+        with pytest.raises(transaction.TransactionManagementError), protected("default"):
+            orders()
+        assert connection.needs_rollback
+        raise DatabaseError
+    assert orders() == 0

@@ -1,0 +1,276 @@
+"""Jobs over whole filters: every event once, whoever works and whenever it dies, and never for ever."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from tests.delivery.samples import PIXEL, row
+from tiktok_attribution.delivery import bulk, steer
+from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State, moment
+
+REJECTED = Selection(state="rejected")
+HOUR = 3600
+
+
+@pytest.fixture(autouse=True)
+def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "STRETCH", 3)
+    monkeypatch.setattr(bulk, "WIDTH", 5)
+
+
+def stored(many: int, **values: Any) -> list[OutboxEvent]:
+    first = OutboxEvent.objects.count()
+    fresh = {"event_time": int(time.time()), "state": State.REJECTED, "due_at": None, **values}
+    rows = [row(first + number, **fresh) for number in range(many)]
+    for one in rows:
+        one.save()
+    return rows
+
+
+def begun(chosen: Selection = REJECTED, verb: BulkVerb = BulkVerb.RETRY) -> BulkJob:
+    return bulk.start(verb, chosen, asked_by="1", using="default")
+
+
+def again(job: BulkJob) -> BulkJob:
+    return BulkJob.objects.get(pk=job.pk)
+
+
+def states() -> Counter[str]:
+    return Counter(OutboxEvent.objects.values_list("state", flat=True))
+
+
+@pytest.mark.django_db
+class TestOneWorker:
+    def test_every_event_of_the_filter_is_taken_once(self) -> None:
+        stored(10)
+        stored(4, state=State.CANCELLED)
+        stored(3)
+        job = begun()
+
+        changed, pixel_codes = bulk.work("default")
+
+        assert (changed, pixel_codes) == (13, {PIXEL})
+        assert states() == {State.WAITING: 13, State.CANCELLED: 4}
+        assert (again(job).state, again(job).changed, again(job).percent) == (BulkState.DONE, 13, 100)
+
+    def test_cancelling_takes_what_waits(self) -> None:
+        stored(4, state=State.WAITING, due_at=1.0)
+        stored(2)
+        job = begun(Selection(), BulkVerb.CANCEL)
+
+        bulk.work("default")
+
+        assert states() == {State.CANCELLED: 4, State.REJECTED: 2}
+        assert json.loads(again(job).reasons) == {"settled": 2}
+
+    def test_what_is_left_as_it_is_is_counted_by_reason(self) -> None:
+        stored(2, state=State.DELIVERED)
+        stored(2, payload="")
+        stored(1, state=State.INVALID)
+        stored(2)
+        job = begun(Selection())
+
+        bulk.work("default")
+
+        assert json.loads(again(job).reasons) == {"delivered": 2, "cleared": 2, "invalid": 1}
+        assert (again(job).changed, again(job).left_alone) == (2, 5)
+
+    def test_nobody_is_there_to_risk_counting_twice(self) -> None:
+        stored(1, unknown_since=time.time() - 48 * HOUR)
+        stored(1, browser_at=moment(time.time() - 48 * HOUR))
+        job = begun()
+
+        bulk.work("default")
+
+        assert json.loads(again(job).reasons) == {"doubtful": 2}
+        assert states() == {State.REJECTED: 2}
+
+    def test_what_is_recorded_later_is_not_touched(self) -> None:
+        stored(2)
+        begun()
+        stored(5)
+
+        bulk.work("default")
+
+        assert states() == {State.WAITING: 2, State.REJECTED: 5}
+
+    def test_what_fits_no_longer_is_not_touched(self) -> None:
+        first, *_ = stored(3)
+        begun()
+        OutboxEvent.objects.filter(pk=first.pk).update(state=State.CANCELLED)
+
+        bulk.work("default")
+
+        assert states() == {State.WAITING: 2, State.CANCELLED: 1}
+
+    def test_a_period_bounds_the_keys_too(self) -> None:
+        now = time.time()
+        for hours in (100, 50, 49, 0):
+            stored(1, created_at=moment(now - hours * HOUR))
+        job = begun(Selection(since=now - 60 * HOUR, until=now - 40 * HOUR))
+
+        bulk.work("default")
+
+        assert again(job).changed == 2
+
+    @pytest.mark.parametrize("many", [0, 1, 3, 5, 6])
+    def test_it_ends_however_few_there_are(self, many: int) -> None:
+        stored(many)
+        job = begun()
+
+        bulk.work("default")
+
+        assert (again(job).state, again(job).changed) == (BulkState.DONE, many)
+
+    def test_no_time_means_no_work(self) -> None:
+        stored(2)
+        job = begun()
+
+        assert bulk.work("default", seconds=0) == (0, set())
+        assert again(job).state == BulkState.RUNNING
+
+    def test_it_goes_on_where_it_was(self) -> None:
+        stored(7)
+        job = begun()
+        rounds = iter([False, True])
+
+        bulk.work("default", stopping=lambda: next(rounds))
+        halfway = again(job)
+        bulk.work("default")
+
+        assert (halfway.changed, halfway.state) == (3, BulkState.RUNNING)
+        assert 0 < halfway.percent < 100
+        assert (again(job).changed, again(job).state) == (7, BulkState.DONE)
+
+    def test_the_same_job_is_not_begun_twice(self) -> None:
+        stored(1)
+
+        assert begun().pk == begun().pk
+        assert begun(verb=BulkVerb.CANCEL).pk != begun().pk
+
+    def test_a_stopped_job_leaves_the_rest(self) -> None:
+        stored(7)
+        job = begun()
+        rounds = iter([False, True])
+        bulk.work("default", stopping=lambda: next(rounds))
+
+        assert bulk.stop(job.pk, using="default", now=time.time())
+        bulk.work("default")
+
+        assert states() == {State.WAITING: 3, State.REJECTED: 4}
+        assert again(job).state == BulkState.STOPPED
+        assert not bulk.stop(job.pk, using="default", now=time.time())
+
+    def test_a_job_of_yesterday_is_given_up(self) -> None:
+        stored(2)
+        job = begun()
+        BulkJob.objects.update(created_at=moment(time.time() - 25 * HOUR))
+
+        bulk.work("default")
+
+        assert again(job).state == BulkState.FAILED
+        assert "within a day" in again(job).note
+        assert states() == {State.REJECTED: 2}
+
+    def test_a_job_that_always_fails_is_given_up_and_stops_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stored(2)
+        bad = begun(Selection(state="rejected", name="Purchase"))
+        BulkJob.objects.update(chosen='{"nonsense": 1}')
+        good = begun()
+
+        for _ in range(bulk.MOST_FAILURES + 1):
+            bulk.work("default")
+
+        assert again(bad).state == BulkState.FAILED
+        assert "TypeError" in again(bad).note
+        assert again(good).state == BulkState.DONE
+
+    def test_a_table_that_is_missing_stops_no_sweep(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def missing(using: str) -> None:
+            raise OperationalError
+
+        monkeypatch.setattr(bulk, "_running", missing)
+
+        assert bulk.waiting_databases() == []
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSeveral:
+    @pytest.mark.parametrize("moment_of_death", ["rows", "note"])
+    def test_one_that_dies_leaves_neither_rows_nor_cursor_behind(
+        self, moment_of_death: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stored(7)
+        job = begun()
+        real_retry, real_note = steer.retry, bulk._note
+
+        def dies(*args: Any, **options: Any) -> Any:
+            (real_retry if moment_of_death == "rows" else real_note)(*args, **options)
+            raise SystemExit
+
+        target = (steer, "retry") if moment_of_death == "rows" else (bulk, "_note")
+        with monkeypatch.context() as patch:
+            patch.setattr(*target, dies)
+            with pytest.raises(SystemExit):
+                bulk.work("default")
+        assert states() == {State.REJECTED: 7}
+        assert again(job).changed == 0
+
+        bulk.work("default")
+
+        assert states() == {State.WAITING: 7}
+        assert again(job).changed == 7
+
+    @pytest.mark.on_engine("postgres", "mariadb")
+    def test_two_at_once_change_every_row_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stored(60)
+        job = begun()
+        seen: list[int] = []
+        real = steer.retry
+
+        def noting(*args: Any, **options: Any) -> Any:
+            steered = real(*args, **options)
+            seen.extend(one.pk for one in steered.changed)
+            time.sleep(0.002)
+            return steered
+
+        monkeypatch.setattr(steer, "retry", noting)
+
+        def worker() -> None:
+            try:
+                while bulk.waiting_databases():
+                    bulk.work("default", seconds=10)
+            finally:
+                connections["default"].close()
+
+        threads = [threading.Thread(target=worker) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+        assert len(seen) == len(set(seen)) == 60
+        assert (again(job).changed, again(job).state) == (60, BulkState.DONE)
+
+    def test_a_second_one_finds_the_cursor_moved(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stored(3)
+        job = begun()
+        real = bulk._given_up
+
+        def somebody_was_quicker(*args: Any) -> bool:
+            BulkJob.objects.filter(pk=job.pk).update(cursor=job.cursor + 1)
+            return real(*args)
+
+        monkeypatch.setattr(bulk, "_given_up", somebody_was_quicker)
+
+        assert bulk._step(job.pk, "default", now=time.time()) is None
+        assert states() == {State.REJECTED: 3}
+        assert connection.in_atomic_block is False

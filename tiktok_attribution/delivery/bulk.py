@@ -1,0 +1,159 @@
+"""Jobs over all events of a filter: asked for in the admin, worked through here, a stretch of keys at a time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.db import Error as DatabaseTrouble
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from tiktok_attribution.delivery import steer
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.steer import Steered
+from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, moment
+
+logger = logging.getLogger("tiktok_attribution")
+
+STRETCH = 500
+"""Rows changed in one transaction."""
+WIDTH = 5_000
+"""Keys looked at in one transaction."""
+MOST_FAILURES = 5
+MOST_SECONDS = 86_400.0
+"""Age at which a job is given up: what somebody wanted a day ago is not done unawares."""
+AT_ONCE_SECONDS = 45.0
+"""That one call works before it leaves the rest to the next."""
+
+
+def start(verb: BulkVerb, chosen: Selection, *, asked_by: str, using: str) -> BulkJob:
+    """A new job over what the outbox holds now; or the same one that is still running."""
+    text = json.dumps(chosen.as_data(), sort_keys=True)
+    with transaction.atomic(using=using):
+        same = _running(using).filter(verb=verb, chosen=text).first()
+        if same is not None:
+            return same
+        keys = OutboxEvent.objects.using(using).values_list("pk", flat=True)
+        low, high = chosen.keys(using=using)
+        first = max(low or 0, keys.order_by("pk").first() or 0)
+        last = keys.order_by("-pk").first() or 0
+        last = last if high is None else min(last, high - 1)
+        return BulkJob.objects.using(using).create(
+            verb=verb, chosen=text, asked_by=asked_by, first_key=first, last_key=last, cursor=first - 1
+        )
+
+
+def stop(pk: int, *, using: str, now: float) -> bool:
+    """Leave the rest as it is. False where the job has ended already."""
+    return bool(_running(using).filter(pk=pk).update(state=BulkState.STOPPED, ended_at=moment(now)))
+
+
+def waiting_databases() -> list[str]:
+    """Aliases in which a job is to be worked on. Raises nothing: a sweep has more to do."""
+    return [using for using in outbox_databases() if _has_work(using)]
+
+
+def work_everywhere(*, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], bool] = lambda: False) -> int:
+    """`work` in every database, for so many seconds in all; how many events were changed."""
+    until = time.monotonic() + seconds
+    done = 0
+    for using in waiting_databases():
+        done += work(using, seconds=until - time.monotonic(), stopping=stopping)[0]
+    return done
+
+
+def work(
+    using: str, *, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], bool] = lambda: False
+) -> tuple[int, set[str]]:
+    """Work on the jobs of this database, the oldest first: how many events were changed, and pixels that got due ones.
+
+    Any number of processes may do so at once. What raises is logged and tried again at the next call.
+    """
+    until = time.monotonic() + seconds
+    changed = 0
+    pixel_codes: set[str] = set()
+    for pk in list(_running(using).order_by("pk").values_list("pk", flat=True)):
+        try:
+            while time.monotonic() < until and not stopping():
+                steered = _step(pk, using, now=time.time())
+                if steered is None:
+                    break
+                changed += len(steered.changed)
+                pixel_codes |= {row.pixel_code for row in steered.changed}
+        except Exception as error:
+            logger.exception("tiktok: job %s in database %r could not go on", pk, using)
+            _note_failure(pk, using, type(error).__name__)
+    return changed, pixel_codes
+
+
+def _step(pk: int, using: str, *, now: float) -> Steered | None:
+    """One stretch of one job; None where nothing is left of it, or another process has just done this stretch."""
+    job = _running(using).filter(pk=pk).first()
+    if job is None or _given_up(job, using, now):
+        return None
+    rows = OutboxEvent.objects.using(using).filter(Selection.of_data(json.loads(job.chosen)).condition(using=using))
+    with transaction.atomic(using=using):
+        # Whoever comes second waits here for the first one's commit, and then finds another cursor.
+        if not _running(using).filter(pk=pk, cursor=job.cursor).update(touched_at=moment(now)):
+            return None
+        end = min(job.cursor + WIDTH, job.last_key)
+        keys = rows.filter(pk__gt=job.cursor, pk__lte=end).order_by("pk").values_list("pk", flat=True)
+        pks = list(keys[:STRETCH])
+        steered = _steer(job.verb, rows.filter(pk__in=pks), now)
+        _note(job, steered, pks[-1] if len(pks) == STRETCH else end, using, now)
+    return steered
+
+
+def _steer(verb: str, rows: QuerySet[OutboxEvent], now: float) -> Steered:
+    return steer.cancel(rows, now=now) if verb == BulkVerb.CANCEL else steer.retry(rows, now=now, careful=True)
+
+
+def _note(job: BulkJob, steered: Steered, cursor: int, using: str, now: float) -> None:
+    """In the transaction of the rows themselves; the job's row is locked, so what was read of it still holds."""
+    refused = Counter({why.value: len(pks) for why, pks in steered.refused.items()})
+    values: dict[str, Any] = {
+        "cursor": cursor,
+        "failures": 0,
+        "changed": job.changed + len(steered.changed),
+        "left_alone": job.left_alone + sum(refused.values()),
+        "reasons": json.dumps(Counter(json.loads(job.reasons)) + refused),
+    }
+    if cursor >= job.last_key:
+        values |= {"state": BulkState.DONE, "ended_at": moment(now)}
+    BulkJob.objects.using(using).filter(pk=job.pk).update(**values)
+
+
+def _given_up(job: BulkJob, using: str, now: float) -> bool:
+    late = job.created_at < moment(now - MOST_SECONDS)
+    note = "Not finished within a day: no worker, or too much for it." if late else ""
+    if not late and job.failures >= MOST_FAILURES:
+        note = f"It failed {job.failures} times in a row: {job.note}"
+    if note:
+        rows = _running(using).filter(pk=job.pk)
+        rows.update(state=BulkState.FAILED, ended_at=moment(now), note=note[:200])
+    return bool(note)
+
+
+def _note_failure(pk: int, using: str, what: str) -> None:
+    try:
+        _running(using).filter(pk=pk).update(failures=F("failures") + 1, note=what)
+    except DatabaseTrouble:
+        logger.warning("tiktok: the failure of job %s could not be noted", pk)
+
+
+def _running(using: str) -> QuerySet[BulkJob]:
+    return BulkJob.objects.using(using).filter(state=BulkState.RUNNING)
+
+
+def _has_work(using: str) -> bool:
+    try:
+        return _running(using).exists()
+    except DatabaseTrouble as error:
+        logger.warning("tiktok: jobs in database %r could not be looked for (%s)", using, type(error).__name__)
+        return False

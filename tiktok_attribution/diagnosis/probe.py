@@ -1,0 +1,43 @@
+"""Asks something slow for a page that must be quick."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+EVERY_SECONDS = 60.0
+PATIENCE_SECONDS = 0.2
+
+
+class Probe:
+    """Asks in a thread, at most once in EVERY_SECONDS a process, and remembers the answer.
+
+    Whoever asks waits PATIENCE_SECONDS at most: what takes longer is known to the next one. `ask` must not raise, and
+    must end by itself.
+    """
+
+    def __init__(self, ask: Callable[[], str], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._asked_at: float | None = None
+        self._answer: str | None = None
+
+    def answer(self) -> str | None:
+        """The last answer; None where there is none yet."""
+        with self._lock:
+            is_asking = self._thread is not None and self._thread.is_alive()
+            is_stale = self._asked_at is None or self._clock() - self._asked_at >= EVERY_SECONDS
+            if is_stale and not is_asking:
+                self._asked_at = self._clock()
+                self._thread = threading.Thread(target=self._run, name="tiktok-probe", daemon=True)
+                self._thread.start()
+            thread = self._thread
+        if thread is not None:
+            thread.join(PATIENCE_SECONDS)
+        return self._answer
+
+    def _run(self) -> None:
+        self._answer = self._ask()
