@@ -97,10 +97,14 @@ def child_environment(transactional_db: None) -> dict[str, str]:
     }
 
 
+def chromium_program() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium; browser tests come last in a run, see `selection`."""
-    program = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    program = chromium_program()
     if program is None:
         pytest.skip("not on this machine: apt-get install chromium")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- slow to import, and few tests need it

@@ -295,6 +295,12 @@ def test_the_page_script_needs_somewhere_to_report_to(found: Any, settings: Any)
     assert found(PAGE_SCRIPT=True) == []
 
 
+def test_visits_of_turbo_need_the_page_script(found: Any, settings: Any) -> None:
+    assert ids(found(HISTORY_OBSERVER="turbo")) == ["W010"]
+    settings.ROOT_URLCONF = "tests.browser.site"
+    assert found(HISTORY_OBSERVER="turbo", PAGE_SCRIPT=True) == []
+
+
 def test_the_page_script_needs_static_files(found: Any, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.browser.site"
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"]

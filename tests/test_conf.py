@@ -58,6 +58,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("SNAPSHOT_DAYS", 400, 400),
     ("IDENTIFY", False, False),
     ("HISTORY_OBSERVER", False, False),
+    ("HISTORY_OBSERVER", "turbo", "turbo"),
     ("LIMITED_DATA_USE", True, True),
     ("PAGE_SCRIPT", True, True),
     ("BROWSER_RECEIPTS", False, False),
@@ -103,6 +104,7 @@ USABLE: list[tuple[str, Any, Any]] = [
 ]
 
 UNUSABLE: list[tuple[str, Any, str]] = [
+    ("HISTORY_OBSERVER", "swup", "must be True, False or 'turbo', not 'swup'."),
     ("MAIL_ADMINS", "no", "must be True or False, not 'no'."),
     ("LATE_MINUTES", 0, "must be a number from 1 to 10_080, not 0."),
     ("FAILURE_PERCENT", 101, "must be a number from 0 to 100, not 101."),

@@ -1,4 +1,7 @@
-"""The static file tiktok.js: its own tests run in node, and it keeps what it promises of size and language."""
+"""The static file tiktok.js: its own tests run in node, and it keeps what it promises of size and language.
+
+Linted by oxlint, which has the rules of eslint and comes as a wheel: no node_modules.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import gzip
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,15 @@ def test_its_own_tests_pass() -> None:
         pytest.skip("not on this machine: apt-get install nodejs")
     done = subprocess.run(
         [node, "--test", str(ROOT / "tests" / "js")], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_no_script_has_what_a_linter_would_not_let_pass() -> None:
+    linter = Path(sys.executable).with_name("oxlint")
+    folders = ("tiktok_attribution", "example_project", "tests/js")
+    done = subprocess.run(
+        [linter, "--deny-warnings", *folders], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stdout[-4000:]
 

@@ -5,7 +5,7 @@ E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard
 W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on ·
 W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
 W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
-I001 consent is asked, and a banner can't tell the server.
+W010 page views by Turbo without PAGE_SCRIPT · I001 consent is asked, and a banner can't tell the server.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.readers import TURBO
 
 TAG = "tiktok_attribution"
 MIDDLEWARE = "tiktok_attribution.middleware.AttributionMiddleware"
@@ -294,6 +295,17 @@ def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
             "admin) have no page address, which TikTok wants, and are recorded as invalid.",
             hint='Write "SITE_URL": "https://www.example.com".',
             id=_id("W002"),
+        )
+
+
+@_check
+def turbo_has_its_script(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """Turbo's visits are counted by tiktok.js."""
+    if settings.history_observer == TURBO and not settings.page_script:
+        yield Warning(
+            'HISTORY_OBSERVER is "turbo" without PAGE_SCRIPT, so visits that Turbo makes are no page views.',
+            hint='Set "PAGE_SCRIPT": True: tiktok.js counts them.',
+            id=_id("W010"),
         )
 
 

@@ -102,7 +102,7 @@ class Settings:
     snapshot_days: int = _option(readers.number(1, 400), 30)
 
     identify: bool = _option(readers.flag, True)
-    history_observer: bool = _option(readers.flag, True)
+    history_observer: bool | str = _option(readers.observer, True)
     limited_data_use: bool = _option(readers.flag, False)
     pixel_host: str = _option(readers.address, "https://analytics.tiktok.com")
     page_script: bool = _option(readers.flag, False)

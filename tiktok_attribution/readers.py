@@ -44,6 +44,15 @@ def flag(value: object) -> bool:
     return value
 
 
+TURBO = "turbo"
+
+
+def observer(value: object) -> bool | str:
+    if value != TURBO and not isinstance(value, bool):
+        raise Unusable(f"must be True, False or {TURBO!r}, not {value!r}.")
+    return value
+
+
 def texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         raise Unusable("must be a list, not a string.", f"Write [{value!r}].")

@@ -1,4 +1,4 @@
-"""A visitor made of HTTP requests: comes from an ad, looks, buys, pays, signs up.
+"""A visitor made of HTTP requests: comes from an ad, agrees, looks, buys, pays, signs up.
 
 There is no browser here, so the visitor plays the scripts' part as well: it reads the data blocks of each page, posts
 their calls to the stand-in as TikTok's events.js would, and reports a click to the shop as tiktok.js would. The browser
@@ -14,6 +14,7 @@ import secrets
 import time
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -42,6 +43,7 @@ class ScriptedVisitor:
     def whole_path(self) -> None:
         """From the ad to the account page."""
         self.get("/products/river-teapot/", ttclid=CLICK_ID, utm_source="tiktok")
+        self.agree()
         self.click("AddToWishlist")
         self.post("/cart/add/river-teapot/", quantity="1")
         self.post("/cart/add/morning-sencha/", quantity="2", found_on="/products/morning-sencha/")
@@ -119,6 +121,18 @@ class ScriptedVisitor:
             if "receipt" in block:
                 self._report({"receipt": block["receipt"]})
 
+    def agree(self) -> None:
+        """Choose "Accept" in the banner; what has waited for it is handed over, and played."""
+        self.session.cookies.set("shop_ads", "yes", domain="127.0.0.1")
+        body = json.dumps({"search": urlsplit(self.page.url).query})
+        answer = self._ask("/tiktok/consent/", body, "application/json")
+        for pixel, method, arguments in answer.json()["calls"]:
+            if method == "identify":
+                self._identify.update(arguments[0])
+            else:
+                name, properties, options = arguments
+                self._send({"event": name, "properties": properties, **options}, pixel)
+
     def click(self, event: str) -> None:
         """Click what this page marks with this event."""
         found = [match for match in _ACTION.findall(self.page.text) if match[0] == event]
@@ -131,10 +145,15 @@ class ScriptedVisitor:
         self._report({"action": action, "event_id": event_id, "page": self.page.url, "live": True})
 
     def _report(self, report: dict[str, Any]) -> None:
-        headers = {"Origin": self.site, "Sec-Fetch-Site": "same-origin", "Content-Type": "text/plain"}
-        response = self.session.post(f"{self.site}/tiktok/", data=json.dumps(report), headers=headers, timeout=20)
-        if response.status_code != 204:
-            raise RuntimeError(f"the shop answered {response.status_code} to a report of the page")
+        self._ask("/tiktok/", json.dumps(report), "text/plain")
+
+    def _ask(self, path: str, body: str, content_type: str) -> requests.Response:
+        """As a script of the page that is open."""
+        headers = {"Origin": self.site, "Sec-Fetch-Site": "same-origin", "Content-Type": content_type}
+        response = self.session.post(self.site + path, data=body, headers=headers, timeout=20)
+        if response.status_code not in (200, 204):
+            raise RuntimeError(f"{path} answered {response.status_code} to the page's script")
+        return response
 
     def _send(self, event: dict[str, Any], pixel: str) -> None:
         body = {

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from csp.constants import NONE, SELF
+
+from tiktok_attribution.csp import CSP_SOURCES, with_tiktok
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Everything that the running shop writes: the database and Celery's messages.
@@ -22,6 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_htmx",
     "tiktok_attribution",
     "shop",
     "pretendpay",
@@ -29,6 +34,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -117,6 +123,24 @@ PRETENDPAY_DELAY_SECONDS = float(os.environ.get("PRETENDPAY_DELAY_SECONDS") or 2
 # PIXEL_HOST and API_URL, and takes its token from the environment.
 TIKTOK_STANDIN = os.environ.get("TIKTOK_STANDIN", "http://127.0.0.1:8765")
 
+# Strict, and without a nonce: no page has inline code. What a browser refuses is reported to the shop.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": with_tiktok(
+        {
+            "default-src": [NONE],
+            "script-src": [SELF],
+            "style-src": [SELF],
+            "connect-src": [SELF],
+            "img-src": [SELF],
+            "form-action": [SELF],
+            "base-uri": [NONE],
+            "frame-ancestors": [NONE],
+            "report-uri": "/csp-report/",
+        },
+        {name: [TIKTOK_STANDIN] for name in CSP_SOURCES},  # a real site leaves this out
+    )
+}
+
 TIKTOK_ATTRIBUTION = {
     "PIXEL_CODE": "C0TARNLEAF0000000000",
     "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", "a-token-for-the-stand-in"),
@@ -126,6 +150,8 @@ TIKTOK_ATTRIBUTION = {
     "TRUSTED_PROXIES": ["127.0.0.1"],
     # No inline code, and buttons that templates mark, such as "Save for later" on a product's page.
     "PAGE_SCRIPT": True,
+    # The banner of shop/consent.js writes this cookie; without an answer nobody is told of anything.
+    "CONSENT": {"cookie": "shop_ads", "granted": "yes", "denied": "no"},
     "CONVERSIONS": {
         "shop.Order": {
             "event": "Purchase",

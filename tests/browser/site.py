@@ -5,11 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model, login, logout
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template import RequestContext, Template, engines
@@ -169,6 +177,29 @@ def script_of(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse((folder / name).read_bytes(), content_type="text/javascript")
 
 
+def turbo(request: HttpRequest) -> HttpResponse:
+    """Turbo, as npm has it."""
+    text = (Path(__file__).parent / "vendor" / "turbo-8.0.23.min.js").read_bytes()
+    return HttpResponse(text, content_type="text/javascript")
+
+
+def with_turbo(request: HttpRequest) -> HttpResponse:
+    """A page under Turbo with links to itself, to an event, and to an address that redirects."""
+    links = '<a href="/turbo/?n=2">Two</a> <a href="/turbo/?n=3">Three</a> <a href="/turbo/moved/">Moved</a>'
+    form = '<form method="post" action="/turbo/lead/"><button>Ask</button></form>'
+    head = "<script src=/scripts/turbo.js defer></script>{% tiktok_pixel %}"
+    return HttpResponse(html(request, f"<h1>Page {request.GET.get('n', '1')}</h1>{links}{form}", head=head))
+
+
+def turbo_moved(request: HttpRequest) -> HttpResponse:
+    return redirect("/turbo/?n=4")
+
+
+def turbo_lead(request: HttpRequest) -> HttpResponse:
+    track(request, **LEAD)
+    return HttpResponseRedirect("/turbo/?n=5", status=303)
+
+
 csp_reports: list[str] = []
 
 
@@ -180,6 +211,10 @@ def csp_report(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("csp-report/", csp_report),
+    path("scripts/turbo.js", turbo),
+    path("turbo/", with_turbo),
+    path("turbo/moved/", turbo_moved),
+    path("turbo/lead/", csrf_exempt(turbo_lead)),
     path("scripts/<str:name>", script_of),
     path("cached-template/", cache_page(60)(template)),
     path("tiktok/", include("tiktok_attribution.urls")),

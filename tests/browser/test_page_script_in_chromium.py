@@ -240,6 +240,25 @@ class TestHtmx:
         assert seen(standin, 3) == [("C0SHOP", "Lead"), ("C0SHOP", "Pageview"), ("C0SHOP", "Pageview")]
         assert console_errors == []
 
+    def test_a_page_that_it_restores_leaves_its_event_for_the_next(
+        self, version: int, show: Open, standin: StandIn, page: Page, console_errors: list[str]
+    ) -> None:
+        show(
+            f'<script src="/scripts/htmx-{version}.min.js"></script>'
+            '<meta name="htmx-config" content=\'{"historyCacheSize": 0}\'>'
+            '<div hx-boost="true" hx-boost:inherited="true"><a href="/page/">Go</a></div>'
+        )
+        page.click("a")
+        page.wait_for_url("**/page/")
+        following = page.url
+        page.request.get(following.replace("/page/", "/lead/"), max_redirects=0)
+        with page.expect_response(lambda response: "hx-history-restore-request" in response.request.headers):
+            page.go_back()
+        page.wait_for_timeout(200)
+        page.goto(following)
+        assert of(standin, 5, "Lead") == [("lead-1", 5)]
+        assert console_errors == []
+
 
 def test_a_fetch_hands_over_in_a_header(show: Open, standin: StandIn, page: Page) -> None:
     show("")

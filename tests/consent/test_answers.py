@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from tests.browser.reading import calls, tracked
@@ -253,6 +254,33 @@ def test_a_slip_in_a_protecting_setting_opens_nothing(key: str, configure: Confi
     client.post("/lead/")
     assert states() == ["held"]
     assert b'"state":"unknown"' in client.get("/page/").content
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("consent", "denied"), ("skip", "veto")],
+)
+def test_a_no_at_the_second_save_of_a_transaction_takes_the_event_back(
+    word: str, reason: str, configure: Configure, client: Client
+) -> None:
+    def says(order: Order) -> bool:
+        return (order.customer_id == "no") is (word == "skip")
+
+    configure(CONSENT=None, CONVERSIONS={"shop.Order": {"event": "Purchase", word: says}})
+    with transaction.atomic():
+        order = Order.objects.create(customer_id="yes", total=5)
+        order.customer_id = "no"
+        order.save()
+    assert (states(), counts()) == ([], {reason: 1})
+
+
+def test_more_than_a_handful_of_events_wait_for_an_answer(configure: Configure, client: Client) -> None:
+    configure(CONSENT=ASKED)
+    for number in range(50):
+        client.post(f"/lead/?event_id=lead-{number}")
+    client.cookies["tiktok_consent"] = "granted"
+    client.get("/page/")
+    assert states() == ["waiting"] * 50
 
 
 def test_a_callable_that_fails_is_no_consent(configure: Configure, client: Client) -> None:

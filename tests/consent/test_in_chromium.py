@@ -63,6 +63,12 @@ def settle(page: Page) -> None:
 
 @pytest.mark.django_db(transaction=True)
 class TestBanner:
+    """With the inline page and with the page script alike."""
+
+    @pytest.fixture(autouse=True, params=[False, True], ids=["inline", "page script"])
+    def _page_script(self, request: Any, configure: Configure) -> None:
+        configure(PAGE_SCRIPT=request.param)
+
     def test_nothing_is_loaded_before_an_answer(
         self, open_site: Any, page: Page, tiktok_standin: StandIn, console_errors: list[str]
     ) -> None:
@@ -109,10 +115,16 @@ class TestBanner:
         page.evaluate("tiktokAttribution.consent(false)")
         assert page.evaluate("ttq.revoked") >= 1
 
-    def test_a_held_pixel_is_loaded_and_holds(self, open_site: Any, page: Page) -> None:
-        open_site("/page/", CONSENT=ASKED, HOLD_CONSENT=True)
-        assert page.evaluate("tiktokAttribution.held") is True
-        assert "ttq.holdConsent()" in page.content()
+    def test_a_held_pixel_is_loaded_and_holds_until_the_answer(
+        self, open_site: Any, page: Page, tiktok_standin: StandIn, console_errors: list[str]
+    ) -> None:
+        open_site("/contact/", CONSENT=ASKED, HOLD_CONSENT=True)
+        settle(page)
+        assert sum(tiktok_standin.notes.script_loads().values()) == 1
+        assert browser_events(tiktok_standin, 0) == []
+        page.evaluate("tiktokAttribution.consent(true)")
+        assert browser_events(tiktok_standin, 2) == ["Contact", "Pageview"]
+        assert console_errors == []
 
 
 @pytest.mark.django_db(transaction=True)

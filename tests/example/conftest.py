@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.example.shopper import Shopper
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 
@@ -32,6 +37,14 @@ def stage(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The demonstration, running, for all tests of a file."""
     with running(demo, tmp_path_factory.mktemp("var")) as stage:
         yield stage
+
+
+@pytest.fixture
+def shopper(stage: Any, chromium: Browser) -> Iterator[Shopper]:
+    """A visitor of the shop with a browser of their own."""
+    context = chromium.new_context()
+    yield Shopper(stage, context)
+    context.close()
 
 
 @contextmanager

@@ -5,10 +5,13 @@ They lie in screenshots/, which git ignores; the README's own one is a copy of i
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.example.shopper import Shopper
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -29,7 +32,10 @@ def visited(stage: Any, demo: Any) -> Any:
 
 PAGES = {
     "shop": "/",
+    "landing": "/new/river-teapot/",
     "product": "/products/river-teapot/",
+    "search": "/search/?q=tea",
+    "privacy": "/privacy/",
     "admin-events": "/admin/tiktok_attribution/outboxevent/",
     "admin-event": "/admin/tiktok_attribution/outboxevent/?q=order-1",
     "admin-attempts": "/admin/tiktok_attribution/attempt/",
@@ -40,14 +46,17 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+looks = pytest.mark.parametrize(("scheme", "width"), list(product(["light", "dark"], [1440, 390])))
+
+
+@looks
 def test_the_pages_can_be_looked_at(visited: Any, chromium: Browser, scheme: Any, width: int) -> None:
     PICTURES.mkdir(exist_ok=True)
     errors: list[str] = []
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
+    context.add_cookies([{"name": "shop_ads", "value": "no", "url": visited.site}])
     page.goto(f"{visited.site}/admin/login/")
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", "admin")
@@ -64,3 +73,31 @@ def test_the_pages_can_be_looked_at(visited: Any, chromium: Browser, scheme: Any
     page.screenshot(path=PICTURES / f"stand-in-{scheme}-{width}.png", full_page=True)
     context.close()
     assert errors == []
+    assert "refused by the policy" not in (visited.var / "site.log").read_text(errors="replace")
+
+
+@looks
+def test_a_purchase_can_be_looked_at(stage: Any, chromium: Browser, scheme: Any, width: int) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    shopper = Shopper(stage, context)
+
+    def look(name: str, *, whole: bool = True) -> None:
+        shopper.page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png", full_page=whole)
+        assert shopper.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+    shopper.goto("/")
+    look("consent", whole=False)
+    shopper.answer("Accept")
+    shopper.page.click("footer >> text=Privacy settings")
+    look("consent-again", whole=False)
+    shopper.answer("Accept")
+    shopper.goto("/products/river-teapot/")
+    shopper.add_to_cart(".buy")
+    look("cart")
+    shopper.goto("/checkout/")
+    look("checkout")
+    shopper.order()
+    look("receipt")
+    assert shopper.errors == []
+    context.close()

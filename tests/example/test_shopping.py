@@ -1,135 +1,215 @@
-"""A guest in a real browser, from an ad to an account: what reaches TikTok, and what does not reach it twice."""
+"""Whole visits of the example shop in a real browser: what reaches TikTok, and what does not reach it twice.
+
+Every page is under a strict Content-Security-Policy, so each visit also says that nobody had anything to report.
+"""
 
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from tests.conftest import CHROMIUM_ARGUMENTS, chromium_program
+from tests.example.shopper import Shopper
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext
 
 pytestmark = [pytest.mark.browser, pytest.mark.on_engine("sqlite")]
 
-CLICK_ID = "E.C.P.chromium-click"
-ADDRESS = {
-    "name": "Ada </script> Visitor",
-    "email": "ada@example.com",
-    "phone": "030 901820",
-    "street": "Teegasse 1",
-    "postal_code": "10115",
-    "city": "Berlin",
-}
-NAMES = ("ViewContent", "AddToWishlist", "AddToCart", "InitiateCheckout", "Purchase", "CompleteRegistration")
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+WHOLE_WAY = "ViewContent Search AddToWishlist AddToCart InitiateCheckout Purchase"
 
 
 @pytest.fixture
-def visit(stage: Any, page: Page) -> Page:
-    """After the whole way: product page from an ad, cart, checkout as a guest, payment, thank-you page, sign-up."""
-    page.goto(f"{stage.site}/products/river-teapot/?ttclid={CLICK_ID}&utm_source=tiktok")
-    page.click("text=Save for later")
-    page.click("text=Add to cart")
-    page.goto(f"{stage.site}/checkout/")
-    order_and_pay(page)
-    return page
-
-
-def order_and_pay(page: Page) -> None:
-    for name, value in ADDRESS.items():
-        page.fill(f"main [name={name}]", value)
-    page.click("text=Order and pay")
-    page.click("text=Pay now")
-    page.wait_for_selector("section.state.paid", timeout=30_000)
-
-
-def sign_up(page: Page, site: str, email: str = "ada@example.com") -> None:
-    page.goto(f"{site}/account/sign-up/")
-    for name, value in {"first_name": "Ada", "email": email}.items():
-        page.fill(f"main [name={name}]", value)
-    for name in ("password1", "password2"):
-        page.fill(f"[name={name}]", "celadon-kettle-27")
-    page.click("text=Make an account")
-    page.wait_for_selector("text=Welcome to Tarnleaf")
-
-
-def open_tab(context: BrowserContext, address: str, errors: list[str]) -> None:
-    tab = context.new_page()
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.goto(address, wait_until="load")
-    tab.close()
-
-
-def test_every_event_arrives_on_both_channels_and_counts_once(
-    stage: Any, demo: Any, visit: Page, console_errors: list[str]
-) -> None:
-    thank_you = visit.url
-    sign_up(visit, stage.site)
-    visit.reload()
-    visit.goto(thank_you)
-    visit.reload()
-    open_tab(visit.context, thank_you, console_errors)
-    visit.go_back()
-
-    def events() -> list[dict[str, Any]]:
-        return [row for row in demo.report.state(stage.standin)["events"] if row["event"] in NAMES]
-
-    assert stage.wait_until(lambda: demo.report.is_complete(events()), seconds=30), demo.report.table(events())
-    time.sleep(1)  # for what might come twice
-    found = events()
-    assert sorted(row["event"] for row in found) == sorted(NAMES)
-    assert [row["event"] for row in found if not (row["browser_at"] and row["server_at"] and row["event_id"])] == []
-    assert [row["counted"] for row in found] == [1] * len(NAMES)
-    assert _repeats(stage) == []
-    assert [row["event"] for row in found if "ttclid" not in row["matching_keys"]] == []
-    assert {row["event"] for row in found if "email" in row["matching_keys"]} >= {"Purchase", "CompleteRegistration"}
-    assert console_errors == []
-
-
-def test_a_customer_with_a_phone_searches_signs_up_and_buys(
-    stage: Any, demo: Any, chromium: Browser, console_errors: list[str]
-) -> None:
-    """Everything that a thumb does, in one visit; each event once, with both halves, and the customer's own keys."""
-    before = {row["event_id"] for row in demo.report.state(stage.standin)["events"]}
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-    page = context.new_page()
-    page.on("pageerror", lambda error: console_errors.append(str(error)))
-    page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)
-    page.goto(f"{stage.site}/?ttclid={CLICK_ID}")
-    sign_up(page, stage.site, email="grace@example.com")
-    page.fill("#q", "teapot </script>")
-    page.press("#q", "Enter")
-    page.goto(f"{stage.site}/search/?q=teapot")
-    page.tap("main a[href*='river-teapot']")
-    page.tap("text=Save for later")
-    page.tap("text=Add to cart")
-    page.tap("text=Go to checkout")
-    order_and_pay(page)
-
-    def events() -> list[dict[str, Any]]:
-        return [row for row in demo.report.state(stage.standin)["events"] if row["event_id"] not in before]
-
-    wanted = sorted([*NAMES, "Search", "Search"])
-
-    def is_there() -> bool:
-        rows = [row for row in events() if row["event"] in wanted]
-        return len(rows) >= len(wanted) and all(row["browser_at"] and row["server_at"] for row in rows)
-
-    assert stage.wait_until(is_there, seconds=30), demo.report.table(events())
-    rows = [row for row in events() if row["event"] in wanted]
-    assert sorted(row["event"] for row in rows) == wanted
-    assert {row["counted"] for row in rows} == {1}
-    later = [row for row in rows if row["event"] != "CompleteRegistration"]
-    assert [row["event"] for row in later if not {"email", "ttclid"} <= set(row["matching_keys"])] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert console_errors == []
+def thumb(stage: Any, chromium: Browser) -> Iterator[Shopper]:
+    """A shopper with a telephone."""
+    context = chromium.new_context(**PHONE)
+    yield Shopper(stage, context)
     context.close()
 
 
-def _repeats(stage: Any) -> list[tuple[str, str]]:
-    """(channel, event) of what came twice on one channel; TikTok would drop it, but none should be sent."""
-    with build_opener(ProxyHandler({})).open(f"{stage.standin}/standin/arrivals.json", timeout=10) as answer:
-        arrivals = json.load(answer)["arrivals"]
-    return [(one["channel"], one["event"]) for one in arrivals if one["fate"] == "repeat"]
+@pytest.fixture
+def cookieless(chromium: Browser, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser whose owner has set it to take no cookies; it refuses storage as well."""
+    (tmp_path / "Default").mkdir()
+    settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(settings))
+    context = chromium.browser_type.launch_persistent_context(
+        tmp_path, executable_path=chromium_program(), args=[*CHROMIUM_ARGUMENTS, "--headless=new"]
+    )
+    yield context
+    context.close()
+
+
+def all_well(shopper: Shopper) -> bool:
+    assert shopper.errors == []
+    assert shopper.refused() == []
+    return True
+
+
+def test_a_guest_from_an_ad_buys_and_every_event_counts_once(shopper: Shopper) -> None:
+    shopper.land()
+    shopper.answer("Accept")
+    shopper.page.click("text=Save for later")
+    shopper.search("teapot </script>")
+    shopper.search("teapot")
+    shopper.add_to_cart(".card")
+    purchase = shopper.order()
+    shopper.expect(views=5, both=f"{WHOLE_WAY} Search")
+    assert shopper.ids("Purchase") == {purchase}
+    assert {one[:4] for one in shopper.ids("AddToCart") | shopper.ids("AddToWishlist")} == {"web-"}
+    assert {"email", "phone", "ttclid", "ttp", "user_agent"} <= shopper.keys("Purchase")
+    assert all_well(shopper)
+
+
+def test_a_receipt_that_is_seen_again_tells_nothing_again(shopper: Shopper) -> None:
+    shopper.land("/products/tenmoku-bowl/")
+    shopper.answer("Accept")
+    shopper.add_to_cart(".buy")
+    shopper.order()
+    events = "ViewContent AddToCart InitiateCheckout Purchase"
+    shopper.expect(views=3, both=events)
+    thank_you = shopper.page.url
+    shopper.page.reload()
+    shopper.page.goto(shopper.site)
+    shopper.page.go_back()
+    tab = shopper.open_tab()
+    tab.goto(thank_you)
+    tab.close()
+    shopper.expect(views=7, both=events)
+    assert all_well(shopper)
+
+
+def test_a_customer_with_a_telephone_signs_up_and_buys(thumb: Shopper) -> None:
+    thumb.land("/")
+    thumb.answer("Accept")
+    thumb.sign_up("grace@example.com")
+    thumb.page.fill("#q", "teapot")
+    thumb.page.press("#q", "Enter")
+    thumb.page.tap("main .card a[href*='river-teapot']")
+    thumb.page.tap("text=Save for later")
+    thumb.add_to_cart(".buy")
+    assert thumb.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    purchase = thumb.order()
+    thumb.expect(views=7, both=f"{WHOLE_WAY} CompleteRegistration")
+    assert thumb.ids("Purchase") == {purchase}
+    for event in WHOLE_WAY.split():
+        assert {"email", "external_id", "ttclid"} <= thumb.keys(event), event
+    assert thumb.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert all_well(thumb)
+
+
+def test_boosted_links_are_one_page_view_and_one_event_each(shopper: Shopper) -> None:
+    shopper.goto("/")
+    shopper.answer("Accept")
+    shopper.page.evaluate("window.stays = true")
+    shopper.page.click("nav.sections >> text=Stoneware")
+    shopper.page.wait_for_url("**/stoneware/")
+    shopper.page.click("main .card a[href*='speckled-mug']")
+    shopper.page.wait_for_url("**/products/speckled-mug/")
+    shopper.search("whisk")
+    shopper.page.go_back()
+    shopper.page.wait_for_url("**/products/speckled-mug/")
+    shopper.page.wait_for_selector("h1:has-text('Speckled Mug')")
+    assert shopper.page.title() == "Speckled Mug, 0.35 l · Tarnleaf"
+    assert shopper.page.evaluate("window.stays") is True
+    shopper.expect(views=5, both="ViewContent Search")
+    shopper.page.click("text=Save for later")
+    shopper.expect(views=5, both="ViewContent Search AddToWishlist")
+    assert all_well(shopper)
+
+
+def test_two_visitors_of_a_page_out_of_a_shared_cache(stage: Any, chromium: Browser) -> None:
+    pages, ids = [], []
+    for _ in range(2):
+        context = chromium.new_context()
+        shopper = Shopper(stage, context)
+        answer = shopper.page.goto(f"{shopper.site}/new/river-teapot/")
+        pages.append((answer.text(), answer.headers.get("vary"), answer.headers.get("set-cookie")))
+        shopper.expect(views=0)
+        shopper.answer("Accept")
+        shopper.page.click("text=Save for later")
+        shopper.expect(views=1, both="ViewContent AddToWishlist")
+        ids.append(shopper.ids("ViewContent") | shopper.ids("AddToWishlist"))
+        assert all_well(shopper)
+        context.close()
+    assert pages[0] == pages[1]
+    assert pages[0][1:] == (None, None)
+    assert len(ids[0] | ids[1]) == 4
+
+
+def test_the_click_id_of_a_cached_landing_reaches_the_purchase(shopper: Shopper) -> None:
+    shopper.land("/new/river-teapot/")
+    shopper.answer("Accept")
+    shopper.page.click("text=See it and buy")
+    shopper.add_to_cart(".buy")
+    shopper.order()
+    shopper.expect(views=4, both="ViewContent ViewContent AddToCart InitiateCheckout Purchase")
+    assert "ttclid" in shopper.keys("Purchase")
+    assert all_well(shopper)
+
+
+def test_an_ad_blocker_costs_the_browser_half_alone(shopper: Shopper) -> None:
+    shopper.context.route("**/events.js*", lambda route: route.abort())
+    shopper.land()
+    shopper.answer("Accept")
+    shopper.page.click("text=Save for later")
+    shopper.add_to_cart(".buy")
+    purchase = shopper.order()
+    shopper.expect(views=0, server="ViewContent AddToWishlist AddToCart InitiateCheckout Purchase")
+    assert shopper.ids("Purchase") == {purchase}
+    # The browser itself says which script did not come; no script throws.
+    assert set(shopper.errors) == {"Failed to load resource: net::ERR_FAILED"}
+    assert shopper.refused() == []
+
+
+def test_a_blocker_of_everything_by_that_name_leaves_the_shop_and_the_answer(shopper: Shopper) -> None:
+    shopper.context.route("**/*tiktok*/**", lambda route: route.abort())
+    shopper.land()
+    shopper.page.click(".consent >> text=Accept")
+    shopper.page.click("text=Save for later")
+    shopper.add_to_cart(".buy")
+    shopper.order()
+    shopper.expect(views=0, server="ViewContent AddToCart InitiateCheckout Purchase")
+    assert set(shopper.errors) == {"Failed to load resource: net::ERR_FAILED"}
+
+
+def test_a_refusal_is_told_to_nobody_and_costs_nothing(shopper: Shopper) -> None:
+    shopper.land()
+    shopper.answer("Refuse")
+    shopper.page.click("text=Save for later")
+    shopper.search("bowl")
+    shopper.add_to_cart(".card")
+    shopper.order()
+    shopper.sign_up("refuses@example.com")
+    shopper.expect(views=0)
+    assert {one["name"] for one in shopper.context.cookies()} <= {"shop_ads", "sessionid", "csrftoken", "messages"}
+    assert all_well(shopper)
+
+
+def test_a_browser_that_refuses_cookies_can_look_around(stage: Any, cookieless: BrowserContext) -> None:
+    """No answer can be kept, so the server tells nobody; what a page itself was allowed is the pixel's alone."""
+    shopper = Shopper(stage, cookieless)
+    shopper.land()
+    shopper.answer("Accept")
+    shopper.page.click("text=Save for later")
+    shopper.search("bowl")
+    shopper.expect(views=2, browser="AddToWishlist")
+    shopper.page.click("main .card button:has-text('Add to cart')")
+    shopper.page.wait_for_selector("text=The cart needs a cookie")
+    assert cookieless.cookies() == []
+    assert [one for one in shopper.errors if "403 (Forbidden)" not in one] == []
+    assert shopper.refused() == []
+
+
+def test_what_the_policy_forbids_is_heard_of(shopper: Shopper) -> None:
+    """So the silence in all the other visits means something."""
+    shopper.goto("/")
+    shopper.page.evaluate("document.head.append(Object.assign(document.createElement('script'), {text: 'broken = 1'}))")
+    assert shopper.stage.wait_until(lambda: len(shopper.refused()) == 1, seconds=10)
+    assert "script-src" in shopper.refused()[0]
+    assert shopper.page.evaluate("typeof broken") == "undefined"

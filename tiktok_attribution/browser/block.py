@@ -23,6 +23,7 @@ from tiktok_attribution.browser import receipt
 from tiktok_attribution.browser.gate import Gate
 from tiktok_attribution.browser.nonce import nonce_of
 from tiktok_attribution.browser.script import options_of, safe_json
+from tiktok_attribution.readers import TURBO
 from tiktok_attribution.visitor.showing import Showing
 
 logger = logging.getLogger("tiktok_attribution")
@@ -55,8 +56,10 @@ def content(codes: Sequence[str], showings: Sequence[Showing]) -> dict[str, Any]
     data: dict[str, Any] = {
         "pixels": list(codes),
         "host": settings.pixel_host,
-        "options": options_of(settings.history_observer, settings.limited_data_use),
+        "options": options_of(settings.history_observer is True, settings.limited_data_use),
     }
+    if settings.history_observer == TURBO:
+        data["turbo"] = True
     if url := beacon_url():
         data["url"] = url
     if settings.mode == conf.STANDARD:

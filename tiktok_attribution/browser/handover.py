@@ -34,6 +34,8 @@ WITHOUT_BODY = (204, 205)
 HEADER = "X-TikTok-Events"
 HTMX_HEADER = "HX-Trigger"
 HTMX_EVENT = "tiktok:events"
+# A page that htmx preloads may never be seen; of one that it restores, htmx 2 reads neither <head> nor HX-Trigger.
+HTMX_UNSEEN = ("HTTP_HX_PRELOADED", "HTTP_HX_HISTORY_RESTORE_REQUEST")
 HTMX_LEAVES = ("HX-Redirect", "HX-Refresh", "HX-Location")  # the next page follows at once and can show it
 MOST_HEADER_CHARACTERS = 6000  # servers and proxies take 8 kB for all headers together
 
@@ -184,7 +186,7 @@ def is_open(request: HttpRequest) -> bool:
 
 
 def _may_show(request: HttpRequest) -> bool:
-    is_unseen = request.method == "HEAD" or is_prefetch(request) or "HTTP_HX_PRELOADED" in request.META
+    is_unseen = request.method == "HEAD" or is_prefetch(request) or any(map(request.META.__contains__, HTMX_UNSEEN))
     return not is_unseen and visitor_of(request).decision.is_granted
 
 
@@ -194,7 +196,7 @@ def by_header(request: HttpRequest) -> str:
     A boosted link of htmx counts too, for it throws the <head> of the page away, and the pixel tag in it.
     """
     meta = request.META
-    if "HTTP_HX_REQUEST" in meta and "HTTP_HX_HISTORY_RESTORE_REQUEST" not in meta:
+    if "HTTP_HX_REQUEST" in meta:
         return HTMX_HEADER if conf.current().page_script else ""
     return HEADER if "HTTP_X_TIKTOK_EVENTS" in meta and conf.current().page_script else ""
 

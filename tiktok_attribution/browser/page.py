@@ -134,7 +134,7 @@ def _with_base(
     missing = tuple(code for code in needed if code not in loaded)
     gate = Gate(settings, request)
     limited, held = gate.limited_expression, gate.held_expression
-    base = base_code(missing, settings.pixel_host, settings.history_observer, limited, held)
+    base = base_code(missing, settings.pixel_host, settings.history_observer is True, limited, held)
     if request is not None:
         request.__dict__[LOADED] = (*loaded, *missing)
         if is_personal(settings):

@@ -27,6 +27,7 @@ COOKIE = "tiktok_pending"
 MARKER = "tiktok_waiting"  # says to a page out of a shared cache that it should ask; tiktok.js reads it
 LIFETIME_SECONDS = 3600
 MOST_ENTRIES = 30  # of each kind; the oldest go
+MOST_ANSWERABLE = 60  # of those that an answer decides: about 2 kB of cookie
 MOST_COOKIE_BYTES = 3500  # browsers keep 4096 a cookie, its name and attributes included
 
 
@@ -111,8 +112,8 @@ class Pending:
         self._events = _youngest(self._events, oldest)
         self._watched = _youngest(self._watched, oldest)
         unanswered = time() - conf.current().held_hours * 3600
-        self._held = _youngest(self._held, unanswered)
-        self._agreed = _youngest(self._agreed, unanswered)
+        self._held = _youngest(self._held, unanswered, MOST_ANSWERABLE)
+        self._agreed = _youngest(self._agreed, unanswered, MOST_ANSWERABLE)
 
     def as_entries(self) -> list[Any]:
         """Everything, as JSON takes it."""
@@ -169,9 +170,9 @@ def _theirs(entries: Iterable[Entry]) -> Theirs:
     return Theirs([entry for entry in entries if isinstance(entry, Key)], [(label, pk) for label, _, pk in objects])
 
 
-def _youngest(entries: dict[Any, int], oldest: float) -> dict[Any, int]:
+def _youngest(entries: dict[Any, int], oldest: float, most: int = MOST_ENTRIES) -> dict[Any, int]:
     fresh = [(key, since) for key, since in entries.items() if since > oldest]
-    return dict(fresh[-MOST_ENTRIES:])
+    return dict(fresh[-most:])
 
 
 def is_marked(request: HttpRequest) -> bool:

@@ -10,7 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import tasks
+from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.fact import Fact
+from tiktok_attribution.delivery.dropped import count_dropped
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.matching import match_bits, search_key
 from tiktok_attribution.events.payload import browser_call, browser_call_of_text, event_text
@@ -54,6 +56,9 @@ class Recorded:
 
     def renew(self, fact: Fact) -> None:
         """Build again, before anything was sent: lines or a total were saved after the event was recorded."""
+        if fact.decision.is_denied:
+            self._take_back(fact.decision.reason or Reason.DENIED)
+            return
         try:
             with transaction.atomic(using=fact.using):
                 built = fact.build()
@@ -75,6 +80,16 @@ class Recorded:
         self.event, self.incomplete, self._renewed = event, built.incomplete, True
         if self.showing is not None:
             self.showing.call, self.showing.identify = browser_call(event), identify_keys(event.user)
+
+    def _take_back(self, reason: Reason) -> None:
+        """The object has come to say no in the very transaction that recorded it."""
+        using = self.fact.using
+        with transaction.atomic(using=using):
+            for row in self.rows:
+                self._unsent(row)._raw_delete(using)
+            count_dropped([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
+        self.rows = []
+        self.commitment.take_back()
 
     def _unsent(self, row: OutboxEvent) -> QuerySet[OutboxEvent]:
         return OutboxEvent.objects.using(self.fact.using).filter(pk=row.pk, attempts=0)

@@ -17,6 +17,7 @@ class Commitment:
 
     def __init__(self, using: str, then: Callable[[], None] | None = None) -> None:
         self.committed = False
+        self._taken_back = False
         self._connection = connections[using]
         self._then = then
         self._hook = self._commit  # one object, so that it can be told from others in the connection's list
@@ -36,7 +37,11 @@ class Commitment:
         """True while the transaction may still go either way: a rollback, also of a savepoint, drops its hooks."""
         return any(entry[1] is self._hook for entry in self._connection.run_on_commit)
 
+    def take_back(self) -> None:
+        """The write itself was undone, in the same transaction."""
+        self._taken_back = True
+
     @property
     def is_undone(self) -> bool:
-        """True once the write was rolled back."""
-        return not self.committed and not self.is_open
+        """True once the write was rolled back, or taken back."""
+        return self._taken_back or (not self.committed and not self.is_open)

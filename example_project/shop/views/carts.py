@@ -26,7 +26,8 @@ def cart_add(request: HttpRequest, sku: str) -> HttpResponse:
         messages.error(request, BAD_QUANTITY)
         return redirect(product)
     Cart(request).add(product, form.cleaned_data["quantity"])
-    tiktok.added_to_cart(request, product, form.cleaned_data["quantity"])
+    if "card" not in request.POST:  # there the button is marked, and the page has told of it
+        tiktok.added_to_cart(request, product, form.cleaned_data["quantity"])
     messages.success(request, f"{product.title} is in your cart.")
     return redirect("shop:cart")
 

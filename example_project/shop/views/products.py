@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import cache_page
 from django.views.decorators.http import require_safe
 
 from .. import tiktok
@@ -27,6 +28,13 @@ def product(request: HttpRequest, sku: str) -> HttpResponse:
     tiktok.viewed(request, product)
     others = Product.objects.exclude(pk=product.pk)[:4]
     return render(request, "shop/product.html", {"product": product, "others": others})
+
+
+@cache_page(300)
+@require_safe
+def landing(request: HttpRequest, sku: str) -> HttpResponse:
+    """Where ads lead to: the same bytes for everybody, as out of a CDN. So the browser tells that it was seen."""
+    return render(request, "shop/landing.html", {"product": get_object_or_404(Product, sku=sku)})
 
 
 @require_safe

@@ -16,10 +16,9 @@
   const made = new Set(); // htmx and Turbo bring pages back
   const acted = new WeakMap();
   const receipts = [];
+  const site = { url: "" }; // quiet in Standard Mode
   const clicked = /[?&](ttclid=[^&#]*)/.exec(w.location.search);
   let landed = clicked;
-  let url = "";
-  let quiet = false; // Standard Mode
   let live = false; // events.js has come
   let collecting = false;
 
@@ -33,7 +32,7 @@
     };
   }
 
-  /* The one place that decides whether anything may be loaded or sent: the gate's word, where there is one. */
+  /* The gate, where there is one, decides whether anything is loaded or sent. */
   function when(step) {
     (t.when || ((run) => run()))(safely(step));
   }
@@ -42,7 +41,6 @@
     target[method] = (...given) => target.push([method, ...given]);
   }
 
-  /* As in browser/script.py. */
   function stub(ttq, host) {
     ttq.methods = METHODS;
     ttq.setAndDefer = defer;
@@ -128,8 +126,7 @@
 
   function read(block) {
     const data = JSON.parse(block.textContent);
-    url = data.url || url;
-    quiet = data.quiet || quiet;
+    Object.assign(site, data);
     fire(data);
   }
 
@@ -145,12 +142,19 @@
   }
 
   function address() {
-    return clicked ? url + "?" + clicked[1] : url;
+    return site.url + (clicked ? "?" + clicked[1] : "");
+  }
+
+  /* A Turbo link that is redirected changes the address twice. */
+  function visited(event) {
+    if (site.turbo && w.ttq && event.detail.timing.visitStart) {
+      when(() => w.ttq.page());
+    }
   }
 
   function send(report) {
     const body = JSON.stringify(report);
-    if (url && !(w.navigator.sendBeacon && w.navigator.sendBeacon(address(), body))) {
+    if (site.url && !(w.navigator.sendBeacon && w.navigator.sendBeacon(address(), body))) {
       post(body).catch(() => {});
     }
   }
@@ -161,7 +165,7 @@
 
   /* What waits for this visitor, on a page out of a shared cache. */
   function collect() {
-    if (!url || collecting || !(landed || /(^|; )tiktok_waiting=/.test(d.cookie))) {
+    if (!site.url || collecting || !(landed || /(^|; )tiktok_waiting=/.test(d.cookie))) {
       return;
     }
     collecting = true;
@@ -185,7 +189,7 @@
     return ((source && source.getAttribute(name)) || "").split(" ").filter(Boolean);
   }
 
-  /* To TikTok, and with the same id to the site, as far as the page's signature goes. */
+  /* To TikTok, and with the same id to the site, as far as it is signed. */
   function act(name, source, given) {
     const action = source && source.getAttribute("data-tiktok-action");
     const allowed = action ? words(source, "data-tiktok-allow") : Object.keys(given);
@@ -196,7 +200,7 @@
     const one = { event: name, properties, event_id: newId(), pixels: words(source, "data-tiktok-pixels") };
     const page = w.location.href;
     when(() => {
-      if (!w.ttq || quiet) {
+      if (!w.ttq || site.quiet) {
         return;
       }
       safely(call)(one);
@@ -242,6 +246,7 @@
   safely(() => {
     d.addEventListener("click", safely(marked), true);
     d.addEventListener("submit", safely(marked), true);
+    d.addEventListener("turbo:load", safely(visited));
     d.addEventListener("tiktok:events", safely((event) => fire(event.detail)));
     scan();
     new w.MutationObserver(safely(scan)).observe(d.documentElement, { childList: true, subtree: true });

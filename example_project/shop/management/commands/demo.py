@@ -57,7 +57,7 @@ class Command(BaseCommand):
             f"\n  Shop            {stage.site}/products/river-teapot/?ttclid=E.C.P.try-me\n"
             f"  Events (admin)  {stage.site}/admin/tiktok_attribution/outboxevent/   {ADMIN} / {PASSWORD}\n"
             f"  TikTok stand-in {stage.standin}/\n\n"
-            "  Buy something and watch it arrive. What runs:\n"
+            "  Agree in the shop's banner, buy something and watch it arrive. What runs:\n"
         )
         for process in stage.processes:
             assert process.process is not None  # noqa: S101 -- it has just been started
