@@ -125,8 +125,8 @@ def test_a_long_story_shows_its_end(boss: Client, event: Make) -> None:
 def test_keys_are_named_and_hashes_shortened(boss: Client, event: Make) -> None:
     text = text_of(boss, event())
 
-    assert f'<span class="tiktok-key">email <small>{EMAIL[:8]}…</small></span>' in text
-    assert '<span class="tiktok-key">ip</span>' in text
+    assert f'<bdi class="tiktok-key">email <small>{EMAIL[:8]}…</small></bdi>' in text
+    assert '<bdi class="tiktok-key">ip</bdi>' in text
 
 
 def test_an_event_that_nobody_can_be_found_by_says_so(boss: Client, event: Make) -> None:
