@@ -120,3 +120,26 @@ def test_no_page_keeps_anybody_out(
         wrong += faults(seen, f"{name}-question-{scheme}-{width}", djangos)
 
     assert not wrong + errors, "\n".join(wrong + errors)
+
+
+def test_from_right_to_left_code_stays_readable(
+    chromium: Browser, signed_in: Callable[[Page], Page], addresses: dict[str, str], settings: Any
+) -> None:
+    settings.LANGUAGE_CODE = "ar"
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    context = chromium.new_context(viewport={"width": 390, "height": 900})
+    page = signed_in(context.new_page())
+    wrong = []
+    for name in FOUR_TIMES:
+        page.goto(addresses[name])
+        page.screenshot(path=PICTURES / f"{name}-rtl-390.png", full_page=True)
+        assert page.evaluate("document.dir || document.documentElement.dir") == "rtl"
+        wrong += page.evaluate(
+            "[...document.querySelectorAll('pre, code')].filter(one => getComputedStyle(one).direction != 'ltr')"
+            ".map(one => one.textContent)"
+        )
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wrong += [f"{name}: {overflow} px too wide"] if overflow > 0 else []
+    context.close()
+
+    assert wrong == []
