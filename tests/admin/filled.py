@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 
@@ -13,7 +14,18 @@ from django.urls import path
 from tests.admin import offices
 from tests.admin.samples import PIXEL, stored_event
 from tests.shop.models import Order
-from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State, moment
+from tiktok_attribution.delivery.steer import Why
+from tiktok_attribution.models import (
+    Attempt,
+    BulkJob,
+    BulkState,
+    BulkVerb,
+    OutboxEvent,
+    Outcome,
+    PixelStatus,
+    State,
+    moment,
+)
 from tiktok_attribution.tallies.refresh import WHOLE, count_again, go_on
 from tiktok_attribution.testing.answers import CONTENT_ID_NOT_TEXT, NO_PERMISSION
 
@@ -71,7 +83,20 @@ def fill() -> dict[str, str]:
     PixelStatus.objects.create(pixel_code=PIXEL, failures=7, closed_until=now + 60)
     count_again(48, using="default", now=now)
     go_on(WHOLE, using="default", now=now, seconds=60)
-    return _addresses(orders[0], odd)
+    return {**_addresses(orders[0], odd), **_jobs(now)}
+
+
+def _jobs(now: float) -> dict[str, str]:
+    """One that runs and has met with trouble, and one that has ended."""
+    reasons = json.dumps({why.value: number for number, why in enumerate(Why, start=1)})
+    common = {"verb": BulkVerb.RETRY, "first_key": 1, "last_key": 200, "changed": 61, "reasons": reasons}
+    chosen = '{"state": "rejected", "name": "Purchase", "halves": "browser", "since": 1767225600}'
+    runs = BulkJob.objects.create(**common, chosen=chosen, cursor=90, left_alone=28, note="OperationalError")
+    done = BulkJob.objects.create(
+        **{**common, "verb": BulkVerb.CANCEL}, state=BulkState.DONE, touched_at=moment(now), ended_at=moment(now)
+    )
+    app = "/admin/tiktok_attribution/bulkjob/"
+    return {"jobs": app, "job-running": f"{app}{runs.pk}/change/", "job-ended": f"{app}{done.pk}/change/"}
 
 
 def _event(order: Order, number: int, now: float, *, state: str = "") -> OutboxEvent:

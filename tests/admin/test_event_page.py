@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL, PIXEL, cancel_of, page_of, retry_of, with_settings
@@ -235,3 +236,8 @@ def test_a_button_belongs_to_its_own_form(boss: Client, event: Make, name: str) 
 
     assert f'<input type="submit" form="tiktok-{name}"' in text
     assert f'<form method="post" id="tiktok-{name}"' in text
+
+
+def test_an_unknown_event_leads_back_to_the_index(boss: Client) -> None:
+    address = reverse("admin:tiktok_attribution_outboxevent_change", args=["987654"])
+    assert boss.get(address).headers["Location"] == reverse("admin:index")

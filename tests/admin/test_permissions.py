@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from tests.admin.samples import PIXEL
 from tiktok_attribution.delivery.outcomes import Answer
-from tiktok_attribution.models import Attempt, BulkJob, BulkVerb, OutboxEvent, PixelStatus
+from tiktok_attribution.models import Attempt, BulkJob, BulkVerb, Lane, OutboxEvent, PixelStatus, VisitorSnapshot
 
 pytestmark = pytest.mark.django_db
 APP = "tiktok_attribution"
@@ -279,6 +279,27 @@ def test_an_action_without_its_token_is_refused(client_as: Any, keys: dict[str, 
     client = client_as("superuser", enforce_csrf_checks=True)
     data = {"action": action, "_selected_action": keys[model], "confirmed": "1"}
     assert tried(lambda: client.post(f"{HOME}{model}/", data).status_code) == (403, False, 0)
+
+
+@pytest.mark.parametrize(("model", "action"), ACTIONS)
+def test_an_action_in_the_address_of_a_list_does_nothing(
+    client_as: Any, keys: dict[str, str], model: str, action: str
+) -> None:
+    client = client_as("superuser")
+    data = {"action": action, "_selected_action": keys[model], "confirmed": "1"}
+    assert not tried(lambda: client.get(f"{HOME}{model}/", data).status_code)[1]
+
+
+def test_a_list_offers_the_actions_that_somebody_may_do(client_as: Any, keys: dict[str, str]) -> None:
+    page = client_as("viewer and retry_outboxevent").get(f"{HOME}outboxevent/").content.decode()
+    offered = {action for action in ("retry_selected", "cancel_selected", "delete_selected") if f'"{action}"' in page}
+    assert offered == {"retry_selected"}
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize("model", [VisitorSnapshot, Lane])
+def test_what_is_nobodys_business_is_not_in_the_admin(model: Any) -> None:
+    assert not admin.site.is_registered(model)
 
 
 @pytest.mark.parametrize("person", ["anonymous", "staff", "viewer"])

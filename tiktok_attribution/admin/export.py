@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from tiktok_attribution.admin.choice import Choice
 from tiktok_attribution.admin.spreadsheet import csv_text
@@ -44,7 +45,8 @@ def lines(rows: QuerySet[OutboxEvent], choice: Choice) -> Iterator[str]:
         yield csv_text((_line(dict(zip(_COLUMNS, row, strict=True))) for row in found), mark=False)
         left -= len(pks)
         if left <= 0:
-            yield csv_text([[f"The newest {MOST_EXPORTED} events; choose days to export others."]], mark=False)
+            text = gettext("The newest %(count)d events; choose days to export others.") % {"count": MOST_EXPORTED}
+            yield csv_text([[text]], mark=False)
             return
 
 

@@ -1,0 +1,97 @@
+"""The admin as people see it: no page keeps anybody out (axe-core), none is wider than a telephone, none has an error.
+
+`pytest tests/admin/test_in_chromium.py` also leaves a picture of each page in screenshots/admin/, which git ignores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.admin import filled
+from tests.admin.samples import with_settings
+from tests.shop.models import Order
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PICTURES = Path(__file__).parents[2] / "screenshots" / "admin"
+DJANGOS_OWN = ("/plain/", "/plain/shop/order/", "/plain/shop/order/?q=buyer", "/plain/shop/order/1/change/")
+"""A site that has nothing of ours. What axe finds on its pages is Django's affair."""
+
+FOUR_TIMES = (
+    "overview",
+    "events",
+    "event-delivered",
+    "event-rejected",
+    "diagnosis",
+    "pixel-stopped",
+    "orders",
+    "order",
+)
+"""Looked at in light and dark, wide and narrow; the others once."""
+
+Violations = set[str]
+
+
+@pytest.fixture
+def addresses(live_server: Any, settings: Any) -> dict[str, str]:
+    settings.ROOT_URLCONF = filled.__name__
+    settings.TIKTOK_ATTRIBUTION = with_settings(
+        SITE_URL="https://testserver", PIXEL_CODE=["C0EXAMPLE0000000000", filled.STOPPED]
+    )
+    User.objects.create_superuser("boss", pk=1)
+    return {name: live_server.url + path for name, path in filled.fill().items()}
+
+
+@pytest.fixture
+def seen(chromium: Browser, live_server: Any, addresses: dict[str, str], scheme: Any, width: int) -> Iterator[Page]:
+    client = Client()
+    client.force_login(User.objects.get(username="boss"))
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(20_000)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    yield context.new_page()
+    context.close()
+
+
+def violations(page: Page) -> Violations:
+    """Which rule is broken, and where: "color-contrast: .tiktok-badge". Breadcrumbs are Django's on every page."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 -- slow to import, and one test needs it
+
+    found = Axe().run(page, context={"exclude": [[".breadcrumbs"]]}).response["violations"]
+    return {f"{rule['id']}: {' '.join(map(str, node['target']))}" for rule in found for node in rule["nodes"]}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_keeps_anybody_out(
+    seen: Page, live_server: Any, addresses: dict[str, str], scheme: str, width: int
+) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    errors: list[str] = []
+    seen.on("pageerror", lambda error: errors.append(str(error)))
+    djangos: Violations = set()
+    for path in DJANGOS_OWN:
+        seen.goto(live_server.url + path.replace("/1/", f"/{Order.objects.latest('pk').pk}/"))
+        djangos |= violations(seen)
+    wrong: list[str] = []
+    for name, address in addresses.items():
+        if (scheme, width) != ("light", 1280) and name not in FOUR_TIMES:
+            continue
+        answer = seen.goto(address)
+        assert answer is not None
+        assert answer.ok, address
+        seen.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png", full_page=True)
+        wrong += [f"{name}: {found}" for found in sorted(violations(seen) - djangos)]
+        overflow = seen.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if overflow > 0:
+            wrong.append(f"{name}: {overflow} px too wide")
+
+    assert not wrong + errors, "\n".join(wrong + errors)
