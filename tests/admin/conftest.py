@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -15,6 +15,9 @@ from django.utils import timezone
 from tests.admin.samples import stored_event
 from tiktok_attribution import tasks
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 VIEW = ("view_outboxevent", "view_attempt", "view_pixelstatus")
 PEOPLE: dict[str, tuple[str, ...]] = {
@@ -55,6 +58,18 @@ def client_of(db: None) -> Callable[..., Client]:
 @pytest.fixture
 def boss(client_of: Callable[..., Client]) -> Client:
     return client_of("superuser")
+
+
+@pytest.fixture
+def signed_in(client_of: Callable[..., Client], live_server: Any) -> Callable[[Page], Page]:
+    """Gives a page of the browser the session of a superuser."""
+
+    def sign(page: Page) -> Page:
+        session = client_of("superuser").cookies["sessionid"].value
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        return page
+
+    return sign
 
 
 @pytest.fixture

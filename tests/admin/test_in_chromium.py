@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 
 from tests.admin import filled
 from tests.admin.samples import with_settings
@@ -28,14 +26,25 @@ DJANGOS_OWN = ("/plain/", "/plain/shop/order/", "/plain/shop/order/?q=buyer", "/
 FOUR_TIMES = (
     "overview",
     "events",
+    "events-none",
     "event-delivered",
     "event-rejected",
     "diagnosis",
     "pixel-stopped",
     "orders",
     "order",
+    "jobs",
+    "job-running",
 )
 """Looked at in light and dark, wide and narrow; the others once."""
+
+ALL_CHOSEN = "text=Select all events that fit, on every page"
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "event-waiting": ("text=Cancel sending",),
+    "events-rejected": ("#action-toggle", "retry_selected", "button[name=index]"),
+    "events": ("#action-toggle", ALL_CHOSEN, "cancel_selected", "button[name=index]"),
+}
+"""What is pressed, or chosen as an action, on a page until it asks whether that is meant."""
 
 Violations = set[str]
 
@@ -46,18 +55,16 @@ def addresses(live_server: Any, settings: Any) -> dict[str, str]:
     settings.TIKTOK_ATTRIBUTION = with_settings(
         SITE_URL="https://testserver", PIXEL_CODE=["C0EXAMPLE0000000000", filled.STOPPED]
     )
-    User.objects.create_superuser("boss", pk=1)
-    return {name: live_server.url + path for name, path in filled.fill().items()}
+    paths = filled.fill()
+    paths["events-rejected"] = f"{paths['events']}?state__exact=rejected"
+    return {name: live_server.url + path for name, path in paths.items()}
 
 
 @pytest.fixture
-def seen(chromium: Browser, live_server: Any, addresses: dict[str, str], scheme: Any, width: int) -> Iterator[Page]:
-    client = Client()
-    client.force_login(User.objects.get(username="boss"))
+def seen(chromium: Browser, signed_in: Callable[[Page], Page], scheme: Any, width: int) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     context.set_default_timeout(20_000)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    yield context.new_page()
+    yield signed_in(context.new_page())
     context.close()
 
 
@@ -67,6 +74,25 @@ def violations(page: Page) -> Violations:
 
     found = Axe().run(page, context={"exclude": [[".breadcrumbs"]]}).response["violations"]
     return {f"{rule['id']}: {' '.join(map(str, node['target']))}" for rule in found for node in rule["nodes"]}
+
+
+def asked(page: Page, address: str, steps: tuple[str, ...]) -> None:
+    """Go as far as the question."""
+    page.goto(address)
+    for step in steps:
+        if step.endswith("_selected"):
+            page.select_option("[name=action]", step)
+        else:
+            page.click(step)
+    page.wait_for_selector(".tiktok-confirm .tiktok-plan")
+
+
+def faults(page: Page, picture: str, djangos: Violations) -> list[str]:
+    """What is wrong with the page as it is now. Leaves its picture."""
+    page.screenshot(path=PICTURES / f"{picture}.png", full_page=True)
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = [f"{picture}: {overflow} px too wide"] if overflow > 0 else []
+    return [f"{picture}: {found}" for found in sorted(violations(page) - djangos)] + wide
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -88,10 +114,9 @@ def test_no_page_keeps_anybody_out(
         answer = seen.goto(address)
         assert answer is not None
         assert answer.ok, address
-        seen.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png", full_page=True)
-        wrong += [f"{name}: {found}" for found in sorted(violations(seen) - djangos)]
-        overflow = seen.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if overflow > 0:
-            wrong.append(f"{name}: {overflow} px too wide")
+        wrong += faults(seen, f"{name}-{scheme}-{width}", djangos)
+    for name, steps in QUESTIONS.items():
+        asked(seen, addresses[name], steps)
+        wrong += faults(seen, f"{name}-question-{scheme}-{width}", djangos)
 
     assert not wrong + errors, "\n".join(wrong + errors)

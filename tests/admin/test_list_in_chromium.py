@@ -1,28 +1,22 @@
-"""The list, an event and a background job in a real browser, over more events than a page holds.
-
-Pictures of them go to screenshots/, which git ignores.
-"""
+"""The list, an event and a background job used in a real browser, over more events than a page holds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.events.matching import search_key
-from tiktok_attribution.models import BulkJob, OutboxEvent, Outcome, State
+from tiktok_attribution.models import OutboxEvent, Outcome, State
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 Make = Callable[..., Any]
-PICTURES = Path(__file__).parents[2] / "screenshots"
 LIST = "/admin/tiktok_attribution/outboxevent/"
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -53,18 +47,6 @@ def filled(event: Make, attempt: Make) -> list[OutboxEvent]:
             attempt(row, outcome=Outcome.ISOLATE, http_status=200, code=40002, message="Invalid value for price.")
         made.append(row)
     return made
-
-
-@pytest.fixture
-def signed_in(client_of: Callable[..., Any], live_server: Any) -> Callable[[Page], Page]:
-    """Gives a page the session of a superuser."""
-
-    def sign(page: Page) -> Page:
-        session = client_of("superuser").cookies["sessionid"].value
-        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        return page
-
-    return sign
 
 
 @pytest.fixture
@@ -114,8 +96,6 @@ def test_a_whole_filter_is_cancelled_and_the_page_follows(
     seat.select_option("[name=action]", "cancel_selected")
     seat.click("button[name=index]")
     assert "75 events fit: state: waiting." in seat.inner_text("#content")
-    PICTURES.mkdir(exist_ok=True)
-    seat.screenshot(path=PICTURES / "admin-bulk-question.png")
     seat.click("text=Cancel sending")
     seat.wait_for_selector("#tiktok-progress[data-running]")
 
@@ -138,33 +118,3 @@ def test_the_command_is_copied(seat: Page, live_server: Any, filled: list[Outbox
     copied = seat.evaluate("navigator.clipboard.readText()")
     assert copied == seat.text_content("#tiktok-curl")
     assert copied.startswith("curl --request POST ")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-def test_the_pages_can_be_looked_at(
-    chromium: Browser, live_server: Any, signed_in: Any, filled: list[OutboxEvent], *, scheme: Any, width: int
-) -> None:
-    job = BulkJob.objects.create(verb="retry", chosen='{"state": "rejected"}', first_key=1, last_key=200, cursor=90)
-    BulkJob.objects.filter(pk=job.pk).update(changed=61, left_alone=9, reasons='{"too old": 6, "cleared": 3}')
-    row = next(one for one in filled if one.state == State.REJECTED and one.browser_at)
-    pages = {
-        "list": LIST,
-        "list-nothing": f"{LIST}?q=nothing",
-        "event": f"{LIST}{row.pk}/change/",
-        "job": reverse("admin:tiktok_attribution_bulkjob_change", args=[job.pk]),
-        "jobs": reverse("admin:tiktok_attribution_bulkjob_changelist"),
-    }
-    PICTURES.mkdir(exist_ok=True)
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = signed_in(context.new_page())
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    for name, path in pages.items():
-        answer = page.goto(live_server.url + path)
-        assert answer is not None
-        assert answer.ok
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), f"{name} is wider than {width}"
-        page.screenshot(path=PICTURES / f"admin-{name}-{scheme}-{width}.png", full_page=name == "event")
-    context.close()
-    assert errors == []
