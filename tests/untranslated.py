@@ -81,7 +81,7 @@ def outside(text: str, depth: int = 0) -> tuple[str, int]:
 def untranslated(html: str, data: Iterable[str] = ()) -> list[str]:
     """Lines with words of a page that no translator got to see; `data` are texts of the database, to be left out."""
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(html.replace("<wbr>", ""))  # a word may be broken there, and is one all the same
     reader.close()
     assert reader.depth == 0, "a translated text was cut off"
     return words_of(reader.outside, data)

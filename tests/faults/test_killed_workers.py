@@ -30,7 +30,8 @@ def killed_at(site: Site, moment: str) -> None:
         ("noted", 0, 0, BATCH),
         ("answered", BATCH, BATCH, BATCH),
         ("marking", BATCH, BATCH, BATCH),
-        ("marked", BATCH, 0, 0),
+        ("taking the next", BATCH, BATCH, BATCH),  # in the transaction of the marks, which goes with it
+        ("marked", BATCH, 0, BATCH),  # the next batch stands as on its way
     ],
 )
 def test_the_next_worker_notes_what_a_killed_one_left_and_finishes_it(

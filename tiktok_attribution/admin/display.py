@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timesince import timesince
@@ -42,6 +42,12 @@ def pixel_badge(pixel: PixelStatus) -> SafeString:
     if pixel.stopped_at is not None:
         return badge(_("stopped"), Tone.BAD)
     return badge(_("no answer"), Tone.WAIT) if pixel.failures >= OPENS_AFTER else badge(_("running"), Tone.GOOD)
+
+
+def event_name(name: str) -> SafeString:
+    """The name, which a narrow column may break between its words: "Complete" and "Registration"."""
+    words = re.split(r"(?<=[a-z])(?=[A-Z])", name)
+    return format_html_join(SafeString("<wbr>"), "{}", ((word,) for word in words))
 
 
 def money(row: OutboxEvent) -> str:

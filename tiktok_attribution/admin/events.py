@@ -81,7 +81,8 @@ class OutboxEventAdmin(SteeringAdmin):
 
     @admin.display(description=_("event"))
     def event(self, row: OutboxEvent) -> SafeString:
-        return format_html('{} <small class="tiktok-id" title="{}">{}</small>', row.name, row.event_id, row.event_id)
+        name, key = display.event_name(row.name), row.event_id
+        return format_html('{} <small class="tiktok-id" title="{}">{}</small>', name, key, key)
 
     @admin.display(description=_("value"), empty_value="")
     def money(self, row: OutboxEvent) -> SafeString:
