@@ -24,6 +24,10 @@ logger = logging.getLogger("tiktok_attribution")
 Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
+# By names of this module: each request looks at them.
+_VISITOR, _HANDOVER = ATTRIBUTE, handover.ATTRIBUTE
+_CLICK_ID, _PENDING = click_id.PARAMETER + "=", pending.COOKIE
+
 
 class AttributionMiddleware:
     """Sync and async. Stands after SessionMiddleware and UpdateCacheMiddleware."""
@@ -42,7 +46,7 @@ class AttributionMiddleware:
             return self._answer_async(request)
         token = current_request.set(request)
         try:
-            response = cast(Response, self.get_response(request))
+            response: Response = self.get_response(request)  # type: ignore[assignment]
         finally:
             current_request.reset(token)
         if _has_work(request):
@@ -64,11 +68,10 @@ class AttributionMiddleware:
 
 
 def _has_work(request: HttpRequest) -> bool:
-    carried = request.__dict__
-    query = request.META.get("QUERY_STRING", "")
-    if ATTRIBUTE in carried or handover.ATTRIBUTE in carried or click_id.PARAMETER + "=" in query:
+    carried, meta = request.__dict__, request.META
+    if _VISITOR in carried or _HANDOVER in carried or _CLICK_ID in meta.get("QUERY_STRING", ""):
         return True
-    return pending.COOKIE in request.META.get("HTTP_COOKIE", "") and bool(handover.by_header(request))
+    return _PENDING in meta.get("HTTP_COOKIE", "") and bool(handover.by_header(request))
 
 
 def _before(request: HttpRequest) -> None:
