@@ -19,7 +19,7 @@ TESTS = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--data-only"]
 # What needs a browser, a service or a fault is slow, and its subject is not the engine.
 SELECTED = ["-m", "not browser and not services and not faults", str(TESTS)]
-LIMIT_SECONDS = 600
+LIMIT_SECONDS = 1800
 ENGINES = ["postgres", "mariadb"]
 
 pytestmark = [pytest.mark.services, pytest.mark.on_engine("sqlite")]
