@@ -148,7 +148,7 @@ def test_a_proxy_has_the_events_of_its_parent(told: Tell, settings: Any) -> None
             app_label = "shop"
             proxy = True
 
-    assert site_objects.events_of([Buyer.objects.get()]).keys() == {str(user.pk)}
+    assert site_objects.told_of([Buyer.objects.get()]).keys() == {str(user.pk)}
 
 
 @pytest.mark.parametrize("address", [USERS, ORDERS])
@@ -175,7 +175,7 @@ def test_events_are_looked_for_where_the_object_lies(monkeypatch: pytest.MonkeyP
     user._state.db = "second"
 
     with pytest.raises(ConnectionDoesNotExist, match="second"):
-        site_objects.events_of([user])
+        site_objects.told_of([user])
 
 
 def test_an_object_out_of_a_replica_has_its_events_where_the_router_says(told: Tell) -> None:
@@ -183,13 +183,22 @@ def test_an_object_out_of_a_replica_has_its_events_where_the_router_says(told: T
     told(user)
     user._state.db = "replica"
 
-    assert site_objects.events_of([user])
+    assert site_objects.told_of([user])
+
+
+def test_they_are_found_by_the_index_of_objects(told: Tell) -> None:
+    order = Order.objects.create()
+    told(order)
+    with CaptureQueriesContext(connection) as queries:
+        assert site_objects.told_of([order])
+    (query,) = queries
+    assert "object_digest" in query["sql"].partition("WHERE")[2]  # there is no index over the texts
 
 
 def test_neither_bodies_nor_logs_are_read(told: Tell) -> None:
     user = User.objects.create_user("ann")
     told(user)
-    (rows,) = site_objects.events_of([user]).values()
+    (rows,) = site_objects.told_of([user]).values()
 
     assert {"payload", "attempt_log"} <= rows[0].get_deferred_fields()
 

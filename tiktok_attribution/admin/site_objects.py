@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 from django import forms
@@ -23,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from tiktok_attribution.admin import display
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import TROUBLE, OutboxEvent, State
+from tiktok_attribution.models import TROUBLE, OutboxEvent, State, events_of
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_EVENTS = 20
@@ -33,7 +34,7 @@ FOUND = "_tiktok_events"
 """Attribute of an object of the list: its events, read together with those of its neighbours."""
 
 
-def events_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
+def told_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
     """By `object_key`, oldest first: one query over the index of objects, without bodies.
 
     The objects are of one model and one database, and their events lie in that database where it holds an outbox.
@@ -41,9 +42,8 @@ def events_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
     if not objects:
         return {}
     found: dict[str, list[OutboxEvent]] = {}
-    rows = OutboxEvent.objects.using(_outbox_of(objects[0])).filter(
-        object_label__in=_labels(type(objects[0])), object_pk__in=[object_key(obj.pk) for obj in objects]
-    )
+    keys, labels = [object_key(obj.pk) for obj in objects], _labels(type(objects[0]))
+    rows = OutboxEvent.objects.using(_outbox_of(objects[0])).filter(events_of(product(labels, keys)))
     rows = rows.select_related("last_attempt").defer("payload", "attempt_log").order_by("pk")
     for row in rows[: MOST_EVENTS * len(objects)]:
         found.setdefault(row.object_pk, []).append(row)
@@ -100,7 +100,7 @@ class TikTokColumn(_TikTokMixin):
         page = super().get_changelist_instance(request)  # type: ignore[misc]
         if _may_view(request):
             objects = list(page.result_list)  # a queryset keeps them: these are the ones that are shown
-            found = events_of(objects)
+            found = told_of(objects)
             for obj in objects:
                 setattr(obj, FOUND, found.get(object_key(obj.pk), []))
         return page
@@ -109,7 +109,7 @@ class TikTokColumn(_TikTokMixin):
     def tiktok(self, obj: Model) -> SafeString | str:
         rows = getattr(obj, FOUND, None)
         if rows is None:  # read again since
-            rows = events_of([obj]).get(object_key(obj.pk), [])
+            rows = told_of([obj]).get(object_key(obj.pk), [])
         first = sorted(rows, key=lambda row: row.state not in TROUBLE)  # what somebody should look at
         lines = [format_html("{} {} {}", *told) for told in self._told(first[:MOST_IN_COLUMN])]
         more = len(rows) - MOST_IN_COLUMN
@@ -139,7 +139,7 @@ class TikTokSection(_TikTokMixin):
 
     @admin.display(description=_("events"))
     def tiktok_events(self, obj: Model) -> SafeString | str:
-        rows = events_of([obj]).get(object_key(obj.pk), [])[:MOST_EVENTS]
+        rows = told_of([obj]).get(object_key(obj.pk), [])[:MOST_EVENTS]
         why = ("" if row.state == State.DELIVERED else display.last_answer(row) for row in rows)
         lines = ((*told, text) for told, text in zip(self._told(rows), why, strict=True))
         return format_html_join(mark_safe("<br>"), "{} {} {} {}", lines) or gettext(
