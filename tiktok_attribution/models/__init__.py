@@ -6,12 +6,13 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 
 from tiktok_attribution.models.attempt import Attempt, Outcome
 from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
-from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State, events_of, events_of_key
+from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 from tiktok_attribution.models.notice import Notice, Trouble
+from tiktok_attribution.models.objects import events_of, events_of_key, snapshots_of
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
 from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
-from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot, snapshots_of
+from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
 
 __all__ = [
     "TROUBLE",

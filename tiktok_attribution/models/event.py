@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import models
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
+from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, moment
 
 
 class State(models.TextChoices):
@@ -112,19 +110,3 @@ class OutboxEvent(models.Model):
     def attempt_pks(self) -> list[str]:
         """Keys of its attempts, oldest first."""
         return [pk for pk in self.attempt_log.split(",") if pk]
-
-
-def events_of_key(key: str) -> models.Q:
-    """Events that tell of an object with this key, of whatever model."""
-    return models.Q(object_digest=digest(key), object_pk=key)
-
-
-def events_of(objects: Iterable[tuple[str, str]]) -> models.Q:
-    """Events that tell of one of these objects (label, key as `object_key` makes it); of none where there are none."""
-    keys: dict[str, set[str]] = defaultdict(set)
-    for label, pk in objects:
-        keys[label].add(pk)
-    found = models.Q(pk__in=())
-    for label, pks in keys.items():
-        found |= models.Q(object_digest__in={digest(pk) for pk in pks}, object_label=label, object_pk__in=pks)
-    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from django.db import models
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,14 +24,6 @@ class VisitorSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.object_label} {self.object_pk}"
-
-
-def snapshots_of(objects: Iterable[tuple[str, str]]) -> models.Q:
-    """Snapshots of these objects (label, key); of none where there are none."""
-    found = models.Q(pk__in=())
-    for label, pk in objects:
-        found |= models.Q(object_label=label, object_pk=pk)
-    return found
 
 
 class DroppedCount(models.Model):
