@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from tiktok_attribution.models import digest
+from tiktok_attribution.models import OutboxEvent, digest, events_named
 
 APP = "tiktok_attribution"
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,3 +39,36 @@ def test_events_that_were_there_are_found_by_their_objects(migrate: Any) -> None
 
     assert new.objects.get(object_digest=digest("3")).event_id == "order-3"
     assert list(new.objects.filter(object_digest=None).values_list("event_id", flat=True)) == ["of nothing"]
+
+
+def test_events_keep_their_bodies_when_these_move_to_another_table_and_back(migrate: Any) -> None:
+    old = migrate("0007_notices").get_model(APP, "OutboxEvent")
+    values = {"pixel_code": "C0A", "name": "Purchase", "event_time": 0, "object_label": "shop.Order"}
+    for number in range(3):
+        old.objects.create(
+            event_id=f"order-{number}", payload=f"body {number}", email_key=number, object_pk=str(number), **values
+        )
+    old.objects.get(event_id="order-0").delete()
+    keys = dict(old.objects.values_list("event_id", "pk"))
+
+    migrate("0008_event_body")
+    found = OutboxEvent.objects.get(events_named("C0A", "Purchase", ["order-1"]))
+    assert (found.pk, found.payload, found.email_key, found.object_digest) == (
+        keys["order-1"],
+        "body 1",
+        1,
+        digest("1"),
+    )
+    added = OutboxEvent.objects.create(event_id="order-9", **values)
+    assert added.pk > keys["order-2"]
+    with pytest.raises(IntegrityError):
+        OutboxEvent.objects.create(event_id="order-2", **values)
+
+    back = migrate("0007_notices").get_model(APP, "OutboxEvent")
+    assert list(back.objects.order_by("pk").values_list("pk", "event_id", "payload", "email_key")) == [
+        (keys["order-1"], "order-1", "body 1", 1),
+        (keys["order-2"], "order-2", "body 2", 2),
+        (added.pk, "order-9", "", None),
+    ]
+    with pytest.raises(IntegrityError):
+        back.objects.create(event_id="order-2", **values)

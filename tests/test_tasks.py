@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from celery import Celery, current_app
 
-from tests.delivery.samples import PIXEL, fill, row, states
+from tests.delivery.samples import PIXEL, fill, row, states, store
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.selection import Selection
-from tiktok_attribution.models import BulkVerb, OutboxEvent, State
+from tiktok_attribution.models import BulkVerb, State
 from tiktok_attribution.testing.server import StandIn
 
 Sent = list[tuple[str, tuple[Any, ...]]]
@@ -92,7 +92,7 @@ class TestTasks:
 
     @pytest.mark.django_db(transaction=True)
     def test_deliver_sends_what_is_due(self, tiktok_standin: StandIn) -> None:
-        OutboxEvent.objects.bulk_create([row(1, event_time=int(time.time()))])
+        store([row(1, event_time=int(time.time()))])
         tasks.deliver(PIXEL)
 
         assert states() == {State.DELIVERED: 1}
@@ -100,7 +100,7 @@ class TestTasks:
     @pytest.mark.django_db
     def test_a_sweep_sends_one_task_a_pixel(self, sent: Sent) -> None:
         fill(5)
-        OutboxEvent.objects.bulk_create([row(1, pixel_code="ANOTHER", lane=2), row(2, pixel_code="ANOTHER", lane=3)])
+        store([row(1, pixel_code="ANOTHER", lane=2), row(2, pixel_code="ANOTHER", lane=3)])
         tasks.sweep()
 
         assert sent == [

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from tests.admin.samples import HOSTILE, PIXEL, stored_event, with_settings
+from tests.delivery.samples import store
 from tiktok_attribution.admin.overview_page import duration
 from tiktok_attribution.admin.spreadsheet import cell, csv_text
 from tiktok_attribution.models import Attempt, HourTally, OutboxEvent, PixelStatus, State, moment
@@ -236,7 +237,7 @@ def test_it_asks_no_more_of_many_events_than_of_few(boss: Client, sale: OutboxEv
     boss.get(PAGE)
     with CaptureQueriesContext(connection) as few:
         boss.get(PAGE)
-    OutboxEvent.objects.bulk_create(
+    store(
         OutboxEvent(pixel_code=PIXEL, name="Purchase", event_id=f"many-{number}", event_time=1, state=State.DELIVERED)
         for number in range(500)
     )

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
+from tiktok_attribution.delivery.insert import insert
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.payload import event_text
@@ -63,9 +64,16 @@ def row(number: int = 0, **changes: Any) -> OutboxEvent:
     return OutboxEvent(**(usual | changes))
 
 
+def store(rows: Iterable[OutboxEvent]) -> None:
+    """Put these into the outbox."""
+    with transaction.atomic():
+        for one in rows:
+            insert(one, "default")
+
+
 def fill(count: int, **changes: Any) -> None:
     """Put `order-0` … into the outbox."""
-    OutboxEvent.objects.bulk_create([row(number, **changes) for number in range(count)], batch_size=500)
+    store(row(number, **changes) for number in range(count))
 
 
 def states() -> Counter[str]:

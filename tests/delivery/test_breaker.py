@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.delivery.conftest import Configure, Deliver
-from tests.delivery.samples import NOW, OK, PIXEL, REFUSED, SYSTEM_ERROR, TOO_MANY, FakeClient, HandClock, row
+from tests.delivery.samples import NOW, OK, PIXEL, REFUSED, SYSTEM_ERROR, TOO_MANY, FakeClient, HandClock, row, store
 from tiktok_attribution.delivery.breaker import OPENS_AFTER, Breaker
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 
@@ -20,7 +20,7 @@ def backoff(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def waiting(*numbers: int) -> None:
-    OutboxEvent.objects.bulk_create([row(number) for number in numbers])
+    store([row(number) for number in numbers])
 
 
 def goes_down(client: FakeClient, deliver: Deliver) -> None:

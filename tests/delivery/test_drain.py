@@ -19,6 +19,7 @@ from tests.delivery.samples import (
     row,
     scripted,
     states,
+    store,
 )
 from tiktok_attribution.delivery.lanes import Lease
 from tiktok_attribution.delivery.outcomes import Answer
@@ -91,7 +92,7 @@ class TestBatches:
         assert client.bodies == []
 
     def test_every_lane_is_emptied(self, client: FakeClient, deliver: Deliver) -> None:
-        OutboxEvent.objects.bulk_create([row(number, lane=number % 4) for number in range(40)])
+        store([row(number, lane=number % 4) for number in range(40)])
         deliver()
 
         assert client.sizes == [10, 10, 10, 10]
@@ -107,7 +108,7 @@ class TestBatches:
         self, client: FakeClient, deliver: Deliver, configure: Configure
     ) -> None:
         configure(BATCH_SIZE=1)
-        OutboxEvent.objects.bulk_create([row(number, lane=number) for number in range(3)])
+        store([row(number, lane=number) for number in range(3)])
         deliver(stopping=lambda: len(client.bodies) > 0)
 
         assert states() == {State.DELIVERED: 1, State.WAITING: 2}
@@ -119,7 +120,7 @@ class TestBatches:
         release = Lease.release
 
         def come_late(lease: Lease) -> None:
-            OutboxEvent.objects.bulk_create([row(7)], ignore_conflicts=True)
+            store([row(7)])
             release(lease)
 
         monkeypatch.setattr(Lease, "release", come_late)
@@ -138,9 +139,9 @@ class TestCost:
         fill(1)
         deliver()
         OutboxEvent.objects.all().delete()
-        OutboxEvent.objects.bulk_create([row(number) for number in range(10)])
+        store([row(number) for number in range(10)])
         few = self.statements(deliver)
-        OutboxEvent.objects.bulk_create([row(1000 + number) for number in range(900)])
+        store([row(1000 + number) for number in range(900)])
         many = self.statements(deliver)
 
         assert client.sizes[1:] == [10, 900]
@@ -152,9 +153,9 @@ class TestCost:
         configure(BATCH_SIZE=10)
         fill(1)
         deliver()
-        OutboxEvent.objects.bulk_create([row(100 + number) for number in range(10)])
+        store([row(100 + number) for number in range(10)])
         one_batch = self.statements(deliver)
-        OutboxEvent.objects.bulk_create([row(200 + number) for number in range(30)])
+        store([row(200 + number) for number in range(30)])
         three_batches = self.statements(deliver)
 
         assert client.sizes == [1, 10, 10, 10, 10]
@@ -170,9 +171,9 @@ class TestCost:
         configure(BATCH_SIZE=10)
         fill(1)
         deliver()
-        OutboxEvent.objects.bulk_create([row(100 + number) for number in range(10)])
+        store([row(100 + number) for number in range(10)])
         one_batch = self.transactions(deliver)
-        OutboxEvent.objects.bulk_create([row(200 + number) for number in range(30)])
+        store([row(200 + number) for number in range(30)])
         three_batches = self.transactions(deliver)
 
         assert client.sizes == [1, 10, 10, 10, 10]

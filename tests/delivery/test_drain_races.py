@@ -18,6 +18,7 @@ from tests.delivery.samples import (
     row,
     scripted,
     states,
+    store,
 )
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, PixelStatus, State
@@ -36,7 +37,7 @@ class TestStopped:
 
     def test_nothing_more_is_sent(self, client: FakeClient, deliver: Deliver) -> None:
         client.answer = scripted(REVOKED)
-        OutboxEvent.objects.bulk_create([row(1, lane=1), row(2, lane=2)])
+        store([row(1, lane=1), row(2, lane=2)])
         deliver()
         deliver()
 

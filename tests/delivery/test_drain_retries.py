@@ -20,6 +20,7 @@ from tests.delivery.samples import (
     row,
     scripted,
     states,
+    store,
 )
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State
@@ -99,7 +100,7 @@ class TestTriedAgain:
 
     def test_one_lanes_trouble_does_not_hold_another(self, client: FakeClient, deliver: Deliver) -> None:
         client.answer = scripted(SYSTEM_ERROR)
-        OutboxEvent.objects.bulk_create([row(1, lane=1), row(2, lane=2)])
+        store([row(1, lane=1), row(2, lane=2)])
         deliver()
 
         assert delivered_ids() == {"order-2"}
@@ -109,7 +110,7 @@ class TestTriedAgain:
         self, client: FakeClient, deliver: Deliver, answer: Answer
     ) -> None:
         client.answer = scripted(answer)
-        OutboxEvent.objects.bulk_create([row(1, lane=1), row(2, lane=2)])
+        store([row(1, lane=1), row(2, lane=2)])
         deliver()
 
         assert client.sizes == [1]
@@ -143,7 +144,7 @@ class TestTriedAgain:
         self, client: FakeClient, deliver: Deliver
     ) -> None:
         client.answer = lambda body: Answer(http_status=200, code=40016, message="Requests made too frequently")
-        OutboxEvent.objects.bulk_create([row(1, attempts=3), row(2, attempts=4)])
+        store([row(1, attempts=3), row(2, attempts=4)])
         deliver()
         weary, fresh = OutboxEvent.objects.get(event_id="order-2"), OutboxEvent.objects.get(event_id="order-1")
 
@@ -184,13 +185,13 @@ class TestGivenUp:
         assert only_row().state == State.DELIVERED
 
     def test_the_fresh_ones_of_a_batch_go_all_the_same(self, client: FakeClient, deliver: Deliver) -> None:
-        OutboxEvent.objects.bulk_create([row(1), row(2, event_time=0), row(3, unknown_since=0.0), row(4, payload="")])
+        store([row(1), row(2, event_time=0), row(3, unknown_since=0.0), row(4, payload="")])
         deliver()
 
         assert states() == {State.DELIVERED: 1, State.EXPIRED: 3}
 
     def test_a_row_without_a_body_breaks_no_batch(self, client: FakeClient, deliver: Deliver) -> None:
-        OutboxEvent.objects.bulk_create([row(1), row(2, payload="")])
+        store([row(1), row(2, payload="")])
         deliver()
 
         assert client.sizes == [1]

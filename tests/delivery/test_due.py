@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.samples import DAY, NOW, PIXEL, fill, row
+from tests.delivery.samples import DAY, NOW, PIXEL, fill, row, store
 from tiktok_attribution.conf import Settings
 from tiktok_attribution.delivery import lanes
 from tiktok_attribution.delivery.due import CLEARED, DOUBTFUL, Due, due_rows, reason_to_give_up
@@ -26,7 +26,7 @@ def read(*, most: int = 1000, most_bytes: int = 1_000_000) -> list[Due]:
 
 @pytest.mark.django_db
 def test_rows_that_wait_longest_come_first() -> None:
-    OutboxEvent.objects.bulk_create([row(1, due_at=NOW - 1), row(2, due_at=NOW - 9), row(3, due_at=NOW - 5)])
+    store([row(1, due_at=NOW - 1), row(2, due_at=NOW - 9), row(3, due_at=NOW - 5)])
     by_pk = dict(OutboxEvent.objects.values_list("pk", "event_id"))
 
     assert [by_pk[found.pk] for found in read()] == ["order-2", "order-3", "order-1"]
@@ -34,7 +34,7 @@ def test_rows_that_wait_longest_come_first() -> None:
 
 @pytest.mark.django_db
 def test_only_this_lanes_due_and_waiting_rows_are_read() -> None:
-    OutboxEvent.objects.bulk_create(
+    store(
         [
             row(1),
             row(2, due_at=NOW + 1),

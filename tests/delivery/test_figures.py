@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.samples import DAY, NOW, PIXEL, row
+from tests.delivery.samples import DAY, NOW, PIXEL, row, store
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.delivery.outcomes import Answer
-from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State, moment
+from tiktok_attribution.models import Attempt, Outcome, State, moment
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +75,6 @@ def test_a_pixel_that_is_not_configured_any_more_is_listed_while_something_waits
 
 
 def test_the_cost_does_not_grow_with_the_pixels(django_assert_num_queries: Any) -> None:
-    OutboxEvent.objects.bulk_create([row(number, pixel_code=f"C0{number}") for number in range(5)])
+    store([row(number, pixel_code=f"C0{number}") for number in range(5)])
     with django_assert_num_queries(4):
         assert len(list(figures(now=NOW))) == 6

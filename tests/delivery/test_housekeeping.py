@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError
 
 from tests.delivery.conftest import Configure
-from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row
+from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row, store
 from tiktok_attribution.delivery import housekeeping
 from tiktok_attribution.models import Attempt, OutboxEvent, State, VisitorSnapshot, moment
 
@@ -121,7 +121,7 @@ def test_no_more_rows_go_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_rows_between_kept_ones_are_found() -> None:
-    OutboxEvent.objects.bulk_create([row(number, **SETTLED, **old(15 if number % 2 else 1)) for number in range(20)])
+    store([row(number, **SETTLED, **old(15 if number % 2 else 1)) for number in range(20)])
 
     assert prune()["payloads"] == 10
 

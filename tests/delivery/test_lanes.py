@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row
+from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row, store
 from tiktok_attribution.delivery import lanes
 from tiktok_attribution.delivery.lanes import Lease, LeaseLost
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
@@ -174,7 +174,7 @@ def test_a_take_over_survives_that_its_rows_were_erased() -> None:
 
 
 def test_pixels_with_a_waiting_row_are_found() -> None:
-    OutboxEvent.objects.bulk_create(
+    store(
         [
             row(1, pixel_code="B"),
             row(2, pixel_code="B", lane=3),
@@ -187,7 +187,7 @@ def test_pixels_with_a_waiting_row_are_found() -> None:
 
 
 def test_lanes_with_a_due_row_are_found() -> None:
-    OutboxEvent.objects.bulk_create(
+    store(
         [
             row(1, lane=2),
             row(2, lane=0),
@@ -204,7 +204,7 @@ def test_lanes_with_a_due_row_are_found() -> None:
 def test_looking_for_lanes_costs_the_same_whatever_waits_in_them() -> None:
     counts = []
     for number in range(2):
-        OutboxEvent.objects.bulk_create([row(100 * number + extra, lane=extra % 2) for extra in range(10**number * 2)])
+        store([row(100 * number + extra, lane=extra % 2) for extra in range(10**number * 2)])
         with CaptureQueriesContext(connection) as queries:
             list(lanes.lanes_with_work("default", PIXEL, NOW))
         counts.append(len(queries))
@@ -213,7 +213,7 @@ def test_looking_for_lanes_costs_the_same_whatever_waits_in_them() -> None:
 
 
 def test_a_row_that_is_called_off_is_no_work() -> None:
-    OutboxEvent.objects.bulk_create([row(state=State.CANCELLED)])
+    store([row(state=State.CANCELLED)])
 
     assert not lanes.has_work("default", PIXEL, 0, NOW)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.delivery.conftest import Configure, Deliver
-from tests.delivery.samples import FakeClient, HandClock, row
+from tests.delivery.samples import FakeClient, HandClock, row, store
 from tiktok_attribution.delivery import pixel_run
-from tiktok_attribution.models import Lane, OutboxEvent
+from tiktok_attribution.models import Lane
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def test_a_lane_sends_its_share_of_a_second_and_waits_for_the_next(
     client: FakeClient, deliver: Deliver, configure: Configure, sleeps: list[float]
 ) -> None:
     configure(EVENTS_PER_SECOND=40, LANES=4)
-    OutboxEvent.objects.bulk_create([row(number) for number in range(25)])
+    store([row(number) for number in range(25)])
 
     assert deliver()["delivered"] == 25
     assert client.sizes == [10, 10, 5]
@@ -46,7 +46,7 @@ def test_the_lanes_do_not_wait_for_each_other(
     client: FakeClient, deliver: Deliver, configure: Configure, sleeps: list[float]
 ) -> None:
     configure(EVENTS_PER_SECOND=40, LANES=4)
-    OutboxEvent.objects.bulk_create([row(number, lane=number % 4) for number in range(40)])
+    store([row(number, lane=number % 4) for number in range(40)])
 
     assert deliver()["delivered"] == 40
     assert sleeps == []
@@ -56,7 +56,7 @@ def test_another_worker_keeps_the_pace_too(
     client: FakeClient, deliver: Deliver, configure: Configure, sleeps: list[float], clock: HandClock
 ) -> None:
     configure(EVENTS_PER_SECOND=40, LANES=4)
-    OutboxEvent.objects.bulk_create([row(number) for number in range(10)])
+    store([row(number) for number in range(10)])
     deliver()
 
     assert Lane.objects.get().next_at == pytest.approx(clock.now + 1.0)
@@ -66,7 +66,7 @@ def test_somebody_who_wants_the_process_to_end_does_not_wait(
     client: FakeClient, deliver: Deliver, configure: Configure, sleeps: list[float]
 ) -> None:
     configure(EVENTS_PER_SECOND=4, LANES=4)
-    OutboxEvent.objects.bulk_create([row(number) for number in range(30)])
+    store([row(number) for number in range(30)])
     deliver(stopping=lambda: sum(sleeps) > 0.5)
 
     assert sum(sleeps) < 1.0
@@ -74,7 +74,7 @@ def test_somebody_who_wants_the_process_to_end_does_not_wait(
 
 def test_no_limit_is_no_pause(client: FakeClient, deliver: Deliver, configure: Configure, sleeps: Any) -> None:
     configure(EVENTS_PER_SECOND=0)
-    OutboxEvent.objects.bulk_create([row(number) for number in range(30)])
+    store([row(number) for number in range(30)])
 
     assert deliver()["delivered"] == 30
     assert client.sizes == [30]

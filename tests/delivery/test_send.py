@@ -22,6 +22,7 @@ from tests.delivery.samples import (
     row,
     scripted,
     states,
+    store,
 )
 from tests.engines.server import free_port
 from tiktok_attribution.delivery import lanes, pixel_run, pixels, send
@@ -230,7 +231,7 @@ class TestSeveralPixels:
         return lambda: send.deliver_all(clock=clock)
 
     def test_all_are_delivered(self, tiktok_standin: StandIn, everywhere: Callable[[], Any]) -> None:
-        OutboxEvent.objects.bulk_create([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
+        store([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
 
         assert everywhere() == {"delivered": 2, "posts": 2}
 
@@ -239,7 +240,7 @@ class TestSeveralPixels:
         self, tiktok_standin: StandIn, everywhere: Callable[[], Any], fault: str
     ) -> None:
         tiktok_standin.faults.add(fault, pixel="PIXELA", times=None)
-        OutboxEvent.objects.bulk_create([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
+        store([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
         everywhere()
 
         assert OutboxEvent.objects.get(pixel_code="PIXELA").state != State.DELIVERED
@@ -250,8 +251,8 @@ class TestSeveralPixels:
     ) -> None:
         configure(TIMEOUT_SECONDS=0.2)
         tiktok_standin.faults.add("hang", pixel="PIXELA", times=None, seconds=2.0)
-        OutboxEvent.objects.bulk_create([row(number, pixel_code="PIXELA", lane=number) for number in range(4)])
-        OutboxEvent.objects.bulk_create([row(1, pixel_code="PIXELB")])
+        store([row(number, pixel_code="PIXELA", lane=number) for number in range(4)])
+        store([row(1, pixel_code="PIXELB")])
         tally = everywhere()
 
         assert tally["delivered"] == 1
@@ -268,7 +269,7 @@ class TestSeveralPixels:
             return real(using, pixel_code)
 
         monkeypatch.setattr(pixels, "token_to_send_with", fail_for_one)
-        OutboxEvent.objects.bulk_create([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
+        store([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
 
         assert everywhere() == {"delivered": 1, "posts": 1, "failed": 1}
         assert "tiktok pixel PIXELA: its events in 'default' could not be sent" in caplog.text
@@ -277,7 +278,7 @@ class TestSeveralPixels:
         self, tiktok_standin: StandIn, everywhere: Callable[[], Any], configure: Configure
     ) -> None:
         configure(ACCESS_TOKEN={"PIXELB": "token"})
-        OutboxEvent.objects.bulk_create([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
+        store([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
         everywhere()
 
         assert [status.pixel_code for status in PixelStatus.objects.all()] == ["PIXELA"]

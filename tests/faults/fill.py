@@ -8,8 +8,6 @@ from collections.abc import Iterator
 
 import django
 
-CHUNK = 5000
-
 
 def rows(count: int) -> Iterator[OutboxEvent]:
     """`order-0` …, all due now, in the lanes that they belong to."""
@@ -39,10 +37,11 @@ def rows(count: int) -> Iterator[OutboxEvent]:
 if __name__ == "__main__":
     django.setup()
 
+    from tests.delivery.samples import store
     from tiktok_attribution import conf
     from tiktok_attribution.delivery import outbox
     from tiktok_attribution.events import Event, Page, User
     from tiktok_attribution.events.payload import event_text
     from tiktok_attribution.models import OutboxEvent
 
-    OutboxEvent.objects.bulk_create(rows(int(sys.argv[1])), batch_size=CHUNK)
+    store(rows(int(sys.argv[1])))

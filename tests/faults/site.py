@@ -66,7 +66,8 @@ class Site:
 
     def fill(self, count: int, **environment: str) -> None:
         """Commit `order-0` …."""
-        assert self.run("-m", "tests.faults.fill", str(count), **environment).returncode == 0, self.told()
+        done = self.run("-m", "tests.faults.fill", str(count), seconds=60 + count / 500, **environment)
+        assert done.returncode == 0, self.told()
 
     def start(self, *command: str, **environment: str) -> Process:
         """A process of its own session, so that its children can be killed with it."""

@@ -33,6 +33,7 @@ from tests.delivery.samples import (
     HandClock,
     event_ids,
     row,
+    store,
 )
 from tiktok_attribution.delivery import pixel_run, pixels, send
 from tiktok_attribution.delivery.outcomes import Answer
@@ -144,7 +145,7 @@ class Outbox(RuleBasedStateMachine):
         for number in range(self.recorded, self.recorded + count):
             now = self.clock()
             rows.append(row(number, event_time=int(now), due_at=now, lane=number % 2))
-        OutboxEvent.objects.bulk_create(rows)
+        store(rows)
         self.recorded += count
 
     @rule(pause=PAUSES, script=SCRIPTS)

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
-from tests.delivery.samples import PIXEL, fill, row, states
+from tests.delivery.samples import PIXEL, fill, row, states, store
 from tiktok_attribution.delivery import bulk, lanes
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.models import BulkVerb, OutboxEvent, State
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def due_now(count: int) -> None:
     now = time.time()
-    OutboxEvent.objects.bulk_create([row(number, event_time=int(now), due_at=now - 1) for number in range(count)])
+    store([row(number, event_time=int(now), due_at=now - 1) for number in range(count)])
 
 
 def run(**options: object) -> str:

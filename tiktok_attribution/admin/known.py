@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from django.db import router
 
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
+from tiktok_attribution.delivery.kinds import kinds
 from tiktok_attribution.models import Lane, OutboxEvent, PixelStatus
-
-MOST_NAMES = 40
-"""Looks at the index for names; the rest of a site that makes up more of them is found by search."""
 
 
 def pixels() -> list[str]:
@@ -24,23 +22,6 @@ def pixels() -> list[str]:
 
 def names(pixel_codes: Iterable[str]) -> list[str]:
     """Names of events that are declared or stored for these pixels, in the order of the alphabet."""
-    found = {conversion.event for conversion in registry.every()}
-    looks = 0
-    for pixel_code in pixel_codes:
-        for name in _stored_names(pixel_code):
-            found.add(name)
-            looks += 1
-            if looks >= MOST_NAMES:
-                return sorted(found)
-    return sorted(found)
-
-
-def _stored_names(pixel_code: str) -> Iterator[str]:
-    """By hops over the unique index: one look a name, however many rows have it."""
-    rows = OutboxEvent.objects.using(router.db_for_read(OutboxEvent)).filter(pixel_code=pixel_code)
-    name: str | None = ""
-    while True:
-        name = rows.filter(name__gt=name).order_by("name").values_list("name", flat=True).first()
-        if name is None:
-            return
-        yield name
+    wanted = set(pixel_codes)
+    stored = (kind.name for kind in kinds(router.db_for_read(OutboxEvent)) if kind.pixel_code in wanted)
+    return sorted({conversion.event for conversion in registry.every()}.union(stored))

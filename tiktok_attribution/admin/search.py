@@ -13,14 +13,14 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from tiktok_attribution.admin import known
 from tiktok_attribution.admin.choice import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
+from tiktok_attribution.delivery.kinds import kinds
 from tiktok_attribution.delivery.selection import Selection, sent_by
 from tiktok_attribution.delivery.stretches import newest
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.events.matching import search_key
-from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key
+from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key, kind_of
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_ATTEMPTS = 20
@@ -52,9 +52,8 @@ def parameters_of(typed: str) -> dict[str, str]:
 def matching(term: str, *, using: str) -> list[int]:
     """Keys of the events that a search term means, at most `MOST`."""
     rows = OutboxEvent.objects.using(using)
-    pixels = known.pixels()
     ways = [
-        Q(pixel_code__in=["", *pixels], name__in=known.names(["", *pixels]), event_id=term),
+        Q(kind__in=[kind_of(*kind) for kind in kinds(using)], event_id=term),
         events_of_key(object_key(term)),
     ]
     found: dict[int, None] = {}

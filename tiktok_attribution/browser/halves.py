@@ -15,7 +15,7 @@ from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import OutboxEvent, State, events_of
+from tiktok_attribution.models import OutboxEvent, State, events_named, events_of
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
 
@@ -69,7 +69,7 @@ def note_confirmed(keys: Iterable[Key]) -> None:
 def _any_of(keys: Iterable[Key]) -> Q:
     same = Q(pk__in=())
     for key in keys:
-        same |= Q(**key._asdict())
+        same |= events_named(key.pixel_code, key.name, [key.event_id])
     return same
 
 

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from tiktok_attribution import tasks
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.fact import Fact
+from tiktok_attribution.delivery.bodies import forget, write_body
 from tiktok_attribution.delivery.dropped import count_dropped
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.matching import match_bits, search_key
@@ -65,15 +66,15 @@ class Recorded:
                 event = replace(built.event, event_id=self.event.event_id)
                 for row in self.rows:
                     fill(row, event, built.notes)
-                    self._unsent(row).update(
+                    unsent = self._unsent(row).update(
                         event_time=row.event_time,
-                        payload=row.payload,
                         value=row.value,
                         currency=row.currency,
                         note=row.note,
                         match_keys=row.match_keys,
-                        email_key=row.email_key,
                     )
+                    if unsent:
+                        write_body(row, row.pk, using=fact.using)
         except Exception as error:
             report(error, "%s stays as it was built first", self.fact.event_id)
             return
@@ -86,7 +87,7 @@ class Recorded:
         using = self.fact.using
         with transaction.atomic(using=using):
             for row in self.rows:
-                self._unsent(row)._raw_delete(using)
+                forget(self._unsent(row), [row.pk])
             count_dropped([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
         self.rows = []
         self.commitment.take_back()

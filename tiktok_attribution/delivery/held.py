@@ -15,9 +15,18 @@ from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Reason
+from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot, events_of, moment, snapshots_of
+from tiktok_attribution.models import (
+    OutboxEvent,
+    State,
+    VisitorSnapshot,
+    events_named,
+    events_of,
+    moment,
+    snapshots_of,
+)
 
 WITHDRAWN = "Consent was withdrawn while it was being sent."
 STRETCH = 1000
@@ -45,7 +54,7 @@ class Theirs(NamedTuple):
         """Their rows."""
         found = Q(pk__in=())
         for key in self.keys:
-            found |= Q(**key._asdict())
+            found |= events_named(key.pixel_code, key.name, [key.event_id])
         return found | events_of(self.objects)
 
     def snapshots(self, using: str) -> QuerySet[VisitorSnapshot]:
@@ -80,15 +89,22 @@ def drop(theirs: Theirs, reason: Reason) -> int:
     """The visitor refuses: what is held or waits is gone. What is on its way at this moment may still arrive."""
     done = 0
     for using in outbox_databases():
-        rows = OutboxEvent.objects.using(using).filter(theirs.condition)
         with _one_change(using):
+            found = OutboxEvent.objects.using(using).filter(theirs.condition).values_list("pk", flat=True)
+            rows = OutboxEvent.objects.using(using).filter(pk__in=list(found))
             refuse_objects(theirs.objects, reason, using=using)
             done += _drop(rows.filter(state=State.HELD), reason, using)
             done += _drop(rows.filter(state=State.WAITING, attempts=0), reason, using)
             done += _drop(rows.filter(state=State.BROWSER_ONLY, browser_at__isnull=True), reason, using)
-            tried = rows.filter(state=State.WAITING)
-            done += tried.update(state=State.CANCELLED, due_at=None, payload="", email_key=None, note=WITHDRAWN)
+            done += _call_off(rows.filter(state=State.WAITING), using)
     return done
+
+
+def _call_off(rows: QuerySet[OutboxEvent], using: str) -> int:
+    """What was tried already may be at TikTok's, so its row stays."""
+    tried = list(rows.select_for_update().values_list("pk", flat=True))
+    clear_bodies(tried, using=using)
+    return rows.filter(pk__in=tried).update(state=State.CANCELLED, due_at=None, note=WITHDRAWN)
 
 
 def drop_overdue(using: str, *, now: float, most: int = 50_000) -> int:
@@ -113,8 +129,7 @@ def _drop(rows: QuerySet[OutboxEvent], reason: Reason, using: str) -> int:
     tally = Counter((code, name) for _, code, name, *_ in found)
     for (code, name), many in tally.items():
         count_dropped([code], name, reason, using=using, many=many)
-    gone = rows.filter(pk__in=[pk for pk, *_ in found])
-    return gone._raw_delete(gone.db)
+    return forget(rows, [pk for pk, *_ in found])
 
 
 def _held(using: str) -> QuerySet[OutboxEvent]:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import Error as DatabaseTrouble
+from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import Attempt, BulkJob, DroppedCount, HourTally, OutboxEvent, VisitorSnapshot, moment
@@ -64,7 +66,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     counts = DroppedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
         payloads=_in_stretches(spent, most, _clear),
-        events=_in_stretches(old, most, _delete),
+        events=_in_stretches(old, most, forget),
         attempts=_in_stretches(attempts, most, _delete),
         hours=_in_stretches(hours, most, _delete),
         snapshots=_in_stretches(left, most, _delete),
@@ -74,18 +76,21 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     )
 
 
-def _clear(rows: QuerySet[Any]) -> int:
-    return rows.update(payload="", email_key=None)
+def _clear(rows: QuerySet[Any], pks: list[Any]) -> int:
+    with transaction.atomic(using=rows.db):
+        # Locked, so that nobody sends one on its way before its body has gone.
+        still = list(rows.filter(pk__in=pks).select_for_update().values_list("pk", flat=True))
+        return clear_bodies(still, using=rows.db)
 
 
-def _delete(rows: QuerySet[Any]) -> int:
-    return rows._raw_delete(rows.db)  # nothing points at these rows by a constraint, so there is nothing to collect
+def _delete(rows: QuerySet[Any], pks: list[Any]) -> int:
+    return rows.filter(pk__in=pks)._raw_delete(rows.db)  # no constraint points at them, so there is nothing to collect
 
 
-def _in_stretches(rows: QuerySet[Any], most: int, act: Callable[[QuerySet[Any]], int]) -> int:
-    """Apply `act` to the rows, STRETCH at a time in the order of their keys, so that no statement holds many locks.
+def _in_stretches(rows: QuerySet[Any], most: int, act: Callable[[QuerySet[Any], list[Any]], int]) -> int:
+    """Apply `act` to the rows, STRETCH keys at a time in their order, so that no statement holds many locks.
 
-    The rows' own condition stands in each statement again: what somebody has sent on its way meanwhile is left alone.
+    `act` gets the rows' own condition to ask it again: what somebody has sent on its way meanwhile is left alone.
     """
     done = seen = 0
     beyond = rows
@@ -93,7 +98,7 @@ def _in_stretches(rows: QuerySet[Any], most: int, act: Callable[[QuerySet[Any]],
         pks = list(beyond.order_by("pk").values_list("pk", flat=True)[: min(STRETCH, most - seen)])
         if not pks:
             break
-        done += act(rows.filter(pk__in=pks))
+        done += act(rows, pks)
         seen += len(pks)
         beyond = rows.filter(pk__gt=pks[-1])
     return done

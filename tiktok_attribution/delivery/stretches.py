@@ -7,18 +7,20 @@ there is none, the page says how far it has looked and the reader asks for more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from tiktok_attribution.delivery.kinds import kinds
 from tiktok_attribution.delivery.selection import SLACK_SECONDS, Selection
-from tiktok_attribution.models import TROUBLE, OutboxEvent, State
+from tiktok_attribution.models import TROUBLE, EventBody, OutboxEvent, State, kind_of
 
 WIDTHS = (2_000, 20_000, 200_000)
 FEW = 5_000
 """Rows that an index may name for one page: they are put into order here."""
-MOST_PIXELS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +88,10 @@ def _named_by_index(chosen: Selection, at: int, using: str, *, newer: bool) -> F
     if chosen.state == State.WAITING:
         return _all_of([rows.filter(due_at__isnull=False).order_by("pixel_code", "lane", "due_at")])
     if chosen.name or chosen.pixel_code:
-        named = rows.filter(name=chosen.name) if chosen.name else rows
-        codes = [chosen.pixel_code] if chosen.pixel_code else _pixel_codes(rows)
-        return _all_of([named.filter(pixel_code=code).order_by("name", "event_id") for code in codes])
+        fitting = [kind for kind in kinds(using) if chosen.name in ("", kind.name)]
+        fitting = [kind for kind in fitting if chosen.pixel_code in ("", kind.pixel_code)]
+        return _all_of([EventBody.objects.using(using).filter(kind=kind_of(*kind)) for kind in fitting])
     return None
-
-
-def _pixel_codes(rows: QuerySet[OutboxEvent]) -> list[str]:
-    """All that occur, by hops over the unique index: one look a code, however many rows have it."""
-    codes: list[str] = []
-    in_order = rows.order_by("pixel_code").values_list("pixel_code", flat=True)
-    code = in_order.first()
-    while code is not None and len(codes) < MOST_PIXELS:
-        codes.append(code)
-        code = in_order.filter(pixel_code__gt=code).first()
-    return codes
 
 
 def _by_time(rows: QuerySet[OutboxEvent], at: int, *, newer: bool) -> Found:
@@ -114,8 +105,8 @@ def _by_time(rows: QuerySet[OutboxEvent], at: int, *, newer: bool) -> Found:
     return Found(pks=pks, looked_to=None if len(pks) < FEW else pks[-1])
 
 
-def _all_of(ways: list[QuerySet[OutboxEvent]]) -> Found | None:
-    """Every key, unless there are too many to be put into order here. The order asked for is the index's own."""
+def _all_of(ways: Sequence[QuerySet[Any]]) -> Found | None:
+    """Every key, unless there are too many to be put into order here; in no order, or in the index's own."""
     pks: list[int] = []
     for rows in ways:
         pks += rows.values_list("pk", flat=True)[: FEW + 1 - len(pks)]

@@ -5,6 +5,7 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attempt import Attempt, Outcome
+from tiktok_attribution.models.body import EventBody, events_named, kind_of
 from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
 from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
@@ -23,6 +24,7 @@ __all__ = [
     "Diagnosis",
     "DigestField",
     "DroppedCount",
+    "EventBody",
     "ExactCharField",
     "Heartbeat",
     "HourTally",
@@ -37,8 +39,10 @@ __all__ = [
     "Trouble",
     "VisitorSnapshot",
     "digest",
+    "events_named",
     "events_of",
     "events_of_key",
+    "kind_of",
     "moment",
     "snapshots_of",
 ]

@@ -8,7 +8,8 @@ from django.db import models
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, moment
+from tiktok_attribution.models.body import EventBody
+from tiktok_attribution.models.fields import ExactCharField, PartialIndex, moment
 
 
 class State(models.TextChoices):
@@ -28,12 +29,20 @@ TROUBLE = (State.INVALID, State.REJECTED, State.EXPIRED)
 """States that somebody should look at."""
 
 
-class OutboxEvent(models.Model):
+class OutboxEvent(EventBody):
     """One event for one pixel: its server half with its state, and when its browser half was shown."""
 
+    body = models.OneToOneField(
+        EventBody,
+        models.CASCADE,
+        parent_link=True,
+        primary_key=True,
+        db_column="id",
+        db_constraint=False,
+        related_name="event",
+    )
     pixel_code = ExactCharField(_("pixel"), max_length=64)
     name = ExactCharField(_("event"), max_length=50)
-    event_id = ExactCharField(_("event id"), max_length=128)
     event_time = models.BigIntegerField(_("event time"), help_text=_("Unix seconds, as TikTok gets it."))
 
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
@@ -45,14 +54,10 @@ class OutboxEvent(models.Model):
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     object_label = ExactCharField(max_length=100, blank=True)
     object_pk = ExactCharField(max_length=64, blank=True)
-    object_digest = DigestField(of="object_pk")
 
     match_keys = models.PositiveSmallIntegerField(
         _("matching keys"), default=0, help_text=_("Bits of events.matching.MATCH_KEYS.")
     )
-    email_key = models.BigIntegerField(null=True, help_text=_("First 8 bytes of its hashed e-mail, to find it by."))
-
-    payload = models.TextField(_("payload"), blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     attempt_log = models.TextField(blank=True, help_text=_("Keys of its attempts, oldest first, each after a comma."))
     last_attempt = models.ForeignKey(
@@ -76,7 +81,6 @@ class OutboxEvent(models.Model):
             ("cancel_outboxevent", "Can cancel events"),
             ("export_outboxevent", "Can export events"),
         )
-        constraints = (models.UniqueConstraint(fields=("pixel_code", "name", "event_id"), name="tiktok_event_once"),)
         indexes = (
             PartialIndex(
                 fields=("pixel_code", "lane", "due_at"),
@@ -86,11 +90,7 @@ class OutboxEvent(models.Model):
             PartialIndex(
                 fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
-            PartialIndex(
-                fields=("object_digest",), condition=models.Q(object_digest__isnull=False), name="tiktok_event_object"
-            ),
             PartialIndex(fields=("created_at",), condition=models.Q(state=State.HELD), name="tiktok_event_held"),
-            PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
         )
 
     def __str__(self) -> str:

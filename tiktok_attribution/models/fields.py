@@ -37,30 +37,30 @@ class ExactCharField(_CharField):
         return parameters
 
 
-def digest(text: str) -> int | None:
-    """The first 8 bytes of the SHA-256 of a text as a signed number, to find a row by; None for no text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True) if text else None
+def digest(*texts: str) -> int | None:
+    """The first 8 bytes of the SHA-256 of these texts as a signed number, to find a row by; None for no text."""
+    whole = "\0".join(texts)
+    return int.from_bytes(hashlib.sha256(whole.encode()).digest()[:8], "big", signed=True) if whole else None
 
 
 class DigestField(_BigIntegerField):
-    """The digest of another column of its row, set whenever the row is saved; `update()` leaves it alone.
-
-    An index over it costs a marked row a tenth of what one over a text does, which takes its place in it by comparing
-    (docs/performance.md). Two texts may share a digest, so whoever finds by it compares the text too.
+    """The digest of other columns of its row (a name, or several), set whenever the row is saved; `update()` leaves it
+    alone. Two texts may share a digest, so whoever finds one among many by it compares the text too.
     """
 
-    def __init__(self, *args: Any, of: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, of: str | tuple[str, ...] = "", **kwargs: Any) -> None:
         self.of = of
         super().__init__(*args, **{"null": True, "editable": False, **kwargs})
 
     def deconstruct(self) -> Any:
-        """With the column that it is made of."""
+        """With the columns that it is made of."""
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "of": self.of}
 
     def pre_save(self, model_instance: models.Model, add: bool) -> int | None:
         """Made anew."""
-        value = digest(getattr(model_instance, self.of))
+        columns = (self.of,) if isinstance(self.of, str) else self.of
+        value = digest(*(getattr(model_instance, column) for column in columns))
         setattr(model_instance, self.attname, value)
         return value
 

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.delivery.bodies import clear_bodies
 from tiktok_attribution.delivery.dropped import refusal
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
@@ -55,12 +56,13 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
 
 
 def _erase(found: Found, using: str) -> None:
-    bare = {"payload": "", "email_key": None, "match_keys": 0, "value": None, "currency": ""}
     for at in range(0, len(found.events), STRETCH):
-        rows = OutboxEvent.objects.using(using).filter(pk__in=found.events[at : at + STRETCH])
+        pks = found.events[at : at + STRETCH]
+        rows = OutboxEvent.objects.using(using).filter(pk__in=pks)
         with transaction.atomic(using=using):
             rows.filter(state__in=STILL_OPEN).update(state=State.CANCELLED, due_at=None)
-            rows.update(note=ERASED, **bare)
+            rows.update(note=ERASED, match_keys=0, value=None, currency="")
+            clear_bodies(pks, using=using)
     snapshots = VisitorSnapshot.objects.using(using)
     for at in range(0, len(found.snapshots), STRETCH):
         # Not deleted: what becomes of the object by a webhook tomorrow must not be told either.

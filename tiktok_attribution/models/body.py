@@ -1,0 +1,46 @@
+"""The part of an event that is written once: its body, and what it is found by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest
+
+
+class EventBody(models.Model):
+    """A table of its own under `OutboxEvent`, which inherits from it, as a database copies a row whole when it changes
+    and enters the copy into every index. What changes with each attempt stands in a narrow row beside this one
+    (docs/performance.md has both measured).
+    """
+
+    kind = DigestField(of=("pixel_code", "name"))
+    event_id = ExactCharField(_("event id"), max_length=128)
+    payload = models.TextField(_("payload"), blank=True)
+    object_digest = DigestField(of="object_pk")
+    email_key = models.BigIntegerField(null=True, help_text=_("First 8 bytes of its hashed e-mail, to find it by."))
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("kind", "event_id"), name="tiktok_event_once"),)
+        indexes = (
+            PartialIndex(
+                fields=("object_digest",), condition=models.Q(object_digest__isnull=False), name="tiktok_event_object"
+            ),
+            PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
+        )
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+def kind_of(pixel_code: str, name: str) -> int | None:
+    """What `EventBody.kind` holds for the events of this name and pixel."""
+    return digest(pixel_code, name)
+
+
+def events_named(pixel_code: str, name: str, event_ids: Collection[str]) -> models.Q:
+    """The events of this pixel and name with one of these ids, by the unique constraint."""
+    return models.Q(kind=kind_of(pixel_code, name), event_id__in=event_ids)
