@@ -19,6 +19,7 @@ def ours(sink: Sink, events: int, *, delay: float = 0.0) -> float:
     rows.empty()
     rows.add_due(events)
     rows.execute(f"ANALYZE {rows.TABLE}")
+    rows.execute(f"ANALYZE {rows.BODIES}")
     sink.reset(delay)
     started = time.perf_counter()
     tally = send.deliver(rows.PIXEL, using="default")

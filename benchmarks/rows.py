@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import count
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.models import Model
 from django.http import HttpRequest
 from django.test import RequestFactory
 
 from benchmarks.shop.models import AnyOrder, Order
 from tiktok_attribution import conf
-from tiktok_attribution.models import Attempt, Lane, OutboxEvent
+from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent
 from tiktok_attribution.visitor.current import current_request
 
 PIXEL = "C0EXAMPLE0000000000"
 TABLE = OutboxEvent._meta.db_table
+BODIES = EventBody._meta.db_table
 _numbers = count(int(time.time() * 1000) % 10**9 * 1000)
 
 
@@ -64,14 +67,14 @@ def keep_template() -> None:
     padding = f',"description":"{"x" * max(0, 1170 - len(row.payload) - 17)}"'
     at = row.payload.index('"content_type"') if '"content_type"' in row.payload else row.payload.index('"currency"')
     text = row.payload[:at] + padding[1:] + "," + row.payload[at:]
-    OutboxEvent.objects.update(payload=text)
-    execute(f"CREATE TABLE template AS SELECT * FROM {TABLE}")
+    EventBody.objects.update(payload=text)
+    execute(f"CREATE TABLE template AS SELECT * FROM {TABLE} JOIN {BODIES} USING (id)")
     empty()
 
 
 def empty(using: str = "default") -> None:
     """Forget all events, attempts and leases."""
-    tables = ", ".join(model._meta.db_table for model in (OutboxEvent, Attempt, Lane))
+    tables = ", ".join(model._meta.db_table for model in (OutboxEvent, EventBody, Attempt, Lane))
     execute(f"TRUNCATE {tables} RESTART IDENTITY", using=using)
 
 
@@ -123,11 +126,19 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
 
 def copy(first: int, last: int, using: str, **changes: str) -> None:
     """Rows from number to number, copied from the template with these SQL expressions of "n" in place of its values."""
-    columns = [field.column for field in OutboxEvent._meta.concrete_fields if not field.primary_key]
-    values = ", ".join(changes.get(str(column), f't."{column}"') for column in columns)
+    numbered = (
+        f"SELECT n, nextval(pg_get_serial_sequence('{BODIES}', 'id')) AS id FROM generate_series({first}, {last}) n"
+    )
+    bodies, events = (_copies(model, changes) for model in (EventBody, OutboxEvent))
+    execute(f"WITH numbered AS MATERIALIZED ({numbered}), bodies AS ({bodies}) {events}", using=using)
+
+
+def _copies(model: type[Model], changes: Mapping[str, str]) -> str:
+    columns = [str(field.column) for field in model._meta.local_concrete_fields if not field.primary_key]
+    values = ", ".join(changes.get(column, f't."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
-    series = f"generate_series({first}, {last}) n"
-    execute(f"INSERT INTO {TABLE} ({names}) SELECT {values} FROM template t, {series} ORDER BY n", using=using)
+    table = model._meta.db_table
+    return f"INSERT INTO {table} (id, {names}) SELECT numbered.id, {values} FROM template t, numbered ORDER BY n"
 
 
 def execute(sql: str, *, using: str = "default") -> list[Any]:

@@ -24,5 +24,6 @@ def sized(power: int) -> str:
             database.execute(f'CREATE DATABASE "{alias}" TEMPLATE "{main}"')
         rows.add_settled(SIZED[alias], using=alias)
         rows.execute(f"VACUUM (ANALYZE) {rows.TABLE}", using=alias)
+        rows.execute(f"VACUUM (ANALYZE) {rows.BODIES}", using=alias)
         _made.add(alias)
     return alias

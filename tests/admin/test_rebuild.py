@@ -111,8 +111,8 @@ def test_an_event_without_a_pixel_is_recorded_for_the_one_that_is_configured_now
     invalid: OutboxEvent,
 ) -> None:
     mend(invalid)
-    OutboxEvent.objects.filter(pk=invalid.pk).update(pixel_code="")
-    invalid.refresh_from_db()
+    invalid.pixel_code = ""
+    invalid.save()
 
     rebuild(invalid, using="default")
 
@@ -136,7 +136,8 @@ def test_both_pixels_of_one_event_are_mended_together(
 ) -> None:
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PIXEL_CODE": [invalid.pixel_code, "C0SECOND"]}
     mend(invalid)
-    invalid.pk, invalid.pixel_code = None, "C0SECOND"
+    invalid.pk = invalid.id = None
+    invalid.pixel_code = "C0SECOND"
     invalid.save()
 
     data = {"action": "retry_selected", "select_across": "1", "_selected_action": "0", "confirmed": "1"}

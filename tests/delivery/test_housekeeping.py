@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from tests.delivery.conftest import Configure
 from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row, store
 from tiktok_attribution.delivery import housekeeping
-from tiktok_attribution.models import Attempt, OutboxEvent, State, VisitorSnapshot, moment
+from tiktok_attribution.models import Attempt, EventBody, OutboxEvent, State, VisitorSnapshot, moment
 
 pytestmark = pytest.mark.django_db
 
@@ -77,16 +77,24 @@ def test_a_waiting_row_is_never_touched() -> None:
 
 def test_a_row_that_is_sent_again_while_it_is_pruned_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     fill(1, **SETTLED, **old(91))
-    act = housekeeping._delete
+    act = housekeeping.forget
 
-    def raced(rows: Any) -> int:
+    def raced(rows: Any, pks: list[int]) -> int:
         OutboxEvent.objects.update(state=State.WAITING, due_at=NOW)
-        return act(rows)
+        return act(rows, pks)
 
-    monkeypatch.setattr(housekeeping, "_delete", raced)
+    monkeypatch.setattr(housekeeping, "forget", raced)
     prune()
 
-    assert OutboxEvent.objects.count() == 1
+    assert (OutboxEvent.objects.count(), EventBody.objects.count()) == (1, 1)
+
+
+def test_a_body_goes_with_its_event() -> None:
+    fill(3, **SETTLED, **old(91))
+    OutboxEvent.objects.filter(event_id="order-1").update(created_at=moment(NOW))
+    prune()
+
+    assert list(EventBody.objects.values_list("event_id", flat=True)) == ["order-1"]
 
 
 def test_attempts_are_pruned_after_the_time_of_events() -> None:

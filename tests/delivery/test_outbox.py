@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from tests.delivery.samples import NOW, PIXEL, fill, only_row, row
 from tests.shop.models import Order
-from tiktok_attribution.delivery import outbox
+from tiktok_attribution.delivery import insert, outbox
 from tiktok_attribution.models import OutboxEvent, State, moment
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +120,8 @@ def test_no_text_is_cut_in_silence() -> None:
 
 
 def test_a_broken_table_costs_the_savepoint_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "_insert_sql", lambda using: "INSERT INTO no_such_table DEFAULT VALUES")
+    for statement in ("_into", "_in_one_statement"):
+        monkeypatch.setattr(insert, statement, lambda *of: "INSERT INTO no_such_table DEFAULT VALUES")
     with transaction.atomic():
         with pytest.raises(DatabaseError), transaction.atomic():
             add()
