@@ -4,11 +4,12 @@ import threading
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.delivery.samples import NOW, PIXEL, fill, only_row, row
 from tests.shop.models import Order
 from tiktok_attribution.delivery import insert, outbox
-from tiktok_attribution.models import OutboxEvent, State, moment
+from tiktok_attribution.models import EventBody, OutboxEvent, State, moment
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +186,23 @@ def test_of_several_at_once_one_gets_in() -> None:
         thread.join(30)
 
     assert sorted(inserted) == [False, False, False, True]
+
+
+@pytest.mark.on_engine("postgres")
+def test_postgresql_gets_both_rows_in_one_statement() -> None:
+    add()
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        add(1)
+        add(1)
+
+    inserts = [query["sql"] for query in queries if "INSERT" in query["sql"]]
+    assert len(inserts) == 2
+    assert OutboxEvent.objects.count() == EventBody.objects.count() == 2
+
+
+def test_marking_leaves_the_body_where_it_is() -> None:
+    add()
+    with CaptureQueriesContext(connection) as queries:
+        OutboxEvent.objects.filter(state=State.WAITING).update(state=State.DELIVERED, due_at=None)
+
+    assert [query["sql"] for query in queries if EventBody._meta.db_table in query["sql"]] == []
