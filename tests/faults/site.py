@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 LOOP = ("-m", "django", "tiktok_deliver", "--loop", "0.1")
 CELERY = ("-m", "celery", "-A", "tests.worker", "worker", "--concurrency=1", "-l", "INFO")
 OUTBOX = "tiktok_attribution_outboxevent"
+LANE = "tiktok_attribution_lane"
+ATTEMPT = "tiktok_attribution_attempt"
+PATIENT = {"FAULT_TIMEOUT_SECONDS": "30"}  # for workers that a machine which stalls must not make send again
 
 Process = subprocess.Popen[bytes]
 
@@ -119,6 +122,15 @@ class Site:
             if time.monotonic() > deadline:
                 raise NeverSettled(f"{found} events wait after {seconds} s:\n{self.told()}")
             time.sleep(0.1)
+
+    def attempts(self) -> int:
+        """How many POSTs have been marked."""
+        ((count,),) = self.sql(f"SELECT count(*) FROM {ATTEMPT}")  # noqa: S608
+        return int(count)
+
+    def expire_leases(self) -> None:
+        """What the time does to the lanes of the dead."""
+        self.sql(f"UPDATE {LANE} SET leased_until = 0")  # noqa: S608
 
     def clean(self) -> None:
         """An empty shop, and a stand-in that has heard nothing."""

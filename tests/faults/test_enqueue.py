@@ -8,14 +8,13 @@ from contextlib import contextmanager
 import pytest
 
 from tests.faults.invariant import every_event_is_counted_once_or_says_why_not
-from tests.faults.site import OUTBOX, Site
+from tests.faults.site import LANE, OUTBOX, Site
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
 ORDERS = 20
 FULL_DISK = "53100"
 READ_ONLY = "25006"
-LANE = "tiktok_attribution_lane"
 
 
 @contextmanager
