@@ -29,8 +29,8 @@ def repeats(site: Site) -> int:
 def what_attempts_came_to(site: Site) -> str:
     """A line for each kind of end that a POST had, then the processes' log: why something was sent again."""
     ends = site.sql(
-        "SELECT outcome, message, count(*), sum(event_count), max(duration_seconds) "
-        f"FROM {ATTEMPT} GROUP BY outcome, message ORDER BY outcome"  # noqa: S608 -- a constant
+        "SELECT outcome, message, count(*), sum(event_count), max(duration_seconds) "  # noqa: S608 -- a constant
+        f"FROM {ATTEMPT} GROUP BY outcome, message ORDER BY outcome"
     )
     lines = [
         f"{outcome}: {posts} POSTs of {events} events, {seconds} s at most; {message}"

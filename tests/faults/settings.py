@@ -1,7 +1,7 @@
 """The tests' settings for the processes of the fault suite: impatient, so that seconds stand for hours.
 
-A machine that stalls for as long as TIMEOUT_SECONDS costs an answer, and what was sent is sent again; a test that counts
-how often something was sent takes FAULT_TIMEOUT_SECONDS, see `site.PATIENT`.
+A machine that stalls for as long as TIMEOUT_SECONDS costs an answer, and what was sent is sent again; a test that
+counts how often something was sent takes FAULT_TIMEOUT_SECONDS, see `site.PATIENT`.
 """
 
 from __future__ import annotations

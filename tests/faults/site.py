@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,12 +115,16 @@ class Site:
         ((count,),) = self.sql(f"SELECT count(*) FROM {OUTBOX} WHERE state = 'waiting'")  # noqa: S608
         return int(count)
 
-    def settle(self, *, waiting: int = 0, seconds: float = 45) -> None:
-        """Until no more than `waiting` events wait. Raises NeverSettled."""
+    def settle(self) -> None:
+        """Until no event waits. Raises NeverSettled."""
+        self.wait_for(lambda: not self.waiting(), "no event waits")
+
+    def wait_for(self, condition: Callable[[], bool], what: str, *, seconds: float = 45) -> None:
+        """Until that is so. Raises NeverSettled."""
         deadline = time.monotonic() + seconds
-        while (found := self.waiting()) > waiting:
+        while not condition():
             if time.monotonic() > deadline:
-                raise NeverSettled(f"{found} events wait after {seconds} s:\n{self.told()}")
+                raise NeverSettled(f"not within {seconds} s: {what}; {self.waiting()} events wait:\n{self.told()}")
             time.sleep(0.1)
 
     def attempts(self) -> int:
