@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.faults.site import Row, Site
+from tests.faults.site import ATTEMPT, Row, Site
 
 GIVEN_UP = ("rejected", "expired", "invalid")
 
@@ -24,6 +24,19 @@ def every_event_is_counted_once_or_says_why_not(site: Site, committed: int) -> C
 def repeats(site: Site) -> int:
     """How many events came to the stand-in more often than once, by so many times."""
     return sum(row.repeats for row in site.standin.ledger.events())
+
+
+def what_attempts_came_to(site: Site) -> str:
+    """A line for each kind of end that a POST had, then the processes' log: why something was sent again."""
+    ends = site.sql(
+        "SELECT outcome, message, count(*), sum(event_count), max(duration_seconds) "  # noqa: S608 -- a constant
+        f"FROM {ATTEMPT} GROUP BY outcome, message ORDER BY outcome"
+    )
+    lines = [
+        f"{outcome}: {posts} POSTs of {events} events, {seconds} s at most; {message}"
+        for outcome, message, posts, events, seconds in ends
+    ]
+    return "\n".join([*lines, site.told()])
 
 
 def _is_right(row: Row, counted: dict[str, int]) -> bool:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 LOOP = ("-m", "django", "tiktok_deliver", "--loop", "0.1")
 CELERY = ("-m", "celery", "-A", "tests.worker", "worker", "--concurrency=1", "-l", "INFO")
 OUTBOX = "tiktok_attribution_outboxevent"
+LANE = "tiktok_attribution_lane"
+ATTEMPT = "tiktok_attribution_attempt"
+PATIENT = {"FAULT_TIMEOUT_SECONDS": "30"}  # for workers that a machine which stalls must not make send again
 
 Process = subprocess.Popen[bytes]
 
@@ -113,13 +116,26 @@ class Site:
         ((count,),) = self.sql(f"SELECT count(*) FROM {OUTBOX} WHERE state = 'waiting'")  # noqa: S608
         return int(count)
 
-    def settle(self, *, waiting: int = 0, seconds: float = 45) -> None:
-        """Until no more than `waiting` events wait. Raises NeverSettled."""
+    def settle(self) -> None:
+        """Until no event waits. Raises NeverSettled."""
+        self.wait_for(lambda: not self.waiting(), "no event waits")
+
+    def wait_for(self, condition: Callable[[], bool], what: str, *, seconds: float = 45) -> None:
+        """Until that is so. Raises NeverSettled."""
         deadline = time.monotonic() + seconds
-        while (found := self.waiting()) > waiting:
+        while not condition():
             if time.monotonic() > deadline:
-                raise NeverSettled(f"{found} events wait after {seconds} s:\n{self.told()}")
+                raise NeverSettled(f"not within {seconds} s: {what}; {self.waiting()} events wait:\n{self.told()}")
             time.sleep(0.1)
+
+    def attempts(self) -> int:
+        """How many POSTs have been marked."""
+        ((count,),) = self.sql(f"SELECT count(*) FROM {ATTEMPT}")  # noqa: S608
+        return int(count)
+
+    def expire_leases(self) -> None:
+        """What the time does to the lanes of the dead."""
+        self.sql(f"UPDATE {LANE} SET leased_until = 0")  # noqa: S608
 
     def clean(self) -> None:
         """An empty shop, and a stand-in that has heard nothing."""

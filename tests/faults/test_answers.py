@@ -7,13 +7,13 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import pytest
 
-from tests.faults.invariant import every_event_is_counted_once_or_says_why_not, repeats
-from tests.faults.site import Site
+from tests.faults.invariant import every_event_is_counted_once_or_says_why_not, repeats, what_attempts_came_to
+from tests.faults.site import PATIENT, Site
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
@@ -90,67 +90,57 @@ def test_all_troubles_at_random_and_at_once(site: Site) -> None:
     assert every_event_is_counted_once_or_says_why_not(site, 500) == {"delivered": 499, "rejected": 1}
 
 
-@pytest.mark.usefixtures("serving")
 @pytest.mark.parametrize("silent", [True, False], ids=["nobody listens", "reset before a byte is read"])
 def test_events_wait_while_nothing_can_be_sent_and_are_sent_once(site: Site, silent: bool) -> None:
     site.standin.stop()
-    if silent:
-        site.fill(EVENTS)
-        time.sleep(1)
-    else:
-        with _resetting(site.standin.port) as resets:
-            site.fill(EVENTS)
-            assert resets.wait(10), site.told()
-    waited = site.waiting()
-    site.standin.start()
-    site.settle()
+    site.fill(EVENTS)
+    with site.workers(2, **BATCH, **PATIENT):
+        with nullcontext() if silent else _resetting(site.standin.port):
+            site.wait_for(lambda: site.attempts() >= 3, "three attempts")
+        waited = site.waiting()
+        site.standin.start()
+        site.settle()
 
     assert waited == EVENTS
     assert every_event_is_counted_once_or_says_why_not(site, EVENTS) == {"delivered": EVENTS}
-    assert repeats(site) == 0
+    assert repeats(site) == 0, what_attempts_came_to(site)
 
 
 @pytest.mark.parametrize("trouble", ["token_revoked", "token_401", "no_permission"])
 def test_a_pixel_that_was_stopped_says_why_and_goes_on_with_another_token(site: Site, trouble: str) -> None:
     site.standin.faults.add(trouble, times=None)
     site.fill(EVENTS, **BATCH)
-    with site.workers(1, **BATCH) as (worker,):
-        deadline = time.monotonic() + 20
-        while not any(row.told for row in site.rows()):
-            assert time.monotonic() < deadline, site.told()
-            time.sleep(0.1)
+    with site.workers(1, **BATCH, **PATIENT) as (worker,):
+        site.wait_for(lambda: any(row.told for row in site.rows()), "the pixel says why it was stopped")
         time.sleep(0.5)  # time to do more than it may
         assert worker.poll() is None
     stopped = every_event_is_counted_once_or_says_why_not(site, EVENTS)
     site.standin.faults.clear()
-    with site.workers(1, **BATCH, FAULT_TOKEN=OTHER_TOKEN):
+    site.expire_leases()  # of the worker that was killed
+    with site.workers(1, **BATCH, **PATIENT, FAULT_TOKEN=OTHER_TOKEN):
         site.settle()
 
     assert stopped == {"waiting": EVENTS}
     assert every_event_is_counted_once_or_says_why_not(site, EVENTS) == {"delivered": EVENTS}
-    assert repeats(site) == 0
+    assert repeats(site) == 0, what_attempts_came_to(site)
 
 
 @contextmanager
-def _resetting(port: int) -> Iterator[threading.Event]:
-    """Somebody on that port who resets each connection; the event is set at the third."""
-    enough, ending = threading.Event(), threading.Event()
+def _resetting(port: int) -> Iterator[None]:
+    """Somebody on that port who resets each connection."""
+    ending = threading.Event()
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.settimeout(0.05)
 
         def refuse() -> None:
-            done = 0
             while not ending.is_set():
                 with suppress(TimeoutError):
                     connection, _ = listener.accept()
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     connection.close()
-                    done += 1
-                    if done == 3:
-                        enough.set()
 
         thread = threading.Thread(target=refuse, daemon=True)
         thread.start()
-        yield enough
+        yield
         ending.set()
         thread.join(5)

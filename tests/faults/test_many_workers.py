@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.faults.invariant import every_event_is_counted_once_or_says_why_not, repeats
-from tests.faults.site import LOOP, NeverSettled, Site, kill
+from tests.faults.invariant import every_event_is_counted_once_or_says_why_not, repeats, what_attempts_came_to
+from tests.faults.site import LOOP, PATIENT, NeverSettled, Site, kill
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
@@ -22,11 +22,11 @@ KILL_EVERY_SECONDS = 1.0
 @pytest.mark.parametrize("count", [2, 4])
 def test_nothing_is_sent_twice_where_nobody_dies(site: Site, count: int) -> None:
     site.fill(4000, **LANES)
-    with site.workers(count, **LANES):
+    with site.workers(count, **LANES, **PATIENT):
         site.settle()
 
     assert every_event_is_counted_once_or_says_why_not(site, 4000) == {"delivered": 4000}
-    assert repeats(site) == 0
+    assert repeats(site) == 0, what_attempts_came_to(site)
 
 
 def test_a_worker_killed_every_second_costs_no_event_and_counts_none_twice(site: Site) -> None:
