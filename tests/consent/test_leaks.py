@@ -240,7 +240,10 @@ def test_the_whole_path_leaks_nothing_into_the_broker(marked_stage: Any, valkey_
             assert at < 0, f"{where}: {text[max(0, at - 300) : at + 100]}"
     assert "9.9.9.9" not in texts["tables"] + texts["journal"]
     with sqlite3.connect(marked_stage.var / "shop.sqlite3") as connection:
-        query = "SELECT match_keys, payload FROM tiktok_attribution_outboxevent WHERE name = 'Purchase'"
+        query = (
+            "SELECT match_keys, payload FROM tiktok_attribution_outboxevent "
+            "JOIN tiktok_attribution_eventbody USING (id) WHERE name = 'Purchase'"
+        )
         purchases = connection.execute(query).fetchall()
     assert [(bits & ~LOCALE).bit_count() >= 7 and '"ip":"81.2.69.142"' in payload for bits, payload in purchases] == [
         True

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 LOOP = ("-m", "django", "tiktok_deliver", "--loop", "0.1")
 CELERY = ("-m", "celery", "-A", "tests.worker", "worker", "--concurrency=1", "-l", "INFO")
 OUTBOX = "tiktok_attribution_outboxevent"
+BODIES = "tiktok_attribution_eventbody"
 LANE = "tiktok_attribution_lane"
 ATTEMPT = "tiktok_attribution_attempt"
 PATIENT = {"FAULT_TIMEOUT_SECONDS": "30"}  # for workers that a machine which stalls must not make send again
@@ -105,7 +106,7 @@ class Site:
     def rows(self) -> list[Row]:
         """Every event that was committed."""
         found = self.sql(
-            f"SELECT event_id, state, note, coalesce(message, '') FROM {OUTBOX} "  # noqa: S608 -- a constant
+            f"SELECT event_id, state, note, coalesce(message, '') FROM {OUTBOX} JOIN {BODIES} USING (id) "  # noqa: S608
             "LEFT JOIN tiktok_attribution_pixelstatus pixel "
             f"ON pixel.pixel_code = {OUTBOX}.pixel_code AND pixel.stopped_at IS NOT NULL"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from django.db import router
 
@@ -10,6 +11,9 @@ from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.kinds import kinds
 from tiktok_attribution.models import Lane, OutboxEvent, PixelStatus
+
+MOST_KINDS = 40
+"""Looked at for the filter's names; the rest of a site that makes up more of them is found by search."""
 
 
 def pixels() -> list[str]:
@@ -23,5 +27,6 @@ def pixels() -> list[str]:
 def names(pixel_codes: Iterable[str]) -> list[str]:
     """Names of events that are declared or stored for these pixels, in the order of the alphabet."""
     wanted = set(pixel_codes)
-    stored = (kind.name for kind in kinds(router.db_for_read(OutboxEvent)) if kind.pixel_code in wanted)
+    seen = islice(kinds(router.db_for_read(OutboxEvent)), MOST_KINDS)
+    stored = (kind.name for kind in seen if kind.pixel_code in wanted)
     return sorted({conversion.event for conversion in registry.every()}.union(stored))

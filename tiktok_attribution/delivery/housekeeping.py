@@ -16,7 +16,16 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import Attempt, BulkJob, DroppedCount, HourTally, OutboxEvent, VisitorSnapshot, moment
+from tiktok_attribution.models import (
+    Attempt,
+    BulkJob,
+    DroppedCount,
+    EventBody,
+    HourTally,
+    OutboxEvent,
+    VisitorSnapshot,
+    moment,
+)
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -57,7 +66,8 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     past = moment(now - settings.keep_event_days * 86_400)
     settled = OutboxEvent.objects.using(using).filter(due_at__isnull=True)
     unread = moment(now - settings.keep_payload_days * 86_400)
-    spent = settled.filter(created_at__lt=unread).exclude(payload="")
+    bodies = EventBody.objects.using(using).exclude(payload="")  # by an index that holds these alone
+    spent = bodies.filter(event__created_at__lt=unread, event__due_at__isnull=True)
     old = settled.filter(created_at__lt=past)
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)
     hours = HourTally.objects.using(using).filter(hour__lt=now - settings.keep_event_days * 86_400)

@@ -108,6 +108,7 @@ class Migration(migrations.Migration):
                 'indexes': [
                     PartialIndex(condition=models.Q(('object_digest__isnull', False)), fields=['object_digest'], name='tiktok_event_object'),
                     PartialIndex(condition=models.Q(('email_key__isnull', False)), fields=['email_key'], name='tiktok_event_email'),
+                    PartialIndex(condition=~models.Q(payload=''), fields=['id'], name='tiktok_event_bodied'),
                 ],
                 'constraints': [models.UniqueConstraint(fields=('kind', 'event_id'), name='tiktok_event_once')],
             },

@@ -30,6 +30,7 @@ class EventBody(models.Model):
                 fields=("object_digest",), condition=models.Q(object_digest__isnull=False), name="tiktok_event_object"
             ),
             PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
+            PartialIndex(fields=("id",), condition=~models.Q(payload=""), name="tiktok_event_bodied"),
         )
 
     def __str__(self) -> str:
