@@ -91,7 +91,7 @@ def test_a_row_that_is_sent_again_while_it_is_pruned_is_left_alone(monkeypatch: 
 
 def test_a_body_goes_with_its_event() -> None:
     fill(3, **SETTLED, **old(91))
-    OutboxEvent.objects.filter(event_id="order-1").update(created_at=moment(NOW))
+    OutboxEvent.objects.filter(event_id="order-1").update(due_at=NOW)
     prune()
 
     assert list(EventBody.objects.values_list("event_id", flat=True)) == ["order-1"]
@@ -129,9 +129,16 @@ def test_no_more_rows_go_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_rows_between_kept_ones_are_found() -> None:
-    store([row(number, **SETTLED, **old(15 if number % 2 else 1)) for number in range(20)])
+    store([row(number, due_at=NOW if number % 2 else None, **old(15)) for number in range(20)])
 
     assert prune()["payloads"] == 10
+
+
+def test_what_was_recorded_out_of_the_order_of_its_key_is_found() -> None:
+    store([row(1, **SETTLED, **old(13.99)), row(2, **SETTLED, **old(14.01))])
+
+    assert prune()["payloads"] == 1
+    assert OutboxEvent.objects.get(payload="").event_id == "order-2"
 
 
 def test_all_databases_are_pruned_by_the_clock() -> None:

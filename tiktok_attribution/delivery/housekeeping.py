@@ -10,12 +10,14 @@ from typing import Any
 
 from django.db import Error as DatabaseTrouble
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.selection import SLACK_SECONDS
+from tiktok_attribution.delivery.since import first_pk_since
 from tiktok_attribution.models import (
     Attempt,
     BulkJob,
@@ -64,11 +66,9 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     """Clear payloads and delete rows that are past their time. What still waits to be sent is never touched."""
     settings = conf.current()
     past = moment(now - settings.keep_event_days * 86_400)
-    settled = OutboxEvent.objects.using(using).filter(due_at__isnull=True)
-    unread = moment(now - settings.keep_payload_days * 86_400)
     bodies = EventBody.objects.using(using).exclude(payload="")  # by an index that holds these alone
-    spent = bodies.filter(event__created_at__lt=unread, event__due_at__isnull=True)
-    old = settled.filter(created_at__lt=past)
+    spent = bodies.filter(_settled(using, now - settings.keep_payload_days * 86_400, "event__"))
+    old = OutboxEvent.objects.using(using).filter(_settled(using, now - settings.keep_event_days * 86_400))
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)
     hours = HourTally.objects.using(using).filter(hour__lt=now - settings.keep_event_days * 86_400)
     left = VisitorSnapshot.objects.using(using).filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
@@ -84,6 +84,12 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
         jobs=_in_stretches(jobs, most, _delete),
         counts=_in_stretches(counts, most, _delete),
     )
+
+
+def _settled(using: str, before: float, prefix: str = "") -> Q:
+    """Recorded before that moment and nothing is left to be sent; the keys save a look at all that is younger."""
+    end = first_pk_since(moment(before + SLACK_SECONDS), using=using)
+    return Q(**{"pk__lt": end, f"{prefix}created_at__lt": moment(before), f"{prefix}due_at__isnull": True})
 
 
 def _clear(rows: QuerySet[Any], pks: list[Any]) -> int:
