@@ -6,11 +6,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error as DatabaseTrouble
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
@@ -66,16 +68,17 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     """Clear payloads and delete rows that are past their time. What still waits to be sent is never touched."""
     settings = conf.current()
     past = moment(now - settings.keep_event_days * 86_400)
-    bodies = EventBody.objects.using(using).exclude(payload="")  # by an index that holds these alone
-    spent = bodies.filter(_settled(using, now - settings.keep_payload_days * 86_400, "event__"))
-    old = OutboxEvent.objects.using(using).filter(_settled(using, now - settings.keep_event_days * 86_400))
+    unread = moment(now - settings.keep_payload_days * 86_400)
+    settled = OutboxEvent.objects.using(using).filter(due_at__isnull=True)
+    old = settled.filter(pk__lt=_end(using, past), created_at__lt=past)
+    bodies = EventBody.objects.using(using).exclude(payload="").filter(pk__lt=_end(using, unread))
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)
     hours = HourTally.objects.using(using).filter(hour__lt=now - settings.keep_event_days * 86_400)
     left = VisitorSnapshot.objects.using(using).filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
     jobs = BulkJob.objects.using(using).filter(created_at__lt=past)
     counts = DroppedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
-        payloads=_in_stretches(spent, most, _clear),
+        payloads=_in_stretches(bodies, most, partial(_clear, settled.filter(created_at__lt=unread))),
         events=_in_stretches(old, most, forget),
         attempts=_in_stretches(attempts, most, _delete),
         hours=_in_stretches(hours, most, _delete),
@@ -86,17 +89,17 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     )
 
 
-def _settled(using: str, before: float, prefix: str = "") -> Q:
-    """Recorded before that moment and nothing is left to be sent; the keys save a look at all that is younger."""
-    end = first_pk_since(moment(before + SLACK_SECONDS), using=using)
-    return Q(**{"pk__lt": end, f"{prefix}created_at__lt": moment(before), f"{prefix}due_at__isnull": True})
+def _end(using: str, before: datetime) -> int:
+    """One above the last key that may have been recorded before that moment."""
+    return first_pk_since(before + timedelta(seconds=SLACK_SECONDS), using=using)
 
 
-def _clear(rows: QuerySet[Any], pks: list[Any]) -> int:
-    with transaction.atomic(using=rows.db):
+def _clear(settled: QuerySet[OutboxEvent], bodies: QuerySet[Any], pks: list[Any]) -> int:
+    """Bodies are found without their events, by an index of those that are there, however many were cleared."""
+    with transaction.atomic(using=bodies.db):
         # Locked, so that nobody sends one on its way before its body has gone.
-        still = list(rows.filter(pk__in=pks).select_for_update().values_list("pk", flat=True))
-        return clear_bodies(still, using=rows.db)
+        still = list(settled.filter(pk__in=pks).select_for_update().values_list("pk", flat=True))
+        return clear_bodies(still, using=bodies.db)
 
 
 def _delete(rows: QuerySet[Any], pks: list[Any]) -> int:
@@ -108,13 +111,11 @@ def _in_stretches(rows: QuerySet[Any], most: int, act: Callable[[QuerySet[Any], 
 
     `act` gets the rows' own condition to ask it again: what somebody has sent on its way meanwhile is left alone.
     """
-    done = seen = 0
-    beyond = rows
-    while seen < most:
-        pks = list(beyond.order_by("pk").values_list("pk", flat=True)[: min(STRETCH, most - seen)])
+    done, beyond = 0, rows
+    while done < most:
+        pks = list(beyond.order_by("pk").values_list("pk", flat=True)[: min(STRETCH, most - done)])
         if not pks:
             break
         done += act(rows, pks)
-        seen += len(pks)
         beyond = rows.filter(pk__gt=pks[-1])
     return done
