@@ -17,12 +17,12 @@ TIKTOK_PER_SECOND = 1000  # of one account, and the default of EVENTS_PER_SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """From a loaded two-core machine (docs/performance.md) and the measured row sizes of the outbox."""
+    """From a loaded two-core machine (docs/performance.md) and the measured row sizes."""
 
     worker_at_100_ms: float = 8_700  # events a second, one worker with two lanes at once (P3)
-    row_bytes: int = 1_400
-    cleared_row_bytes: int = 145
-    wal_bytes: int = 2 * 1_400  # inserted once, marked once
+    row_bytes: int = 1_520  # body and state, of an event of 1,170 bytes
+    cleared_row_bytes: int = 250
+    wal_bytes: int = 2_070 + 540  # inserted once, marked once; whole pages after a checkpoint come on top
     payload_days: int = 14
     event_days: int = 90
     pruned_per_call: int = 50_000  # housekeeping.prune_all: at most so many rows of a kind
