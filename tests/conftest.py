@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 hypothesis_settings.register_profile("any machine", parent=hypothesis_settings(), deadline=None)
 hypothesis_settings.load_profile("any machine")
 
-pytest_plugins = ["tests.loopback", "tests.required", "tests.selection"]
+pytest_plugins = ["tests.emptying", "tests.loopback", "tests.required", "tests.selection"]
 
 Server = TypeVar("Server")
 

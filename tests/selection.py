@@ -1,4 +1,4 @@
-"""Which tests belong to a run: by engine, by Django version, by touching data; and browser tests last.
+"""Which tests belong to a run: by engine, by Django version, by touching data; and in which order they come.
 
 Tests that do not belong are deselected and not skipped, for a skip means that something is missing.
 """
@@ -28,12 +28,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         (kept if _belongs(item, data_only=config.getoption("--data-only")) else dropped).append(item)
     config.hook.pytest_deselected(items=dropped)
-    # Playwright keeps an event loop running in the main thread, where async tests then could not have theirs.
-    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("browser") is not None)
+    items[:] = sorted(kept, key=_turn)
 
 
 def engine_of_this_run() -> str:
     return ENGINE_OF_VENDOR[connection.vendor]
+
+
+def _turn(item: pytest.Item) -> int:
+    """What goes on beside the others begins first and is waited for last.
+
+    Browser tests come late: Playwright keeps an event loop running in the main thread, where async tests then could not
+    have theirs.
+    """
+    turns = {"begins": 0, "browser": 2, "ends": 3}
+    return next((turn for marker, turn in turns.items() if item.get_closest_marker(marker)), 1)
 
 
 def _belongs(item: pytest.Item, *, data_only: bool) -> bool:

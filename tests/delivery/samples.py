@@ -64,11 +64,11 @@ def row(number: int = 0, **changes: Any) -> OutboxEvent:
     return OutboxEvent(**(usual | changes))
 
 
-def store(rows: Iterable[OutboxEvent]) -> None:
+def store(rows: Iterable[OutboxEvent], *, using: str = "default") -> None:
     """Put these into the outbox."""
-    with transaction.atomic():
+    with transaction.atomic(using=using):
         for one in rows:
-            insert(one, "default")
+            insert(one, using)
 
 
 def fill(count: int, **changes: Any) -> None:

@@ -21,7 +21,7 @@ FAST = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "shared_buffers": "32MB",
-    "max_connections": "50",
+    "max_connections": "100",
 }
 
 

@@ -1,4 +1,4 @@
-"""The tests that touch data, once more over each engine: one pytest process an engine, both at once."""
+"""The tests that touch data, once more over each engine: one pytest process an engine, beside all other tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.services, pytest.mark.on_engine("sqlite")]
 Run = tuple["subprocess.Popen[bytes]", IO[bytes]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs() -> Iterator[dict[str, Run]]:
     """The run of each engine that has been started."""
     started: dict[str, Run] = {}
@@ -38,27 +38,35 @@ def runs() -> Iterator[dict[str, Run]]:
         output.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _started(runs: dict[str, Run], request: pytest.FixtureRequest) -> None:
-    """All engines at once, so that they share the machine's cores; each test then waits for its own."""
-    for engine in ENGINES:
-        with suppress(pytest.skip.Exception):  # an engine that is missing: its own test skips
-            server: DatabaseServer = request.getfixturevalue(f"{engine}_server")
-            output = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in `runs`
-            process = subprocess.Popen(
-                [*COMMAND, *SELECTED],
-                cwd=TESTS.parent,
-                env=os.environ | {"TEST_DATABASE_URL": server.url()},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            runs[engine] = process, output
+@pytest.fixture
+def run(engine: str, runs: dict[str, Run], request: pytest.FixtureRequest) -> Run:
+    """The run of this engine; whoever asks first starts it."""
+    server: DatabaseServer = request.getfixturevalue(f"{engine}_server")
+    if engine not in runs:
+        output = tempfile.TemporaryFile()  # noqa: SIM115 -- closed in `runs`
+        process = subprocess.Popen(
+            [*COMMAND, *SELECTED],
+            cwd=TESTS.parent,
+            env=os.environ | {"TEST_DATABASE_URL": server.url()},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        runs[engine] = process, output
+    return runs[engine]
 
 
+@pytest.mark.begins
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_tests_that_touch_data_pass_on(engine: str, runs: dict[str, Run], request: pytest.FixtureRequest) -> None:
-    request.getfixturevalue(f"{engine}_server")
-    process, output = runs[engine]
+def test_the_tests_that_touch_data_begin_on(engine: str, run: Run) -> None:
+    process, _ = run
+
+    assert process.poll() is None
+
+
+@pytest.mark.ends
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_tests_that_touch_data_pass_on(engine: str, run: Run) -> None:
+    process, output = run
     with suppress(subprocess.TimeoutExpired):
         process.wait(LIMIT_SECONDS)
     output.seek(0)

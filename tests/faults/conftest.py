@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.engines.server import DatabaseServer
 from tests.faults.site import Site
@@ -14,13 +16,15 @@ DATABASE = "faults"
 
 
 @pytest.fixture(scope="session")
-def shared_site(postgres_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def shared_site(
+    postgres_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Site]:
     with StandIn() as standin:
         log = tmp_path_factory.mktemp("faults") / "log"
-        server = Site(database_url=postgres_server.url(), standin=standin, log=log)
+        server = Site(database_url=postgres_server.url(), standin=standin, log=log, blocker=django_db_blocker)
         server.sql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         server.sql(f"CREATE DATABASE {DATABASE}")
-        site = Site(database_url=postgres_server.url(DATABASE), standin=standin, log=log)
+        site = replace(server, database_url=postgres_server.url(DATABASE))
         site.manage("migrate", "--run-syncdb", "-v", "0")
         yield site
 

@@ -1,18 +1,37 @@
-"""`python -m tests.faults.fill COUNT`: that many events, committed as a shop commits them, but many at a time."""
+"""Events as a shop commits them, but many at a time."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 
-import django
+from django.db import connections
+
+from tests.delivery.samples import store
+from tests.engines.server import database_of_url
+from tiktok_attribution import conf
+from tiktok_attribution.delivery import outbox
+from tiktok_attribution.events import Event, Page, User
+from tiktok_attribution.events.payload import event_text
+from tiktok_attribution.models import OutboxEvent
+
+ALIAS = "faults"
 
 
-def rows(count: int) -> Iterator[OutboxEvent]:
-    """`order-0` …, all due now, in the lanes that they belong to."""
+def fill(database_url: str, count: int, *, lanes: int) -> None:
+    """Commit `order-0` …, all due now, in the lanes that they belong to."""
+    databases = {"default": {}, ALIAS: database_of_url(database_url)}
+    connections.settings[ALIAS] = connections.configure_settings(databases)[ALIAS]
+    try:
+        store(_rows(count, lanes), using=ALIAS)
+    finally:
+        connections[ALIAS].close()
+        del connections[ALIAS], connections.settings[ALIAS]
+
+
+def _rows(count: int, lanes: int) -> Iterator[OutboxEvent]:
     (pixel_code,) = conf.current().pixel_code
-    now, lanes = time.time(), conf.current().lanes
+    now = time.time()
     for number in range(count):
         event_id = f"order-{number}"
         event = Event(
@@ -32,16 +51,3 @@ def rows(count: int) -> Iterator[OutboxEvent]:
             due_at=now,
             lane=outbox.lane_of(event_id, lanes),
         )
-
-
-if __name__ == "__main__":
-    django.setup()
-
-    from tests.delivery.samples import store
-    from tiktok_attribution import conf
-    from tiktok_attribution.delivery import outbox
-    from tiktok_attribution.events import Event, Page, User
-    from tiktok_attribution.events.payload import event_text
-    from tiktok_attribution.models import OutboxEvent
-
-    store(rows(int(sys.argv[1])))

@@ -109,7 +109,7 @@ def test_events_wait_while_nothing_can_be_sent_and_are_sent_once(site: Site, sil
 @pytest.mark.parametrize("trouble", ["token_revoked", "token_401", "no_permission"])
 def test_a_pixel_that_was_stopped_says_why_and_goes_on_with_another_token(site: Site, trouble: str) -> None:
     site.standin.faults.add(trouble, times=None)
-    site.fill(EVENTS, **BATCH)
+    site.fill(EVENTS)
     with site.workers(1, **BATCH, **PATIENT) as (worker,):
         site.wait_for(lambda: any(row.told for row in site.rows()), "the pixel says why it was stopped")
         time.sleep(0.5)  # time to do more than it may

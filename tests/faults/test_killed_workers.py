@@ -18,7 +18,7 @@ ONE_LANE = PATIENT | {"FAULT_LANES": "1", "FAULT_BATCH_SIZE": str(BATCH)}
 
 def killed_at(site: Site, moment: str) -> None:
     """Fill the outbox, and let a worker die at that moment of its first batch."""
-    site.fill(EVENTS, **ONE_LANE)
+    site.fill(EVENTS, lanes=1)
     dead = site.run("-m", "tests.faults.dying", moment, **ONE_LANE)
     assert dead.returncode == -signal.SIGKILL, site.told()
 

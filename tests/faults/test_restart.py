@@ -105,7 +105,7 @@ def engine(shared_site: Site) -> Iterator[Engine]:
 def test_the_workers_go_on_when_the_database_is_back(engine: Engine, manner: str) -> None:
     site = engine.site
     site.clean()
-    site.fill(EVENTS, FAULT_BATCH_SIZE="20")
+    site.fill(EVENTS)
     site.standin.faults.latency_ms = 250  # so that much is left when the first has arrived
     with site.workers(2, FAULT_BATCH_SIZE="20") as workers:
         assert site.standin.ledger.wait_for(lambda ledger: ledger.event_total > 0, timeout_seconds=30)

@@ -9,6 +9,7 @@ import pytest
 from django.test import RequestFactory
 
 from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.visitor import permission
 from tiktok_attribution.visitor.permission import decide
 
 KEPT_BY_OTHERS = "crawleruseragents.is_crawler"
@@ -62,3 +63,11 @@ def test_a_long_list_is_asked_once_for_an_agent(settings: Any, monkeypatch: pyte
     for _ in range(3):
         reason(settings, "Mozilla/5.0 somebody", KEPT_BY_OTHERS)
     assert asked == ["Mozilla/5.0 somebody"]
+
+
+def test_the_short_list_is_asked_once_for_an_agent(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(permission, "_says_so", asked.append)
+    for _ in range(3):
+        reason(settings, "Mozilla/5.0 somebody else", True)
+    assert asked == ["Mozilla/5.0 somebody else"]

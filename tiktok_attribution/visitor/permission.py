@@ -92,10 +92,8 @@ def is_prefetch(request: HttpRequest) -> bool:
 def _is_bot(agent: str, bots: Any) -> bool:
     if bots is False or not agent:
         return False
-    if bots is True:
-        return _BOTS.search(agent) is not None
     try:
-        return _verdict(bots, agent)
+        return _verdict(_says_so if bots is True else bots, agent)
     except Exception as error:  # noqa: BLE001 -- as above
         report(error, "BOTS failed, so the visitor counts as a person")
         return False
@@ -105,6 +103,10 @@ def _is_bot(agent: str, bots: Any) -> bool:
 def _verdict(bots: Callable[[str], Any], agent: str) -> bool:
     """A long list of patterns takes half a millisecond, and is asked several times in a request."""
     return bool(bots(agent))
+
+
+def _says_so(agent: str) -> bool:
+    return _BOTS.search(agent) is not None
 
 
 def _effects(request: HttpRequest, settings: conf.Settings, policy: Policy) -> set[str]:
