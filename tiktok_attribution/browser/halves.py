@@ -15,7 +15,7 @@ from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import OutboxEvent, State, events_named, events_of
+from tiktok_attribution.models import OutboxEvent, State, events_of, events_with
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
 
@@ -31,7 +31,7 @@ def of_keys(keys: Sequence[Key]) -> list[Showing]:
     """The halves of these events, in their order; the ones that were rolled back are missing."""
     if not keys:
         return []
-    return sorted(_halves(_any_of(keys)), key=lambda showing: min(map(keys.index, keys_of(showing))))
+    return sorted(_halves(events_with(keys)), key=lambda showing: min(map(keys.index, keys_of(showing))))
 
 
 def of_objects(labels: Sequence[str]) -> list[Showing]:
@@ -44,7 +44,7 @@ def of_objects(labels: Sequence[str]) -> list[Showing]:
 
 def note_shown(keys: Iterable[Key]) -> None:
     """Note on these rows that a page handed their browser half over."""
-    same = _any_of(keys)
+    same = events_with(keys)
     for using in outbox_databases():
         try:
             with _savepoint(using):
@@ -56,7 +56,7 @@ def note_shown(keys: Iterable[Key]) -> None:
 
 def note_confirmed(keys: Iterable[Key]) -> None:
     """Note on these rows that the page told of their pixel call, with events.js there to send it."""
-    same = _any_of(keys)
+    same = events_with(keys)
     for using in outbox_databases():
         try:
             with _savepoint(using):
@@ -64,13 +64,6 @@ def note_confirmed(keys: Iterable[Key]) -> None:
                 unsure.update(browser_confirmed_at=timezone.now())
         except DatabaseError:
             logger.exception("tiktok: could not note that a browser half was confirmed")
-
-
-def _any_of(keys: Iterable[Key]) -> Q:
-    same = Q(pk__in=())
-    for key in keys:
-        same |= events_named(key.pixel_code, key.name, [key.event_id])
-    return same
 
 
 def _halves(condition: Q) -> list[Showing]:

@@ -5,7 +5,7 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attempt import Attempt, Outcome
-from tiktok_attribution.models.body import EventBody, events_named, kind_of
+from tiktok_attribution.models.body import EventBody, events_named, events_with, kind_of
 from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
 from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
@@ -42,6 +42,7 @@ __all__ = [
     "events_named",
     "events_of",
     "events_of_key",
+    "events_with",
     "kind_of",
     "moment",
     "snapshots_of",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -45,3 +46,14 @@ def kind_of(pixel_code: str, name: str) -> int | None:
 def events_named(pixel_code: str, name: str, event_ids: Collection[str]) -> models.Q:
     """The events of this pixel and name with one of these ids, by the unique constraint."""
     return models.Q(kind=kind_of(pixel_code, name), event_id__in=event_ids)
+
+
+def events_with(names: Iterable[tuple[str, str, str]]) -> models.Q:
+    """The events of these (pixel code, name, event id); where there are none, no row fits."""
+    event_ids: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for pixel_code, name, event_id in names:
+        event_ids[pixel_code, name].append(event_id)
+    found = models.Q(pk__in=())
+    for kind, theirs in event_ids.items():
+        found |= events_named(*kind, theirs)
+    return found

@@ -16,10 +16,9 @@ Objects = Iterable[tuple[str, str]]
 
 def events_of(objects: Objects) -> Q:
     """Events of one of these objects."""
-    found = Q(pk__in=())
-    for label, keys in _by_label(objects).items():
-        found |= Q(object_digest__in={digest(key) for key in keys}, object_label=label, object_pk__in=keys)
-    return found
+    by_label = _by_label(objects)
+    # The index knows the keys alone, of whatever label.
+    return Q(object_digest__in={digest(key) for keys in by_label.values() for key in keys}) & _any_of(by_label)
 
 
 def events_of_key(key: str) -> Q:
@@ -29,8 +28,12 @@ def events_of_key(key: str) -> Q:
 
 def snapshots_of(objects: Objects) -> Q:
     """Snapshots of one of these objects."""
+    return _any_of(_by_label(objects))
+
+
+def _any_of(by_label: dict[str, set[str]]) -> Q:
     found = Q(pk__in=())
-    for label, keys in _by_label(objects).items():
+    for label, keys in by_label.items():
         found |= Q(object_label=label, object_pk__in=keys)
     return found
 
