@@ -268,15 +268,22 @@ from celery import Celery
 import tests.worker
 from tiktok_attribution import tasks
 
+sent = []
+
 def send_task(self, name, args=None, *rest, **options):
     os.write(1, f"{os.getpid()} {args[0]}\\n".encode())
+    sent.append(args[0])
 Celery.send_task = send_task
 
-tasks.hint("PARENT", "default")
-time.sleep(0.3)
+def hint(pixel):
+    tasks.hint(pixel, "default")
+    end = time.monotonic() + 20
+    while pixel not in sent and time.monotonic() < end:
+        time.sleep(0.01)
+
+hint("PARENT")
 if os.fork() == 0:
-    tasks.hint("CHILD", "default")
-    time.sleep(0.5)
+    hint("CHILD")
     os._exit(0)
 os.wait()
 """

@@ -172,7 +172,7 @@ def test_a_worker_that_is_killed_during_a_post_costs_no_event_and_counts_none_tw
     site: Site, standin: StandIn
 ) -> None:
     site.sell(200)
-    standin.faults.latency_ms = 1500
+    standin.faults.latency_ms = 10_000  # so that the kill cannot come too late
     with site.worker() as worker:
         site.sweep()
         assert standin.ledger.wait_for(lambda ledger: ledger.event_total > 0, timeout_seconds=60)

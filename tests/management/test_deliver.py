@@ -81,7 +81,8 @@ def test_a_loop_without_a_pause_is_refused(seconds: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_loop_goes_on_until_it_is_asked_to_end(tiktok_standin: StandIn, number: signal.Signals) -> None:
     def later() -> None:
-        time.sleep(0.3)
+        tiktok_standin.ledger.wait_for(lambda ledger: ledger.event_total > 0, timeout_seconds=30)
+        time.sleep(0.3)  # so that it goes on
         os.kill(os.getpid(), number)
 
     due_now(1)
