@@ -13,6 +13,7 @@ from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.declaration import BROWSER, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused, paused
+from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
@@ -45,9 +46,12 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
         _leave_out(fact, fact.decision.reason or Reason.DENIED)
         return None
     try:
-        with transaction.atomic(using=fact.using):
+        with together(fact.using) as block:
             built = fact.build()
-            rows = [row for row in _rows(fact, built) if outbox.add(row, using=fact.using)]
+            rows = _rows(fact, built)
+            if len(rows) == 1:
+                block.next_is_last()
+            rows = [row for row in rows if outbox.add(row, using=fact.using)]
     except Exception as error:
         _record_invalid(fact, error)
         return None
