@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 import phonenumbers
 
+from .dialling import plain_e164
 from .personal import personal
 from .text import plain
 from .types import MAX_VALUES, SHA256_OF_NOTHING
@@ -56,10 +57,10 @@ def phone_sha256(v: object, region: str = "") -> str | None:
     text = _given(v)
     if _HASHED.fullmatch(text):
         return _passed(text)
-    text = unicodedata.normalize("NFKC", text)
-    if any(c.isalpha() for c in text):
-        return None
-    number = _e164(text, region.upper() if region.upper() in REGIONS else None)
+    text, region = unicodedata.normalize("NFKC", text), region.upper()
+    number = plain_e164(text, region)
+    if not number and not any(c.isalpha() for c in text):
+        number = _e164(text, region if region in REGIONS else None)
     return _digest(number) if _E164.fullmatch(number) else None
 
 
