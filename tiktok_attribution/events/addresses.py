@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
-from .phones import without_phones
+from .phones import has_few_digits, without_phones
 from .text import holds_email, well_formed
 
 MAX_LENGTH = 2000
@@ -30,7 +30,7 @@ def clean_address(url: object, allowed_parameters: Iterable[str]) -> str:
     host = parts.netloc.rpartition("@")[2]
     if not host or _UNFIT_FOR_HOST.search(host):
         return ""
-    bare = f"{parts.scheme}://{host}{'/'.join(map(_without_address, parts.path.split('/')))}"
+    bare = f"{parts.scheme}://{host}{_clean_path(parts.path)}"
     query = _allowed_query(parts.query, tuple(allowed_parameters))
     whole = f"{bare}?{query}" if query else bare
     return whole if len(whole) <= MAX_LENGTH else _CUT_ESCAPE.sub("", bare[:MAX_LENGTH])
@@ -45,6 +45,12 @@ def _split(url: str) -> SplitResult | None:
     return parts if parts.scheme in ("http", "https") and parts.hostname else None
 
 
+def _clean_path(path: str) -> str:
+    if "%" not in path and "@" not in path and has_few_digits(path):
+        return path
+    return "/".join(map(_without_address, path.split("/")))
+
+
 def _without_address(segment: str) -> str:
     """A path segment, or "-" for one with an at sign or a phone number, even an encoded or twice encoded one."""
     text = unquote(unquote(segment))
@@ -52,6 +58,8 @@ def _without_address(segment: str) -> str:
 
 
 def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
+    if not query:
+        return ""
     names = frozenset(allowed)
     prefixes = tuple(name[:-1] for name in allowed if name.endswith("*"))
     kept = []
