@@ -42,9 +42,11 @@ def email_sha256(v: object) -> str | None:
     text = _given(v)
     if _HASHED.fullmatch(text):
         return _passed(text)
+    text = "".join(text.split())
     if not text.isascii():
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # such as a pasted byte order mark
-    text = unicodedata.normalize("NFC", "".join(text.split())).lower()
+        printed = (c for c in text if unicodedata.category(c) != "Cf")  # not a pasted byte order mark, for instance
+        text = unicodedata.normalize("NFC", "".join(printed))
+    text = text.lower()
     return _digest(text) if _EMAIL.fullmatch(text) else None
 
 
@@ -116,7 +118,7 @@ def hash_many(values: object, hasher: Callable[[object], str | None]) -> tuple[s
 def _given(v: object) -> str:
     """The trimmed text of a value; empty when there is none, or one that is too long or not well-formed."""
     text = (plain(v) or "").strip()
-    return text if len(text) <= _LONGEST and _SURROGATE.search(text) is None else ""
+    return text if len(text) <= _LONGEST and (text.isascii() or _SURROGATE.search(text) is None) else ""
 
 
 def _digest(text: str) -> str | None:
