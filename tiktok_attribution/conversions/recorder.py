@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import lru_cache
 from time import time
+from typing import Any
 
 from django.db import transaction
 
@@ -115,9 +117,16 @@ def _rows(fact: Fact, built: Built) -> list[OutboxEvent]:
     return rows
 
 
+@lru_cache(maxsize=1)
+def _defaults() -> Any:
+    """What Django would ask each column for: 5 µs a row and not 12, or 20 with values by name."""
+    blank = OutboxEvent()
+    return tuple(getattr(blank, field.attname) for field in OutboxEvent._meta.concrete_fields)
+
+
 def _bare_row(fact: Fact, pixel_code: str) -> OutboxEvent:
     now = time()
-    row = OutboxEvent()  # with values it takes twice as long, for Django then looks for each column among them
+    row = OutboxEvent(*_defaults())
     row.pixel_code, row.event_time, row.created_at = pixel_code[:64], int(now), moment(now)
     row.object_label, row.object_pk = fact.object_label, fact.object_pk
     return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from .phones import has_few_digits, without_phones
@@ -14,6 +15,8 @@ MAX_LENGTH = 2000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]")
+# Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
+_SEPARATOR = re.compile("[&;]")
 _CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?$")
 
 
@@ -60,11 +63,9 @@ def _without_address(segment: str) -> str:
 def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
     if not query:
         return ""
-    names = frozenset(allowed)
-    prefixes = tuple(name[:-1] for name in allowed if name.endswith("*"))
+    names, prefixes = _names_and_prefixes(allowed)
     kept = []
-    # Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
-    for part in re.split("[&;]", query):
+    for part in _SEPARATOR.split(query):
         name, _, value = part.partition("=")
         name = unquote_plus(name)
         if not part or not (name in names or name.startswith(prefixes)):
@@ -74,3 +75,8 @@ def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
         if not holds_email(text) and (name == "ttclid" or not without_phones(text)[1]):
             kept.append(part)
     return "&".join(kept)
+
+
+@lru_cache(maxsize=8)
+def _names_and_prefixes(allowed: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    return frozenset(allowed), tuple(name[:-1] for name in allowed if name.endswith("*"))
