@@ -141,6 +141,14 @@ def test_the_last_statement_takes_its_savepoint_along() -> None:
     assert said == (apart[:1] if connection.vendor == "postgresql" else apart)
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only psycopg has a pipeline")
+def test_in_a_pipeline_each_statement_goes_by_itself() -> None:
+    with transaction.atomic(), connection.connection.pipeline(), statements() as said, together("default") as block:
+        block.next_is_last()
+        assert orders() == 0
+    assert said == ["SAVEPOINT", "SELECT", "RELEASE"]
+
+
 def test_a_broken_last_statement_spoils_nothing_around_it() -> None:
     with transaction.atomic():
         Order.objects.create(total=1)

@@ -74,9 +74,8 @@ class LateSavepoint:
 
     def _has_failed_there(self) -> bool:
         """False for what psycopg refused to send, such as a NUL: then there is no savepoint to go back to."""
-        connection: Any = self._connection
-        status = connection.connection.info.transaction_status
-        return bool(status == connection.Database.pq.TransactionStatus.INERROR)
+        psycopg: Any = self._connection.connection
+        return psycopg is not None and psycopg.info.transaction_status.name == "INERROR"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -91,7 +90,9 @@ class LateSavepoint:
 
 def _takes_several(connection: Any) -> bool:
     """Whether one `execute` may hold several statements and give the result of each: psycopg 3, as Django uses it
-    unless its option server_side_binding is on."""
+    unless its option server_side_binding is on, and nobody has it in pipeline mode."""
     if connection.vendor != "postgresql" or connection.Database.__name__ != "psycopg":
         return False
-    return not connection.features.uses_server_side_binding
+    psycopg = connection.connection
+    is_plain = psycopg is not None and psycopg.info.pipeline_status.name == "OFF"
+    return is_plain and not connection.features.uses_server_side_binding
