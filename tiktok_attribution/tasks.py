@@ -104,8 +104,9 @@ def broker_trouble(seconds: int = 2) -> str:
 def hint(pixel_code: str, using: str) -> None:
     """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
     try:
-        # Eager tasks would put the network call into this process.
-        if uses_broker():
+        # Celery's settings are looked up in several layers, so the busy are spared that. Eager tasks would put the
+        # network call into this process.
+        if not _announcer.will_publish(pixel_code, using) and uses_broker():
             _announcer.announce(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
         logger.warning("tiktok: no hint was given (%s); the sweep will deliver", type(error).__name__)

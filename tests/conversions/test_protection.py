@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.shop.models import Order
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.protection import protected, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +25,12 @@ def statements() -> Iterator[list[str]]:
 def broken_query() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nothing FROM nowhere")
+
+
+def pipeline() -> AbstractContextManager[object]:
+    """psycopg's, which takes no two statements at once; elsewhere there is none."""
+    psycopg = connection.connection if connection.vendor == "postgresql" else None
+    return psycopg.pipeline() if psycopg else nullcontext()
 
 
 def orders() -> int:
@@ -131,3 +137,71 @@ def test_a_transaction_that_was_broken_before_stays_so() -> None:
         assert connection.needs_rollback
         raise DatabaseError
     assert orders() == 0
+
+
+def test_the_last_statement_takes_its_savepoint_along() -> None:
+    with transaction.atomic(), statements() as said, together("default") as block:
+        block.next_is_last()
+        assert orders() == 0
+    apart = ["SAVEPOINT", "SELECT", "RELEASE"]
+    assert said == (apart[:1] if connection.vendor == "postgresql" else apart)
+
+
+def test_in_a_pipeline_each_statement_goes_by_itself() -> None:
+    with transaction.atomic(), pipeline(), statements() as said, together("default") as block:
+        block.next_is_last()
+        assert orders() == 0
+    assert said == ["SAVEPOINT", "SELECT", "RELEASE"]
+
+
+def test_a_broken_last_statement_spoils_nothing_around_it() -> None:
+    with transaction.atomic():
+        Order.objects.create(total=1)
+        with suppress(DatabaseError), together("default") as block:
+            block.next_is_last()
+            broken_query()
+        Order.objects.create(total=2)
+    assert orders() == 2
+
+
+def test_a_last_statement_that_is_never_sent_spoils_nothing_around_it() -> None:
+    with transaction.atomic():
+        with suppress(Exception), together("default") as block:
+            block.next_is_last()
+            Order.objects.filter(email="a\0b").exists()  # psycopg refuses the NUL
+        Order.objects.create(total=1)
+    assert orders() == 1
+
+
+def test_what_follows_the_last_statement_has_a_savepoint_too() -> None:
+    with transaction.atomic():
+        with suppress(DatabaseError), together("default") as block:
+            block.next_is_last()
+            orders()
+            Order.objects.create(total=1)
+            broken_query()
+        Order.objects.create(total=2)
+    assert [order.total for order in Order.objects.all()] == [2]
+
+
+def test_a_last_statement_after_another_goes_with_it() -> None:
+    with transaction.atomic():
+        with suppress(ValueError), together("default") as block:
+            Order.objects.create(total=1)
+            block.next_is_last()
+            Order.objects.create(total=2)
+            raise ValueError
+        Order.objects.create(total=3)
+    assert [order.total for order in Order.objects.all()] == [3]
+
+
+def test_together_outside_a_transaction_all_is_written_or_nothing() -> None:
+    with suppress(ValueError), together("default") as block:
+        Order.objects.create(total=1)
+        block.next_is_last()
+        Order.objects.create(total=2)
+        raise ValueError
+    assert orders() == 0
+    with together("default"):
+        Order.objects.create(total=3)
+    assert orders() == 1

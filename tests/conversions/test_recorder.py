@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -105,6 +106,17 @@ def test_one_bad_key_is_left_out_with_a_note(
     paid(**fields)
     assert body()["event"] == "Purchase"
     assert note in row().note
+
+
+@committed
+def test_recording_costs_the_transaction_an_insert_and_its_savepoint(
+    configure: Configure, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    configure({"event": "Purchase", "value": "total", "currency": "currency"})
+    ours = 1 if connection.vendor == "postgresql" else 3
+    with transaction.atomic(), django_assert_num_queries(1 + ours):
+        Order.objects.create(total=5)
+    assert body()["event"] == "Purchase"
 
 
 @committed

@@ -135,3 +135,30 @@ def test_a_broker_that_stays_away_is_told_of_once(
         assert tried.wait_for(lambda: len(tried.works) == number + 1)  # noqa: B023 -- waited for at once
 
     assert caplog.text.count("the broker takes no hints") == 1
+
+
+def test_work_will_be_published_from_its_announcement_on(configure: Configure) -> None:
+    configure(HINT_SECONDS=0.3)
+    published = Published()
+    announcer = Announcer(published)
+    before = announcer.will_publish("A", "default")
+    announcer.announce("A", "default")
+    published.wait_for(lambda: len(published.works) == 1)
+    done = announcer.will_publish("A", "default")
+    announcer.announce("A", "default")  # while it rests
+
+    assert (before, done) == (False, False)
+    assert announcer.will_publish("A", "default")
+    assert not announcer.will_publish("B", "default")
+
+
+def test_where_no_thread_can_be_started_nothing_will_be_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    announcer = Announcer(Published())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError):
+        announcer.announce("A", "default")
+
+    assert not announcer.will_publish("A", "default")

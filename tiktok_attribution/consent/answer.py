@@ -66,6 +66,8 @@ def as_consent(value: object) -> Consent:
         return Consent.GRANTED
     if value is False:
         return Consent.DENIED
+    if value is None:
+        return Consent.UNKNOWN
     try:
         return Consent(value)
     except ValueError:

@@ -74,7 +74,7 @@ def fact_of(
     moment: int | None = None,
 ) -> Fact:
     """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
-    event_id, codes = conversion.default_event_id(obj), pixel_codes(None, signals.pixel_codes or ())
+    event_id, codes = "", None
     decision = AGREED  # where it can't be told: then the event can't be built either, and says so
     try:
         with protected(using):
@@ -104,10 +104,10 @@ def fact_of(
 
     return Fact(
         name=conversion.event,
-        event_id=event_id,
+        event_id=event_id or conversion.default_event_id(obj),
         build=build,
         using=using,
-        pixel_codes=codes,
+        pixel_codes=pixel_codes(None, signals.pixel_codes or ()) if codes is None else codes,
         halves=conversion.halves,
         object_label=conversion.model._meta.label,
         object_pk=object_key(obj.pk),

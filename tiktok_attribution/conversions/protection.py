@@ -1,52 +1,98 @@
-"""Keeps a broken query of the site's own code from spoiling the transaction it runs in."""
+"""Keeps a broken query, the site's own or ours, from spoiling the transaction it runs in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 
 def protected(using: str) -> AbstractContextManager[object]:
     """A savepoint where a transaction is open; none is made before the first statement, so that code which asks the
     database nothing costs it nothing."""
     connection = connections[using]
-    return _LateSavepoint(connection) if connection.in_atomic_block else nullcontext()
+    return LateSavepoint(connection) if connection.in_atomic_block else nullcontext()
 
 
-class _LateSavepoint:
+def together(using: str) -> LateSavepoint:
+    """As `protected`; where no transaction is open, one is begun, so that all of the block is written or nothing."""
+    return LateSavepoint(connections[using])
+
+
+class LateSavepoint:
     """An atomic block without a savepoint, which the first statement inside gives one."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
         self._was_broken = connection.needs_rollback
-        self._is_awaited = True
+        self._is_awaited = connection.in_atomic_block
+        self._is_last = False
         self._block = transaction.atomic(using=connection.alias, savepoint=False)
-        self._wrapper = connection.execute_wrapper(self._before)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> LateSavepoint:
         self._block.__enter__()
         self._place = len(self._connection.savepoint_ids) - 1
-        self._wrapper.__enter__()
+        self._connection.execute_wrappers.append(self._before)
+        return self
 
-    def _before(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def next_is_last(self) -> None:
+        """The next statement is all that is written in this block, if nothing was asked before.
+
+        So savepoint, statement and release go in one trip where the database takes several statements at once: on
+        PostgreSQL the other two trips took 0.23 and 0.20 ms of the 4.4 that an event added to its order.
+        """
+        self._is_last = self._is_awaited and _takes_several(self._connection)
+
+    def _before(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if self._is_awaited and not self._connection.needs_rollback:
+            if self._is_last and not many:
+                self._is_last = False
+                return self._in_one_trip(execute, sql, params, context)
             self._is_awaited = False  # for making the savepoint is a statement too
             savepoint = self._connection.savepoint()
             if savepoint is not None:
                 self._connection.savepoint_ids[self._place] = savepoint
         return execute(sql, params, many, context)
 
+    def _in_one_trip(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
+        """Should more follow against what was said, it gets a savepoint of its own."""
+        try:
+            done = execute(f"SAVEPOINT tiktok; {sql}; RELEASE SAVEPOINT tiktok", params, False, context)
+        except BaseException:
+            if self._has_failed_there():
+                with suppress(DatabaseError):  # a lost connection; the first error tells of it
+                    execute("ROLLBACK TO SAVEPOINT tiktok; RELEASE SAVEPOINT tiktok", None, False, context)
+            raise
+        context["cursor"].nextset()  # from the savepoint's result, which is empty, to the statement's own
+        return done
+
+    def _has_failed_there(self) -> bool:
+        """False for what psycopg refused to send, such as a NUL: then there is no savepoint to go back to."""
+        psycopg: Any = self._connection.connection
+        return psycopg is not None and psycopg.info.transaction_status.name == "INERROR"
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._wrapper.__exit__(None, None, None)
+        self._connection.execute_wrappers.pop()
         if self._is_awaited:
             self._block.__exit__(None, None, None)
             self._connection.needs_rollback = self._was_broken  # nothing was done that could be undone
         else:
             self._block.__exit__(kind, error, traceback)
+
+
+def _takes_several(connection: Any) -> bool:
+    """Whether one `execute` may hold several statements and give the result of each: psycopg 3, as Django uses it
+    unless its option server_side_binding is on, and nobody has it in pipeline mode."""
+    if connection.vendor != "postgresql" or connection.Database.__name__ != "psycopg":
+        return False
+    psycopg = connection.connection
+    is_plain = psycopg is not None and psycopg.info.pipeline_status.name == "OFF"
+    return is_plain and not connection.features.uses_server_side_binding

@@ -127,6 +127,8 @@ def _record(conversion: Conversion, saved: Saved, maker: Visitor | None, *, just
 
 def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
     """Whether it counts; the error, where the declaration raises one."""
+    if conversion.happens_when_made:
+        return True
     try:
         with protected(using):
             return bool(conversion.happened(obj))

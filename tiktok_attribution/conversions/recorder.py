@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import lru_cache
 from time import time
+from typing import Any
 
 from django.db import transaction
 
@@ -13,6 +15,7 @@ from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.declaration import BROWSER, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused, paused
+from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
@@ -46,9 +49,12 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
         _leave_out(fact, fact.decision.reason or Reason.DENIED)
         return None
     try:
-        with transaction.atomic(using=fact.using):
+        with together(fact.using) as block:
             built = fact.build()
-            rows = [row for row in _rows(fact, built) if outbox.add(row, using=fact.using)]
+            rows = _rows(fact, built)
+            if len(rows) == 1:
+                block.next_is_last()
+            rows = [row for row in rows if outbox.add(row, using=fact.using)]
     except Exception as error:
         _record_invalid(fact, error)
         return None
@@ -112,15 +118,19 @@ def _rows(fact: Fact, built: Built) -> list[OutboxEvent]:
     return rows
 
 
+@lru_cache(maxsize=1)
+def _defaults() -> Any:
+    """What Django would ask each column for: 5 µs a row and not 12, or 20 with values by name."""
+    blank = OutboxEvent()
+    return tuple(getattr(blank, field.attname) for field in OutboxEvent._meta.concrete_fields)
+
+
 def _bare_row(fact: Fact, pixel_code: str) -> OutboxEvent:
     now = time()
-    return OutboxEvent(
-        pixel_code=pixel_code[:64],
-        event_time=int(now),
-        object_label=fact.object_label,
-        object_pk=fact.object_pk,
-        created_at=moment(now),
-    )
+    row = OutboxEvent(*_defaults())
+    row.pixel_code, row.event_time, row.created_at = pixel_code[:64], int(now), moment(now)
+    row.object_label, row.object_pk = fact.object_label, fact.object_pk
+    return row
 
 
 def _record_invalid(fact: Fact, error: Exception) -> None:

@@ -21,12 +21,12 @@ class Saved:
     @cached_property
     def seen(self) -> Any:
         """Good enough to tell whether it counts: the instance, unless a value of it is an expression."""
-        return self.row if has_expressions(self.instance) else self.instance
+        return self.row if self._has_expressions else self.instance
 
     @cached_property
     def row(self) -> Any:
         """What the event is made of. After a save of some fields the others may be stale, or were never saved."""
-        if self.update_fields is None and not has_expressions(self.instance):
+        if self.update_fields is None and not self._has_expressions:
             return self.instance
         try:
             with protected(self.using):
@@ -34,6 +34,10 @@ class Saved:
         except Exception as error:
             report(error, "%s could not be read again", type(self.instance).__name__)
             return self.instance
+
+    @cached_property
+    def _has_expressions(self) -> bool:
+        return has_expressions(self.instance)
 
 
 def has_expressions(instance: Any) -> bool:

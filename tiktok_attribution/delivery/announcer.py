@@ -34,11 +34,15 @@ class Announcer:
     def announce(self, pixel_code: str, using: str) -> None:
         """Returns at once; the publishing happens soon, in the thread."""
         with self._lock:
-            self._wanted.add((pixel_code, using))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="tiktok-hints", daemon=True)
                 self._thread.start()
+            self._wanted.add((pixel_code, using))
         self._wake.set()
+
+    def will_publish(self, pixel_code: str, using: str) -> bool:
+        """Whether it is announced already, and what is committed by now in time for that."""
+        return (pixel_code, using) in self._wanted
 
     def _run(self) -> None:
         while True:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..exceptions import InvalidEvent
@@ -29,13 +28,18 @@ def clean_contents(contents: object, *, content_type: str, price: Price, notes: 
     ]
 
 
-@contextmanager
-def at(where: str) -> Iterator[None]:
-    """Put the place in front of the reason of an InvalidEvent that is raised inside."""
-    try:
-        yield
-    except InvalidEvent as error:
-        raise InvalidEvent(f"{where}: {error}") from None
+class At:
+    """Puts the place in front of the reason of an InvalidEvent that is raised inside."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, InvalidEvent):
+            raise InvalidEvent(f"{self._where}: {error}") from None
 
 
 def valid_content_type(v: object) -> str:
@@ -63,7 +67,7 @@ def _item(item: object, where: str, content_type: str, price: Price, notes: list
     else:
         notes.append(f"{where} has no content_id: it can't be matched to a catalogue")
     # TikTok's reference wants it beside the list, its tag templates put it into the items: both are accepted.
-    with at(f"{where}.content_type"):
+    with At(f"{where}.content_type"):
         clean["content_type"] = valid_content_type(given.get("content_type", content_type))
     for key in _TEXTS:
         text = free_text(given[key], f"{where}.{key}", notes) if key in given else ""
@@ -74,12 +78,12 @@ def _item(item: object, where: str, content_type: str, price: Price, notes: list
         notes.append(f"{where}: quantity and price left out, for TikTok takes whole quantities only")
         return clean
     if "price" in given:
-        with at(f"{where}.price"):
+        with At(f"{where}.price"):
             unit_price = price(given["price"])
         if unit_price is not None:
             clean["price"] = unit_price
     if "quantity" in given:
-        with at(f"{where}.quantity"):
+        with At(f"{where}.quantity"):
             clean["quantity"] = count(given["quantity"], least=1)
     return clean
 

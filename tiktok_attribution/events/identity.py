@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 import phonenumbers
 
+from .dialling import plain_e164
 from .personal import personal
 from .text import plain
 from .types import MAX_VALUES, SHA256_OF_NOTHING
@@ -41,9 +42,11 @@ def email_sha256(v: object) -> str | None:
     text = _given(v)
     if _HASHED.fullmatch(text):
         return _passed(text)
+    text = "".join(text.split())
     if not text.isascii():
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # such as a pasted byte order mark
-    text = unicodedata.normalize("NFC", "".join(text.split())).lower()
+        printed = (c for c in text if unicodedata.category(c) != "Cf")  # not a pasted byte order mark, for instance
+        text = unicodedata.normalize("NFC", "".join(printed))
+    text = text.lower()
     return _digest(text) if _EMAIL.fullmatch(text) else None
 
 
@@ -56,10 +59,10 @@ def phone_sha256(v: object, region: str = "") -> str | None:
     text = _given(v)
     if _HASHED.fullmatch(text):
         return _passed(text)
-    text = unicodedata.normalize("NFKC", text)
-    if any(c.isalpha() for c in text):
-        return None
-    number = _e164(text, region.upper() if region.upper() in REGIONS else None)
+    text, region = unicodedata.normalize("NFKC", text), region.upper()
+    number = plain_e164(text, region)
+    if not number and not any(c.isalpha() for c in text):
+        number = _e164(text, region if region in REGIONS else None)
     return _digest(number) if _E164.fullmatch(number) else None
 
 
@@ -115,7 +118,7 @@ def hash_many(values: object, hasher: Callable[[object], str | None]) -> tuple[s
 def _given(v: object) -> str:
     """The trimmed text of a value; empty when there is none, or one that is too long or not well-formed."""
     text = (plain(v) or "").strip()
-    return text if len(text) <= _LONGEST and _SURROGATE.search(text) is None else ""
+    return text if len(text) <= _LONGEST and (text.isascii() or _SURROGATE.search(text) is None) else ""
 
 
 def _digest(text: str) -> str | None:

@@ -22,10 +22,10 @@ def object_event_id(label: str, pk: object) -> str:
         raise InvalidEvent("an event id needs a label and the primary key of a saved object")
     key = "-".join(str(part) for part in parts)
     plain = f"{label}-{key}"
-    if _fault(plain):
-        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-        plain = f"{label}-{digest[:32]}"
-    return valid_event_id(plain)
+    if not _fault(plain):
+        return plain.strip()
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return valid_event_id(f"{label}-{digest[:32]}")
 
 
 def random_event_id() -> str:

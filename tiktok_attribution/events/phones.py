@@ -23,9 +23,14 @@ _NATIONAL = re.compile(
 )
 
 
+def has_few_digits(text: str) -> bool:
+    """Whether a text can't hold a number, nor any part of it."""
+    return _MANY_DIGITS.search(text) is None
+
+
 def without_phones(text: str) -> tuple[str, int]:
     """The text with "-" in place of each number, and how many there were."""
-    if _MANY_DIGITS.search(text) is None:
+    if has_few_digits(text):
         return text, 0
     found = 0
     if _COUNTRY.search(text):

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from ..exceptions import InvalidEvent
-from .contents import at, clean_contents, valid_content_type, valid_id
+from .contents import At, clean_contents, valid_content_type, valid_id
 from .counts import count
 from .money import MAX_AMOUNT, amount, currency_code, total
 from .text import free_text, holds_email
@@ -95,7 +95,7 @@ class _Pricing:
 def _given(raw: Mapping[Any, object]) -> dict[str, object]:
     given: dict[str, object] = {}
     for key, value in raw.items():
-        if not isinstance(key, str) or _OWN_NAME.fullmatch(key) is None:
+        if key not in _TAKEN and (not isinstance(key, str) or _OWN_NAME.fullmatch(key) is None):
             shown = repr(key) if len(str(key)) < 100 and not holds_email(str(key)) else "(not shown)"
             raise InvalidEvent(f"property name {shown} must be text: a letter, then letters, digits, _ - .")
         if value is not None and not (isinstance(value, str) and not value.strip()):
@@ -120,7 +120,7 @@ def _currency(given: Mapping[str, object], default_currency: str, notes: list[st
 
 
 def _take_contents(given: Mapping[str, object], clean: dict[str, Any], pricing: _Pricing, notes: list[str]) -> None:
-    with at("content_type"):
+    with At("content_type"):
         content_type = valid_content_type(given["content_type"]) if "content_type" in given else ""
     items = []
     if "contents" in given:
@@ -150,7 +150,7 @@ def _content_ids(v: object) -> list[str]:
 
 def _value(given: Mapping[str, object], items: list[dict[str, Any]], pricing: _Pricing) -> int | float | None:
     """The value given, else the sum over items that all have a price, as in TikTok's server tag template."""
-    with at("value"):
+    with At("value"):
         if "value" in given:
             return pricing(given["value"])
         if items and all("price" in item for item in items):
@@ -160,10 +160,10 @@ def _value(given: Mapping[str, object], items: list[dict[str, Any]], pricing: _P
 
 def _take_known(given: Mapping[str, object], clean: dict[str, Any], notes: list[str]) -> None:
     if "num_items" in given:
-        with at("num_items"):
+        with At("num_items"):
             clean["num_items"] = count(given["num_items"], least=0)
     if "predicted_ltv" in given:
-        with at("predicted_ltv"):
+        with At("predicted_ltv"):
             clean["predicted_ltv"] = amount(given["predicted_ltv"])
     texts = {key: valid_id(given[key], key) for key in _IDS if key in given}
     for key in _TEXTS:

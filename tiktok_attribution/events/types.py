@@ -66,6 +66,8 @@ class User:
 
     def merged(self, other: User) -> User:
         """Both together: this one's scalars win, lists are united in order, at most `MAX_VALUES` each."""
+        if other == NO_USER:
+            return self
         united: dict[str, Any] = {}
         for key in User.__slots__:
             mine, theirs = getattr(self, key), getattr(other, key)
@@ -74,6 +76,10 @@ class User:
             elif mine or theirs:
                 united[key] = mine or theirs
         return User(**united)
+
+
+NO_USER = User()
+"""Of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

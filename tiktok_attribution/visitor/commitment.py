@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.transaction import TransactionManagementError
 
 
@@ -22,7 +22,7 @@ class Commitment:
         self._then = then
         self._hook = self._commit  # one object, so that it can be told from others in the connection's list
         try:
-            transaction.on_commit(self._hook, using=using, robust=True)
+            self._connection.on_commit(self._hook, robust=True)
         except TransactionManagementError:
             # Autocommit switched off by hand: nobody tells when that is committed, so it counts as it is written.
             self.committed = True

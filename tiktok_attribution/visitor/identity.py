@@ -98,8 +98,9 @@ def _shown(key: object) -> str:
 
 
 def _listed(value: object) -> list[Any]:
-    several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-    return list(value) if several else [value]  # type: ignore[call-overload]
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        return [value]
+    return list(value)
 
 
 def _hasher(key: str, region: str) -> Callable[[Any], str | None]:

@@ -55,15 +55,15 @@ def _step(value: Any, step: str) -> Any:
 
 def read(obj: object, path: Any) -> Any:
     """What a declaration names: a field path, a callable of the object, or {"constant": value}."""
+    if isinstance(path, str):
+        return resolve(obj, path)
     if callable(path):
         return path(obj)
-    if isinstance(path, Mapping):
-        if "constant" not in path:
-            raise InvalidEvent('a dict in place of a path is {"constant": value}.')
-        return path["constant"]
-    if not isinstance(path, str):
+    if not isinstance(path, Mapping):
         raise InvalidEvent(f"a path is text, a callable or a dict with 'constant', not {type(path).__name__}.")
-    return resolve(obj, path)
+    if "constant" not in path:
+        raise InvalidEvent('a dict in place of a path is {"constant": value}.')
+    return path["constant"]
 
 
 def each(obj: object, path: Any) -> Iterable[Any]:

@@ -17,6 +17,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.addresses import clean_address
+from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
 from tiktok_attribution.visitor.commitment import Commitment
@@ -92,7 +93,7 @@ class Visitor:
         """The matching keys of the signed-in user, as the setting USER maps them; who signs up is so halfway."""
         user = getattr(self.request, "user", None)
         if user is None or not user.is_authenticated:
-            return User()
+            return NO_USER
         keys, notes = identified(user, conf.current().user)
         for note in notes:
             logger.debug("tiktok: of the signed-in user %s", note)
@@ -101,7 +102,8 @@ class Visitor:
     @cached_property
     def page(self) -> Page:
         """The page's address and the one before it, with nothing in them but what is allowed."""
-        settings, allowed = conf.current(), conf.current().allowed_parameters
+        settings = conf.current()
+        allowed = settings.allowed_parameters
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
