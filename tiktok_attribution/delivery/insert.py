@@ -17,9 +17,10 @@ def insert(row: OutboxEvent, using: str) -> bool:
     PostgreSQL is asked to do nothing on a conflict, since an error would cost a savepoint. The others' IGNORE would
     swallow every other mistake with it, so there the error is looked at.
     """
-    body, event = _values(row, EventBody, using), _values(row, OutboxEvent, using)
-    with connections[using].cursor() as cursor:
-        if connections[using].vendor == "postgresql":
+    connection = connections[using]
+    body, event = _values(row, EventBody, connection), _values(row, OutboxEvent, connection)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
             cursor.execute(_in_one_statement(using), [*body, *event])
             found = cursor.fetchone()
             key = None if found is None else int(found[0])
@@ -50,8 +51,7 @@ def columns(model: type[Model]) -> list[Field[Any, Any]]:
     return [field for field in model._meta.local_concrete_fields if not field.primary_key]
 
 
-def _values(row: OutboxEvent, model: type[Model], using: str) -> list[Any]:
-    connection = connections[using]
+def _values(row: OutboxEvent, model: type[Model], connection: Any) -> list[Any]:
     return [field.get_db_prep_save(field.pre_save(row, add=True), connection=connection) for field in columns(model)]
 
 
