@@ -21,8 +21,9 @@ from tests.admin import filled
 from tests.admin.samples import PIXEL, cancel_of, page_of, retry_of, stored_event, with_settings
 from tests.shop.models import Order
 from tests.untranslated import LEFT, marked, outside, untranslated, words_of
-from tiktok_attribution.admin import export, words
-from tiktok_attribution.admin.choice import person_text
+from tiktok_attribution.admin import words
+from tiktok_attribution.admin.choice.parameters import person_text
+from tiktok_attribution.admin.events import export
 from tiktok_attribution.delivery.heartbeat import WORKER
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.diagnosis.configured import TAG

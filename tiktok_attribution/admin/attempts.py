@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from tiktok_attribution.admin import display
-from tiktok_attribution.admin.filters import PixelFilter
+from tiktok_attribution.admin.choice.filters import PixelFilter
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.words import explain
 from tiktok_attribution.models import Attempt, OutboxEvent

@@ -29,12 +29,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin import display, export, steering
-from tiktok_attribution.admin.actions import SteeringAdmin
-from tiktok_attribution.admin.choice import TERM
-from tiktok_attribution.admin.event_list import EventList
-from tiktok_attribution.admin.event_page import event_page
-from tiktok_attribution.admin.filters import (
+from tiktok_attribution.admin import display
+from tiktok_attribution.admin.choice.filters import (
     AttemptFilter,
     EventPixelFilter,
     HalvesFilter,
@@ -43,8 +39,14 @@ from tiktok_attribution.admin.filters import (
     RecordedFilter,
     StateFilter,
 )
-from tiktok_attribution.admin.objects import ObjectLinks
-from tiktok_attribution.admin.search import Unsearchable, matching, parameters_of
+from tiktok_attribution.admin.choice.parameters import TERM
+from tiktok_attribution.admin.events import export
+from tiktok_attribution.admin.events.list import EventList
+from tiktok_attribution.admin.events.objects import ObjectLinks
+from tiktok_attribution.admin.events.page import event_page
+from tiktok_attribution.admin.events.search import Unsearchable, matching, parameters_of
+from tiktok_attribution.admin.steering.actions import SteeringAdmin
+from tiktok_attribution.admin.steering.run import run
 from tiktok_attribution.admin.words import REASONS, Text
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery import steer
@@ -188,7 +190,7 @@ class OutboxEventAdmin(SteeringAdmin):
         context["page"] = event_page(row, link, using=row._state.db or "default")
         using = router.db_for_write(OutboxEvent)
         if self.has_retry_permission(request):
-            plan = steering.run(steer.retry, [row.pk], using=using, dry=True)
+            plan = run(steer.retry, [row.pk], using=using, dry=True)
             context["may_retry"] = bool(plan.all_changed)
             context["why_not"] = [REASONS[why] for why in plan.refused if row.state in GIVEN_UP]
         context["may_cancel"] = self.has_cancel_permission(request) and row.state == State.WAITING

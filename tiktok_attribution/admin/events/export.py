@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from tiktok_attribution.admin.choice import Choice
+from tiktok_attribution.admin.choice.parameters import Choice
 from tiktok_attribution.admin.spreadsheet import csv_text
 from tiktok_attribution.delivery.stretches import Found, newest
 from tiktok_attribution.events.matching import keys_of_bits

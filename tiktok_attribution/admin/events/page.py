@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
 from tiktok_attribution.admin import display
-from tiktok_attribution.admin.curl import curl_command
-from tiktok_attribution.admin.journey import Moment, Stop, journey, moments
-from tiktok_attribution.admin.keys import KeyLine, key_lines
-from tiktok_attribution.admin.objects import ObjectLink
-from tiktok_attribution.admin.rebuild import stored_object
+from tiktok_attribution.admin.events.curl import curl_command
+from tiktok_attribution.admin.events.journey import Moment, Stop, journey, moments
+from tiktok_attribution.admin.events.keys import KeyLine, key_lines
+from tiktok_attribution.admin.events.objects import ObjectLink
+from tiktok_attribution.admin.steering.rebuild import stored_object
 from tiktok_attribution.admin.words import INVALID_ALONE, STATES, TONES, Tone, Words, explain
 from tiktok_attribution.browser.script import track_call
 from tiktok_attribution.events.payload import browser_call_of_text, request_body

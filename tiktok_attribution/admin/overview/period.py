@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin import known
+from tiktok_attribution.admin.choice import known
 from tiktok_attribution.admin.words import Text
 from tiktok_attribution.tallies.counting import HOUR, epoch_of
 

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_GET
 
 from tiktok_attribution import conf
 from tiktok_attribution.admin.diagnosis import with_tone
-from tiktok_attribution.admin.overview_page import as_rows, overview_page
-from tiktok_attribution.admin.period import TITLES, chosen
+from tiktok_attribution.admin.overview.page import as_rows, overview_page
+from tiktok_attribution.admin.overview.period import TITLES, chosen
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.spreadsheet import csv_text
 from tiktok_attribution.conversions import registry

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import tasks
-from tiktok_attribution.admin.rebuild import rebuild
+from tiktok_attribution.admin.steering.rebuild import rebuild
 from tiktok_attribution.admin.words import Unbuilt
 from tiktok_attribution.delivery import steer
 from tiktok_attribution.delivery.steer import Steered, Why

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin import display
-from tiktok_attribution.admin.filters import HALVES
+from tiktok_attribution.admin.choice.filters import HALVES
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.models import State, moment
 

@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from tiktok_attribution.admin import display
-from tiktok_attribution.admin.choice_words import in_words
+from tiktok_attribution.admin.choice.phrase import in_words
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.verbs import left_alone
+from tiktok_attribution.admin.steering.verbs import left_alone
 from tiktok_attribution.admin.words import REASONS, Tone
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.selection import Selection

@@ -13,9 +13,9 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin import display
-from tiktok_attribution.admin.chart import Chart, Step, chart
-from tiktok_attribution.admin.failures import Failure, failures
-from tiktok_attribution.admin.period import Period
+from tiktok_attribution.admin.overview.chart import Chart, Step, chart
+from tiktok_attribution.admin.overview.failures import Failure, failures
+from tiktok_attribution.admin.overview.period import Period
 from tiktok_attribution.admin.words import Words, explain
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.heartbeat import seen_at
