@@ -13,8 +13,8 @@ from django.test import Client
 from tests.admin.samples import retry_of, with_settings
 from tests.shop.models import Order, OrderLine
 from tiktok_attribution.admin.steering import run
+from tiktok_attribution.admin.steering.reasons import Unbuilt
 from tiktok_attribution.admin.steering.rebuild import rebuild
-from tiktok_attribution.admin.words import Unbuilt
 from tiktok_attribution.delivery import steer
 from tiktok_attribution.models import OutboxEvent, State
 

@@ -24,9 +24,9 @@ from tiktok_attribution.admin.choice.phrase import in_words
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.steering import verbs
+from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.run import STRETCH, Result, rows, run, stopped_pixels
 from tiktok_attribution.admin.steering.verbs import CANCEL, RETRY, Verb
-from tiktok_attribution.admin.words import REASONS
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.delivery.stretches import Found, newest
