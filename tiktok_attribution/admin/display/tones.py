@@ -37,7 +37,7 @@ OUTCOME_TONES: Mapping[str, Tone] = {
     Outcome.STOP: Tone.BAD,
 }
 LEVEL_TONES = {Level.ERROR: Tone.BAD, Level.WARNING: Tone.WAIT, Level.OK: Tone.GOOD}
-"""From the worst."""
+"""The worst first."""
 
 
 def with_tone(findings: list[Finding]) -> list[tuple[Finding, str]]:

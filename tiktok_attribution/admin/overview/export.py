@@ -12,7 +12,7 @@ from tiktok_attribution.tallies.summary import Totals, summarize
 
 
 def lines(period: Period, *, using: str) -> Iterator[list[object]]:
-    """One a name for the whole period, one a step of time, and one of all; the first holds the titles."""
+    """The titles, then a line for each name, for each step of time, and for all."""
     summary = summarize(period.starts, period.end, pixel_code=period.pixel_code, using=using)
     names = list(Totals().counts)
     yield ["part", "name", *names, "median_seconds", "p95_seconds", "match_quality_estimate", *MATCH_KEYS, "value"]

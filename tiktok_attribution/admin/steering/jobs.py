@@ -1,4 +1,4 @@
-"""Background jobs over all events of a filter: the question before one, its progress, and the button that stops it."""
+"""Background jobs over all events of a filter: how far each is, and the button that stops it."""
 
 from __future__ import annotations
 
