@@ -11,7 +11,7 @@ import pytest
 PACKAGE = "tiktok_attribution"
 SOURCE = Path(__file__).parents[1] / PACKAGE
 # From the ground up. Rooms of one floor do not import each other.
-FLOORS = [
+HOUSE = [
     {"csp", "exceptions", "signals"},
     {"events", "consent"},
     {"readers"},
@@ -29,7 +29,17 @@ FLOORS = [
     {"admin", "checks", "jinja2", "management", "metrics", "middleware", "templatetags", "urls"},
     {"apps"},
 ]
-LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+ADMIN = [
+    {"display", "paging"},
+    {"choice", "readonly"},
+    {"attempts", "diagnosis", "overview", "pixels", "site_objects", "steering"},
+    {"events"},
+    {"__init__"},  # by it Django's autodiscovery finds them all
+]
+LEVELS = {
+    package: {room: level for level, rooms in enumerate(floors) for room in rooms}
+    for package, floors in ((PACKAGE, HOUSE), (f"{PACKAGE}.admin", ADMIN))
+}
 ONLY_USER = {"requests": "delivery/client.py", "celery": "tasks.py"}
 PURE = {"csp", "consent", "events", "exceptions"}
 WITH_NAMES = {"events", "models", "admin"}  # the value types; and Django looks for models and admin classes there
@@ -60,9 +70,20 @@ def _wrongs(module: Path, name: str, *, in_function: bool) -> Iterator[str]:
     # AppConfig.ready is where Django says that models may be imported, and not before.
     if in_function and room != "apps":
         yield f"imports {name} inside a function"
-    if room not in LEVEL:
+    for package in LEVELS:
+        yield from _not_lower(module, name, package)
+
+
+def _not_lower(module: Path, name: str, package: str) -> Iterator[str]:
+    """Of two rooms of this package, and of these alone."""
+    importer, inside = ".".join((PACKAGE, *module.with_suffix("").parts)), f"{package}."
+    if not (importer.startswith(inside) and name.startswith(inside)):
+        return
+    room, other = (dotted.removeprefix(inside).split(".")[0] for dotted in (importer, name))
+    level = LEVELS[package]
+    if room not in level:
         yield "has no floor: give it one in tests/test_floors.py"
-    elif rest[0] != room and LEVEL.get(rest[0], len(FLOORS)) >= LEVEL[room]:
+    elif other != room and level.get(other, len(level)) >= level[room]:
         yield f"imports {name}, which is not on a lower floor"
 
 
@@ -82,14 +103,14 @@ def _imports(path: Path, root: Path) -> Iterator[Import]:
             base = package[: len(package) - node.level + 1] if node.level else ()
             source = ".".join((*base, node.module) if node.module else base)
             # `from package import room` names the room only in its second half.
-            names = [f"{source}.{alias.name}" for alias in node.names] if source == PACKAGE else [source]
+            names = [f"{source}.{alias.name}" for alias in node.names] if source in LEVELS else [source]
             yield from ((name, node in inner) for name in names)
 
 
 def _more_than_a_docstring(module: Path, path: Path) -> Iterator[str]:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     docstring = body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
-    if (body[1:] if docstring else body) and module.parts[0] not in WITH_NAMES:
+    if (body[1:] if docstring else body) and module.parent.as_posix() not in WITH_NAMES:
         yield f"{module} holds more than a docstring"
 
 
@@ -117,6 +138,14 @@ def test_every_module_imports_only_from_lower_floors() -> None:
         ("events/planted.py", "import django.utils", "imports django; this floor is pure"),
         ("helpers.py", "from . import conf", "has no floor"),
         ("visitor/__init__.py", "from .click import Click", "holds more than a docstring"),
+        (
+            "admin/choice/planted.py",
+            "from ..steering import run",
+            f"imports {PACKAGE}.admin.steering, which is not on a lower floor",
+        ),
+        ("admin/pixels.py", f"from {PACKAGE}.admin import attempts", f"imports {PACKAGE}.admin.attempts, which is not"),
+        ("admin/helpers.py", "from . import paging", "has no floor"),
+        ("admin/events/__init__.py", "from ..paging import MOST", "holds more than a docstring"),
     ],
 )
 def test_a_planted_breach_is_named(module: str, text: str, named: str, tmp_path: Path) -> None:

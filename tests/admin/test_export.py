@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL
-from tiktok_attribution.admin import export
+from tiktok_attribution.admin.events import export
 from tiktok_attribution.delivery import stretches
 from tiktok_attribution.models import Outcome, State
 

@@ -21,8 +21,10 @@ from tests.admin import filled
 from tests.admin.samples import PIXEL, cancel_of, page_of, retry_of, stored_event, with_settings
 from tests.shop.models import Order
 from tests.untranslated import LEFT, marked, outside, untranslated, words_of
-from tiktok_attribution.admin import export, words
-from tiktok_attribution.admin.choice import person_text
+from tiktok_attribution.admin.choice.parameters import person_text
+from tiktok_attribution.admin.display import answers, words
+from tiktok_attribution.admin.events import export
+from tiktok_attribution.admin.steering import reasons
 from tiktok_attribution.delivery.heartbeat import WORKER
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.diagnosis.configured import TAG
@@ -203,7 +205,7 @@ def test_the_findings_of_a_site_that_is_ill(boss: Client, settings: Any, monkeyp
 
 
 def test_the_tables_of_words() -> None:
-    texts = [str(text) for text in words_in(vars(words))]
+    texts = [str(text) for module in (answers, reasons, words) for text in words_in(vars(module))]
 
     assert len(texts) > 80
     assert words_of(outside(text)[0] for text in texts) == []

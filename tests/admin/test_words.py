@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tiktok_attribution.admin.words import OUTCOME_TONES, REASONS, STATES, TONES, Unbuilt, explain
+from tiktok_attribution.admin.display.answers import explain
+from tiktok_attribution.admin.display.tones import OUTCOME_TONES, TONES
+from tiktok_attribution.admin.display.words import STATES
+from tiktok_attribution.admin.steering.reasons import REASONS, Unbuilt
 from tiktok_attribution.delivery.lanes import UNKNOWN_FATE
 from tiktok_attribution.delivery.outcomes import RETRY_CODES, STOP_CODES, Answer
 from tiktok_attribution.delivery.pixels import NO_TOKEN

@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.filters import PixelFilter
+from tiktok_attribution.admin.choice.filters import PixelFilter
+from tiktok_attribution.admin.display import badges
+from tiktok_attribution.admin.display.answers import explain_stored
+from tiktok_attribution.admin.display.moments import moment_text, seconds
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.words import explain
 from tiktok_attribution.models import Attempt, OutboxEvent
 
 
@@ -35,11 +36,11 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, attempt: Attempt) -> SafeString:
-        return display.outcome_badge(attempt)
+        return badges.outcome_badge(attempt)
 
     @admin.display(description=_("started"))
     def started(self, attempt: Attempt) -> str:
-        return display.moment_text(attempt.started_at)
+        return moment_text(attempt.started_at)
 
     @admin.display(description=_("answer"))
     def answer(self, attempt: Attempt) -> SafeString:
@@ -51,11 +52,11 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("duration"))
     def duration(self, attempt: Attempt) -> str:
-        return display.seconds(attempt.duration_seconds)
+        return seconds(attempt.duration_seconds)
 
     @admin.display(description=_("what it means"))
     def explained(self, attempt: Attempt) -> SafeString | str:
-        words = explain(display.answer_of(attempt))
+        words = explain_stored(attempt)
         return format_html_join(" ", "{}", ((text,) for text in words if text)) if words else ""
 
     @admin.display(description=_("events"))

@@ -16,24 +16,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
+from tiktok_attribution.admin.display.answers import explain
+from tiktok_attribution.admin.display.tones import with_tone
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.words import Tone, explain
 from tiktok_attribution.delivery.outcomes import Answer, judge
 from tiktok_attribution.diagnosis.configured import values
-from tiktok_attribution.diagnosis.finding import Finding, Level
 from tiktok_attribution.diagnosis.pixel_state import states
 from tiktok_attribution.diagnosis.run import everything
 from tiktok_attribution.diagnosis.trial import TEST_CODE, send_test_event
 from tiktok_attribution.models import Diagnosis, Outcome, PixelStatus
-
-TONES = {Level.OK: Tone.GOOD, Level.WARNING: Tone.WAIT, Level.ERROR: Tone.BAD}
-
-
-def with_tone(findings: list[Finding]) -> list[tuple[Finding, str]]:
-    """For the template: each with its class of the style sheet; the worst first."""
-    order = [Level.ERROR, Level.WARNING, Level.OK]
-    ranked = sorted(findings, key=lambda finding: order.index(finding.level))
-    return [(finding, TONES[finding.level].value) for finding in ranked]
 
 
 @admin.register(Diagnosis)

@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf, tasks
-from tiktok_attribution.admin import display
+from tiktok_attribution.admin.display import badges
+from tiktok_attribution.admin.display.answers import explain_stored
+from tiktok_attribution.admin.display.words import PIXEL_DOWN, PIXEL_RUNS, STOPPED
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.words import PIXEL_DOWN, PIXEL_RUNS, STOPPED, explain
 from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.pixels import resume
 from tiktok_attribution.models import PixelStatus
@@ -38,7 +39,7 @@ class PixelStatusAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def status(self, pixel: PixelStatus) -> SafeString:
-        return display.pixel_badge(pixel)
+        return badges.pixel_badge(pixel)
 
     @admin.display(description=gettext_lazy("TikTok's answer"))
     def answer(self, pixel: PixelStatus) -> str:
@@ -50,7 +51,7 @@ class PixelStatusAdmin(ReadOnlyAdmin):
     def explained(self, pixel: PixelStatus) -> SafeString | str:
         if pixel.failures and not pixel.stopped_at:
             return _("TikTok seems to be down. Its events wait; one is sent now and then to see whether it is back.")
-        words = explain(display.answer_of(pixel)) if pixel.stopped_at else None
+        words = explain_stored(pixel) if pixel.stopped_at else None
         return format_html_join(" ", "{}", ((text,) for text in words if text)) if words else ""
 
     def has_resume_permission(self, request: HttpRequest) -> bool:
@@ -101,10 +102,10 @@ class PixelStatusAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         pixel: PixelStatus = kwargs["obj"]
-        context["badge"] = display.pixel_badge(pixel)
+        context["badge"] = badges.pixel_badge(pixel)
         is_down = pixel.failures >= OPENS_AFTER
         context["words"] = STOPPED if pixel.stopped_at else PIXEL_DOWN if is_down else PIXEL_RUNS
         context["tone"] = "bad" if pixel.stopped_at else "wait" if is_down else "good"
-        context["explained"] = explain(display.answer_of(pixel)) if pixel.stopped_at else None
+        context["explained"] = explain_stored(pixel) if pixel.stopped_at else None
         context["may_resume"] = pixel.stopped_at is not None and self.has_resume_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)

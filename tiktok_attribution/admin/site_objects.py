@@ -21,7 +21,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin import display
+from tiktok_attribution.admin.display import badges, cells
+from tiktok_attribution.admin.display.moments import since
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import TROUBLE, OutboxEvent, State, events_of
@@ -76,8 +77,8 @@ class _TikTokMixin:
     def _told(self, rows: Iterable[OutboxEvent]) -> Iterator[tuple[SafeString, SafeString, str]]:
         """Each event's name as a link, its state, and how long after the conversion it was delivered."""
         for row in rows:
-            late = display.since(row.happened_at, row.delivered_at) if row.delivered_at else ""
-            yield self._link(row), display.state_badge(row), late
+            late = since(row.happened_at, row.delivered_at) if row.delivered_at else ""
+            yield self._link(row), badges.state_badge(row), late
 
     def _link(self, row: OutboxEvent) -> SafeString:
         # The page of an event reads the router's database, and stands only where its admin is registered.
@@ -140,7 +141,7 @@ class TikTokSection(_TikTokMixin):
     @admin.display(description=_("events"))
     def tiktok_events(self, obj: Model) -> SafeString | str:
         rows = told_of([obj]).get(object_key(obj.pk), [])[:MOST_EVENTS]
-        why = ("" if row.state == State.DELIVERED else display.last_answer(row) for row in rows)
+        why = ("" if row.state == State.DELIVERED else cells.last_answer(row) for row in rows)
         lines = ((*told, text) for told, text in zip(self._told(rows), why, strict=True))
         return format_html_join(mark_safe("<br>"), "{} {} {} {}", lines) or gettext(
             "No event was recorded for this object."

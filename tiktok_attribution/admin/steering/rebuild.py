@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
-from tiktok_attribution.admin.words import Unbuilt
+from tiktok_attribution.admin.steering.reasons import Unbuilt
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.healing import heal

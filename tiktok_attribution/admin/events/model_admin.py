@@ -29,12 +29,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin import display, export, steering
-from tiktok_attribution.admin.actions import SteeringAdmin
-from tiktok_attribution.admin.choice import TERM
-from tiktok_attribution.admin.event_list import EventList
-from tiktok_attribution.admin.event_page import event_page
-from tiktok_attribution.admin.filters import (
+from tiktok_attribution.admin.choice.filters import (
     AttemptFilter,
     EventPixelFilter,
     HalvesFilter,
@@ -43,9 +38,18 @@ from tiktok_attribution.admin.filters import (
     RecordedFilter,
     StateFilter,
 )
-from tiktok_attribution.admin.objects import ObjectLinks
-from tiktok_attribution.admin.search import Unsearchable, matching, parameters_of
-from tiktok_attribution.admin.words import REASONS, Text
+from tiktok_attribution.admin.choice.parameters import TERM
+from tiktok_attribution.admin.display import badges, cells
+from tiktok_attribution.admin.display.moments import moment_text, since
+from tiktok_attribution.admin.display.words import Text
+from tiktok_attribution.admin.events import export
+from tiktok_attribution.admin.events.list import EventList
+from tiktok_attribution.admin.events.objects import ObjectLinks
+from tiktok_attribution.admin.events.page import event_page
+from tiktok_attribution.admin.events.search import Unsearchable, matching, parameters_of
+from tiktok_attribution.admin.steering.actions import SteeringAdmin
+from tiktok_attribution.admin.steering.reasons import REASONS
+from tiktok_attribution.admin.steering.run import run
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery import steer
 from tiktok_attribution.models import OutboxEvent, State
@@ -77,34 +81,34 @@ class OutboxEventAdmin(SteeringAdmin):
 
     @admin.display(description=_("state"))
     def state_badge(self, row: OutboxEvent) -> SafeString:
-        return display.state_badge(row)
+        return badges.state_badge(row)
 
     @admin.display(description=_("event"))
     def event(self, row: OutboxEvent) -> SafeString:
-        name, key = display.event_name(row.name), row.event_id
+        name, key = cells.event_name(row.name), row.event_id
         return format_html('{} <small class="tiktok-id" title="{}">{}</small>', name, key, key)
 
     @admin.display(description=_("value"), empty_value="")
     def money(self, row: OutboxEvent) -> SafeString:
-        return format_html('<span class="tiktok-money">{}</span>', display.money(row))
+        return format_html('<span class="tiktok-money">{}</span>', cells.money(row))
 
     @admin.display(description=_("happened"))
     def happened(self, row: OutboxEvent) -> str:
-        return display.moment_text(row.happened_at)
+        return moment_text(row.happened_at)
 
     @admin.display(description=_("recorded"))
     def recorded(self, row: OutboxEvent) -> str:
-        return display.since(row.happened_at, row.created_at)
+        return since(row.happened_at, row.created_at)
 
     @admin.display(description=_("last answer"))
     def last_answer(self, row: OutboxEvent) -> SafeString | str:
-        answer = display.last_answer(row)
+        answer = cells.last_answer(row)
         return format_html('<span class="tiktok-answer">{}</span>', answer) if answer else ""
 
     @admin.display(description=_("browser"))
     def browser(self, row: OutboxEvent) -> SafeString | str:
-        text, tone = display.browser_half(row)
-        when = display.since(row.happened_at, row.browser_at) if row.wants_browser and row.browser_at else ""
+        text, tone = cells.browser_half(row)
+        when = since(row.happened_at, row.browser_at) if row.wants_browser and row.browser_at else ""
         return format_html('<span class="tiktok-text-{}">{} {}</span>', tone.value, text, when)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -188,7 +192,7 @@ class OutboxEventAdmin(SteeringAdmin):
         context["page"] = event_page(row, link, using=row._state.db or "default")
         using = router.db_for_write(OutboxEvent)
         if self.has_retry_permission(request):
-            plan = steering.run(steer.retry, [row.pk], using=using, dry=True)
+            plan = run(steer.retry, [row.pk], using=using, dry=True)
             context["may_retry"] = bool(plan.all_changed)
             context["why_not"] = [REASONS[why] for why in plan.refused if row.state in GIVEN_UP]
         context["may_cancel"] = self.has_cancel_permission(request) and row.state == State.WAITING

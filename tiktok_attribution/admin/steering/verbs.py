@@ -9,8 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin.steering import Steer
-from tiktok_attribution.admin.words import Text
+from tiktok_attribution.admin.display.words import Text
+from tiktok_attribution.admin.steering.run import Steer
 from tiktok_attribution.delivery import steer
 
 

@@ -1,4 +1,4 @@
-"""Background jobs over all events of a filter: the question before one, its progress, and the button that stops it."""
+"""Background jobs over all events of a filter: how far each is, and the button that stops it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.choice_words import in_words
+from tiktok_attribution.admin.choice.phrase import in_words
+from tiktok_attribution.admin.display import badges
+from tiktok_attribution.admin.display.tones import Tone
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.verbs import left_alone
-from tiktok_attribution.admin.words import REASONS, Tone
+from tiktok_attribution.admin.steering.reasons import REASONS
+from tiktok_attribution.admin.steering.verbs import left_alone
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.delivery.steer import Why
@@ -111,7 +112,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
 def state_badge(job: BulkJob) -> SafeString:
     """How far it is, as a word."""
-    return display.badge(job.get_state_display(), TONES.get(job.state, Tone.QUIET))
+    return badges.badge(job.get_state_display(), TONES.get(job.state, Tone.QUIET))
 
 
 def chosen_words(job: BulkJob) -> str:

@@ -19,11 +19,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin.diagnosis import with_tone
-from tiktok_attribution.admin.overview_page import as_rows, overview_page
-from tiktok_attribution.admin.period import TITLES, chosen
+from tiktok_attribution.admin.display.spreadsheet import csv_text
+from tiktok_attribution.admin.display.tones import with_tone
+from tiktok_attribution.admin.overview.export import lines
+from tiktok_attribution.admin.overview.page import overview_page
+from tiktok_attribution.admin.overview.period import TITLES, chosen
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.spreadsheet import csv_text
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.diagnosis.finding import Finding, Level
@@ -90,7 +91,7 @@ class OverviewAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
         period = chosen(request.GET.dict())
-        response = HttpResponse(csv_text(as_rows(period, using=_refreshed())), content_type="text/csv; charset=utf-8")
+        response = HttpResponse(csv_text(lines(period, using=_refreshed())), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="tiktok-{period.key}.csv"'
         return response
 

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
+from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.tallies.counting import epoch_of
 
@@ -88,8 +89,7 @@ def _day(text: str) -> date | None:
 
 
 def _today() -> date:
-    now = timezone.now()
-    return (timezone.localtime(now) if timezone.is_aware(now) else now).date()
+    return here(timezone.now()).date()
 
 
 def _midnight(day: date) -> float:

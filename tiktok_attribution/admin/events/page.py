@@ -10,13 +10,16 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.curl import curl_command
-from tiktok_attribution.admin.journey import Moment, Stop, journey, moments
-from tiktok_attribution.admin.keys import KeyLine, key_lines
-from tiktok_attribution.admin.objects import ObjectLink
-from tiktok_attribution.admin.rebuild import stored_object
-from tiktok_attribution.admin.words import INVALID_ALONE, STATES, TONES, Tone, Words, explain
+from tiktok_attribution.admin.display import badges, cells
+from tiktok_attribution.admin.display.answers import explain_stored
+from tiktok_attribution.admin.display.moments import seconds, since
+from tiktok_attribution.admin.display.tones import TONES, Tone
+from tiktok_attribution.admin.display.words import INVALID_ALONE, STATES, Words
+from tiktok_attribution.admin.events.curl import curl_command
+from tiktok_attribution.admin.events.journey import Moment, Stop, journey, moments
+from tiktok_attribution.admin.events.keys import KeyLine, key_lines
+from tiktok_attribution.admin.events.objects import ObjectLink
+from tiktok_attribution.admin.steering.rebuild import stored_object
 from tiktok_attribution.browser.script import track_call
 from tiktok_attribution.events.payload import browser_call_of_text, request_body
 from tiktok_attribution.exceptions import InvalidEvent
@@ -69,20 +72,20 @@ class EventPage:
 def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> EventPage:
     """Gather the page of one event. `link` says whether this user may see the object at all."""
     steps = list(_steps(row, using))
-    browser, browser_tone = display.browser_half(row)
+    browser, browser_tone = cells.browser_half(row)
     stopped = PixelStatus.objects.using(using).filter(pk=row.pixel_code, stopped_at__isnull=False)
     body = _pretty(row)
     attempts = [step.attempt for step in steps if step.attempt is not None]
     return EventPage(
-        badge=display.state_badge(row),
+        badge=badges.state_badge(row),
         tone=TONES.get(row.state, Tone.QUIET).value,
         words=_words(row),
-        delivered=display.since(row.happened_at, row.delivered_at) if row.delivered_at else "",
+        delivered=since(row.happened_at, row.delivered_at) if row.delivered_at else "",
         reason=row.note,
         explained=_explained(row),
         stopped=stopped.first() if row.state == State.WAITING else None,
         switched_off=row.state == State.WAITING and not conf.current().enabled,
-        money=display.money(row),
+        money=cells.money(row),
         link=link,
         obj=str(stored_object(row, using=using) or "") if link and link.address else "",
         browser=browser,
@@ -109,7 +112,7 @@ def _explained(row: OutboxEvent) -> Words | None:
     """What the last answer means; what to do about it only while that is still to be done."""
     if row.last_attempt is None or row.state == State.DELIVERED:
         return None
-    words = explain(display.answer_of(row.last_attempt))
+    words = explain_stored(row.last_attempt)
     going_on = row.state in (State.WAITING, State.REJECTED)
     return words if words is None or going_on else Words(words.meaning, "")
 
@@ -124,9 +127,9 @@ def _steps(row: OutboxEvent, using: str) -> Iterator[Step]:
         else:
             yield Step(
                 attempt=attempt,
-                badge=display.outcome_badge(attempt),
-                duration=display.seconds(attempt.duration_seconds),
-                explained=explain(display.answer_of(attempt)),
+                badge=badges.outcome_badge(attempt),
+                duration=seconds(attempt.duration_seconds),
+                explained=explain_stored(attempt),
             )
 
 

@@ -1,6 +1,6 @@
 """Filters of the lists. None of them counts, and none asks the table for its distinct values.
 
-Those of the events only offer choices: `event_list` reads all of them at once, as a `Choice`.
+Those of the events only offer choices: `events.list` reads all of them at once, as a `Choice`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin import choice, known
+from tiktok_attribution.admin.choice import known, parameters
 from tiktok_attribution.models import State
 
 Choices = Iterable[tuple[str, Any]]
@@ -34,7 +34,7 @@ class PixelFilter(admin.SimpleListFilter):
     """Only where there is more than one pixel."""
 
     title = _("pixel")
-    parameter_name = choice.PIXEL
+    parameter_name = parameters.PIXEL
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         codes = known.pixels()
@@ -57,7 +57,7 @@ class StateFilter(_Offer):
     """Of the server half."""
 
     title = _("state")
-    parameter_name = choice.STATE
+    parameter_name = parameters.STATE
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return State.choices
@@ -67,7 +67,7 @@ class NameFilter(_Offer):
     """Names that are declared or that occur."""
 
     title = _("event")
-    parameter_name = choice.NAME
+    parameter_name = parameters.NAME
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return [(name, name) for name in known.names(known.pixels())]
@@ -77,7 +77,7 @@ class HalvesFilter(_Offer):
     """What came of server and browser together."""
 
     title = _("both halves")
-    parameter_name = choice.HALVES
+    parameter_name = parameters.HALVES
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return HALVES
@@ -87,12 +87,12 @@ class RecordedFilter(_Offer):
     """Today, the last days, or from one day to another; days begin at midnight of the current time zone."""
 
     title = _("recorded")
-    parameter_name = choice.RECORDED
+    parameter_name = parameters.RECORDED
     template = "admin/tiktok_attribution/outboxevent/recorded_filter.html"
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        for name in (choice.FROM, choice.TO):
+        for name in (parameters.FROM, parameters.TO):
             if name in params:
                 self.used_parameters[name] = params.pop(name)[-1]
 
@@ -100,24 +100,24 @@ class RecordedFilter(_Offer):
         return [("today", _("Today")), ("7", _("Last 7 days")), ("30", _("Last 30 days"))]
 
     def expected_parameters(self) -> list[str | None]:
-        return [choice.RECORDED, choice.FROM, choice.TO]
+        return [parameters.RECORDED, parameters.FROM, parameters.TO]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """The links; the last entry is the form's."""
         ours = [name for name in self.expected_parameters() if name]
-        chosen = self.used_parameters.get(choice.RECORDED)
+        chosen = self.used_parameters.get(parameters.RECORDED)
         yield {
             "selected": not self.used_parameters,
             "query_string": changelist.get_query_string(remove=ours),
             "display": _("All"),
         }
         for key, text in self.lookup_choices:
-            query = changelist.get_query_string({choice.RECORDED: key}, remove=ours)
+            query = changelist.get_query_string({parameters.RECORDED: key}, remove=ours)
             yield {"selected": chosen == key, "query_string": query, "display": text}
         yield {
             "form": True,
-            "from": self.used_parameters.get(choice.FROM, ""),
-            "to": self.used_parameters.get(choice.TO, ""),
+            "from": self.used_parameters.get(parameters.FROM, ""),
+            "to": self.used_parameters.get(parameters.TO, ""),
             "kept": [(name, value) for name, value in changelist.params.items() if name not in ours],
         }
 
@@ -126,10 +126,10 @@ class AttemptFilter(_Offer):
     """Shown only while it is used: the link from an attempt to its events sets it."""
 
     title = _("attempt")
-    parameter_name = choice.ATTEMPT
+    parameter_name = parameters.ATTEMPT
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        pk = request.GET.get(choice.ATTEMPT)
+        pk = request.GET.get(parameters.ATTEMPT)
         return [(pk, _("The chosen attempt"))] if pk else []
 
 
@@ -137,8 +137,8 @@ class PersonFilter(_Offer):
     """Shown only while it is used: the search for an e-mail address sets it."""
 
     title = _("person")
-    parameter_name = choice.PERSON
+    parameter_name = parameters.PERSON
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        key = request.GET.get(choice.PERSON)
+        key = request.GET.get(parameters.PERSON)
         return [(key, _("Whose e-mail address was typed"))] if key else []

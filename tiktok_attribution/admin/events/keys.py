@@ -10,7 +10,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tiktok_attribution.admin.words import Text
+from tiktok_attribution.admin.display.words import Text
 
 SHORT = 80
 MOST_LINES = 300

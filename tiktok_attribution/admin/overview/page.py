@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.chart import Chart, Step, chart
-from tiktok_attribution.admin.failures import Failure, failures
-from tiktok_attribution.admin.period import Period
-from tiktok_attribution.admin.words import Words, explain
+from tiktok_attribution.admin.display.answers import explain_stored
+from tiktok_attribution.admin.display.moments import here
+from tiktok_attribution.admin.display.words import Words
+from tiktok_attribution.admin.overview.chart import Chart, Step, chart
+from tiktok_attribution.admin.overview.failures import Failure, failures
+from tiktok_attribution.admin.overview.period import Period
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.heartbeat import seen_at
 from tiktok_attribution.events.matching import MATCH_KEYS
@@ -109,22 +108,6 @@ def overview_page(period: Period, found: Sequence[PixelFigures], *, using: str, 
     )
 
 
-def as_rows(period: Period, *, using: str) -> Iterator[list[object]]:
-    """The figures as lines of a table, for the export: one a step of time, and one a name for the whole period."""
-    summary = summarize(period.starts, period.end, pixel_code=period.pixel_code, using=using)
-    names = list(Totals().counts)
-    yield ["part", "name", *names, "median_seconds", "p95_seconds", "match_quality_estimate", *MATCH_KEYS, "value"]
-    lines = [("event", name, totals) for name, totals in sorted(summary.by_name.items())]
-    lines += [("time", _stamp(start), totals) for start, totals in summary.by_step.items()]
-    for part, name, totals in [*lines, ("all", "", summary.all)]:
-        quality = totals.quality()
-        money = " ".join(f"{total} {currency}" for currency, total in sorted(totals.value_sums.items()))
-        yield [
-            *(part, name, *totals.counts.values(), totals.delay(0.5), totals.delay(0.95)),
-            *(None if quality is None else round(quality, 1), *totals.match_keys, money),
-        ]
-
-
 def duration(seconds: float | None) -> str:
     """ "3.2 s", "12 min", "5.0 h", "2.0 d"; "" for None."""
     if seconds is None:
@@ -147,7 +130,7 @@ def _stopped(period: Period, now: list[PixelFigures], using: str) -> list[Stoppe
     rows = PixelStatus.objects.using(using).filter(stopped_at__isnull=False).order_by("pk")
     waiting = {one.pixel_code: one.waiting for one in now if one.database == using}
     return [
-        Stopped(pixel, explain(display.answer_of(pixel)), waiting.get(pixel.pk, 0))
+        Stopped(pixel, explain_stored(pixel), waiting.get(pixel.pk, 0))
         for pixel in (rows.filter(pk=period.pixel_code) if period.pixel_code else rows)
     ]
 
@@ -166,7 +149,7 @@ def _steps(period: Period, summary: Summary) -> Iterator[Step]:
     for start, totals in summary.by_step.items():
         counts = totals.counts
         done = counts["delivered"] + totals.trouble + counts["browser_only"] + counts["cancelled"]
-        when = _here(start)
+        when = here(moment(start))
         title = date_format(when, "TIME_FORMAT" if period.is_hourly else "SHORT_DATE_FORMAT")
         yield Step(title, counts["delivered"], totals.trouble, max(0, counts["recorded"] - done))
 
@@ -175,12 +158,3 @@ def _heat_row(name: str, totals: Totals) -> HeatRow:
     coverage, quality = totals.coverage(), totals.quality()
     cells = [Cell(_percent(coverage[key], 1), round(LEVELS * coverage[key])) for key in MATCH_KEYS]
     return HeatRow(name, cells, "" if quality is None else _number(quality, 1))
-
-
-def _here(epoch: float) -> datetime:
-    when = moment(epoch)
-    return timezone.localtime(when) if timezone.is_aware(when) else when
-
-
-def _stamp(epoch: int) -> str:
-    return _here(epoch).isoformat(timespec="minutes")

@@ -9,7 +9,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from tiktok_attribution.admin.choice import TERM, Choice, chosen
+from tiktok_attribution.admin.choice.parameters import TERM, Choice, chosen
 from tiktok_attribution.admin.readonly import IndexedList
 from tiktok_attribution.delivery.stretches import Found, newest, oldest
 from tiktok_attribution.models import OutboxEvent

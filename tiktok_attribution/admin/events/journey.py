@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.words import Tone
+from tiktok_attribution.admin.display.moments import since
+from tiktok_attribution.admin.display.tones import Tone
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State
 
 
@@ -85,4 +85,4 @@ def moments(row: OutboxEvent, attempts: list[Attempt]) -> list[Moment]:
     if row.next_attempt_at:
         found.append((row.next_attempt_at, _("Server: next attempt"), Tone.WAIT))
     in_order = sorted(found, key=lambda one: one[0])
-    return [Moment(when, display.since(row.happened_at, when), what, tone.value) for when, what, tone in in_order]
+    return [Moment(when, since(row.happened_at, when), what, tone.value) for when, what, tone in in_order]

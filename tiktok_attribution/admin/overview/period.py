@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin import known
-from tiktok_attribution.admin.words import Text
+from tiktok_attribution.admin.choice import known
+from tiktok_attribution.admin.display.moments import here
+from tiktok_attribution.admin.display.words import Text
 from tiktok_attribution.tallies.counting import HOUR, epoch_of
 
 DAYS: Mapping[str, int] = {"today": 1, "7": 7, "30": 30}
@@ -45,10 +46,9 @@ def chosen(parameters: Mapping[str, str], *, now: datetime | None = None) -> Per
     key = key if key in DAYS else USUAL
     pixels = known.pixels()
     pixel_code = parameters.get("pixel", "")
-    moment = now or timezone.now()
-    here = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
-    end = int(epoch_of(here)) // HOUR * HOUR + HOUR
+    moment = here(now or timezone.now())
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = int(epoch_of(moment)) // HOUR * HOUR + HOUR
     if DAYS[key] == 1:
         starts = list(range(_hour(midnight), end, HOUR))
     else:

@@ -1,4 +1,4 @@
-"""What states, answers and refusals mean, in words for whoever looks: one table each.
+"""What TikTok's answers mean and how to mend them: a table of codes, one of statuses, one of what was no answer.
 
 TikTok publishes names for its codes and few texts; what is written here is this project's reading of them.
 """
@@ -7,105 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import Enum
-from typing import NamedTuple
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from tiktok_attribution.admin.display.words import Words
 from tiktok_attribution.delivery.outcomes import DELIVERED_CODES, RETRY_CODES, STOP_CODES, STOP_TEXTS, Answer
-from tiktok_attribution.delivery.steer import Why
-from tiktok_attribution.models import Outcome, State
-
-Text = str | Promise
-
-
-class Words(NamedTuple):
-    """What it means, and what to do about it ("" where there is nothing to do)."""
-
-    meaning: Text
-    advice: Text
-
-
-class Tone(Enum):
-    """How it looks: a class of the style sheet. The text beside it always says the same."""
-
-    GOOD = "good"
-    WAIT = "wait"
-    BAD = "bad"
-    QUIET = "quiet"
-
-
-TONES: Mapping[str, Tone] = {
-    State.DELIVERED: Tone.GOOD,
-    State.WAITING: Tone.WAIT,
-    State.HELD: Tone.WAIT,
-    State.INVALID: Tone.BAD,
-    State.REJECTED: Tone.BAD,
-    State.EXPIRED: Tone.BAD,
-    State.CANCELLED: Tone.QUIET,
-    State.BROWSER_ONLY: Tone.QUIET,
-}
-OUTCOME_TONES: Mapping[str, Tone] = {
-    Outcome.DELIVERED: Tone.GOOD,
-    Outcome.RETRY: Tone.WAIT,
-    Outcome.SPLIT: Tone.WAIT,
-    Outcome.UNKNOWN: Tone.WAIT,
-    Outcome.ISOLATE: Tone.BAD,
-    Outcome.STOP: Tone.BAD,
-}
-
-STATES: Mapping[str, Words] = {
-    State.WAITING: Words(
-        _("Recorded here and not yet taken by TikTok."),
-        _(
-            "Nothing to do for the first minute. If it stays, see that a Celery worker runs, "
-            "or run: manage.py tiktok_deliver"
-        ),
-    ),
-    State.HELD: Words(
-        _("The visitor has not answered the question for consent. Nothing is sent before a yes."),
-        _("Nothing to do: the answer releases it or drops it, and without one it is dropped in time."),
-    ),
-    State.DELIVERED: Words(_("TikTok has accepted this event. Events Manager shows it after some time."), ""),
-    State.INVALID: Words(
-        _("The event could not be built, so nothing was sent. The order or sign-up itself is not affected."),
-        _("Mend what the reason names, in the settings or in the object; then send it again."),
-    ),
-    State.REJECTED: Words(
-        _("TikTok refused this event."),
-        _(
-            "Sent again, it goes out word for word as it is stored. That helps where the cause lay outside the event: "
-            "in the account, or at TikTok."
-        ),
-    ),
-    State.EXPIRED: Words(
-        _("Given up: it waited too long to be sent safely."),
-        _("Find out what kept it: no worker, a stopped pixel, or TikTok out of reach."),
-    ),
-    State.CANCELLED: Words(
-        _("Called off by hand. Its browser half, if a page showed it, is not undone."),
-        _("It can be sent again."),
-    ),
-    State.BROWSER_ONLY: Words(_("Declared for the browser alone: no server event is sent for it."), ""),
-}
-
-INVALID_ALONE = Words(
-    _("The event could not be built, so nothing was sent. The visitor noticed nothing."),
-    _("It belongs to no object and can't be built again here: mend what the reason names, where track() is called."),
-)
-STOPPED = Words(
-    _("TikTok refused this pixel's token or permission. Its events wait and are not lost."),
-    _("Mend the cause, then resume the pixel. A new token resumes it by itself."),
-)
-PIXEL_DOWN = Words(
-    _("TikTok does not answer this pixel's requests. Its events wait and are not lost."),
-    _(
-        "Nothing to do while TikTok is down: one event is sent now and then to see whether it is back. If other sites "
-        "reach TikTok, see that this server may open HTTPS connections outwards: firewall, proxy, DNS."
-    ),
-)
-PIXEL_RUNS = Words(_("This pixel may send. What stopped or delayed it once is over."), "")
+from tiktok_attribution.models import Attempt, PixelStatus
 
 _TOKEN = Words(
     _("TikTok does not accept the access token: it is wrong, expired or revoked."),
@@ -219,6 +126,16 @@ def explain(answer: Answer) -> Words | None:
     return _explain_code(code, answer.message)
 
 
+def explain_stored(record: Attempt | PixelStatus) -> Words | None:
+    """The same for an answer as the outbox keeps it."""
+    if isinstance(record, Attempt):
+        status = record.http_status
+    else:  # a pixel keeps the status only where there was no code, before the message
+        found = re.match(r"HTTP (\d{3})\b", record.message)
+        status = int(found.group(1)) if found else None
+    return explain(Answer(http_status=status, code=record.code, message=record.message))
+
+
 def _explain_code(code: int, message: str) -> Words:
     if code in (40000, 40002) and STOP_TEXTS.search(message):
         return _PIXEL
@@ -235,32 +152,3 @@ def _explain_status(status: int) -> Words:
     if status >= 500:
         return _TIKTOKS
     return _ADDRESS if 300 <= status < 400 else _NOT_TIKTOK
-
-
-class Unbuilt(Enum):
-    """Why an invalid event was not built again."""
-
-    NO_OBJECT = "no object"
-    GONE = "gone"
-    UNDECLARED = "undeclared"
-    NOT_HAPPENED = "not happened"
-    STILL = "still"
-    LATER = "later"
-
-
-REASONS: Mapping[Why | Unbuilt, Text] = {
-    Why.DELIVERED: _("TikTok has it already"),
-    Why.BROWSER_ONLY: _("it has no server half"),
-    Why.CLEARED: _("its text was cleared, so there is nothing to send"),
-    Why.TOO_OLD: _("it happened longer ago than MAX_AGE_DAYS, and would only expire again"),
-    Why.ALREADY_DUE: _("it is due already; see that a worker runs"),
-    Why.HELD: _("its visitor has not agreed yet"),
-    Why.DOUBTFUL: _("TikTok may have it and remember it no longer, so it could count twice: open it to decide"),
-    Why.SETTLED: _("only what waits can be cancelled"),
-    Unbuilt.NO_OBJECT: _("it is invalid and belongs to no object, so it can't be built again: track() it anew"),
-    Unbuilt.GONE: _("it is invalid and its object is not found any more"),
-    Unbuilt.UNDECLARED: _("it is invalid and no conversion of this name is declared for its object"),
-    Unbuilt.NOT_HAPPENED: _("it is invalid and its object does not count as this conversion any more"),
-    Unbuilt.STILL: _("it was built again and is still invalid: the cause is not mended yet"),
-    Unbuilt.LATER: _("so many invalid events are not built in one go: repeat this"),
-}

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from tiktok_attribution.admin.choice import PERSON, TERM, person_text
+from tiktok_attribution.admin.choice.parameters import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.delivery.kinds import kinds
 from tiktok_attribution.delivery.selection import Selection, sent_by

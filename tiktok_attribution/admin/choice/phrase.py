@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.filters import HALVES
+from tiktok_attribution.admin.choice.filters import HALVES
+from tiktok_attribution.admin.display.moments import moment_text
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.models import State, moment
 
@@ -30,6 +30,6 @@ def _parts(chosen: Selection) -> Iterator[tuple[str, Any]]:
     if chosen.attempt:
         yield _("attempt"), chosen.attempt
     if chosen.since is not None:
-        yield _("recorded from"), display.moment_text(moment(chosen.since))
+        yield _("recorded from"), moment_text(moment(chosen.since))
     if chosen.until is not None:
-        yield _("recorded before"), display.moment_text(moment(chosen.until))
+        yield _("recorded before"), moment_text(moment(chosen.until))

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext
 
-from tiktok_attribution.admin.choice import Choice
-from tiktok_attribution.admin.spreadsheet import csv_text
+from tiktok_attribution.admin.choice.parameters import Choice
+from tiktok_attribution.admin.display.moments import here
+from tiktok_attribution.admin.display.spreadsheet import csv_text
 from tiktok_attribution.delivery.stretches import Found, newest
 from tiktok_attribution.events.matching import keys_of_bits
 from tiktok_attribution.models import OutboxEvent, moment
@@ -84,4 +84,4 @@ def _line(row: dict[str, Any]) -> list[object]:
 def _stamp(when: datetime | None) -> str:
     if when is None:
         return ""
-    return (timezone.localtime(when) if timezone.is_aware(when) else when).isoformat(timespec="seconds")
+    return here(when).isoformat(timespec="seconds")

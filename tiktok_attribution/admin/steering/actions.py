@@ -19,14 +19,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin import steering, verbs
-from tiktok_attribution.admin.choice import chosen
-from tiktok_attribution.admin.choice_words import in_words
+from tiktok_attribution.admin.choice.parameters import chosen
+from tiktok_attribution.admin.choice.phrase import in_words
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.steering import Result
-from tiktok_attribution.admin.verbs import CANCEL, RETRY, Verb
-from tiktok_attribution.admin.words import REASONS
+from tiktok_attribution.admin.steering import verbs
+from tiktok_attribution.admin.steering.reasons import REASONS
+from tiktok_attribution.admin.steering.run import STRETCH, Result, rows, run, stopped_pixels
+from tiktok_attribution.admin.steering.verbs import CANCEL, RETRY, Verb
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.delivery.stretches import Found, newest
@@ -79,7 +79,7 @@ class SteeringAdmin(ReadOnlyAdmin):
         if CONFIRMED in request.POST:
             self._do(request, verb, pks, using)
             return None
-        plan = steering.run(verb.steer, pks, using=using, dry=True)
+        plan = run(verb.steer, pks, using=using, dry=True)
         if not plan.all_changed:
             self._tell_refused(request, plan)
             return None
@@ -117,7 +117,7 @@ class SteeringAdmin(ReadOnlyAdmin):
             back=back,
             plan=[verbs.all_that_fit(len(found.pks), in_words(selection), more=more), str(verbs.IN_BACKGROUND)],
             warnings=warnings,
-            events=steering.rows(found.pks[:MOST_NAMED], using=using).order_by("-pk"),
+            events=rows(found.pks[:MOST_NAMED], using=using).order_by("-pk"),
             more=max(0, len(found.pks) - MOST_NAMED),
         )
 
@@ -125,10 +125,10 @@ class SteeringAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request) or not self._may(request, verb):
             raise PermissionDenied
         using = router.db_for_write(OutboxEvent)
-        if not steering.rows([pk], using=using).exists():
+        if not rows([pk], using=using).exists():
             raise Http404
         page = reverse("admin:tiktok_attribution_outboxevent_change", args=[pk], current_app=self.admin_site.name)
-        plan = steering.run(verb.steer, [pk], using=using, dry=True)
+        plan = run(verb.steer, [pk], using=using, dry=True)
         if not plan.all_changed:
             self._tell_refused(request, plan)
         elif CONFIRMED in request.POST or not (verb.warning or plan.doubtful):
@@ -158,7 +158,7 @@ class SteeringAdmin(ReadOnlyAdmin):
             plan=self._plan(verb, plan),
             warnings=self._warnings(verb, plan, using),
             refused=self._refused(plan),
-            events=steering.rows(changing[:MOST_NAMED], using=using).order_by("-pk"),
+            events=rows(changing[:MOST_NAMED], using=using).order_by("-pk"),
             more=max(0, len(changing) - MOST_NAMED),
         )
 
@@ -191,7 +191,7 @@ class SteeringAdmin(ReadOnlyAdmin):
         """Why what is due is nevertheless not sent now."""
         lines = [
             _("Pixel %(pixel)s is stopped: its events wait until it is resumed.") % {"pixel": code}
-            for code in steering.stopped_pixels(result.pixel_codes, using=using)
+            for code in stopped_pixels(result.pixel_codes, using=using)
         ]
         if not conf.current().enabled:
             lines.append(_("ENABLED is off in the settings: nothing is sent until it is on."))
@@ -201,7 +201,7 @@ class SteeringAdmin(ReadOnlyAdmin):
         return [verbs.left_alone(count, REASONS[why]) for why, count in result.refused.most_common()]
 
     def _do(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
-        result = steering.run(verb.steer, pks, using=using)
+        result = run(verb.steer, pks, using=using)
         self._log(request, verb, [*result.changed, *result.rebuilt], using)
         if result.all_changed:
             self.message_user(request, verb.done(result.all_changed), messages.SUCCESS)
@@ -216,6 +216,6 @@ class SteeringAdmin(ReadOnlyAdmin):
             self.message_user(request, _("These events are gone; nothing was changed."), messages.WARNING)
 
     def _log(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
-        for start in range(0, len(pks), steering.STRETCH):
-            events = steering.rows(pks[start : start + steering.STRETCH], using=using).only("name", "event_id")
+        for start in range(0, len(pks), STRETCH):
+            events = rows(pks[start : start + STRETCH], using=using).only("name", "event_id")
             self.log_by_hand(request, events, str(verb.logged))

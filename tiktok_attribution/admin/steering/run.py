@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import tasks
-from tiktok_attribution.admin.rebuild import rebuild
-from tiktok_attribution.admin.words import Unbuilt
+from tiktok_attribution.admin.steering.reasons import Unbuilt
+from tiktok_attribution.admin.steering.rebuild import rebuild
 from tiktok_attribution.delivery import steer
 from tiktok_attribution.delivery.steer import Steered, Why
 from tiktok_attribution.models import OutboxEvent, PixelStatus

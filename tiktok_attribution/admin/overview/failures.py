@@ -8,8 +8,8 @@ from datetime import datetime
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
-from tiktok_attribution.admin import display
-from tiktok_attribution.admin.words import STATES, Words, explain
+from tiktok_attribution.admin.display.answers import explain_stored
+from tiktok_attribution.admin.display.words import STATES, Words
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State
 
 MOST_ATTEMPTS = 5000
@@ -62,7 +62,7 @@ def _of_attempts(since: datetime, pixel_code: str, using: str, site: str) -> dic
 def _example(attempt: Attempt, site: str) -> Failure:
     return Failure(
         text=_in_words(attempt),
-        words=explain(display.answer_of(attempt)),
+        words=explain_stored(attempt),
         last=attempt.started_at,
         address=reverse("admin:tiktok_attribution_attempt_change", args=[quote(attempt.pk)], current_app=site),
     )
