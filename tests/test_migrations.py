@@ -70,5 +70,6 @@ def test_events_keep_their_bodies_when_these_move_to_another_table_and_back(migr
         (keys["order-2"], "order-2", "body 2", 2),
         (added.pk, "order-9", "", None),
     ]
+    assert back.objects.create(event_id="order-10", **values).pk > added.pk
     with pytest.raises(IntegrityError):
         back.objects.create(event_id="order-2", **values)
