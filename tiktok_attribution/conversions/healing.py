@@ -11,7 +11,7 @@ from tiktok_attribution.conversions.objects import record_object
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded
 from tiktok_attribution.events.ids import valid_event_id
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.models import OutboxEvent, State, events_of
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
 
@@ -41,8 +41,7 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
 
 def _invalid_rows(conversion: Conversion, obj: Any, using: str) -> QuerySet[OutboxEvent]:
     return OutboxEvent.objects.using(using).filter(
-        object_label=conversion.model._meta.label,
-        object_pk=object_key(obj.pk),
+        events_of([(conversion.model._meta.label, object_key(obj.pk))]),
         name=conversion.event,
         event_id__in={conversion.default_event_id(obj), _own_id(conversion, obj)},
         state=State.INVALID,
