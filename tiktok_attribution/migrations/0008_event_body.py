@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('kind', 'event_id'), name='tiktok_event_once')],
             },
         ),
-        migrations.RunPython(fill, take_back, elidable=True),
+        migrations.RunPython(fill, take_back, hints={'model_name': 'outboxevent'}, elidable=True),
         # A default, for the way back alone.
         migrations.AlterField('outboxevent', 'event_id', ExactCharField(max_length=128, default='', verbose_name='event id')),
         *(migrations.RemoveField('outboxevent', name) for name in MOVED),
