@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
+from django.db.migrations import RunPython
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from tiktok_attribution.models import OutboxEvent, digest, events_named
 
@@ -70,5 +72,31 @@ def test_events_keep_their_bodies_when_these_move_to_another_table_and_back(migr
         (keys["order-2"], "order-2", "body 2", 2),
         (added.pk, "order-9", "", None),
     ]
+    assert back.objects.create(event_id="order-10", **values).pk > added.pk
     with pytest.raises(IntegrityError):
         back.objects.create(event_id="order-2", **values)
+
+
+class NoOutbox:
+    """A router that keeps the outbox out of every database, and says nothing of other tables."""
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+        return False if model_name == "outboxevent" else None
+
+
+def test_rows_are_not_looked_for_where_a_router_keeps_their_table_away(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATABASE_ROUTERS = [NoOutbox()]
+    loader = MigrationLoader(None)
+    ours = [migration for (app, _), migration in loader.disk_migrations.items() if app == APP]
+    moves = [one for migration in ours for one in migration.operations if isinstance(one, RunPython)]
+    state = loader.project_state((APP, "0001_initial"))
+    looked: list[Any] = []
+
+    with connection.schema_editor() as editor:
+        for move in moves:
+            monkeypatch.setattr(move, "code", lambda *args: looked.append(args))
+            move.database_forwards(APP, editor, state, state)
+
+    assert (len(moves), looked) == (2, [])

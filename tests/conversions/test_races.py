@@ -12,7 +12,9 @@ from django.db import OperationalError, close_old_connections, connection, trans
 from tests.conversions.samples import PLAIN, row, rows
 from tests.shop.models import Order
 from tests.visitor.undone import rolled_back
-from tiktok_attribution.models import State
+from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.registry import of
+from tiktok_attribution.models import OutboxEvent, State
 
 Configure = Callable[..., None]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
@@ -92,3 +94,29 @@ def test_when_the_first_of_two_rolls_back_the_second_counts(configure: Configure
             done.result()
     assert row().state == State.WAITING
     assert Order.objects.count() == 1
+
+
+@pytest.mark.on_engine("postgres", "mariadb")
+def test_an_invalid_row_that_was_made_valid_meanwhile_is_not_called_off(configure: Configure) -> None:
+    configure(PLAIN, PIXEL_CODE="")
+    order = Order.objects.create(status="paid", total=5)
+    configure(PLAIN)
+    (conversion,) = of(Order)
+    written, waiting = threading.Event(), threading.Event()
+
+    def deliver() -> None:
+        try:
+            with transaction.atomic():
+                OutboxEvent.objects.update(state=State.DELIVERED)
+                written.set()
+                waiting.wait(20)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        delivered = pool.submit(deliver)
+        written.wait(20)
+        threading.Timer(0.3, waiting.set).start()
+        assert heal(conversion, order, using="default") is not None
+        delivered.result()
+    assert sorted(row.state for row in rows()) == [State.DELIVERED, State.WAITING]

@@ -8,7 +8,7 @@ from tests.delivery.samples import DAY, NOW, PIXEL, fill, row, store
 from tiktok_attribution.conf import Settings
 from tiktok_attribution.delivery import lanes
 from tiktok_attribution.delivery.due import CLEARED, DOUBTFUL, Due, due_rows, reason_to_give_up
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.models import EventBody, OutboxEvent, State
 
 SETTINGS = Settings(max_age_days=7.0)
 
@@ -46,6 +46,15 @@ def test_only_this_lanes_due_and_waiting_rows_are_read() -> None:
     )
 
     assert [found.pk for found in read()] == [OutboxEvent.objects.get(event_id="order-1").pk]
+
+
+@pytest.mark.django_db
+def test_a_row_whose_body_was_deleted_by_hand_is_read_as_cleared() -> None:
+    fill(2)
+    first = OutboxEvent.objects.earliest("due_at")
+    EventBody.objects.filter(pk=first.pk)._raw_delete("default")
+
+    assert [bool(found.payload) for found in read()] == [False, True]
 
 
 @pytest.mark.django_db

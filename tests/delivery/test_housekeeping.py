@@ -54,6 +54,19 @@ def test_a_cleared_payload_is_not_cleared_again() -> None:
     assert prune()["payloads"] == 0
 
 
+def test_a_payload_whose_event_was_deleted_by_hand_goes_with_the_others() -> None:
+    fill(3, **SETTLED, **old(15))
+    fill(5, **SETTLED)
+    by_hand = OutboxEvent.objects.filter(event_id="order-1")
+    by_hand._raw_delete("default")
+    prune()
+
+    assert sorted(EventBody.objects.values_list("event_id", flat=True)) == [
+        "order-0",
+        *("order-2", "order-3", "order-4"),
+    ]
+
+
 def test_a_row_is_pruned_after_its_time() -> None:
     fill(1, **SETTLED, **old(91))
 

@@ -11,7 +11,7 @@ from tiktok_attribution.conversions.objects import record_object
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded
 from tiktok_attribution.events.ids import valid_event_id
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.models import OutboxEvent, State, events_of
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
 
@@ -23,14 +23,16 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
     """
     try:
         with protected(using):
-            rows = _invalid_rows(conversion, obj, using)
-            first = rows.order_by("pk").first()
-        if first is None:
+            rows = list(_invalid_rows(conversion, obj, using).order_by("pk").only("event_time"))
+        if not rows:
             return None
-        recorded = record_object(conversion, obj, using=using, moment=first.event_time)
+        recorded = record_object(conversion, obj, using=using, moment=rows[0].event_time)
         if recorded is not None:
             with protected(using):
-                rows.update(state=State.CANCELLED, note=f"Recorded again as {recorded.fact.event_id}.")
+                # By their keys: a state that is asked beside an event_id, in the table of bodies, is not asked again
+                # of a row that somebody else has made valid meanwhile.
+                left = OutboxEvent.objects.using(using).filter(pk__in=[row.pk for row in rows], state=State.INVALID)
+                left.update(state=State.CANCELLED, note=f"Recorded again as {recorded.fact.event_id}.")
         return recorded
     except Exception as error:
         report(error, "%r could not be recorded again", conversion)
@@ -39,8 +41,7 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
 
 def _invalid_rows(conversion: Conversion, obj: Any, using: str) -> QuerySet[OutboxEvent]:
     return OutboxEvent.objects.using(using).filter(
-        object_label=conversion.model._meta.label,
-        object_pk=object_key(obj.pk),
+        events_of([(conversion.model._meta.label, object_key(obj.pk))]),
         name=conversion.event,
         event_id__in={conversion.default_event_id(obj), _own_id(conversion, obj)},
         state=State.INVALID,

@@ -27,6 +27,11 @@ def forget(rows: QuerySet[OutboxEvent], pks: Collection[int]) -> int:
     gone = rows.filter(pk__in=pks)
     with transaction.atomic(using=gone.db):
         count = gone._raw_delete(gone.db)  # no constraint points at them, so there is nothing to collect
-        bodies = EventBody.objects.using(gone.db).filter(pk__in=pks)
-        bodies.exclude(Exists(OutboxEvent.objects.filter(pk=OuterRef("pk"))))._raw_delete(gone.db)
+        sweep(pks, using=gone.db)
     return count
+
+
+def sweep(pks: Collection[int], *, using: str) -> None:
+    """Delete those of these bodies that no event is left of."""
+    bodies = EventBody.objects.using(using).filter(pk__in=pks)
+    bodies.exclude(Exists(OutboxEvent.objects.filter(pk=OuterRef("pk"))))._raw_delete(using)

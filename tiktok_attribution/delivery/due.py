@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Coalesce
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.backoff import MOST_UNKNOWN_SECONDS
@@ -34,7 +35,9 @@ def due_rows(lease: Lease, *, now: float, most: int, most_bytes: int) -> list[Du
     )
     # A subquery and not a join: it is asked of the rows that are taken, whatever the planner thinks of the tables.
     body = EventBody.objects.filter(pk=OuterRef("pk")).values("payload")
-    columns = ("pk", Subquery(body), *Due._fields[2:])
+    # One that was deleted by hand counts as cleared: nothing that is due may stop its lane.
+    payload = Coalesce(Subquery(body), Value(""), output_field=TextField())
+    columns = ("pk", payload, *Due._fields[2:])
     return _fitting([Due(*row) for row in rows.order_by("due_at").values_list(*columns)[:most]], most_bytes)
 
 

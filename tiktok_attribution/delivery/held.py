@@ -99,7 +99,7 @@ def drop(theirs: Theirs, reason: Reason) -> int:
 
 def _call_off(rows: QuerySet[OutboxEvent], using: str) -> int:
     """What was tried already may be at TikTok's, so its row stays."""
-    tried = list(rows.select_for_update().values_list("pk", flat=True))
+    tried = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
     clear_bodies(tried, using=using)
     return rows.filter(pk__in=tried).update(state=State.CANCELLED, due_at=None, note=WITHDRAWN)
 

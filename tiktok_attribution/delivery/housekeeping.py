@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.bodies import clear_bodies, forget
+from tiktok_attribution.delivery.bodies import clear_bodies, forget, sweep
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.selection import SLACK_SECONDS
@@ -98,8 +98,11 @@ def _clear(settled: QuerySet[OutboxEvent], bodies: QuerySet[Any], pks: list[Any]
     """Bodies are found without their events, by an index of those that are there, however many were cleared."""
     with transaction.atomic(using=bodies.db):
         # Locked, so that nobody sends one on its way before its body has gone.
-        still = list(settled.filter(pk__in=pks).select_for_update().values_list("pk", flat=True))
-        return clear_bodies(still, using=bodies.db)
+        still = list(settled.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk", flat=True))
+        cleared = clear_bodies(still, using=bodies.db)
+    # Events may have been deleted by hand. After the commit, as nobody's locks are to be waited for with these held.
+    sweep(set(pks).difference(still), using=bodies.db)
+    return cleared
 
 
 def _delete(rows: QuerySet[Any], pks: list[Any]) -> int:

@@ -9,11 +9,11 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.backoff import MOST_UNKNOWN_SECONDS
-from tiktok_attribution.models import OutboxEvent, State, moment
+from tiktok_attribution.models import EventBody, OutboxEvent, State, moment
 
 
 class Why(Enum):
@@ -38,9 +38,9 @@ class Row(NamedTuple):
     state: str
     due_at: float | None
     event_time: int
-    has_text: bool
     unknown_since: float | None
     browser_at: Any
+    has_text: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +110,15 @@ def cancel(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Ste
 
 
 def _sorted(rows: QuerySet[OutboxEvent], why_not: Callable[[Row], Why | None], *, now: float, dry: bool) -> Steered:
-    has_text = ExpressionWrapper(~Q(payload=""), output_field=BooleanField())
     # Locked, so that no worker settles a row between the look at it and its change; in the order of the keys, as
-    # the workers' own statements find them.
+    # the workers' own statements find them. The events alone: who changes a body has locked its event before, and in
+    # a join some engines lock the body first.
     found = rows.order_by("pk") if dry else rows.order_by("pk").select_for_update()
-    columns = found.annotate(has_text=has_text).values_list(*Row._fields)
+    looked_at = list(found.values_list(*Row._fields[:-1]))
+    bodies = EventBody.objects.using(rows.db).filter(pk__in=[pk for pk, *_ in looked_at]).exclude(payload="")
+    with_text = set(bodies.values_list("pk", flat=True))
     changed, refused = [], defaultdict(list)
-    for row in map(Row._make, columns):
+    for row in (Row._make((*columns, columns[0] in with_text)) for columns in looked_at):
         reason = why_not(row)
         if reason is None:
             changed.append(row)

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from tiktok_attribution.delivery.kinds import kinds
+from tiktok_attribution.delivery.kinds import MOST, Kind, kinds
 from tiktok_attribution.delivery.selection import SLACK_SECONDS, Selection
 from tiktok_attribution.models import TROUBLE, EventBody, OutboxEvent, State, kind_of
 
@@ -88,10 +88,20 @@ def _named_by_index(chosen: Selection, at: int, using: str, *, newer: bool) -> F
     if chosen.state == State.WAITING:
         return _all_of([rows.filter(due_at__isnull=False).order_by("pixel_code", "lane", "due_at")])
     if chosen.name or chosen.pixel_code:
-        fitting = [kind for kind in kinds(using) if chosen.name in ("", kind.name)]
-        fitting = [kind for kind in fitting if chosen.pixel_code in ("", kind.pixel_code)]
-        return _all_of([EventBody.objects.using(using).filter(kind=kind_of(*kind)) for kind in fitting])
+        fitting = _kinds_of(chosen, using)
+        bodies = EventBody.objects.using(using)
+        return None if fitting is None else _all_of([bodies.filter(kind=kind_of(*kind)) for kind in fitting])
     return None
+
+
+def _kinds_of(chosen: Selection, using: str) -> list[Kind] | None:
+    """Those of this name, this pixel or both; None where too many are stored to know."""
+    if chosen.name and chosen.pixel_code:
+        return [Kind(chosen.pixel_code, chosen.name)]
+    stored = list(kinds(using))
+    if len(stored) >= MOST:
+        return None
+    return [kind for kind in stored if chosen.name == kind.name or chosen.pixel_code == kind.pixel_code]
 
 
 def _by_time(rows: QuerySet[OutboxEvent], at: int, *, newer: bool) -> Found:

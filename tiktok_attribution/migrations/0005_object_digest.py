@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RemoveIndex("outboxevent", "tiktok_event_object"),
         migrations.AddField("outboxevent", "object_digest", DigestField(of="object_pk")),
-        migrations.RunPython(fill, migrations.RunPython.noop, elidable=True),
+        migrations.RunPython(fill, migrations.RunPython.noop, hints={"model_name": "outboxevent"}, elidable=True),
         migrations.AddIndex(
             "outboxevent",
             PartialIndex(

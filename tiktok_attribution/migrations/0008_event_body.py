@@ -9,7 +9,7 @@ from django.db.migrations.state import StateApps
 
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex
 
-STRETCH = 2000
+STRETCH = 1000
 MOVED = ("event_id", "payload", "object_digest", "email_key")
 
 
@@ -27,23 +27,21 @@ def fill(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
             bodies.append(body)
         model.objects.using(connection.alias).bulk_create(bodies)
         after = rows[-1].pk
-    if after:  # keys go on above those that were given here by hand
-        for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
-            schema_editor.execute(statement)
+    _go_on_above(schema_editor, model)
 
 
 def take_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     alias = schema_editor.connection.alias
-    bodies = apps.get_model("tiktok_attribution", "EventBody").objects.using(alias)
-    events = apps.get_model("tiktok_attribution", "OutboxEvent").objects.using(alias)
-    after = 0
-    while rows := list(events.filter(pk__gt=after).order_by("pk").only("pk")[:STRETCH]):
-        kept = bodies.in_bulk([row.pk for row in rows])
-        for row in rows:
-            for name in MOVED:
-                setattr(row, name, getattr(kept[row.pk], name))
-        events.bulk_update(rows, MOVED)
-        after = rows[-1].pk
+    events = apps.get_model("tiktok_attribution", "OutboxEvent")
+    body = apps.get_model("tiktok_attribution", "EventBody").objects.filter(pk=models.OuterRef("pk"))
+    events.objects.using(alias).update(**{name: models.Subquery(body.values(name)) for name in MOVED})
+    _go_on_above(schema_editor, events)
+
+
+def _go_on_above(schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model]) -> None:
+    """Keys were given by hand, or by another table: the next one is above them."""
+    for statement in schema_editor.connection.ops.sequence_reset_sql(no_style(), [model]):
+        schema_editor.execute(statement)
 
 
 NARROW = migrations.CreateModel(
@@ -113,7 +111,7 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('kind', 'event_id'), name='tiktok_event_once')],
             },
         ),
-        migrations.RunPython(fill, take_back, elidable=True),
+        migrations.RunPython(fill, take_back, hints={'model_name': 'outboxevent'}, elidable=True),
         # A default, for the way back alone.
         migrations.AlterField('outboxevent', 'event_id', ExactCharField(max_length=128, default='', verbose_name='event id')),
         *(migrations.RemoveField('outboxevent', name) for name in MOVED),
