@@ -75,7 +75,7 @@ def test_each_pixel_and_database_is_published() -> None:
 
 def test_announcing_does_not_wait_for_the_publishing() -> None:
     held = threading.Event()
-    published = Published(lambda: held.wait(5) and None)
+    published = Published(lambda: held.wait(30) and None)
     announcer = Announcer(published)
     announcer.announce("A", "default")
     published.wait_for(lambda: len(published.works) == 1)
@@ -85,7 +85,7 @@ def test_announcing_does_not_wait_for_the_publishing() -> None:
     took = time.monotonic() - started
     held.set()
 
-    assert took < 0.5
+    assert took < 10
 
 
 def test_a_failed_publication_is_logged_without_its_text_and_the_next_one_tried(

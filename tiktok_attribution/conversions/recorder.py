@@ -20,7 +20,6 @@ from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.held import keys_of
-from tiktok_attribution.delivery.insert import same
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
 from tiktok_attribution.events.payload import browser_call
 from tiktok_attribution.exceptions import InvalidEvent
@@ -145,7 +144,7 @@ def _record_invalid(fact: Fact, error: Exception) -> None:
                 row = _bare_row(fact, pixel_code)
                 row.name, row.event_id, row.state, row.note = name, event_id, State.INVALID, why[:500]
                 if not outbox.add(row, using=fact.using):
-                    same(row, fact.using).filter(state=State.INVALID).update(note=row.note)
+                    outbox.renew_note(row, using=fact.using)
     except Exception as second:
         # The outbox itself failed (no table, a full disk): the order goes on, and the backfill finds it.
         report(second, "%s %s could not be recorded, tiktok_backfill finds it later", name, event_id)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tiktok_attribution.models import EventBody
 
 MOST = 200
-"""Looks; what a site makes up beyond so many kinds is found by search."""
+"""Looks; the events of a site that makes up more kinds are found by search."""
 
 
 class Kind(NamedTuple):

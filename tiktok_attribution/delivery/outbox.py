@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable
 
 from django.db import connections, router, transaction
+from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import write_body
@@ -40,22 +41,33 @@ def add(row: OutboxEvent, *, using: str) -> bool:
         return insert(row, using) or _heal(row, using)
 
 
+def renew_note(row: OutboxEvent, *, using: str) -> None:
+    """The note of an invalid row that stands there already."""
+    _invalid(_invalid_key(row, using), using).update(note=row.note)
+
+
 def _heal(row: OutboxEvent, using: str) -> bool:
     if row.state == State.INVALID:
         return False
-    key = same(row, using).filter(state=State.INVALID).values_list("pk", flat=True).first()
+    key = _invalid_key(row, using)
     if key is None:
         return False
     # Not `created_at`: it grows with the key, and `since` finds the rows of an hour by that.
-    values = {
-        field.attname: getattr(row, field.attname) for field in columns(OutboxEvent) if field.name != "created_at"
-    }
-    # The state is asked in the statement that changes it, so that of two who heal only one has done it.
-    if not OutboxEvent.objects.using(using).filter(pk=key, state=State.INVALID).update(**values):
+    fields = [field for field in columns(OutboxEvent) if field.name != "created_at"]
+    if not _invalid(key, using).update(**{field.attname: getattr(row, field.attname) for field in fields}):
         return False
     write_body(row, key, using=using)
     mark_stored(row, key, using)
     return True
+
+
+def _invalid_key(row: OutboxEvent, using: str) -> int | None:
+    return same(row, using).filter(state=State.INVALID).values_list("pk", flat=True).first()
+
+
+def _invalid(key: int | None, using: str) -> QuerySet[OutboxEvent]:
+    """By its key alone: the state is asked in the statement that changes it, so of two who do it one has done it."""
+    return OutboxEvent.objects.using(using).filter(pk__in=[key], state=State.INVALID)
 
 
 def known_event_ids(pixel_code: str, name: str, event_ids: Iterable[str], *, using: str) -> set[str]:

@@ -104,11 +104,12 @@ class Migration(migrations.Migration):
             options={
                 'default_permissions': (),
                 'indexes': [
+                    models.Index(fields=['kind'], name='tiktok_event_kind'),
                     PartialIndex(condition=models.Q(('object_digest__isnull', False)), fields=['object_digest'], name='tiktok_event_object'),
                     PartialIndex(condition=models.Q(('email_key__isnull', False)), fields=['email_key'], name='tiktok_event_email'),
-                    PartialIndex(condition=~models.Q(payload=''), fields=['id'], name='tiktok_event_bodied'),
+                    models.Index(condition=~models.Q(payload=''), fields=['id'], name='tiktok_event_bodied'),
                 ],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'event_id'), name='tiktok_event_once')],
+                'constraints': [models.UniqueConstraint(fields=('event_id', 'kind'), name='tiktok_event_once')],
             },
         ),
         migrations.RunPython(fill, take_back, hints={'model_name': 'outboxevent'}, elidable=True),

@@ -15,12 +15,11 @@ from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.admin.choice.parameters import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
-from tiktok_attribution.delivery.kinds import kinds
 from tiktok_attribution.delivery.selection import Selection, sent_by
 from tiktok_attribution.delivery.stretches import newest
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.events.matching import search_key
-from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key, kind_of
+from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_ATTEMPTS = 20
@@ -52,12 +51,8 @@ def parameters_of(typed: str) -> dict[str, str]:
 def matching(term: str, *, using: str) -> list[int]:
     """Keys of the events that a search term means, at most `MOST`."""
     rows = OutboxEvent.objects.using(using)
-    ways = [
-        Q(kind__in=[kind_of(*kind) for kind in kinds(using)], event_id=term),
-        events_of_key(object_key(term)),
-    ]
     found: dict[int, None] = {}
-    for way in ways:
+    for way in (Q(event_id=term), events_of_key(object_key(term))):
         # One statement a way: an OR over different indexes makes some engines read the table instead.
         found.update(dict.fromkeys(rows.filter(way).order_by("-pk").values_list("pk", flat=True)[:MOST]))
     for attempt in Attempt.objects.using(using).filter(request_id=term).order_by("-started_at")[:MOST_ATTEMPTS]:
