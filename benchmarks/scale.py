@@ -17,9 +17,9 @@ TIKTOK_PER_SECOND = 1000  # of one account, and the default of EVENTS_PER_SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """From a loaded two-core machine (docs/performance.md) and the measured row sizes."""
+    """From a two-core machine (docs/performance.md) and the measured row sizes."""
 
-    worker_at_100_ms: float = 8_700  # events a second, one worker with two lanes at once (P3)
+    worker_at_100_ms: float = 11_000  # events a second, one worker with two lanes at once (P3)
     row_bytes: int = 1_520  # body and state, of an event of 1,170 bytes
     cleared_row_bytes: int = 250
     wal_bytes: int = 2_070 + 540  # inserted once, marked once; whole pages after a checkpoint come on top
