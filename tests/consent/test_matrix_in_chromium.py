@@ -5,6 +5,7 @@ Each cell for the inline page and for the page script, with an event of the page
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -60,6 +61,14 @@ def visit(chromium: Browser, live_server: Any, console_errors: list[str]) -> Ite
     context.close()
 
 
+def settled(name: str) -> None:
+    """Wait for the server half of a click: its beacon must not arrive in the cell after this one."""
+    deadline = time.monotonic() + 20
+    while not OutboxEvent.objects.filter(name=name).exists():
+        assert time.monotonic() < deadline, f"no {name} was recorded"
+        time.sleep(0.02)
+
+
 def heard(standin: StandIn, number: int) -> list[Arrival]:
     standin.ledger.wait_for(lambda ledger: len(ledger.arrivals("browser")) >= number)
     return standin.ledger.arrivals("browser")
@@ -104,5 +113,7 @@ def test_every_cell_of_the_browsers_channel(  # noqa: PLR0917 -- fixtures
             found = heard(tiktok_standin, len(wanted))
             assert sorted(one.event for one in found) == wanted, name
             assert {one.limited_data_use for one in found} == {signal.effect == "limit"}, name
+            if "Subscribe" in wanted:
+                settled("Subscribe")
         page.close()
         assert console_errors == [], name
