@@ -162,3 +162,21 @@ def test_where_no_thread_can_be_started_nothing_will_be_published(monkeypatch: p
         announcer.announce("A", "default")
 
     assert not announcer.will_publish("A", "default")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_a_thread_that_has_ended_left_behind_is_announced_again() -> None:
+    class Ended(BaseException):
+        pass
+
+    def end() -> None:
+        announcer.announce("A", "default")  # while the thread is at work: the next round's
+        raise Ended
+
+    published = Published(end)
+    announcer = Announcer(published)
+    announcer.announce("B", "default")
+    assert announcer._thread is not None
+    announcer._thread.join(10)
+
+    assert not announcer.will_publish("A", "default")

@@ -34,7 +34,7 @@ class Announcer:
     def announce(self, pixel_code: str, using: str) -> None:
         """Returns at once; the publishing happens soon, in the thread."""
         with self._lock:
-            if self._thread is None or not self._thread.is_alive():
+            if not self._is_running():
                 self._thread = threading.Thread(target=self._run, name="tiktok-hints", daemon=True)
                 self._thread.start()
             self._wanted.add((pixel_code, using))
@@ -42,7 +42,10 @@ class Announcer:
 
     def will_publish(self, pixel_code: str, using: str) -> bool:
         """Whether it is announced already, and what is committed by now in time for that."""
-        return (pixel_code, using) in self._wanted
+        return (pixel_code, using) in self._wanted and self._is_running()
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
