@@ -15,6 +15,8 @@ from django.test import RequestFactory
 
 from benchmarks.shop.models import AnyOrder, Order
 from tiktok_attribution import conf
+from tiktok_attribution.conversions.protection import together
+from tiktok_attribution.delivery.insert import insert
 from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent
 from tiktok_attribution.visitor.current import current_request
 
@@ -37,13 +39,13 @@ def shopper_request() -> HttpRequest:
     return request
 
 
-def place_order(model: type[AnyOrder], request: HttpRequest) -> AnyOrder:
-    """An order in a transaction of its own, in the shopper's request."""
+def place_order(model: type[AnyOrder], request: HttpRequest, *more: OutboxEvent) -> AnyOrder:
+    """An order in a transaction of its own, in the shopper's request; and these rows, ready-made, in the same."""
     number = f"2025-{next(_numbers)}"
     token = current_request.set(request)
     try:
         with transaction.atomic():
-            return model._default_manager.create(
+            order = model._default_manager.create(
                 number=number,
                 email=f"Erika.Mustermann+{number}@Example.com ",
                 phone="0151 23456789",
@@ -56,6 +58,11 @@ def place_order(model: type[AnyOrder], request: HttpRequest) -> AnyOrder:
                 total=Decimal("129.95"),
                 currency="EUR",
             )
+            for row in more:
+                with together("default") as block:
+                    block.next_is_last()
+                    insert(row, "default")
+            return order
     finally:
         current_request.reset(token)
 

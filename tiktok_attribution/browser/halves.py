@@ -44,26 +44,23 @@ def of_objects(labels: Sequence[str]) -> list[Showing]:
 
 def note_shown(keys: Iterable[Key]) -> None:
     """Note on these rows that a page handed their browser half over."""
-    same = events_with(keys)
-    for using in outbox_databases():
-        try:
-            with _savepoint(using):
-                unseen = OutboxEvent.objects.using(using).filter(same, browser_at__isnull=True)
-                unseen.update(browser_at=timezone.now())
-        except DatabaseError:
-            logger.exception("tiktok: could not note that a browser half was shown")
+    _note_first(keys, "browser_at")
 
 
 def note_confirmed(keys: Iterable[Key]) -> None:
     """Note on these rows that the page told of their pixel call, with events.js there to send it."""
-    same = events_with(keys)
+    _note_first(keys, "browser_confirmed_at")
+
+
+def _note_first(keys: Iterable[Key], column: str) -> None:
+    """Now, in this column, where there is no moment yet."""
+    still_empty = events_with(keys) & Q((f"{column}__isnull", True))
     for using in outbox_databases():
         try:
             with _savepoint(using):
-                unsure = OutboxEvent.objects.using(using).filter(same, browser_confirmed_at__isnull=True)
-                unsure.update(browser_confirmed_at=timezone.now())
+                OutboxEvent.objects.using(using).filter(still_empty).update(**{column: timezone.now()})
         except DatabaseError:
-            logger.exception("tiktok: could not note that a browser half was confirmed")
+            logger.exception("tiktok: could not note %s of a browser half", column)
 
 
 def _halves(condition: Q) -> list[Showing]:
