@@ -18,7 +18,7 @@ class CheckoutForm(forms.ModelForm):
     class Meta:
         model = Order
         fields = ("name", "email", "phone", "street", "postal_code", "city", "country")
-        help_texts: ClassVar = {"phone": "Optional. For the courier only."}
+        help_texts: ClassVar = {"phone": "Optional, for the courier."}
         widgets: ClassVar = {
             "name": forms.TextInput({"autocomplete": "name"}),
             "email": forms.EmailInput({"autocomplete": "email"}),
