@@ -31,7 +31,7 @@ HOUSE = [
 ]
 ADMIN = [
     {"display", "paging"},
-    {"choice", "readonly"},
+    {"absence", "choice", "readonly"},
     {"attempts", "diagnosis", "overview", "pixels", "site_objects", "steering"},
     {"events"},
     {"__init__"},  # by it Django's autodiscovery finds them all

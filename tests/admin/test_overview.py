@@ -171,6 +171,13 @@ def test_events_that_could_not_be_built_are_failures_too(boss: Client) -> None:
     assert f"/{invalid.pk}/" in failure.address
 
 
+@pytest.mark.parametrize(("label", "place"), [("shop.Order", "in the object"), ("", "where track() is called")])
+def test_where_to_mend_what_could_not_be_built(boss: Client, label: str, place: str) -> None:
+    stored_event(state=State.INVALID, note="value is no number", object_label=label)
+    (failure,) = boss.get(PAGE).context["page"].failures
+    assert place in str(failure.words.advice)
+
+
 def test_the_oldest_due_event_is_told(boss: Client) -> None:
     stored_event(age=7300)
     page = text_of(boss)

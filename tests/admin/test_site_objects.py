@@ -14,12 +14,13 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, isolate_apps
+from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 
 from tests.admin import offices
 from tests.shop.models import Member, Order
 from tiktok_attribution.admin import site_objects
-from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 
 pytestmark = pytest.mark.django_db
 USERS, ORDERS, MEMBERS = "/office/auth/user/", "/office/shop/order/", "/office/shop/member/"
@@ -120,6 +121,33 @@ def test_an_object_without_events_says_so(boss: Client) -> None:
     page = text_of(boss, f"{USERS}{User.objects.get().pk}/change/")
 
     assert "No event was recorded for this object." in page
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [("paid", "manage.py tiktok_backfill records it"), ("open", "waits for (when) has not happened")]
+)
+def test_it_says_whether_an_event_should_be_there(boss: Client, settings: Any, status: str, why: str) -> None:
+    declared = {"shop.Order": {"event": "Purchase", "when": {"status": "paid"}}}
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONVERSIONS": declared}
+    order = Order.objects.bulk_create([Order(status=status, total=5)])[0]  # which no signal sees
+
+    assert why in text_of(boss, f"{ORDERS}{order.pk}/change/")
+
+
+def test_a_declaration_that_raises_does_not_break_the_sites_page(boss: Client, settings: Any) -> None:
+    declared = {"shop.Order": {"event": "Purchase", "when": {"status.nowhere": "paid"}}}
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONVERSIONS": declared}
+    order = Order.objects.bulk_create([Order(status="paid", total=5)])[0]
+
+    assert "No event was recorded for this object." in text_of(boss, f"{ORDERS}{order.pk}/change/")
+
+
+def test_an_event_that_waits_for_a_stopped_pixel_says_so(boss: Client, told: Tell) -> None:
+    order = Order.objects.create(status="paid", total=5)
+    row = told(order, state=State.WAITING)
+    PixelStatus.objects.create(pixel_code=row.pixel_code, stopped_at=timezone.now())
+
+    assert f"Pixel {row.pixel_code} is stopped, so this event waits." in text_of(boss, f"{ORDERS}{order.pk}/change/")
 
 
 @pytest.mark.parametrize("address", [f"{USERS}add/", f"{ORDERS}add/", f"{MEMBERS}add/"])

@@ -18,14 +18,15 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from tiktok_attribution.admin.display import badges, cells
+from tiktok_attribution.admin.absence import why_not_there, why_nothing_was_recorded
+from tiktok_attribution.admin.display import badges
 from tiktok_attribution.admin.display.moments import since
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import TROUBLE, OutboxEvent, State, events_of
+from tiktok_attribution.models import TROUBLE, OutboxEvent, events_of
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_EVENTS = 20
@@ -141,11 +142,11 @@ class TikTokSection(_TikTokMixin):
     @admin.display(description=_("events"))
     def tiktok_events(self, obj: Model) -> SafeString | str:
         rows = told_of([obj]).get(object_key(obj.pk), [])[:MOST_EVENTS]
-        why = ("" if row.state == State.DELIVERED else cells.last_answer(row) for row in rows)
+        if not rows:
+            return why_nothing_was_recorded(obj, obj._state.db or _outbox_of(obj))
+        why = why_not_there(rows, _outbox_of(obj))
         lines = ((*told, text) for told, text in zip(self._told(rows), why, strict=True))
-        return format_html_join(mark_safe("<br>"), "{} {} {} {}", lines) or gettext(
-            "No event was recorded for this object."
-        )
+        return format_html_join(mark_safe("<br>"), "{} {} {} {}", lines)
 
 
 class TikTokEvents(TikTokColumn, TikTokSection):

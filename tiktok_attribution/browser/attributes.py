@@ -41,7 +41,7 @@ def _found(
     request: HttpRequest | None, name: str, allow: list[str], pixels: list[str], properties: dict[str, Any]
 ) -> dict[str, str]:
     if not conf.current().page_script:
-        raise InvalidEvent("it needs PAGE_SCRIPT: True in the settings")
+        raise InvalidEvent("it needs PAGE_SCRIPT: True in the settings, and this app's URLs")
     built, notes = build_event(
         name, event_id=random_event_id(), event_time=None, user=User(), page=Page(), properties=properties
     )

@@ -109,6 +109,6 @@ def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
     value = event.properties.get("value")
     row.value = Decimal(str(value)) if value is not None else None
     row.currency = event.properties.get("currency", "")
-    row.note = " ".join(notes)[:500]
+    row.note = " ".join(f"{note.rstrip('.')}." for note in notes)[:500]
     row.match_keys = match_bits(event.user)
     row.email_key = search_key(event.user.email[0] if event.user.email else "")

@@ -110,7 +110,7 @@ def _currency(given: Mapping[str, object], default_currency: str, notes: list[st
     code = given.get("currency", default_currency)
     if not code:
         if "value" in given:
-            notes.append("value left out: it has no currency")
+            notes.append("value left out: it has no currency, and CURRENCY is not set")
         return ""
     try:
         return currency_code(code)

@@ -60,7 +60,7 @@ INVALID_ALONE = Words(
     _("It belongs to no object and can't be built again here: mend what the reason names, where track() is called."),
 )
 STOPPED = Words(
-    _("TikTok refused this pixel's token or permission. Its events wait and are not lost."),
+    _("TikTok refuses everything of this pixel, so nothing more is sent. Its events wait and are not lost."),
     _("Mend the cause, then resume the pixel. A new token resumes it by itself."),
 )
 PIXEL_DOWN = Words(
@@ -71,3 +71,10 @@ PIXEL_DOWN = Words(
     ),
 )
 PIXEL_RUNS = Words(_("This pixel may send. What stopped or delayed it once is over."), "")
+
+
+def words_of_event(state: str, object_label: str) -> Words:
+    """What its state means; of one that tells of no object, nobody's order is spoken of."""
+    if state == State.INVALID and not object_label:
+        return INVALID_ALONE
+    return STATES.get(State(state), Words("", "")) if state in State.values else Words("", "")

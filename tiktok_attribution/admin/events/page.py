@@ -14,7 +14,7 @@ from tiktok_attribution.admin.display import badges, cells
 from tiktok_attribution.admin.display.answers import explain_stored
 from tiktok_attribution.admin.display.moments import seconds, since
 from tiktok_attribution.admin.display.tones import TONES, Tone
-from tiktok_attribution.admin.display.words import INVALID_ALONE, STATES, Words
+from tiktok_attribution.admin.display.words import Words, words_of_event
 from tiktok_attribution.admin.events.curl import curl_command
 from tiktok_attribution.admin.events.journey import Moment, Stop, journey, moments
 from tiktok_attribution.admin.events.keys import KeyLine, key_lines
@@ -79,7 +79,7 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
     return EventPage(
         badge=badges.state_badge(row),
         tone=TONES.get(row.state, Tone.QUIET).value,
-        words=_words(row),
+        words=words_of_event(row.state, row.object_label),
         delivered=since(row.happened_at, row.delivered_at) if row.delivered_at else "",
         reason=row.note,
         explained=_explained(row),
@@ -100,12 +100,6 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
         steps=steps[-MOST_SHOWN:],
         steps_left_out=max(0, len(steps) - MOST_SHOWN),
     )
-
-
-def _words(row: OutboxEvent) -> Words:
-    if row.state == State.INVALID and not row.object_label:
-        return INVALID_ALONE
-    return STATES.get(row.state, Words("", ""))
 
 
 def _explained(row: OutboxEvent) -> Words | None:

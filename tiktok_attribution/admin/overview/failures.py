@@ -9,7 +9,7 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 
 from tiktok_attribution.admin.display.answers import explain_stored
-from tiktok_attribution.admin.display.words import STATES, Words
+from tiktok_attribution.admin.display.words import Words, words_of_event
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State
 
 MOST_ATTEMPTS = 5000
@@ -80,12 +80,12 @@ def _of_invalid(since: datetime, pixel_code: str, using: str, site: str) -> dict
     if pixel_code:
         rows = rows.filter(pixel_code=pixel_code)
     found: dict[object, Failure] = {}
-    newest = rows.order_by("-created_at").values_list("pk", "name", "note", "created_at")[:MOST_INVALID]
-    for pk, name, note, created_at in newest:
+    columns = ("pk", "name", "note", "object_label", "created_at")
+    newest = rows.order_by("-created_at").values_list(*columns)[:MOST_INVALID]
+    for pk, name, note, label, created_at in newest:
         if (name, note) not in found:
+            words = words_of_event(State.INVALID, label)
             address = reverse("admin:tiktok_attribution_outboxevent_change", args=[pk], current_app=site)
-            found[name, note] = Failure(
-                text=f"{name}: {note}", words=STATES[State.INVALID], last=created_at, address=address
-            )
+            found[name, note] = Failure(text=f"{name}: {note}", words=words, last=created_at, address=address)
         found[name, note].events += 1
     return found
