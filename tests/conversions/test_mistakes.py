@@ -101,6 +101,35 @@ def test_a_property_is_a_path() -> None:
     assert found({"event": "Lead", "when": {"is_used": True}}, Ticket) == []
 
 
+@pytest.mark.parametrize("wanted", [True, False, None, [True, None]])
+def test_a_value_that_the_column_may_hold_is_no_mistake(wanted: object) -> None:
+    assert found({"event": "Lead", "when": {"used": wanted}}, Ticket) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ({"used_on": True}, "['when']['used_on']: True is never the value of a DateField."),
+        ({"used": "yes"}, "['when']['used']: 'yes' is never the value of a BooleanField."),
+        ({"code": ["a", 7]}, "['when']['code']: 7 is never the value of a CharField."),
+        ({"order": "first"}, "['when']['order']: 'first' is never the value of a ForeignKey."),
+    ],
+)
+def test_a_value_that_never_comes_is_named(when: dict[str, Any], message: str) -> None:
+    (mistake,) = found({"event": "Lead", "when": when}, Ticket)
+    assert message in mistake
+
+
+def test_a_misspelt_choice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Order._meta.get_field("status"), "choices", [("new", "New"), ("paid", "Paid")])
+
+    assert found({**PURCHASE, "when": {"status": ["paid", "new"]}}) == []
+    (mistake,) = found({**PURCHASE, "when": {"status": "payed"}})
+    assert mistake == (
+        "CONVERSIONS['shop.Order']['when']['status']: 'payed' is none of the field's choices. Did you mean 'paid'?"
+    )
+
+
 def test_a_model_that_is_swapped_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(Order._meta), "swapped", property(lambda meta: "accounts.User"))
     assert found({"event": "Lead"})[0] == (

@@ -6,10 +6,11 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
+from tiktok_attribution.conversions.condition import SEVERAL, column
 from tiktok_attribution.conversions.declaration import BOTH, HALVES
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
 from tiktok_attribution.events.money import CURRENCIES
@@ -85,7 +86,35 @@ def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Ite
     when = mapping.get("when")
     for path in when if isinstance(when, Mapping) else [when] if isinstance(when, str) and "." not in when else []:
         yield from _path_mistakes(f"{where}['when']", model, path)
+    if isinstance(when, Mapping):
+        for path, wanted in when.items():
+            yield from _never_equal(f"{where}['when'][{path!r}]", column(model, path), wanted)
     yield from _contents_mistakes(f"{where}['contents']", model, parts["contents"])
+
+
+def _never_equal(where: str, field: Field[Any, Any] | None, wanted: object) -> Iterator[Mistake]:
+    """Values that a column of Django's own never holds, so that the conversion would never happen, and say nothing."""
+    if field is None or not type(field).__module__.startswith("django.db.models."):
+        return
+    choices = [value for value, _ in field.flatchoices]
+    for value in wanted if isinstance(wanted, SEVERAL) else [wanted]:
+        if value is None or isinstance(value, Model):
+            continue
+        if choices and value not in choices:
+            yield (
+                f"{where}: {value!r} is none of the field's choices.",
+                _nearest(value, list(map(str, choices)), "choices"),
+            )
+        elif not choices and not _may_hold(field, value):
+            kind = field.get_internal_type()
+            yield f"{where}: {value!r} is never the value of a {kind}.", 'Write such a value, or a callable as "when".'
+
+
+def _may_hold(field: Field[Any, Any], value: object) -> bool:
+    try:
+        return bool(field.to_python(value) == value)
+    except (ValidationError, TypeError, ValueError):
+        return False
 
 
 def user_mistakes(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -123,9 +152,9 @@ def _contents_mistakes(where: str, model: type[Model], contents: Mapping[str, An
             yield from _path_mistakes(f"{where}[{key!r}]", item_model, path)
 
 
-def _nearest(key: object, known: Sequence[str]) -> str:
+def _nearest(key: object, known: Sequence[str], kind: str = "keys") -> str:
     near = difflib.get_close_matches(str(key), known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
+    return f"Did you mean {near[0]!r}?" if near else f"Known {kind}: {', '.join(known)}."
 
 
 def unresolved(model: type[Model], path: str) -> str:
