@@ -94,6 +94,15 @@ def test_lines_saved_after_the_order_are_in_the_event(configure: Configure) -> N
     with transaction.atomic():
         with_line(paid())
     assert [item["content_id"] for item in sent_properties()["contents"]] == ["tea"]
+    assert rows()[0].note == ""
+
+
+@committed
+def test_an_order_without_lines_says_what_that_costs(configure: Configure) -> None:
+    configure({**PLAIN, **LINES})
+    with transaction.atomic():
+        paid()
+    assert rows()[0].note == "contents are empty: catalogue ads can't tell what was bought."
 
 
 @committed

@@ -100,6 +100,8 @@ def fact_of(
             limited_data_use=decision.limited_data_use,
         )
         empty = "contents" in properties and not event.properties.get("contents")
+        if empty:
+            more.append("contents are empty: catalogue ads can't tell what was bought")
         return Built(event, [*notes, *more], incomplete=empty)
 
     return Fact(
