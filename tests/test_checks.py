@@ -79,8 +79,9 @@ def test_one_slip_is_one_message(found: Any, option: dict[str, Any]) -> None:
     assert ids(found(**option, CONVERSIONS={"shop.Order": PURCHASE})) == ["E001"]
 
 
-def test_what_is_no_dict_is_one_message(settings: Any) -> None:
-    settings.TIKTOK_ATTRIBUTION = ["PIXEL_CODE"]
+@pytest.mark.parametrize("written", [["PIXEL_CODE"], "PIXEL_CODE", None, 7], ids=str)
+def test_what_is_no_dict_is_one_message(settings: Any, written: object) -> None:
+    settings.TIKTOK_ATTRIBUTION = written
     assert ids(list(run_checks(tags=[TAG]))) == ["E001"]
 
 

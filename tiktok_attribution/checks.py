@@ -152,7 +152,8 @@ def regions_are_told_apart(settings: conf.Settings) -> Iterator[CheckMessage]:
 @_check
 def notices_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Only where the site has asked for them by name; it is on by default."""
-    asked = "MAIL_ADMINS" in getattr(django_settings, SETTING, {})
+    written = getattr(django_settings, SETTING, {})
+    asked = isinstance(written, Mapping) and "MAIL_ADMINS" in written
     if settings.enabled and settings.mail_admins and asked and not django_settings.ADMINS:
         yield Warning(
             "MAIL_ADMINS is on, and ADMINS is empty: nobody is written to when a pixel stops.",

@@ -40,6 +40,33 @@ def test_a_purchase_from_the_model_to_the_stand_in(tiktok_standin: StandIn, tikt
     assert tiktok_standin.ledger.counts()["Purchase"].server == 1
 
 
+@pytest.fixture
+def without_environment(settings: Any) -> None:
+    """Settings that have token and pixel from an environment which lacks them here."""
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "ACCESS_TOKEN": "", "PIXEL_CODE": ""}
+
+
+def test_no_token_and_no_pixel_are_needed(
+    without_environment: None, tiktok_standin: StandIn, tiktok_deliver: Callable[[], Any]
+) -> None:
+    Order.objects.create(status="paid", total="19.90")
+    tiktok_deliver()
+    assert tiktok_standin.ledger.counts()["Purchase"].server == 1
+
+
+def test_what_never_arrived_is_counted_as_such(tiktok_standin: StandIn) -> None:
+    counts = tiktok_standin.ledger.counts()
+    assert counts["Purchase"].server == counts["Purchase"].browser == counts["Purchase"].counted == 0
+    assert counts == {}
+
+
+def test_delivering_reaches_the_stand_in_alone(settings: Any, request: pytest.FixtureRequest) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "API_URL": "https://tiktok.invalid/"}
+    deliver = request.getfixturevalue("tiktok_deliver")
+    Order.objects.create(status="paid", total="19.90")
+    assert deliver()["delivered"] == 1
+
+
 def test_nothing_recorded_is_nothing_tracked() -> None:
     Order.objects.create(status="new")
     assert_not_tracked()

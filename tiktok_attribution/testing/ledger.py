@@ -19,6 +19,7 @@ from tiktok_attribution.testing.arrivals import (
     Arrival,
     Channel,
     EventCount,
+    EventCounts,
     EventRow,
     Fate,
     matching_keys,
@@ -102,8 +103,8 @@ class Ledger:
             return list(self._test_arrivals)
 
     def counts(self, *, pixel: str = "") -> dict[str, EventCount]:
-        """By event name, over all pixels or one."""
-        totals: dict[str, EventCount] = {}
+        """By event name, over all pixels or one; what never arrived counts 0."""
+        totals = EventCounts()
         with self._changed:
             for (of_pixel, name), count in self._counts.items():
                 if pixel in ("", of_pixel):
