@@ -26,6 +26,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 PRUNE_MOST = 50_000  # rows of a kind and database in one task
 SWEEP_SECONDS = 60
+NO_APP = "no Celery app is loaded in this process"
 
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
@@ -89,7 +90,7 @@ def uses_broker() -> bool:
 def broker_trouble(seconds: int = 2) -> str:
     """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
     if not _has_celery():
-        return "no Celery app is loaded in this process"
+        return NO_APP
     try:
         # A broker may also take the connection and say nothing.
         limits = {"socket_connect_timeout": seconds, "socket_timeout": seconds}

@@ -85,6 +85,28 @@ def test_the_loop_needs_no_worker() -> None:
     assert found("loop")["level"] == "ok"
 
 
+def test_a_loop_that_has_ended_is_missed_soon() -> None:
+    heartbeat.beat(heartbeat.LOOP, using="default", now=time.time() - 300)
+    told = found("loop")
+    assert (told["level"], told["what"]) == ("warning", "Last seen 5 minutes ago: manage.py tiktok_deliver --loop.")
+
+
+def test_a_site_that_went_over_to_celery_is_told_of_its_worker() -> None:
+    heartbeat.beat(heartbeat.LOOP, using="default", now=time.time() - 300)
+    heartbeat.beat(heartbeat.WORKER, using="default", now=time.time())
+    assert found("worker")["level"] == "ok"
+
+
+@pytest.mark.parametrize("loop_runs", [True, False])
+def test_where_no_celery_app_is_there_its_making_is_told(monkeypatch: pytest.MonkeyPatch, loop_runs: bool) -> None:
+    monkeypatch.setattr(tasks, "_has_celery", lambda: False)
+    if loop_runs:
+        heartbeat.beat(heartbeat.LOOP, using="default", now=time.time())
+    text = doctor()
+    assert ("Make a celery.py" in text) is not loop_runs
+    assert "Start the broker" not in text
+
+
 def test_tasks_are_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "_alive_at", {})
     tasks.sweep()
@@ -128,6 +150,21 @@ def test_a_page_without_the_tag_is_an_error(settings: Any) -> None:
     assert (told["level"], "{% tiktok_pixel %}" in told["mend"]) == ("error", True)
 
 
+@pytest.mark.parametrize(("front", "level"), [(site.WITH_TAG, "ok"), (site.WITHOUT_TAG, "error")])
+def test_the_tag_without_inline_code_is_seen_too(settings: Any, front: Any, level: str) -> None:
+    settings.ROOT_URLCONF = front
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver", PAGE_SCRIPT=True)
+    assert found("tag")["level"] == level
+
+
+def test_a_host_that_django_refuses_is_named(settings: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://www.example.com")
+    told = found("tag")
+    assert "Add 'www.example.com' to ALLOWED_HOSTS" in told["mend"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_redirect_is_followed_inside_the_site(settings: Any) -> None:
     settings.ROOT_URLCONF = site.MOVED
     assert found("tag")["level"] == "ok"
@@ -161,6 +198,10 @@ def test_pending_migrations_are_an_error() -> None:
     ((app, newest),) = MigrationLoader(connection).graph.leaf_nodes("tiktok_attribution")
     MigrationRecorder(connection).record_unapplied(app, newest)
     assert newest in found("migrations")["what"]
+    # What else asks those tables would fail for the same reason.
+    assert not {"worker", "loop", "database"} & {
+        one["id"] for one in json.loads(doctor("--json").partition("FAILED")[0])
+    }
 
 
 def test_a_database_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,24 +8,31 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
+from django.http.request import split_domain_port, validate_host
 from django.test import Client
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
+from tiktok_attribution.browser import block
 from tiktok_attribution.diagnosis.finding import Finding, Level
 
 logger = logging.getLogger("tiktok_attribution")
 
 MOST_REDIRECTS = 3
-MARK = b"TiktokAnalyticsObject"
-"""What TikTok's base code writes into a page that carries it."""
+THIS_MACHINE = [".localhost", "127.0.0.1", "[::1]"]
+BASE_CODE = "TiktokAnalyticsObject"
+"""What TikTok's base code writes into a page that carries it; with PAGE_SCRIPT it is a block of this class instead."""
 
 
 def findings() -> Iterator[Finding]:
     """GET alone, and without a cookie of whoever looks."""
     host = _host()
     page = {"page": f"https://{host}/"}
+    if _is_refused(host):
+        mend = _("Add '%(host)s' to ALLOWED_HOSTS, or compare SITE_URL.") % {"host": split_domain_port(host)[0]}
+        yield _unseen(page, "DisallowedHost", mend)
+        return
     try:
         # The site's own middleware may choose a language and a time zone, which are this thread's.
         with translation.override(translation.get_language()), timezone.override(timezone.get_current_timezone()):
@@ -37,7 +44,7 @@ def findings() -> Iterator[Finding]:
         return
     if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):
         yield _unseen(page, f"HTTP {response.status_code}")
-    elif MARK in text:
+    elif _mark().encode() in text:
         yield Finding(id="tag", level=Level.OK, what=_("The page %(page)s carries the tag.") % page)
     else:
         yield Finding(
@@ -62,17 +69,28 @@ def _get(host: str) -> Any:
     return response
 
 
-def _unseen(page: dict[str, str], why: str) -> Finding:
+def _mark() -> str:
+    return f'class="{block.CLASS}"' if conf.current().page_script else BASE_CODE
+
+
+def _unseen(page: dict[str, str], why: str, mend: str = "") -> Finding:
+    look = _("Open a page of the site and look for %(mark)s in its source.") % {"mark": _mark()}
     return Finding(
         id="tag",
         level=Level.WARNING,
         what=_("Whether pages carry the tag could not be seen: %(page)s gave %(why)s.") % {**page, "why": why},
-        mend=_("Open a page of the site and look for TiktokAnalyticsObject in its source."),
+        mend=mend or look,
     )
 
 
+def _is_refused(host: str) -> bool:
+    """Django answers no other host, and under DEBUG this machine's own names where none is listed."""
+    allowed = django_settings.ALLOWED_HOSTS or (THIS_MACHINE if django_settings.DEBUG else [])
+    return not validate_host(split_domain_port(host)[0], allowed)
+
+
 def _host() -> str:
-    """One that ALLOWED_HOSTS takes: the site's own, else the first that is a name."""
+    """The site's own, else the first of ALLOWED_HOSTS that is a name."""
     own = urlsplit(conf.current().site_url).netloc
     named = [host.lstrip(".") for host in django_settings.ALLOWED_HOSTS if host != "*"]
     return own or (named[0] if named else "localhost")

@@ -95,7 +95,7 @@ def _stopped(one: PixelFigures) -> Finding:
         level=Level.ERROR,
         what=_("Pixel %(pixel)s is stopped: %(answer)s") % {"pixel": one.pixel_code, "answer": one.stopped},
         why=_("Its events wait (%(count)d now) and are dropped when they are too old.") % {"count": one.waiting},
-        mend=_("Put its token or permission right; then it goes on by itself, or by Resume on its page."),
+        mend=_("Put right what the answer names. A new token lets it go on by itself; else choose Resume on its page."),
     )
 
 

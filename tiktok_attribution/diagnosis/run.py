@@ -14,12 +14,15 @@ from tiktok_attribution.diagnosis.finding import Finding, Level
 
 Look = Callable[[], Iterator[Finding]]
 SHORT: tuple[Look, ...] = (configured.findings, pixel_state.findings, running.beats)
-ALL: tuple[Look, ...] = (running.migrations, *SHORT, running.broker, front_page.findings)
+ALL: tuple[Look, ...] = (*SHORT, running.broker, front_page.findings)
+WITHOUT_TABLES: tuple[Look, ...] = (configured.findings, front_page.findings)
 
 
 def everything() -> list[Finding]:
     """A few seconds at most: the broker is waited for, and the site renders its front page."""
-    return _gathered(ALL)
+    tables = _gathered((running.migrations,))
+    they_fit = all(one.level == Level.OK for one in tables)
+    return tables + _gathered(ALL if they_fit else WITHOUT_TABLES)
 
 
 def quick(found: Sequence[PixelFigures]) -> list[Finding]:

@@ -18,6 +18,7 @@ from tiktok_attribution.diagnosis.probe import Probe
 
 APP = "tiktok_attribution"
 LATE_SECONDS = 900.0
+LOOP_LATE_SECONDS = 180.0  # it shows itself each minute, and no task of it waits in a queue
 
 
 def migrations() -> Iterator[Finding]:
@@ -52,19 +53,26 @@ def beats(*, now: float | None = None) -> Iterator[Finding]:
     if _loops(now):
         yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
+    loop, worker, sweep = (seen_at(name, using=using) for name in (LOOP, WORKER, SWEEP))
+    if loop is not None and worker is sweep is None:
+        mend = _("Start it again, or a Celery worker and beat.")
+        yield _beat("loop", loop, now, "manage.py tiktok_deliver --loop", mend, late_seconds=LOOP_LATE_SECONDS)
+        return
     mend = _("Start a worker for the queue of this app's tasks, or run: manage.py tiktok_deliver --loop 5")
-    yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), mend)
+    yield _beat("worker", worker, now, _("a Celery worker"), mend)
     mend = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
-    yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), mend)
+    yield _beat("beat", sweep, now, _("the sweep of Celery beat"), mend)
 
 
 def _loops(now: float) -> bool:
     seen = seen_at(LOOP, using=write_database())
-    return seen is not None and now - seen <= LATE_SECONDS
+    return seen is not None and now - seen <= LOOP_LATE_SECONDS
 
 
-def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Finding:
-    if seen is not None and now - seen <= LATE_SECONDS:
+def _beat(
+    name: str, seen: float | None, now: float, who: str, mend: str, *, late_seconds: float = LATE_SECONDS
+) -> Finding:
+    if seen is not None and now - seen <= late_seconds:
         return Finding(id=name, level=Level.OK, what=_("Seen lately: %(who)s.") % {"who": who})
     if seen is None:
         what = _("Never seen: %(who)s.") % {"who": who}
@@ -75,11 +83,11 @@ def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Fin
 
 
 def broker() -> Iterator[Finding]:
-    """Whether Celery's broker answers within two seconds."""
+    """Whether Celery's broker answers within two seconds; nothing where the loop does its work without Celery."""
     trouble = tasks.broker_trouble()
-    if trouble:
+    if trouble and not (trouble == tasks.NO_APP and _loops(time.time())):
         yield _unreachable(trouble)
-    else:
+    elif not trouble:
         yield Finding(id="broker", level=Level.OK, what=_("Celery's broker answers."))
 
 
@@ -95,10 +103,14 @@ def broker_lately() -> Iterator[Finding]:
 
 
 def _unreachable(trouble: str) -> Finding:
+    if trouble == tasks.NO_APP:
+        mend = _("Make a celery.py and import its app in the project's __init__.py, or run tiktok_deliver --loop 5.")
+    else:
+        mend = _("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5")
     return Finding(
         id="broker",
         level=Level.WARNING,
         what=_("Celery's broker can't be reached: %(trouble)s.") % {"trouble": trouble},
         why=_("No task runs without it, and new events wait."),
-        mend=_("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
+        mend=mend,
     )
