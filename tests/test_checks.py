@@ -342,3 +342,14 @@ def test_a_banner_that_can_not_tell_the_server(found: Any, settings: Any) -> Non
     assert ids(found(CONSENT={"cookie": "tiktok_consent"})) == ["I001"]
     settings.ROOT_URLCONF = "tests.consent.site"
     assert found(CONSENT={"cookie": "tiktok_consent"}) == []
+
+
+def test_an_event_that_is_nearly_a_standard_one(found: Any) -> None:
+    (message,) = found(CONVERSIONS={"shop.Order": {**PURCHASE, "event": "Purchse"}})
+    assert message.id == "tiktok_attribution.W011"
+    assert message.msg == "'Purchse' of shop.Order is no standard event; did you mean 'Purchase'?"
+    assert "SILENCED_SYSTEM_CHECKS" in message.hint
+
+
+def test_a_custom_event_is_left_alone(found: Any) -> None:
+    assert found(CONVERSIONS={"shop.Order": {**PURCHASE, "event": "PurchaseRefund"}}) == []

@@ -5,7 +5,8 @@ E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard
 W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on ·
 W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
 W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
-W010 page views by Turbo without PAGE_SCRIPT · I001 consent is asked, and a banner can't tell the server.
+W010 page views by Turbo without PAGE_SCRIPT · W011 an event that is nearly a standard one ·
+I001 consent is asked, and a banner can't tell the server.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.events.names import nearly_standard
 from tiktok_attribution.readers import TURBO
 
 TAG = "tiktok_attribution"
@@ -283,6 +285,20 @@ def standard_mode_leaves_events_to_event_builder(settings: conf.Settings) -> Ite
                 f"same name would count twice. Where Event Builder has no {name}: add it to "
                 'STANDARD_MODE_SERVER_EVENTS. To let this app make the events: "MODE": "developer".',
                 id=_id("W001"),
+            )
+
+
+@_check
+def event_names_are_meant(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """A misspelt standard event is a custom one for TikTok: it arrives, and counts for no campaign."""
+    for conversion in registry.every():
+        meant = nearly_standard(conversion.event)
+        if meant:
+            yield Warning(
+                f"{conversion.event!r} of {conversion.model._meta.label} is no standard event; did you mean {meant!r}?",
+                hint="If it is a custom event of yours, rename it or silence this check: "
+                f'SILENCED_SYSTEM_CHECKS = ["{_id("W011")}"].',
+                id=_id("W011"),
             )
 
 

@@ -11,6 +11,7 @@ from tiktok_attribution.events.names import (
     STANDARD_EVENTS,
     SUNSET_NAMES,
     canonical_name,
+    nearly_standard,
     sunset_note,
 )
 from tiktok_attribution.exceptions import InvalidEvent
@@ -118,3 +119,30 @@ def test_a_name_that_goes_has_a_note(name: str) -> None:
 
 def test_a_name_that_stays_has_no_note() -> None:
     assert sunset_note("Purchase") == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Purchse", "Purchase"),
+        ("Purchace", "Purchase"),
+        ("AddToCard", "AddToCart"),
+        ("InitiatCheckout", "InitiateCheckout"),
+        ("ViewContnt", "ViewContent"),
+        ("complete_registratoin", "CompleteRegistration"),
+    ],
+)
+def test_a_slip_of_a_standard_name_is_told(written: str, meant: str) -> None:
+    assert nearly_standard(written) == meant
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(STANDARD_EVENTS | SUNSET_NAMES | {PAGE_VIEW}),
+        *("PurchaseRefund", "Contacted", "Unsubscribe", "Repurchase", "Research", "Scheduled", "AddToWaitlist"),
+        *("RemoveFromCart", "FreeTrial", "AddShippingInfo", "WithdrawApplication", "ViewComment", "Upload", "Upgrade"),
+    ],
+)
+def test_a_name_of_its_own_is_no_slip(name: str) -> None:
+    assert nearly_standard(name) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -98,6 +99,21 @@ def sunset_note(name: str) -> str:
     if name not in SUNSET_NAMES:
         return ""
     return f"TikTok accepts {name} until 2027 and then removes it: use {_SUNSET_ADVICE[name]}"
+
+
+def nearly_standard(name: str) -> str:
+    """The standard event that a custom name is probably a slip of, "" for any other name.
+
+    A name that holds the whole of one ("Contacted", "PurchaseRefund", "Unsubscribe") is a word of its own.
+    """
+    if name in STANDARD_EVENTS or name in SUNSET_NAMES or name == PAGE_VIEW:
+        return ""
+    near = difflib.get_close_matches(name.lower(), _BY_LOWER, n=1, cutoff=_NEARLY)
+    return _BY_LOWER[near[0]] if near and near[0] not in name.lower() else ""
+
+
+_BY_LOWER = {name.lower(): name for name in sorted(STANDARD_EVENTS)}
+_NEARLY = 0.85  # "Purchace" is at 0.875; "AddToWaitlist", no slip of AddToWishlist, is at 0.846
 
 
 def _folded(name: str) -> str:
