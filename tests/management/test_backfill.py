@@ -9,7 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from tests.conversions.models import Ticket
 from tests.shop.models import Order
+from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.models import OutboxEvent, State
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,23 @@ def test_an_order_without_its_own_time_is_left_alone_with_advice(configure: Conf
     assert OutboxEvent.objects.count() == 0
 
 
+def test_a_declared_time_that_is_empty_is_to_be_filled(configure: Configure) -> None:
+    configure(CONVERSIONS={"shop.Ticket": {"event": "Schedule", "when": {"used": True}, "time": "used_on"}})
+    Ticket.objects.bulk_create([Ticket(code="A", used=True)])
+    told = run()
+    assert "1 undated" in told
+    assert "undated: their time field is empty" in told
+    assert "declare" not in told
+
+
+def test_a_class_with_a_time_of_its_own_has_one() -> None:
+    class Dated(Conversion):
+        def event_time(self, obj: Any) -> Any:
+            return obj.created_at
+
+    assert (Dated(Order).has_time, Conversion(Order).has_time) == (True, False)
+
+
 def test_what_can_not_be_built_is_told_with_advice(configure: Configure) -> None:
     configure({**PURCHASE, "value": {"constant": -1}})
     unseen()
@@ -124,7 +143,16 @@ def test_only_the_named_models_are_looked_at(configure: Configure) -> None:
 def test_a_model_without_a_conversion_is_an_error_that_names_those_with_one() -> None:
     with pytest.raises(CommandError) as refused:
         run("shop.Ordr")
-    assert str(refused.value) == "No conversion is declared for shop.ordr. Declared: shop.Order."
+    assert str(refused.value) == (
+        "No conversion is declared for shop.Ordr. Did you mean 'shop.Order'? Declared: shop.Order."
+    )
+
+
+@pytest.mark.usefixtures("configure")
+def test_a_model_that_is_near_to_none_is_not_guessed_at() -> None:
+    with pytest.raises(CommandError) as refused:
+        run("Nothing.Alike")
+    assert str(refused.value) == "No conversion is declared for Nothing.Alike. Declared: shop.Order."
 
 
 @pytest.mark.usefixtures("configure")

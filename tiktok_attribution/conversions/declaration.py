@@ -104,3 +104,8 @@ class Conversion:
     def happens_when_made(self) -> bool:
         """True where nothing but the object's creation makes it happen."""
         return type(self).happened is Conversion.happened
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the site says where an object's own time stands, be it filled or empty."""
+        return type(self).event_time is not Conversion.event_time

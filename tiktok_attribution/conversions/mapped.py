@@ -104,6 +104,10 @@ class MappedConversion(Conversion):
     def happens_when_made(self) -> bool:
         return self.condition.is_always
 
+    @property
+    def has_time(self) -> bool:
+        return bool(self.mapping.get("time"))
+
 
 def _read(obj: Any, path: Any, key: str) -> Any:
     """As `paths.read`; for a currency its code itself will do."""

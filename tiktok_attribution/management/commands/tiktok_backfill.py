@@ -44,25 +44,31 @@ class Command(BaseCommand):
             self._tell(conversion, backfill(conversion, using=using, since_seconds=since, dry=dry), dry=dry)
 
     def _declared(self, labels: Sequence[str]) -> list[Conversion]:
-        wanted = {label.lower() for label in labels}
+        wanted = {label.lower(): label for label in labels}
         declared = [one for one in registry.every() if not wanted or one.model._meta.label_lower in wanted]
-        unknown = wanted - {conversion.model._meta.label_lower for conversion in declared}
+        unknown = wanted.keys() - {conversion.model._meta.label_lower for conversion in declared}
         if unknown:
-            known = ", ".join(sorted({conversion.model._meta.label for conversion in registry.every()}))
-            raise CommandError(
-                f"No conversion is declared for {', '.join(sorted(unknown))}. Declared: {known or 'none at all'}."
-            )
+            raise CommandError(_undeclared(sorted(wanted[label] for label in unknown)))
         return declared
 
     def _tell(self, conversion: Conversion, tally: Counter[str], *, dry: bool) -> None:
         words = {"recorded": "to be recorded"} if dry else {}
         told = ", ".join(f"{count} {words.get(what, what)}" for what, count in sorted(tally.items()))
         self.stdout.write(f"{conversion.event} of {conversion.model._meta.label}: {told or 'nothing happened'}")
-        for what, advice in ADVICE.items():
+        advices = ADVICE | ({"undated": EMPTY_TIME} if conversion.has_time else {})
+        for what, advice in advices.items():
             if tally[what]:
                 self.stdout.write(f"  {what}: {advice}")
 
 
+def _undeclared(labels: Sequence[str]) -> str:
+    known = sorted({conversion.model._meta.label for conversion in registry.every()})
+    near = dict.fromkeys(filter(None, (conf.nearest(label, known) for label in labels)))
+    meant = f" Did you mean {' and '.join(map(repr, near))}?" if near else ""
+    return f"No conversion is declared for {', '.join(labels)}.{meant} Declared: {', '.join(known) or 'none at all'}."
+
+
+EMPTY_TIME = 'their time field is empty (the conversion\'s "time" or event_time): fill it, and run this again'
 ADVICE = {
     "undated": 'declare "time" (or event_time) so that they can be sent with their own time',
     "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
