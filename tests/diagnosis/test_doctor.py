@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import Celery
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
 from django.utils import translation
 
 from tests.admin.samples import PIXEL, stored_event, with_settings
@@ -22,7 +25,8 @@ from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import heartbeat, pixels
 from tiktok_attribution.delivery.outcomes import Answer
-from tiktok_attribution.diagnosis import pixel_state, run
+from tiktok_attribution.diagnosis import pixel_state, run, running
+from tiktok_attribution.management.commands import tiktok_deliver
 from tiktok_attribution.models import Heartbeat, HourTally
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +70,14 @@ def test_a_stopped_pixel_is_an_error() -> None:
     assert f"FAILED 1 to be mended: stopped-{PIXEL}" in doctor()
 
 
+@pytest.mark.parametrize("code", [40105, 40400])
+def test_whoever_mends_a_stopped_pixel_knows_what_lets_it_go_on(code: int) -> None:
+    pixels.stop("default", PIXEL, Answer(code=code, message="no"), token="old")
+    mend = found(f"stopped-{PIXEL}")["mend"]
+    assert "With another token it goes on by itself; after any other change choose Resume" in mend
+    assert "permission" not in mend
+
+
 def test_events_that_are_late_are_an_error() -> None:
     stored_event(age=1850)
     assert "the oldest for 30\xa0minutes" in found(f"late-{PIXEL}")["what"]
@@ -85,26 +97,25 @@ def test_the_loop_needs_no_worker() -> None:
     assert found("loop")["level"] == "ok"
 
 
-def test_a_loop_that_has_ended_is_missed_soon() -> None:
-    heartbeat.beat(heartbeat.LOOP, using="default", now=time.time() - 300)
-    told = found("loop")
-    assert (told["level"], told["what"]) == ("warning", "Last seen 5 minutes ago: manage.py tiktok_deliver --loop.")
+def test_a_loop_that_was_ended_hides_nobody_for_long() -> None:
+    Heartbeat.objects.create(name=heartbeat.LOOP, seen_at=time.time() - 200)
+    assert (found("worker")["level"], found("beat")["level"]) == ("warning", "warning")
 
 
-def test_a_site_that_went_over_to_celery_is_told_of_its_worker() -> None:
-    heartbeat.beat(heartbeat.LOOP, using="default", now=time.time() - 300)
-    heartbeat.beat(heartbeat.WORKER, using="default", now=time.time())
-    assert found("worker")["level"] == "ok"
+def test_a_loop_with_long_pauses_gives_signs_of_life_in_them() -> None:
+    pauses: list[float] = []
+    ending = Mock()
+    ending.wait.side_effect = pauses.append
+    tiktok_deliver._wait(ending, 150.0)
+    assert pauses == [60.0, 60.0, 30.0]
+    assert found("loop")["level"] == "ok"
 
 
-@pytest.mark.parametrize("loop_runs", [True, False])
-def test_where_no_celery_app_is_there_its_making_is_told(monkeypatch: pytest.MonkeyPatch, loop_runs: bool) -> None:
-    monkeypatch.setattr(tasks, "_has_celery", lambda: False)
-    if loop_runs:
-        heartbeat.beat(heartbeat.LOOP, using="default", now=time.time())
-    text = doctor()
-    assert ("Make a celery.py" in text) is not loop_runs
-    assert "Start the broker" not in text
+def test_a_loop_that_is_asked_to_end_in_a_long_pause_ends() -> None:
+    ending = threading.Event()
+    ending.set()
+    tiktok_deliver._wait(ending, 150.0)
+    assert not Heartbeat.objects.filter(pk=heartbeat.LOOP).exists()
 
 
 def test_tasks_are_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,25 +155,63 @@ def test_a_broker_that_takes_connections_and_says_nothing_is_told_too(monkeypatc
     assert time.monotonic() - started < 8
 
 
+def test_a_project_without_a_celery_app_is_not_told_to_start_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_has_celery", lambda: False)
+    told = found("broker")
+    assert (told["level"], told["what"]) == ("warning", "No Celery app is loaded in this process.")
+    assert "celery.py" in told["mend"]
+    assert "__init__.py" in told["mend"]
+    assert "tiktok_deliver --loop 5" in told["mend"]
+    assert "broker" not in told["mend"]
+
+
 def test_a_page_without_the_tag_is_an_error(settings: Any) -> None:
     settings.ROOT_URLCONF = site.WITHOUT_TAG
     told = found("tag")
     assert (told["level"], "{% tiktok_pixel %}" in told["mend"]) == ("error", True)
 
 
-@pytest.mark.parametrize(("front", "level"), [(site.WITH_TAG, "ok"), (site.WITHOUT_TAG, "error")])
-def test_the_tag_without_inline_code_is_seen_too(settings: Any, front: Any, level: str) -> None:
-    settings.ROOT_URLCONF = front
+def test_a_page_without_inline_code_carries_the_tag_too(settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver", PAGE_SCRIPT=True)
-    assert found("tag")["level"] == level
+    assert found("tag")["what"] == "The page https://testserver/ carries the tag."
 
 
-def test_a_host_that_django_refuses_is_named(settings: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://www.example.com")
+@pytest.mark.parametrize(("page_script", "mark"), [(False, "TiktokAnalyticsObject"), (True, "tiktok-attribution")])
+def test_what_to_look_for_is_what_the_page_would_hold(settings: Any, page_script: bool, mark: str) -> None:
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver", PAGE_SCRIPT=page_script)
+    with translation.override("en"):
+        page = Client(headers={"host": "testserver"}).get("/").content.decode()
+    settings.ROOT_URLCONF = site.BROKEN
+    told = found("tag")["mend"]
+    assert told == f"Open a page of the site and look for {mark} in its source."
+    assert mark in page
+
+
+@pytest.mark.parametrize("is_debug", [False, True])
+def test_a_host_that_django_refuses_is_named_without_a_traceback(
+    settings: Any, caplog: pytest.LogCaptureFixture, is_debug: bool
+) -> None:
+    settings.DEBUG, settings.ALLOWED_HOSTS = is_debug, [] if is_debug else ["other.example"]
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://Shop.example:8443")
     told = found("tag")
-    assert "Add 'www.example.com' to ALLOWED_HOSTS" in told["mend"]
-    assert "Traceback" not in capfd.readouterr().err
+    assert (told["level"], "shop.example is not in ALLOWED_HOSTS" in told["what"]) == ("warning", True)
+    assert "SITE_URL" in told["mend"]
+    assert "DisallowedHost" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("is_debug", "allowed", "address"),
+    [
+        (True, [], "http://localhost:8000"),
+        (True, [], "http://[::1]:8000"),
+        (False, [".shop.example"], "https://www.shop.example"),
+        (False, ["*"], "https://shop.example"),
+    ],
+)
+def test_a_host_that_django_takes_is_asked(settings: Any, is_debug: bool, allowed: list[str], address: str) -> None:
+    settings.DEBUG, settings.ALLOWED_HOSTS = is_debug, allowed
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL=address)
+    assert found("tag")["level"] == "ok"
 
 
 def test_a_redirect_is_followed_inside_the_site(settings: Any) -> None:
@@ -198,10 +247,38 @@ def test_pending_migrations_are_an_error() -> None:
     ((app, newest),) = MigrationLoader(connection).graph.leaf_nodes("tiktok_attribution")
     MigrationRecorder(connection).record_unapplied(app, newest)
     assert newest in found("migrations")["what"]
-    # What else asks those tables would fail for the same reason.
-    assert not {"worker", "loop", "database"} & {
-        one["id"] for one in json.loads(doctor("--json").partition("FAILED")[0])
-    }
+
+
+def test_tables_that_do_not_fit_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((app, newest),) = MigrationLoader(connection).graph.leaf_nodes("tiktok_attribution")
+    MigrationRecorder(connection).record_unapplied(app, newest)
+    asked = failing_tables(monkeypatch)
+    told = json.loads(doctor("--json").partition("FAILED")[0])
+    assert [one["id"] for one in told if one["level"] == "error"] == ["migrations"]
+    assert asked == []
+
+
+def test_a_database_that_is_down_is_told_once_and_not_as_pending_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "MigrationExecutor", Mock(side_effect=OperationalError("no route")))
+    asked = failing_tables(monkeypatch)
+    told = json.loads(doctor("--json").partition("FAILED")[0])
+    wrong = [one["what"] for one in told if one["level"] == "error"]
+    assert wrong == ["The database could not be asked: default: OperationalError."]
+    assert asked == []
+
+
+def failing_tables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """As where they are missing. Fills with who looked into them all the same."""
+    asked: list[str] = []
+
+    def fails() -> Any:
+        asked.append("looked")
+        raise OperationalError("no such table")
+
+    kept = tuple(look for look in run.ALL if look not in run.STORED)
+    monkeypatch.setattr(run, "STORED", (fails,))
+    monkeypatch.setattr(run, "ALL", (*kept[:1], fails, *kept[1:]))
+    return asked
 
 
 def test_a_database_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from django.utils.translation import gettext as _
+
 
 class Level(str, Enum):
     """How bad it is. Only ERROR keeps events from TikTok."""
@@ -30,3 +32,13 @@ class Finding:
     def as_json(self) -> dict[str, str]:
         """Plain texts."""
         return {"id": self.id, "level": self.level.value, "what": self.what, "why": self.why, "mend": self.mend}
+
+
+def database_trouble(why: str) -> Finding:
+    """A database that can't be looked at is a finding itself."""
+    return Finding(
+        id="database",
+        level=Level.ERROR,
+        what=_("The database could not be asked: %(why)s.") % {"why": why},
+        mend=_("See that it runs, and run: manage.py migrate"),
+    )

@@ -20,18 +20,17 @@ from tiktok_attribution.diagnosis.finding import Finding, Level
 logger = logging.getLogger("tiktok_attribution")
 
 MOST_REDIRECTS = 3
-THIS_MACHINE = [".localhost", "127.0.0.1", "[::1]"]
-BASE_CODE = "TiktokAnalyticsObject"
-"""What TikTok's base code writes into a page that carries it; with PAGE_SCRIPT it is a block of this class instead."""
+INLINE = "TiktokAnalyticsObject"
+"""What TikTok's base code writes into a page that carries it. With PAGE_SCRIPT it stands in the static file instead,
+and the page holds the data block alone."""
 
 
 def findings() -> Iterator[Finding]:
     """GET alone, and without a cookie of whoever looks."""
     host = _host()
     page = {"page": f"https://{host}/"}
-    if _is_refused(host):
-        mend = _("Add '%(host)s' to ALLOWED_HOSTS, or compare SITE_URL.") % {"host": split_domain_port(host)[0]}
-        yield _unseen(page, "DisallowedHost", mend)
+    if not _is_allowed(host):  # Django would log a traceback
+        yield _disallowed(page, host)
         return
     try:
         # The site's own middleware may choose a language and a time zone, which are this thread's.
@@ -44,7 +43,7 @@ def findings() -> Iterator[Finding]:
         return
     if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):
         yield _unseen(page, f"HTTP {response.status_code}")
-    elif _mark().encode() in text:
+    elif any(mark.encode() in text for mark in (INLINE, block.CLASS)):
         yield Finding(id="tag", level=Level.OK, what=_("The page %(page)s carries the tag.") % page)
     else:
         yield Finding(
@@ -69,28 +68,38 @@ def _get(host: str) -> Any:
     return response
 
 
-def _mark() -> str:
-    return f'class="{block.CLASS}"' if conf.current().page_script else BASE_CODE
-
-
-def _unseen(page: dict[str, str], why: str, mend: str = "") -> Finding:
-    look = _("Open a page of the site and look for %(mark)s in its source.") % {"mark": _mark()}
+def _unseen(page: dict[str, str], why: str) -> Finding:
     return Finding(
         id="tag",
         level=Level.WARNING,
         what=_("Whether pages carry the tag could not be seen: %(page)s gave %(why)s.") % {**page, "why": why},
-        mend=mend or look,
+        mend=_("Open a page of the site and look for %(mark)s in its source.")
+        % {"mark": block.CLASS if conf.current().page_script else INLINE},
     )
 
 
-def _is_refused(host: str) -> bool:
-    """Django answers no other host, and under DEBUG this machine's own names where none is listed."""
-    allowed = django_settings.ALLOWED_HOSTS or (THIS_MACHINE if django_settings.DEBUG else [])
-    return not validate_host(split_domain_port(host)[0], allowed)
+def _disallowed(page: dict[str, str], host: str) -> Finding:
+    return Finding(
+        id="tag",
+        level=Level.WARNING,
+        what=_("Whether pages carry the tag could not be seen: %(host)s is not in ALLOWED_HOSTS.")
+        % {"host": split_domain_port(host)[0] or host},
+        why=_("Django refuses every request for %(page)s.") % page,
+        mend=_("Add it to ALLOWED_HOSTS, or compare SITE_URL in TIKTOK_ATTRIBUTION with the site's own address."),
+    )
+
+
+def _is_allowed(host: str) -> bool:
+    """As `HttpRequest.get_host` decides."""
+    allowed = django_settings.ALLOWED_HOSTS
+    if django_settings.DEBUG and not allowed:
+        allowed = [".localhost", "127.0.0.1", "[::1]"]
+    domain, _port = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
 
 
 def _host() -> str:
-    """The site's own, else the first of ALLOWED_HOSTS that is a name."""
+    """The site's own, else the first name in ALLOWED_HOSTS."""
     own = urlsplit(conf.current().site_url).netloc
     named = [host.lstrip(".") for host in django_settings.ALLOWED_HOSTS if host != "*"]
     return own or (named[0] if named else "localhost")

@@ -95,7 +95,11 @@ def _stopped(one: PixelFigures) -> Finding:
         level=Level.ERROR,
         what=_("Pixel %(pixel)s is stopped: %(answer)s") % {"pixel": one.pixel_code, "answer": one.stopped},
         why=_("Its events wait (%(count)d now) and are dropped when they are too old.") % {"count": one.waiting},
-        mend=_("Put right what the answer names. A new token lets it go on by itself; else choose Resume on its page."),
+        # What each code means is told on its page. Only another token is noticed: delivery.pixels.token_to_send_with.
+        mend=_(
+            "Mend what the answer names; the pixel's page in the admin explains it. With another token it goes on by "
+            "itself; after any other change choose Resume on that page."
+        ),
     )
 
 

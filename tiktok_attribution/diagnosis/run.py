@@ -6,23 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from django.db import Error as DatabaseTrouble
-from django.utils.translation import gettext as _
 
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_state, running
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
 
 Look = Callable[[], Iterator[Finding]]
-SHORT: tuple[Look, ...] = (configured.findings, pixel_state.findings, running.beats)
-ALL: tuple[Look, ...] = (*SHORT, running.broker, front_page.findings)
-WITHOUT_TABLES: tuple[Look, ...] = (configured.findings, front_page.findings)
+STORED: tuple[Look, ...] = (pixel_state.findings, running.beats)
+"""What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
+ALL: tuple[Look, ...] = (running.migrations, configured.findings, *STORED, running.broker, front_page.findings)
 
 
 def everything() -> list[Finding]:
     """A few seconds at most: the broker is waited for, and the site renders its front page."""
-    tables = _gathered((running.migrations,))
-    they_fit = all(one.level == Level.OK for one in tables)
-    return tables + _gathered(ALL if they_fit else WITHOUT_TABLES)
+    return _gathered(ALL)
 
 
 def quick(found: Sequence[PixelFigures]) -> list[Finding]:
@@ -34,15 +31,10 @@ def quick(found: Sequence[PixelFigures]) -> list[Finding]:
 def _gathered(looks: tuple[Look, ...]) -> list[Finding]:
     found: list[Finding] = []
     for look in looks:
+        if look in STORED and any(one.id in ("migrations", "database") and one.level is Level.ERROR for one in found):
+            continue
         try:
             found += look()
         except DatabaseTrouble as error:
-            found.append(
-                Finding(
-                    id="database",
-                    level=Level.ERROR,
-                    what=_("The database could not be asked: %(why)s.") % {"why": type(error).__name__},
-                    mend=_("See that it runs, and run: manage.py migrate"),
-                )
-            )
+            found.append(database_trouble(type(error).__name__))
     return found

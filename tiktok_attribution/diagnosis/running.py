@@ -13,29 +13,30 @@ from django.utils.translation import gettext as _
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery.heartbeat import LOOP, SWEEP, WORKER, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
 from tiktok_attribution.diagnosis.probe import Probe
 
 APP = "tiktok_attribution"
 LATE_SECONDS = 900.0
-LOOP_LATE_SECONDS = 180.0  # it shows itself each minute, and no task of it waits in a queue
+LOOP_LATE_SECONDS = 180.0
+"""The loop gives a sign of life each minute, in its pauses too; while it seems alive, no worker is asked for."""
 
 
 def migrations() -> Iterator[Finding]:
     """Whether the tables are those of this version, in each database that holds an outbox."""
-    pending = []
+    pending, silent = [], []
     for alias in outbox_databases():
         try:
-            executor = MigrationExecutor(connections[alias])
+            names = unapplied(alias)
         except DatabaseTrouble as error:
-            pending.append(f"{alias}: {type(error).__name__}")
+            silent.append(f"{alias}: {type(error).__name__}")
             continue
-        targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
-        plan = executor.migration_plan(targets)
-        names = [migration.name for migration, _backwards in plan if migration.app_label == APP]
         pending += [f"{alias}: {', '.join(names)}"] if names else []
-    if not pending:
+    if silent:
+        yield database_trouble("; ".join(silent))
+    elif not pending:
         yield Finding(id="migrations", level=Level.OK, what=_("All migrations are applied."))
+    if not pending:
         return
     yield Finding(
         id="migrations",
@@ -46,6 +47,14 @@ def migrations() -> Iterator[Finding]:
     )
 
 
+def unapplied(alias: str) -> list[str]:
+    """The names of this app's migrations that the database still lacks. Raises its error where it can't be asked."""
+    executor = MigrationExecutor(connections[alias])
+    targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
+    plan = executor.migration_plan(targets)
+    return [migration.name for migration, _backwards in plan if migration.app_label == APP]
+
+
 def beats(*, now: float | None = None) -> Iterator[Finding]:
     """Who sends: a Celery worker together with beat's sweep, or `tiktok_deliver --loop`."""
     now = time.time() if now is None else now
@@ -53,15 +62,10 @@ def beats(*, now: float | None = None) -> Iterator[Finding]:
     if _loops(now):
         yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
-    loop, worker, sweep = (seen_at(name, using=using) for name in (LOOP, WORKER, SWEEP))
-    if loop is not None and worker is sweep is None:
-        mend = _("Start it again, or a Celery worker and beat.")
-        yield _beat("loop", loop, now, "manage.py tiktok_deliver --loop", mend, late_seconds=LOOP_LATE_SECONDS)
-        return
     mend = _("Start a worker for the queue of this app's tasks, or run: manage.py tiktok_deliver --loop 5")
-    yield _beat("worker", worker, now, _("a Celery worker"), mend)
+    yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), mend)
     mend = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
-    yield _beat("beat", sweep, now, _("the sweep of Celery beat"), mend)
+    yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), mend)
 
 
 def _loops(now: float) -> bool:
@@ -69,10 +73,8 @@ def _loops(now: float) -> bool:
     return seen is not None and now - seen <= LOOP_LATE_SECONDS
 
 
-def _beat(
-    name: str, seen: float | None, now: float, who: str, mend: str, *, late_seconds: float = LATE_SECONDS
-) -> Finding:
-    if seen is not None and now - seen <= late_seconds:
+def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Finding:
+    if seen is not None and now - seen <= LATE_SECONDS:
         return Finding(id=name, level=Level.OK, what=_("Seen lately: %(who)s.") % {"who": who})
     if seen is None:
         what = _("Never seen: %(who)s.") % {"who": who}
@@ -83,11 +85,11 @@ def _beat(
 
 
 def broker() -> Iterator[Finding]:
-    """Whether Celery's broker answers within two seconds; nothing where the loop does its work without Celery."""
+    """Whether Celery's broker answers within two seconds."""
     trouble = tasks.broker_trouble()
-    if trouble and not (trouble == tasks.NO_APP and _loops(time.time())):
+    if trouble:
         yield _unreachable(trouble)
-    elif not trouble:
+    else:
         yield Finding(id="broker", level=Level.OK, what=_("Celery's broker answers."))
 
 
@@ -104,13 +106,20 @@ def broker_lately() -> Iterator[Finding]:
 
 def _unreachable(trouble: str) -> Finding:
     if trouble == tasks.NO_APP:
-        mend = _("Make a celery.py and import its app in the project's __init__.py, or run tiktok_deliver --loop 5.")
-    else:
-        mend = _("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5")
+        return Finding(
+            id="broker",
+            level=Level.WARNING,
+            what=_("No Celery app is loaded in this process."),
+            why=_("Without one nobody is told of new events: they wait for beat or for tiktok_deliver."),
+            mend=_(
+                "Make a celery.py beside settings.py and import its app in the __init__.py there, as Celery's "
+                "documentation on Django shows. Without Celery this is enough: manage.py tiktok_deliver --loop 5"
+            ),
+        )
     return Finding(
         id="broker",
         level=Level.WARNING,
         what=_("Celery's broker can't be reached: %(trouble)s.") % {"trouble": trouble},
         why=_("No task runs without it, and new events wait."),
-        mend=mend,
+        mend=_("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
     )

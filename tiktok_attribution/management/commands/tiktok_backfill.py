@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections, router
 
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.management.tables import TablesCommand
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     """Finds conversions made by QuerySet.update, bulk_create, or while the app was off."""
 
     help = "Record conversions that no signal saw, within the last days. Each counts once, however often this runs."

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.figures import figures
-from tiktok_attribution.delivery.heartbeat import LOOP, beat
+from tiktok_attribution.delivery.heartbeat import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.delivery.housekeeping import drop_unanswered
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.notices.telling import notify_all
 from tiktok_attribution.tallies.refresh import refresh_all
 
@@ -28,7 +29,7 @@ BULK_SECONDS = 5.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     """For cron, for sites without a worker, and for a look at what happens."""
 
     help = "Send the events that are due to TikTok, once or in a loop."
@@ -56,7 +57,7 @@ class Command(BaseCommand):
                 beat(LOOP, using=write_database(), now=time.time())
                 refresh_all()
                 notify_all()
-                ending.wait(options["loop"])
+                _wait(ending, options["loop"])
 
     def _tell(self, tally: Tally) -> None:
         told = ", ".join(f"{count} {what}" for what, count in sorted(tally.items()) if what != "posts")
@@ -77,6 +78,14 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= threading.TIMEOUT_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return seconds
+
+
+def _wait(ending: threading.Event, seconds: float) -> None:
+    """With a sign of life each minute, so that a long pause is not taken for the loop's end."""
+    while seconds > EVERY_SECONDS and not ending.wait(EVERY_SECONDS):
+        beat(LOOP, using=write_database(), now=time.time())
+        seconds -= EVERY_SECONDS
+    ending.wait(seconds)
 
 
 @contextmanager

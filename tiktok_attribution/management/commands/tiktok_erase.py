@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.rights.asked import add_arguments, asked
 from tiktok_attribution.rights.erasing import erase
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     """Looks through every table of this app in every database. Exits 1 if anything is left."""
 
     help = "Erase a person's events and signals. Prints a JSON report without personal data, as proof."

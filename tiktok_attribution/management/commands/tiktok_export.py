@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.rights.asked import add_arguments, asked
 from tiktok_attribution.rights.exporting import export
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     """Its output is personal data: give it to nobody but the person."""
 
     help = "Print a person's events, attempts and signals as JSON."

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.figures import PixelFigures, figures
+from tiktok_attribution.management.tables import TablesCommand
 
 
-class Command(BaseCommand):
+class Command(TablesCommand):
     """Exits 0 when all is well, 1 when a pixel is stopped or events wait longer than --max-age."""
 
     help = "Queue depth, age of the oldest due event, rates and trouble of each pixel."
