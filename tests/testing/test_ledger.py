@@ -149,6 +149,11 @@ def test_counts_by_name(ledger: Ledger, clock: HandClock) -> None:
     }
 
 
+def test_a_name_that_never_arrived_counts_nothing(ledger: Ledger) -> None:
+    counts = ledger.counts()
+    assert (counts["Purchase"], counts) == (EventCount(), {})
+
+
 def test_counts_of_one_pixel(ledger: Ledger) -> None:
     ledger.record("server", PIXEL, [event()])
     ledger.record("server", "C0OTHER", [event()])

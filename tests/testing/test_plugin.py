@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.shop.models import Order
+from tiktok_attribution import conf
 from tiktok_attribution.conversions.track import track
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked, recorded
+from tiktok_attribution.testing.plugin import ACCESS_TOKEN, PIXEL_CODE
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = pytest.mark.django_db
@@ -38,33 +40,6 @@ def test_a_purchase_from_the_model_to_the_stand_in(tiktok_standin: StandIn, tikt
     assert event["event_id"] == f"order-{order.pk}"
     assert tiktok_deliver()["delivered"] == 1
     assert tiktok_standin.ledger.counts()["Purchase"].server == 1
-
-
-@pytest.fixture
-def without_environment(settings: Any) -> None:
-    """Settings that have token and pixel from an environment which lacks them here."""
-    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "ACCESS_TOKEN": "", "PIXEL_CODE": ""}
-
-
-def test_no_token_and_no_pixel_are_needed(
-    without_environment: None, tiktok_standin: StandIn, tiktok_deliver: Callable[[], Any]
-) -> None:
-    Order.objects.create(status="paid", total="19.90")
-    tiktok_deliver()
-    assert tiktok_standin.ledger.counts()["Purchase"].server == 1
-
-
-def test_what_never_arrived_is_counted_as_such(tiktok_standin: StandIn) -> None:
-    counts = tiktok_standin.ledger.counts()
-    assert counts["Purchase"].server == counts["Purchase"].browser == counts["Purchase"].counted == 0
-    assert counts == {}
-
-
-def test_delivering_reaches_the_stand_in_alone(settings: Any, request: pytest.FixtureRequest) -> None:
-    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "API_URL": "https://tiktok.invalid/"}
-    deliver = request.getfixturevalue("tiktok_deliver")
-    Order.objects.create(status="paid", total="19.90")
-    assert deliver()["delivered"] == 1
 
 
 def test_nothing_recorded_is_nothing_tracked() -> None:
@@ -105,3 +80,49 @@ def test_events_are_found_by_id() -> None:
     track(None, "Contact", event_id="one")
     track(None, "Contact", event_id="two")
     assert [event["event_id"] for event in recorded(event_id="two")] == ["two"]
+
+
+@pytest.mark.parametrize(
+    "empty", [{"ACCESS_TOKEN": ""}, {"ACCESS_TOKEN": None}, {"PIXEL_CODE": "", "ACCESS_TOKEN": {}}]
+)
+def test_what_the_environment_of_the_test_run_lacks_is_filled(
+    empty: dict[str, Any], settings: Any, request: pytest.FixtureRequest
+) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, **empty}
+    standin, deliver = (request.getfixturevalue(name) for name in ("tiktok_standin", "tiktok_deliver"))
+    Order.objects.create(status="paid", total="19.90", email="ada@example.com")
+    deliver()
+    assert standin.ledger.counts()["Purchase"].server == 1
+
+
+def test_each_pixel_of_its_own_has_a_token(settings: Any, request: pytest.FixtureRequest) -> None:
+    own = {"PIXEL_CODE": ["C0A", "C0B", "C0C"], "ACCESS_TOKEN": {"C0A": "", "C0B": "own"}}
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, **own}
+    request.getfixturevalue("tiktok_standin")
+    filled = conf.current()
+    assert [filled.token_of(code) for code in ("C0A", "C0B", "C0C")] == [ACCESS_TOKEN, "own", ACCESS_TOKEN]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"PIXEL_CODE": "", "PIXEL_FOR_REQUEST": lambda request: "", "ACCESS_TOKEN": lambda code: ""},
+        {"PIXEL_CODE": "C0-A", "ACCESS_TOKEN": "Bearer x"},
+    ],
+)
+def test_what_is_answered_elsewhere_or_mistaken_is_left(
+    own: dict[str, Any], settings: Any, request: pytest.FixtureRequest
+) -> None:
+    settings.TIKTOK_ATTRIBUTION = own
+    request.getfixturevalue("tiktok_standin")
+    assert own.items() <= settings.TIKTOK_ATTRIBUTION.items()
+
+
+def test_a_site_without_the_setting_has_a_pixel_too(settings: Any, request: pytest.FixtureRequest) -> None:
+    del settings.TIKTOK_ATTRIBUTION
+    request.getfixturevalue("tiktok_standin")
+    assert conf.current().pixel_code == (PIXEL_CODE,)
+
+
+def test_delivering_never_reaches_tiktok_itself(settings: Any, tiktok_deliver: Callable[[], Any]) -> None:
+    assert settings.TIKTOK_ATTRIBUTION["API_URL"].startswith("http://127.0.0.1:")

@@ -19,7 +19,6 @@ from tiktok_attribution.testing.arrivals import (
     Arrival,
     Channel,
     EventCount,
-    EventCounts,
     EventRow,
     Fate,
     matching_keys,
@@ -30,6 +29,13 @@ from tiktok_attribution.testing.journal import Journal
 
 DEDUPLICATION_SECONDS = 48 * 3600
 MERGE_SECONDS = 5 * 60
+
+
+class Counts(dict[str, EventCount]):
+    """A name that never arrived counts nothing, and doesn't stand in it for having been asked for."""
+
+    def __missing__(self, name: str) -> EventCount:
+        return EventCount()
 
 
 class Ledger:
@@ -102,9 +108,9 @@ class Ledger:
         with self._changed:
             return list(self._test_arrivals)
 
-    def counts(self, *, pixel: str = "") -> dict[str, EventCount]:
-        """By event name, over all pixels or one; what never arrived counts 0."""
-        totals = EventCounts()
+    def counts(self, *, pixel: str = "") -> Counts:
+        """By event name, over all pixels or one; zeros for a name of which nothing arrived."""
+        totals = Counts()
         with self._changed:
             for (of_pixel, name), count in self._counts.items():
                 if pixel in ("", of_pixel):
