@@ -11,6 +11,7 @@ from django.core.cache import cache
 
 from tests.browser.arrivals import arrived, seen
 from tests.shop.models import Order
+from tiktok_attribution.delivery.send import deliver_all
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.testing.server import StandIn
 
@@ -70,7 +71,7 @@ def recorded(page: Page) -> OutboxEvent:
 
 
 def test_a_click_has_both_halves_and_is_counted_once(
-    show: Open, standin: StandIn, page: Page, console_errors: list[str], tiktok_deliver: Any
+    show: Open, standin: StandIn, page: Page, console_errors: list[str]
 ) -> None:
     show(BUTTON)
     arrived(standin, 1)
@@ -79,7 +80,7 @@ def test_a_click_has_both_halves_and_is_counted_once(
     event = recorded(page)
     assert (event.event_id, event.name, float(event.value or 0), value) == (event_id, "AddToCart", 5.0, 5)
     assert event.browser_confirmed_at is not None
-    tiktok_deliver()
+    deliver_all()
     count = standin.ledger.counts()["AddToCart"]
     assert (count.browser, count.server, count.counted) == (1, 1, 1)
     assert console_errors == []
