@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +17,7 @@ from tiktok_attribution import tasks
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 VIEW = ("view_outboxevent", "view_attempt", "view_pixelstatus")
 PEOPLE: dict[str, tuple[str, ...]] = {
@@ -70,6 +70,15 @@ def signed_in(client_of: Callable[..., Client], live_server: Any) -> Callable[[P
         return page
 
     return sign
+
+
+@pytest.fixture
+def seen(chromium: Browser, signed_in: Callable[[Page], Page], scheme: Any, width: int) -> Iterator[Page]:
+    """A superuser's page, for tests over `scheme` and `width`."""
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(20_000)
+    yield signed_in(context.new_page())
+    context.close()
 
 
 @pytest.fixture

@@ -125,6 +125,12 @@ def test_the_page_says_how_far_it_is_and_brings_itself_up_to_date(boss: Client, 
     assert stop_of(job) in text
 
 
+def test_an_error_that_a_job_met_with_is_told_in_a_sentence(boss: Client, job: BulkJob) -> None:
+    BulkJob.objects.update(note="OperationalError")
+
+    assert "The last try met with an error (OperationalError); it is tried again by itself." in text_of(boss, job)
+
+
 def test_the_page_of_a_job_that_has_ended_asks_no_more(boss: Client, event: Make, job: BulkJob) -> None:
     bulk.work("default")
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ FOUR_TIMES = (
     "event-delivered",
     "event-rejected",
     "diagnosis",
+    "attempt",
     "pixel-stopped",
     "orders",
     "order",
@@ -58,14 +59,6 @@ def addresses(live_server: Any, settings: Any) -> dict[str, str]:
     paths = filled.fill()
     paths["events-rejected"] = f"{paths['events']}?state__exact=rejected"
     return {name: live_server.url + path for name, path in paths.items()}
-
-
-@pytest.fixture
-def seen(chromium: Browser, signed_in: Callable[[Page], Page], scheme: Any, width: int) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.set_default_timeout(20_000)
-    yield signed_in(context.new_page())
-    context.close()
 
 
 def violations(page: Page) -> Violations:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import helpers
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import QuerySet
@@ -21,6 +22,14 @@ class IndexedList(ChangeList):
         return super().get_ordering(request, queryset)
 
 
+class ActionForm(helpers.ActionForm):
+    """Django's own, and its choice shows the button under django-unfold, which looks at the name in `x-model`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["action"].widget.attrs["x-model"] = "action"
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Nothing is added, changed or deleted here, by superusers neither; lists don't count their table.
 
@@ -28,6 +37,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     that one.
     """
 
+    action_form = ActionForm
     actions_on_bottom = False
     list_per_page = 50
     paginator = BoundedPaginator

@@ -119,7 +119,9 @@ class TikTokColumn(_TikTokMixin):
             lines.append(
                 format_html("{}", ngettext("and %(count)d more", "and %(count)d more", more) % {"count": more})
             )
-        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)) or "–"
+        told = format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines))
+        # One block, for a theme that lays a cell's parts side by side on a telephone.
+        return format_html("<div>{}</div>", told) if told else "–"
 
 
 class TikTokSection(_TikTokMixin):

@@ -67,7 +67,7 @@ class EventList(IndexedList):
         shown = self.root_queryset.filter(pk__in=pks).order_by("-pk").defer("payload", "attempt_log")
         self.result_list = list(shown)
         self.result_count = len(self.result_list)
-        self.full_result_count = None
+        self.full_result_count = self.result_count  # not counted; else a theme would call this page's number a result
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = self.multi_page = False
