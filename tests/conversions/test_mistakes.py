@@ -120,6 +120,15 @@ def test_a_value_that_never_comes_is_named(when: dict[str, Any], message: str) -
     assert message in mistake
 
 
+def test_nothing_chosen_is_a_value_where_the_field_may_be_blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = Order._meta.get_field("status")
+    monkeypatch.setattr(field, "choices", [("new", "New"), ("paid", "Paid")])
+    (mistake,) = found({**PURCHASE, "when": {"status": ""}})
+    assert "'' is none of the field's choices." in mistake
+    monkeypatch.setattr(field, "blank", True)
+    assert found({**PURCHASE, "when": {"status": ""}}) == []
+
+
 def test_a_misspelt_choice_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Order._meta.get_field("status"), "choices", [("new", "New"), ("paid", "Paid")])
 

@@ -98,7 +98,7 @@ def _never_equal(where: str, field: Field[Any, Any] | None, wanted: object) -> I
         return
     choices = [value for value, _ in field.flatchoices]
     for value in wanted if isinstance(wanted, SEVERAL) else [wanted]:
-        if value is None or isinstance(value, Model):
+        if value is None or isinstance(value, Model) or (field.blank and value == ""):
             continue
         if choices and value not in choices:
             yield (
