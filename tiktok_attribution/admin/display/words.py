@@ -77,4 +77,4 @@ def words_of_event(state: str, object_label: str) -> Words:
     """What its state means; of one that tells of no object, nobody's order is spoken of."""
     if state == State.INVALID and not object_label:
         return INVALID_ALONE
-    return STATES.get(State(state), Words("", "")) if state in State.values else Words("", "")
+    return STATES.get(state, Words("", ""))
