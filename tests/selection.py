@@ -1,4 +1,4 @@
-"""Which tests belong to a run: by engine, by Django version, by touching data; and in which order they come.
+"""Which tests belong to a run (by engine, Django version, touching data, a release to come), and in which order.
 
 Tests that do not belong are deselected and not skipped, for a skip means that something is missing.
 """
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
-        (kept if _belongs(item, data_only=config.getoption("--data-only")) else dropped).append(item)
+        (kept if _belongs(item, config) else dropped).append(item)
     config.hook.pytest_deselected(items=dropped)
     items[:] = sorted(kept, key=_turn)
 
@@ -45,14 +45,16 @@ def _turn(item: pytest.Item) -> int:
     return next((turn for marker, turn in turns.items() if item.get_closest_marker(marker)), 1)
 
 
-def _belongs(item: pytest.Item, *, data_only: bool) -> bool:
+def _belongs(item: pytest.Item, config: pytest.Config) -> bool:
+    if item.get_closest_marker("release") and "release" not in config.getoption("markexpr"):
+        return False
     engines = item.get_closest_marker("on_engine")
     if engines is not None and engine_of_this_run() not in engines.args:
         return False
     since = item.get_closest_marker("since_django")
     if since is not None and tuple(map(int, since.args[0].split("."))) > django.VERSION[:2]:
         return False
-    return _touches_data(item) or not data_only
+    return _touches_data(item) or not config.getoption("--data-only")
 
 
 def _touches_data(item: pytest.Item) -> bool:

@@ -43,12 +43,14 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return messages.extracted(tmp_path_factory.mktemp("package"))
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_translated(language: str) -> None:
     untold = [message.id for message in catalogue(language) if message.id and not all(texts(message.string))]
     assert untold == []
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_left_to_doubt(language: str) -> None:
     assert [message.id for message in catalogue(language) if message.id and message.fuzzy] == []
@@ -67,7 +69,7 @@ def test_placeholders_are_the_same(language: str) -> None:
         if not message.id:
             continue
         wanted = set(PLACEHOLDER.findall(texts(message.id)[-1]))
-        for translated in texts(message.string):
+        for translated in filter(None, texts(message.string)):
             # The form for one may leave its number out ("ein Ereignis").
             missing = wanted - set(PLACEHOLDER.findall(translated))
             assert not missing or (message.pluralizable and len(missing) == 1), (message.id, translated)
@@ -80,6 +82,8 @@ def test_marks_and_space_at_the_ends_are_kept(language: str) -> None:
         if not message.id:
             continue
         for original, translated in zip(texts(message.id)[-1:], texts(message.string)[-1:], strict=True):
+            if not translated:
+                continue
             assert original.startswith(" ") == translated.startswith(" "), message.id
             assert original.endswith(" ") == translated.endswith(" "), message.id
             assert re.findall(r"</?\w+", original) == re.findall(r"</?\w+", translated), message.id
@@ -89,7 +93,8 @@ def test_marks_and_space_at_the_ends_are_kept(language: str) -> None:
 def test_what_is_compiled_is_what_is_written(language: str) -> None:
     with (LOCALE / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
         compiled = by_id(read_mo(file))
-    assert compiled == by_id(catalogue(language)), "python -m tests.messages compiles them"
+    translated = {key: forms for key, forms in by_id(catalogue(language)).items() if all(forms)}
+    assert compiled == translated, "python -m tests.messages compiles them"
 
 
 @pytest.mark.parametrize(
