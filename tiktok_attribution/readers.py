@@ -141,6 +141,43 @@ def paths(value: object) -> tuple[str, ...]:
     return paths
 
 
+class PathPatterns(NamedTuple):
+    """Puts "-" in place of each group that a pattern finds in a path; of all it finds where it has no group."""
+
+    patterns: tuple[re.Pattern[str], ...]
+
+    def __call__(self, path: str) -> str:
+        for pattern in self.patterns:
+            path = pattern.sub(_without_groups, path)
+        return path
+
+
+def _without_groups(found: re.Match[str]) -> str:
+    if not found.re.groups:
+        return "-"
+    text, start, end = found[0], found.start(), len(found[0])
+    for number in range(found.re.groups, 0, -1):
+        first, last = found.span(number)
+        if first >= 0 and last - start <= end:  # it took part, and lies before the ones that are replaced already
+            text, end = f"{text[: first - start]}-{text[last - start :]}", first - start
+    return text
+
+
+def masked_paths(value: object) -> Callable[[str], str] | None:
+    """Patterns of what to replace in a path; or a callable of the path that returns it masked, or its dotted path."""
+    if value is None or isinstance(value, str) or callable(value):
+        return callable_or_none(value)
+    patterns = []
+    for written in texts(value):
+        try:
+            patterns.append(re.compile(written))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise Unusable(
+                f"holds {written!r}, which is no regular expression: {error}.", 'Write r"^/orders/([^/]+)/thanks/$".'
+            ) from None
+    return PathPatterns(tuple(patterns)) if patterns else None
+
+
 def domain(value: object) -> str:
     written = text(value)
     if not _DOMAIN.fullmatch(written):

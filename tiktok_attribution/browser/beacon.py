@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from time import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -27,6 +26,7 @@ from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.conversions.track import track
+from tiktok_attribution.events.addresses import site_of
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.visitor import visitor_of
 
@@ -96,7 +96,7 @@ def _act(request: HttpRequest, report: Mapping[str, Any]) -> None:
 
 def _page(request: HttpRequest, address: object) -> str:
     """The page that the visitor was on; only the site's own are believed."""
-    if isinstance(address, str) and len(address) <= 4000 and urlsplit(address).netloc == request.get_host():
+    if isinstance(address, str) and len(address) <= 4000 and site_of(address) == request.get_host():
         return address
     return request.build_absolute_uri("/")
 

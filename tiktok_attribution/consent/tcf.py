@@ -54,14 +54,15 @@ class Bits:
     """A row of bits, the highest of each byte first."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        # As text, for slices of it are read in C: a string of 8000 characters has up to 2,800 entries of vendors.
+        self._bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}"
 
     def number(self, start: int, length: int) -> int:
         """An unsigned number of `length` bits. Raises IndexError behind the end."""
-        found = 0
-        for place in range(start, start + length):
-            found = found << 1 | self._data[place >> 3] >> (7 - place % 8) & 1
-        return found
+        bits = self._bits[start : start + length]
+        if len(bits) < length:
+            raise IndexError
+        return int(bits, 2)
 
 
 def core_bits(text: str) -> Bits | None:

@@ -3,78 +3,146 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from .phones import has_few_digits, without_phones
+from .bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_token
+from .phones import PhoneSearch, has_few_digits
 from .text import holds_email, well_formed
 
 MAX_LENGTH = 2000
 """Ours, TikTok documents none. It asks for the address with its query, for ttclid and utm_* above all."""
 
+Mask = Callable[[str], str]
+"""A site's own: a decoded path in, the path to send out."""
+
+# Looked at; nginx and gunicorn take 4 to 8 kB of an address. The segment or parameter that this cuts in two is
+# dropped: its other half might have shown that it is an e-mail address.
+_MOST_READ = 4096
+# A site's own pattern may take time that grows with the square of its text, or worse. Longer paths lose their end.
+_MOST_MASKED = 1000
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# urlsplit() normalises the host, which takes time with the square of its combining marks.
+_WEB = re.compile(r"https?://[^/?#]{1,320}(?:[/?#]|\Z)", re.IGNORECASE)
 _UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]")
 # Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
 _SEPARATOR = re.compile("[&;]")
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?$")
 
 
-def clean_address(url: object, allowed_parameters: Iterable[str]) -> str:
+def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | None = None) -> str:
     """Scheme, host, path and the allowed query parameters ("ttclid", "utm_*"), as they were encoded; else "".
 
-    Never raises: an address that is no http(s) address is "", one that stays too long loses its query.
+    Segments with personal data or a secret become "-", and what `mask` says. Never raises, unless `mask` does: an
+    address that is no http(s) address is "", one that stays too long loses its query.
     """
     if not isinstance(url, str):
         return ""
-    parts = _split(_CONTROL.sub("", well_formed(url)).strip().replace(" ", "%20"))
+    parts = _split(_CONTROL.sub("", well_formed(_beginning(url))).strip().replace(" ", "%20"))
     if parts is None:
         return ""
     host = parts.netloc.rpartition("@")[2]
     if not host or _UNFIT_FOR_HOST.search(host):
         return ""
-    bare = f"{parts.scheme}://{host}{_clean_path(parts.path)}"
-    query = _allowed_query(parts.query, tuple(allowed_parameters))
+    phones = PhoneSearch()
+    path = parts.path if mask is None else _masked(parts.path, mask)
+    bare = f"{parts.scheme}://{host}{_clean_path(path, phones)}"
+    query = _allowed_query(parts.query, tuple(allowed_parameters), phones)
     whole = f"{bare}?{query}" if query else bare
     return whole if len(whole) <= MAX_LENGTH else _CUT_ESCAPE.sub("", bare[:MAX_LENGTH])
 
 
+def site_of(url: str) -> str:
+    """Host and port of a web address, as they are written; "" for what is none. Never raises."""
+    parts = _split(_beginning(url))
+    return parts.netloc if parts else ""
+
+
+def _beginning(url: str) -> str:
+    if len(url) <= _MOST_READ:
+        return url
+    head = url.partition("#")[0].strip()
+    if len(head) <= _MOST_READ:
+        return head
+    head = head[:_MOST_READ]
+    return head[: max(map(head.rfind, "/?&;")) + 1]
+
+
 def _split(url: str) -> SplitResult | None:
+    if _WEB.match(url) is None:
+        return None
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 -- raises for a port that is none
     except ValueError:
         return None
-    return parts if parts.scheme in ("http", "https") and parts.hostname else None
+    return parts if parts.hostname else None
 
 
-def _clean_path(path: str) -> str:
-    if "%" not in path and "@" not in path and has_few_digits(path):
+def _masked(path: str, mask: Mask) -> str:
+    """The path as `mask` leaves it, which reads it decoded, as the site's URL patterns do."""
+    decoded = _decoded(path)
+    read = decoded if len(decoded) <= _MOST_MASKED else decoded[:_MOST_MASKED].rpartition("/")[0] + "/"
+    masked = mask(read)
+    return path if masked == decoded else "/" + quote(masked.lstrip("/"), safe="/!$&'()*+,:;=@~")
+
+
+def _clean_path(path: str, phones: PhoneSearch) -> str:
+    if _is_plain(path):
         return path
-    return "/".join(map(_without_address, path.split("/")))
+    segments = path.split("/")
+    for index, segment in enumerate(segments):
+        text = _decoded_twice(segment)
+        if index and (is_reset_token(text) or text == RESET_FORM):
+            segments[index - 1] = "-"  # the user, as Django's reset path names them
+        if "@" in text or is_bearer(text) or is_reset_token(text) or phones.cut(text)[1]:
+            segments[index] = "-"
+    return "/".join(segments)
 
 
-def _without_address(segment: str) -> str:
-    """A path segment, or "-" for one with an at sign or a phone number, even an encoded or twice encoded one."""
-    text = unquote(unquote(segment))
-    return "-" if "@" in text or without_phones(text)[1] else segment
+def _is_plain(path: str) -> bool:
+    """Whether no segment can be one to replace. Most pages end here."""
+    if "%" in path or "@" in path or RESET_FORM in path or not has_few_digits(path):
+        return False
+    return len(path) < SHORTEST or max(map(len, path.split("/"))) < SHORTEST
 
 
-def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
+def _allowed_query(query: str, allowed: tuple[str, ...], phones: PhoneSearch) -> str:
+    """The parameters that may stay, "" for more than an address can hold, whatever is in them."""
     if not query:
         return ""
     names, prefixes = _names_and_prefixes(allowed)
-    kept = []
+    found = []
     for part in _SEPARATOR.split(query):
         name, _, value = part.partition("=")
-        name = unquote_plus(name)
-        if not part or not (name in names or name.startswith(prefixes)):
-            continue
-        text = unquote(unquote_plus(value))
-        # A click id is random, and may hold a row of digits.
-        if not holds_email(text) and (name == "ttclid" or not without_phones(text)[1]):
-            kept.append(part)
-    return "&".join(kept)
+        name = _decoded(name.replace("+", " "))
+        if part and (name in names or name.startswith(prefixes)):
+            found.append((part, name, value))
+    if sum(len(part) + 1 for part, _, _ in found) > MAX_LENGTH:
+        return ""
+    return "&".join(part for part, name, value in found if _may_stay(name, value, phones))
+
+
+def _may_stay(name: str, value: str, phones: PhoneSearch) -> bool:
+    text = _decoded_twice(value.replace("+", " "))
+    if holds_email(text):
+        return False
+    # A click id is random, and may hold a row of digits; campaigns have random names too.
+    if name == "ttclid":
+        return True
+    return not phones.cut(text)[1] and (name.startswith("utm_") or not is_bearer(text))
+
+
+def _decoded_twice(text: str) -> str:
+    return _decoded(_decoded(text)) if "%" in text else text
+
+
+def _decoded(text: str) -> str:
+    """As `unquote`, which takes ten times as long for a row of bare percent signs."""
+    return _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), text)
 
 
 @lru_cache(maxsize=8)

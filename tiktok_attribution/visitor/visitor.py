@@ -16,13 +16,13 @@ from django.utils.translation import get_language
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
+from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.permission import decide, is_private
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Showing
@@ -103,15 +103,14 @@ class Visitor:
     def page(self) -> Page:
         """The page's address and the one before it, with nothing in them but what is allowed."""
         settings = conf.current()
-        allowed = settings.allowed_parameters
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
             address = ""
-        referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
+        referrer = page_address(self.request.META.get("HTTP_REFERER", ""), settings)
         if settings.private_paths and is_private(urlsplit(referrer).path, settings):
             referrer = ""
-        return Page(url=clean_address(address, allowed), referrer=referrer)
+        return Page(url=page_address(address, settings), referrer=referrer)
 
     def show(self, showing: Showing, commitment: Commitment) -> None:
         """Have a page show this browser half, unless its transaction is rolled back."""
