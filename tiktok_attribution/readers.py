@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -141,7 +142,8 @@ def paths(value: object) -> tuple[str, ...]:
     return paths
 
 
-class PathPatterns(NamedTuple):
+@dataclass(frozen=True)
+class PathPatterns:
     """Puts "-" in place of each group that a pattern finds in a path; of all it finds where it has no group."""
 
     patterns: tuple[re.Pattern[str], ...]
@@ -155,12 +157,17 @@ class PathPatterns(NamedTuple):
 def _without_groups(found: re.Match[str]) -> str:
     if not found.re.groups:
         return "-"
-    text, start, end = found[0], found.start(), len(found[0])
-    for number in range(found.re.groups, 0, -1):
-        first, last = found.span(number)
-        if first >= 0 and last - start <= end:  # it took part, and lies before the ones that are replaced already
-            text, end = f"{text[: first - start]}-{text[last - start :]}", first - start
+    # From the right, so that the places of what stands left of a group still hold; a group inside another one goes
+    # with it, and one that took no part has no place.
+    text, begin, end = found[0], found.start(), found.end()
+    for first, last in sorted({found.span(number) for number in range(1, found.re.groups + 1)}, key=_by_end):
+        if first >= 0 and last <= end:
+            text, end = f"{text[: first - begin]}-{text[last - begin :]}", first
     return text
+
+
+def _by_end(span: tuple[int, int]) -> tuple[int, int]:
+    return -span[1], span[0]
 
 
 def masked_paths(value: object) -> Callable[[str], str] | None:

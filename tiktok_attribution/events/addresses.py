@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, urlsplit
 
-from .bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_token
+from .bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_of
 from .phones import PhoneSearch, has_few_digits
 from .text import holds_email, well_formed
 
@@ -24,8 +24,8 @@ _MOST_READ = 4096
 _MOST_MASKED = 1000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# urlsplit() normalises the host, which takes time with the square of its combining marks.
-_WEB = re.compile(r"https?://[^/?#]{1,320}(?:[/?#]|\Z)", re.IGNORECASE)
+_HOST = re.compile(r"https?://[^/?#]{1,320}(?:[/?#]|\Z)", re.IGNORECASE)
+_WORDS = re.compile(r"[a-z/._~-]*")
 _UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]")
 # Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
 _SEPARATOR = re.compile("[&;]")
@@ -41,14 +41,19 @@ def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | N
     """
     if not isinstance(url, str):
         return ""
-    parts = _split(_CONTROL.sub("", well_formed(_beginning(url))).strip().replace(" ", "%20"))
+    if len(url) > _MOST_READ:
+        url = _beginning(url)
+    if not url.isascii() or not url.isprintable():
+        url = _CONTROL.sub("", well_formed(url))
+    parts = _split(url.strip().replace(" ", "%20"))
     if parts is None:
         return ""
     host = parts.netloc.rpartition("@")[2]
     if not host or _UNFIT_FOR_HOST.search(host):
         return ""
-    phones = PhoneSearch()
-    path = parts.path if mask is None else _masked(parts.path, mask)
+    phones, path = PhoneSearch(), parts.path
+    if mask is not None:
+        path = _masked(path, mask)
     bare = f"{parts.scheme}://{host}{_clean_path(path, phones)}"
     query = _allowed_query(parts.query, tuple(allowed_parameters), phones)
     whole = f"{bare}?{query}" if query else bare
@@ -62,8 +67,6 @@ def site_of(url: str) -> str:
 
 
 def _beginning(url: str) -> str:
-    if len(url) <= _MOST_READ:
-        return url
     head = url.partition("#")[0].strip()
     if len(head) <= _MOST_READ:
         return head
@@ -72,14 +75,15 @@ def _beginning(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    if _WEB.match(url) is None:
+    # urlsplit() normalises a host that is not ASCII, which takes time with the square of its combining marks.
+    if not url.isascii() and _HOST.match(url) is None:
         return None
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 -- raises for a port that is none
     except ValueError:
         return None
-    return parts if parts.hostname else None
+    return parts if parts.scheme in ("http", "https") and parts.hostname else None
 
 
 def _masked(path: str, mask: Mask) -> str:
@@ -91,23 +95,19 @@ def _masked(path: str, mask: Mask) -> str:
 
 
 def _clean_path(path: str, phones: PhoneSearch) -> str:
-    if _is_plain(path):
-        return path
+    is_coded = "%" in path or "@" in path or not has_few_digits(path)
+    if not is_coded and (len(path) < SHORTEST or _WORDS.fullmatch(path)) and RESET_FORM not in path:
+        return path  # as most are
     segments = path.split("/")
     for index, segment in enumerate(segments):
-        text = _decoded_twice(segment)
-        if index and (is_reset_token(text) or text == RESET_FORM):
-            segments[index - 1] = "-"  # the user, as Django's reset path names them
-        if "@" in text or is_bearer(text) or is_reset_token(text) or phones.cut(text)[1]:
+        if not is_coded and len(segment) < SHORTEST and segment != RESET_FORM:
+            continue
+        text = _decoded_twice(segment) if "%" in segment else segment
+        if index and is_reset_of(segments[index - 1], text):
+            segments[index - 1] = "-"
+        if "@" in text or is_bearer(text) or phones.cut(text)[1]:
             segments[index] = "-"
     return "/".join(segments)
-
-
-def _is_plain(path: str) -> bool:
-    """Whether no segment can be one to replace. Most pages end here."""
-    if "%" in path or "@" in path or RESET_FORM in path or not has_few_digits(path):
-        return False
-    return len(path) < SHORTEST or max(map(len, path.split("/"))) < SHORTEST
 
 
 def _allowed_query(query: str, allowed: tuple[str, ...], phones: PhoneSearch) -> str:
@@ -115,19 +115,21 @@ def _allowed_query(query: str, allowed: tuple[str, ...], phones: PhoneSearch) ->
     if not query:
         return ""
     names, prefixes = _names_and_prefixes(allowed)
-    found = []
+    found, length = [], 0
     for part in _SEPARATOR.split(query):
         name, _, value = part.partition("=")
-        name = _decoded(name.replace("+", " "))
+        if "%" in name or "+" in name:
+            name = _decoded(name.replace("+", " "))
         if part and (name in names or name.startswith(prefixes)):
             found.append((part, name, value))
-    if sum(len(part) + 1 for part, _, _ in found) > MAX_LENGTH:
+            length += len(part) + 1
+    if length > MAX_LENGTH:
         return ""
     return "&".join(part for part, name, value in found if _may_stay(name, value, phones))
 
 
 def _may_stay(name: str, value: str, phones: PhoneSearch) -> bool:
-    text = _decoded_twice(value.replace("+", " "))
+    text = _decoded_twice(value.replace("+", " ")) if "%" in value or "+" in value else value
     if holds_email(text):
         return False
     # A click id is random, and may hold a row of digits; campaigns have random names too.
@@ -137,7 +139,7 @@ def _may_stay(name: str, value: str, phones: PhoneSearch) -> bool:
 
 
 def _decoded_twice(text: str) -> str:
-    return _decoded(_decoded(text)) if "%" in text else text
+    return _decoded(_decoded(text))
 
 
 def _decoded(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..exceptions import InvalidEvent
 from .counts import count, is_fraction
-from .text import MAX_TEXT, bounded, free_text, plain, without_emails
+from .text import MAX_TEXT, bounded, free_text, plain, tidy, without_emails
 
 _TEXTS = ("content_name", "content_category", "brand")
 CONTENT_KEYS = ("content_id", "content_type", *_TEXTS, "price", "quantity")
@@ -58,6 +58,8 @@ def valid_id(v: object, where: str, notes: list[str]) -> str:
     given = plain(v)
     if given is None:
         raise InvalidEvent(f"{where} must be text or a whole number, not {type(v).__name__}")
+    if len(given) <= MAX_TEXT and "@" not in given:
+        return tidy(given)
     text, (emails,), _ = bounded(given, MAX_TEXT, without_emails)
     if emails:
         notes.append(f"{where}: an e-mail address was left out")

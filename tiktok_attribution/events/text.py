@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from ..exceptions import InvalidEvent
-from .phones import without_phones
+from .phones import has_few_digits, without_phones
 
 MAX_TEXT = 1000
 """Characters kept of a property's text. Ours: TikTok documents none, but a batch should stay under 1 MB."""
@@ -98,6 +98,10 @@ def free_text(value: object, where: str, notes: list[str]) -> str:
     given = plain(value)
     if given is None:
         raise InvalidEvent(f"{where} must be text, not {type(value).__name__}")
+    if len(given) <= MAX_TEXT:
+        line = tidy(given)
+        if "@" not in line and has_few_digits(line):
+            return line  # as nearly all are
     text, (emails, numbers), is_cut = bounded(given, MAX_TEXT, without_emails, without_phones)
     if emails:
         notes.append(f"{where}: an e-mail address was left out")

@@ -13,4 +13,8 @@ def page_address(url: object, settings: Settings) -> str:
         return clean_address(url, settings.allowed_parameters, settings.masked_paths)
     except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
         report(error, "MASKED_PATHS failed, so this address is kept without its path")
-        return clean_address(url, (), lambda path: "/")
+        return clean_address(url, (), _no_path)
+
+
+def _no_path(path: str) -> str:
+    return "/"
