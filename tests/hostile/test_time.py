@@ -17,6 +17,7 @@ import tiktok_attribution
 from tests.hostile.patterns import patterns
 from tests.hostile.readers import READERS, run
 from tests.hostile.texts import LENGTH, PARTS, of_length
+from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.contents import valid_id
 from tiktok_attribution.events.phones import without_phones
 from tiktok_attribution.events.text import free_text
@@ -49,6 +50,12 @@ def test_no_reader_takes_longer_than_its_limit_of_processor_time() -> None:
 @pytest.mark.parametrize("text", ["01 " + "1" * 120 + "x", "01 " + "1" * 300 + "x", "+" + "1." * 6400])
 def test_digits_that_are_no_number_stay(text: str) -> None:
     assert without_phones(text) == (text, 0)
+
+
+@pytest.mark.parametrize("address", ["/01%20{}x", "/search/?q=01%20{}x", "/?utm_term=01+{}x"])
+def test_the_addresses_that_froze_a_worker_are_cleaned(address: str) -> None:
+    given = "https://a.example" + address.format("1" * 300)
+    assert clean_address(given, ["utm_*"]) == given.partition("?q=")[0]
 
 
 def test_a_megabyte_of_text_is_cut_before_it_is_looked_through() -> None:

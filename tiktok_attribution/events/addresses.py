@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from .bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_of
 from .phones import PhoneSearch, has_few_digits
-from .text import holds_email, well_formed
+from .text import MARGIN, holds_email, well_formed
 
 MAX_LENGTH = 2000
 """Ours, TikTok documents none. It asks for the address with its query, for ttclid and utm_* above all."""
@@ -20,6 +20,7 @@ Mask = Callable[[str], str]
 # Looked at; nginx and gunicorn take 4 to 8 kB of an address. The segment or parameter that this cuts in two is
 # dropped: its other half might have shown that it is an e-mail address.
 _MOST_READ = 4096
+_MOST_KEPT = MAX_LENGTH + MARGIN  # of a path; what is behind could only come to stand before the limit
 # A site's own pattern may take time that grows with the square of its text, or worse. Longer paths lose their end.
 _MOST_MASKED = 1000
 
@@ -98,6 +99,8 @@ def _clean_path(path: str, phones: PhoneSearch) -> str:
     is_coded = "%" in path or "@" in path or not has_few_digits(path)
     if not is_coded and (len(path) < SHORTEST or _WORDS.fullmatch(path)) and RESET_FORM not in path:
         return path  # as most are
+    if len(path) > _MOST_KEPT and (end := path.rfind("/", 0, _MOST_KEPT)) > 0:
+        path = path[: end + 1]
     segments = path.split("/")
     for index, segment in enumerate(segments):
         if not is_coded and len(segment) < SHORTEST and segment != RESET_FORM:
