@@ -52,10 +52,15 @@ def test_digits_that_are_no_number_stay(text: str) -> None:
     assert without_phones(text) == (text, 0)
 
 
-@pytest.mark.parametrize("address", ["/01%20{}x", "/search/?q=01%20{}x", "/?utm_term=01+{}x"])
-def test_the_addresses_that_froze_a_worker_are_cleaned(address: str) -> None:
-    given = "https://a.example" + address.format("1" * 300)
-    assert clean_address(given, ["utm_*"]) == given.partition("?q=")[0]
+@pytest.mark.parametrize(
+    ("address", "cleaned"),
+    [("/01%20{}x", "/-"), ("/search/?q=01%20{}x", "/search/"), ("/?utm_term=01+{}x", "/?utm_term=01+{}x")],
+)
+def test_the_addresses_that_froze_a_worker_are_cleaned(address: str, cleaned: str) -> None:
+    digits = "1" * 300
+    assert clean_address("https://a.example" + address.format(digits), ["utm_*"]) == (
+        "https://a.example" + cleaned.format(digits)
+    )
 
 
 def test_a_megabyte_of_text_is_cut_before_it_is_looked_through() -> None:
