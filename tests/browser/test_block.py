@@ -129,7 +129,7 @@ def test_standard_mode_has_the_pixel_and_keeps_quiet(configure: Any) -> None:
     configure(MODE="standard")
     text = html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>{% tiktok_event "Contact" %}')
     assert block_of(text)["quiet"] is True
-    assert "data-tiktok" not in text
+    assert "tiktok-action" not in text
 
 
 @pytest.mark.django_db
@@ -177,7 +177,7 @@ def test_nothing_breaks_out_of_a_block_or_an_attribute(value: Any) -> None:
 
 def test_an_action_without_the_script_is_told_of(configure: Any, caplog: pytest.LogCaptureFixture) -> None:
     configure(PAGE_SCRIPT=False)
-    assert "data-tiktok" not in html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>')
+    assert "tiktok-action" not in html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>')
     assert "PAGE_SCRIPT" in caplog.text
     configure(PAGE_SCRIPT=False, STRICT=True)
     with pytest.raises(InvalidEvent):
