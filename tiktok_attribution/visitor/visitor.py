@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cached_property, lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import DisallowedHost
@@ -23,7 +23,7 @@ from tiktok_attribution.visitor.address import client_address
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.permission import decide, is_private
+from tiktok_attribution.visitor.permission import decide, is_private, path_of
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Showing
 
@@ -58,7 +58,7 @@ class Visitor:
         match = request.resolver_match
         if match is not None and "admin" in match.app_names:
             return False
-        if request.path_info.startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
+        if path_of(request).startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
             return False
         view = match and match.func
         is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)
@@ -109,7 +109,7 @@ class Visitor:
         except DisallowedHost:
             address = ""
         referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
-        if settings.private_paths and is_private(urlsplit(referrer).path, settings):
+        if settings.private_paths and is_private(unquote(urlsplit(referrer).path), settings):
             referrer = ""
         return Page(url=clean_address(address, allowed), referrer=referrer)
 
