@@ -49,6 +49,11 @@ def app_order(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
+def app_page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(html(request, '{% tiktok_event "Contact" server=True %}'))
+
+
+@csrf_exempt
 async def async_lead(request: HttpRequest) -> HttpResponse:
     return await sync_to_async(app_lead)(request)
 
@@ -61,6 +66,7 @@ async def async_order(request: HttpRequest) -> HttpResponse:
 api = [
     path("app/lead/", app_lead),
     path("app/order/", app_order),
+    path("app/page/", app_page),
     path("app/async-lead/", async_lead),
     path("app/async-order/", async_order),
     path("hooks/pay/", csrf_exempt(pay)),

@@ -135,6 +135,18 @@ def test_what_a_request_refuses_it_does_not_tell_itself(
     assert all(("user_agent" in one["user"]) == (caller == "visitor") for one in found)
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize(("caller", "name"), REQUESTS)
+def test_an_event_of_a_template_goes_by_its_request(caller: str, name: str, configure: Callable[..., None]) -> None:
+    word = WORDS[name]
+    settle(configure, word)
+    will, circumstance, _ = heard(caller, word)
+    page = say(caller, word, "/app/page/")
+    is_told = not will and not circumstance and "CONSENT" not in word.settings
+    assert [one["event"] for one in bodies()] == (["Contact"] if is_told else [])
+    assert tracked(page) == (["Contact"] if is_told and caller == "visitor" else [])
+
+
 @pytest.mark.parametrize(("caller", "name"), REQUESTS)
 def test_an_order_paid_later_goes_by_the_will_of_whoever_made_it(
     caller: str, name: str, configure: Callable[..., None]
