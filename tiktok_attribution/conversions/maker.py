@@ -44,7 +44,7 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
             maker.visitor.made_under[label, key] = circumstance
         try:
             signals = signals_for(conversion, obj, maker, using)
-            if signals is NOBODY:
+            if signals is NOBODY and shopper is None:
                 continue
             snapshot.keep(signals, label, obj.pk, using=using)
             if signals.decision is not None and signals.decision.is_denied:
