@@ -32,6 +32,7 @@ from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
 from tiktok_attribution.readers import TURBO
 
@@ -50,6 +51,7 @@ Check = Callable[..., list[CheckMessage]]
 def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
     """Register a generator of messages as a system check over the current settings."""
 
+    @errors_without_values
     def check(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
         return list(find(conf.current()))
 

@@ -16,6 +16,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from tiktok_attribution import readers
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import TikTokAttributionError
 
 logger = logging.getLogger("tiktok_attribution")
@@ -43,6 +44,7 @@ class Problem(NamedTuple):
     hint: str
 
 
+@errors_without_values
 def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
     try:
         token = readers.token(give(pixel_code) or "")
@@ -158,6 +160,7 @@ class Settings:
         """Whether a visitor's answer is waited for."""
         return self.consent is not None or self.is_closed
 
+    @errors_without_values
     def token_of(self, pixel_code: str) -> str:
         """The bare Events API token of this pixel, "" where there is none. Callables are asked each time.
 
@@ -179,6 +182,7 @@ OPTIONS = {f.name.upper(): f for f in fields(Settings) if "read" in f.metadata}
 _EMPTY: Mapping[str, Any] = {}
 
 
+@errors_without_values
 def read(raw: object) -> Settings:
     """Read a settings dict; what can't be used becomes a `Problem` and keeps its default."""
     if not isinstance(raw, Mapping):

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from django.views.decorators.debug import sensitive_variables
 from requests import exceptions as failures
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from tiktok_attribution.delivery.deadline import POOLS
 from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.errors import errors_without_values
 
 MOST_CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 65_536
@@ -66,7 +66,7 @@ class Client:
     ) -> None:
         self._session.close()
 
-    @sensitive_variables("token", "body", "headers")
+    @errors_without_values
     def post(self, token: str, body: bytes) -> Answer:
         """Send one body. Raises nothing of the network's: what went wrong is in the answer."""
         headers = {"Access-Token": token, "Content-Type": "application/json"}
@@ -126,7 +126,7 @@ def _never_sent(error: Exception) -> bool:
     return isinstance(_root(error), NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
 
 
-@sensitive_variables("token")
+@errors_without_values
 def _answer(response: requests.Response, text: bytes, token: str, seconds: float) -> Answer:
     body = _json_object(text)
     code, message = body.get("code"), body.get("message")
@@ -146,7 +146,7 @@ def _answer(response: requests.Response, text: bytes, token: str, seconds: float
     )
 
 
-@sensitive_variables("token")
+@errors_without_values
 def _storable(text: str, token: str) -> str:
     """Without the token, which messages were seen to echo, and without what no database stores."""
     if token:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.rights.asked import add_arguments, asked
 from tiktok_attribution.rights.erasing import erase
@@ -25,7 +25,7 @@ class Command(TablesCommand):
         parser.add_argument("--dry-run", action="store_true", help="Say what would be erased, and erase nothing.")
         parser.add_argument("--report", metavar="FILE", help="Write the report into a file as well.")
 
-    @sensitive_variables()
+    @errors_without_values
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             who = asked(options)
