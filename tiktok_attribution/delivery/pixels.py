@@ -44,7 +44,7 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
         token_fingerprint=_fingerprint(token),
     )
     if stopped:  # not by another worker a moment ago
-        why = _in_words(answer) if answer.code is None else f"{answer.code} {answer.message}"
+        why = _in_words(answer) if answer.code is None else f"{answer.code} {answer.words}"
         logger.error("tiktok pixel %s stopped: %s", pixel_code, why)
         pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
 
@@ -52,8 +52,9 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
 def _in_words(answer: Answer) -> str:
     """TikTok's message; with the status before it where there is no code, for then the status is what stopped it."""
     if answer.code is not None or answer.http_status is None:
-        return answer.message or f"HTTP {answer.http_status}"
-    return f"HTTP {answer.http_status}: {answer.message}" if answer.message else f"HTTP {answer.http_status}"
+        return answer.words or f"HTTP {answer.http_status}"
+    words = answer.words
+    return f"HTTP {answer.http_status}: {words}" if words else f"HTTP {answer.http_status}"
 
 
 def resume(using: str, pixel_code: str) -> bool:

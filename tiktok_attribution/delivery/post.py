@@ -109,7 +109,7 @@ def post(lease: Lease, batch: Batch, means: Means) -> Sent:
         outcome=verdict.outcome,
         http_status=answer.http_status,
         code=answer.code,
-        message=answer.message,
+        message=answer.words,
         request_id=answer.request_id,
         first_event=min(pks),
         last_event=max(pks),

@@ -36,5 +36,6 @@ class Command(TablesCommand):
         self.stdout.write(text)
         if options["report"]:
             Path(options["report"]).write_text(text + "\n", encoding="utf-8")
-        if any(one["events_still_with_data"] for one in report["databases"].values()):
+        left = ("events_still_with_data", "answers_still_with_data")
+        if any(one[what] for one in report["databases"].values() for what in left):
             raise CommandError("Something was recorded meanwhile: run this again.", returncode=1)
