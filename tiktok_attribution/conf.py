@@ -10,6 +10,7 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings as django_settings
@@ -56,6 +57,15 @@ def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
         return token if isinstance(token, str) else ""
     logger.error("tiktok: the ACCESS_TOKEN of %s %s", pixel_code, trouble)
     return ""
+
+
+@lru_cache(maxsize=1)
+def _tell_of_unused_code() -> None:
+    """Once a process: the check says it at each start."""
+    logger.error(
+        "tiktok: TEST_EVENT_CODE is set while DEBUG is off, so events are sent without it and count as real ones. "
+        "Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as a test takes."
+    )
 
 
 def _option(read: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
@@ -139,6 +149,20 @@ class Settings:
     def allowed_parameters(self) -> tuple[str, ...]:
         """Query parameters that stay in the addresses that are sent."""
         return ALWAYS_ALLOWED_PARAMETERS + self.allowed_query_parameters
+
+    @property
+    def sent_test_code(self) -> str:
+        """The test code that goes with the events; "" where DEBUG is off, unless it is allowed there.
+
+        TikTok shows events with a code under Test events and counts none of them. A code that was forgotten would so
+        lose every conversion of a live site, and mark each as delivered. Without it a tester's events are counted, at
+        worst. So they go out as real events, whoever sends them: worker, command or loop.
+        """
+        code = self.test_event_code
+        if not code or django_settings.DEBUG or self.test_event_code_in_production:
+            return code
+        _tell_of_unused_code()
+        return ""
 
     @property
     def max_age_seconds(self) -> int:

@@ -10,6 +10,9 @@ from .phones import without_phones
 MAX_WORDS = 500
 """Characters of an answer's words that are looked through and kept: what the columns hold."""
 
+MOST_PASSES = 4
+"""What is left beside a mark may look like something else, so a text is looked through until nothing changes."""
+
 _URL = re.compile(r"(https?://)(?:[^\s/?#@\"'<>]*@)?([^\s/?#@\"'<>]*)[^\s\"'<>]*", re.IGNORECASE)
 # Any word with an at sign, also an encoded one.
 _EMAIL = re.compile(r"[^\s\"'=&?;,(){}\[\]<>@]*(?:@|%(?:25)*40)[^\s\"'=&?;,(){}\[\]<>]*", re.IGNORECASE)
@@ -32,13 +35,21 @@ def without_echoes(text: str) -> str:
     text = _bounded(text)
     if text.isalpha():  # "OK"
         return text
+    for _ in range(MOST_PASSES):
+        before, text = text, _cut(text)
+        if text == before:
+            break
+    return text[: MAX_WORDS - 1]  # shorter than what counts as cut: a second time changes nothing
+
+
+def _cut(text: str) -> str:
     text = _URL.sub(r"\1\2/-", text)
     text = _CLICK_ID.sub(r"\1\2[click id]", text)
     text = _CLICK_PREFIX.sub("[click id]", text)
     text = _EMAIL.sub("[e-mail]", text)
     text = without_ids(text)
     text = _LONG.sub(_without_token, text)
-    return without_phones(text)[0][: MAX_WORDS - 1]  # shorter than what counts as cut: a second time changes nothing
+    return without_phones(text)[0]
 
 
 def without_ids(text: str) -> str:
