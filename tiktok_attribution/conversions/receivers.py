@@ -19,6 +19,7 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester
 
@@ -38,6 +39,7 @@ def connect() -> None:
 def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
     """No error of ours may break a save: it is logged, and raised only where the setting STRICT asks for it."""
 
+    @errors_without_values
     @wraps(receiver)
     def guarded(**kwargs: Any) -> None:
         try:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Decision, as_consent, denied
@@ -18,6 +17,7 @@ from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page
 from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
@@ -26,7 +26,7 @@ from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 
-@sensitive_variables()
+@errors_without_values
 def track(
     request: HttpRequest | None,
     event: str,
