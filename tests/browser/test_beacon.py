@@ -13,8 +13,10 @@ from django.test import Client
 from django.urls import set_script_prefix
 
 from tests.browser.blocks import block_of
+from tiktok_attribution import conf
 from tiktok_attribution.browser import action
 from tiktok_attribution.browser.action import Action
+from tiktok_attribution.browser.gate import private_prefixes
 from tiktok_attribution.models import DroppedCount, OutboxEvent
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked
 
@@ -57,6 +59,15 @@ def test_an_action_is_recorded_with_its_visitors_signals(client: Client) -> None
 def test_a_visitor_without_any_cookie_is_one_too(client: Client) -> None:
     report(client, {**OWN, "HTTP_USER_AGENT": "Firefox"})
     assert_tracked("AddToCart", user__user_agent="Firefox")
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize(
+    "refusal", [{"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}, {"HTTP_SEC_PURPOSE": "prefetch;prerender"}]
+)
+def test_a_report_that_refuses_is_not_recorded(client: Client, refusal: dict[str, str]) -> None:
+    report(client, {**OWN, **refusal})
+    assert_not_tracked("AddToCart")
 
 
 def test_its_browser_half_is_shown_already(client: Client) -> None:
@@ -180,7 +191,7 @@ def test_under_a_prefix_of_the_server_a_private_page_is_private_too(client: Clie
     try:
         report(client, page="http://testserver/shop/clinic/")
         assert OutboxEvent.objects.count() == 0
-        assert block_of(client.get("/page/", SCRIPT_NAME="/shop"))["private"] == ["/shop/clinic/"]
+        assert private_prefixes(conf.current()) == ["/shop/clinic/"]  # a whole page would keep its static files' URL
     finally:
         set_script_prefix("/")
 

@@ -59,6 +59,15 @@ def test_a_site_without_the_urls_still_has_its_pixel(client: Client, settings: A
     assert "url" not in block_of(str(pixel_text(RequestFactory().get("/"))))
 
 
+@pytest.mark.privacy
+def test_the_page_knows_the_private_paths_and_is_everybodys(client: Client, configure: Any) -> None:
+    configure(PRIVATE_PATHS=["/clinic/"], UNSIGNED_ACTIONS=True)
+    page = client.get("/page/")
+    assert (block_of(page)["private"], block_of(page)["unsigned"]) == (["/clinic/"], True)
+    assert gate_of(page)["private"] == ["/clinic/"]
+    assert not page.has_header("Cache-Control")
+
+
 def test_the_settings_of_the_pixel_are_in_it(configure: Any) -> None:
     configure(HISTORY_OBSERVER=False, LIMITED_DATA_USE=True)
     assert block_of(str(pixel_text(None)))["options"] == {"historyObserver": False, "limited_data_use": True}

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from tiktok_attribution import conf
 from tiktok_attribution.browser.action import Action, sign
 from tiktok_attribution.conversions.building import build_event, pixel_codes
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id
 from tiktok_attribution.exceptions import InvalidEvent
@@ -26,6 +27,7 @@ logger = logging.getLogger("tiktok_attribution")
 ATTRIBUTE = "tiktok-action"
 
 
+@errors_without_values
 def action_attributes(
     request: HttpRequest | None, event: str, /, *, allow: str = "", pixels: str = "", **properties: Any
 ) -> SafeString:

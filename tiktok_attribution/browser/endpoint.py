@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser.own_page import is_own_page
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.address import sender
 from tiktok_attribution.visitor.reason import reason
@@ -59,6 +60,7 @@ def endpoint(
         @csrf_exempt
         @never_cache
         @require_POST
+        @errors_without_values
         @wraps(take)
         def view(request: HttpRequest) -> HttpResponse:
             try:
