@@ -6,6 +6,7 @@ W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token,
 W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
 W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
 W010 page views by Turbo without PAGE_SCRIPT · W011 an event that is nearly a standard one ·
+W014 a cache in which no process sees the others' counts ·
 I001 consent is asked, and a banner can't tell the server.
 """
 
@@ -20,6 +21,8 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -346,6 +349,26 @@ def page_script_is_heard(settings: conf.Settings) -> Iterator[CheckMessage]:
             "PAGE_SCRIPT is on without django.contrib.staticfiles: nothing serves tiktok.js, so pages have no pixel.",
             hint='Add "django.contrib.staticfiles" to INSTALLED_APPS, or serve the file under STATIC_URL yourself.',
             id=_id("W006"),
+        )
+
+
+@_check
+def reports_are_counted_together(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """BEACONS_PER_MINUTE is counted in the cache; in one of each process it holds for each process by itself."""
+    if django_settings.DEBUG or not settings.enabled or not beacon_url():
+        return
+    backend = str(django_settings.CACHES.get("default", {}).get("BACKEND", ""))
+    try:
+        found = import_string(backend)
+    except ImportError:
+        return  # Django says so by itself
+    if isinstance(found, type) and issubclass(found, (LocMemCache, DummyCache)):
+        yield Warning(
+            f"The cache is {found.__name__}: BEACONS_PER_MINUTE and BEACONS_PER_MINUTE_ALL are counted in each process "
+            "by itself, or not at all.",
+            hint="Use a cache that all processes share, such as Redis, Memcached or the database: see CACHES. With a "
+            f'single process silence this check: SILENCED_SYSTEM_CHECKS = ["{_id("W014")}"].',
+            id=_id("W014"),
         )
 
 

@@ -119,8 +119,10 @@ class Settings:
     pixel_host: str = _option(readers.address, "https://analytics.tiktok.com")
     page_script: bool = _option(readers.flag, False)
     browser_receipts: bool = _option(readers.flag, True)
+    unsigned_actions: bool = _option(readers.flag, False)
     action_days: float = _option(readers.number(0.01, 400, float), 7.0)
     beacons_per_minute: int = _option(readers.number(1, 100_000), 60)
+    beacons_per_minute_all: int = _option(readers.number(1, 10_000_000), 6000)
 
     api_url: str = _option(readers.api_address, "https://business-api.tiktok.com/open_api/v1.3/event/track/")
     test_event_code: str = _option(readers.text, "")

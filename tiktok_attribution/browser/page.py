@@ -55,8 +55,9 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
     """What depends on the settings alone is built once for them."""
     global _everybodys_text
     site: tuple[object, ...] = (settings,)
-    if settings.page_script and request is not None:
-        # What the endpoint's URL depends on; to ask Django's own get_urlconf() costs ten times as much as all the rest.
+    if (settings.page_script or settings.private_paths) and request is not None:
+        # What the endpoint's URL and the private prefixes depend on; to ask Django's own get_urlconf() costs ten times
+        # as much as all the rest.
         site = (settings, getattr(request, "urlconf", django_settings.ROOT_URLCONF), request.META.get("SCRIPT_NAME"))
     if _everybodys_text[0] != site:
         _everybodys_text = (site, _with_base(None, settings.pixel_code, [], loaded=()))

@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 
 from tiktok_attribution import conf
+from tiktok_attribution.visitor.permission import path_of
 from tiktok_attribution.visitor.reason import report
 
 
@@ -40,7 +41,7 @@ def caller_of(request: HttpRequest) -> Caller:
     match = request.resolver_match
     if match is not None and "admin" in match.app_names:
         return Caller.BACK_OFFICE
-    if request.path_info.startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
+    if path_of(request).startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
         return Caller.BACK_OFFICE
     view = match and match.func
     is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)

@@ -23,6 +23,7 @@ _BOTS = re.compile(
     re.IGNORECASE,
 )
 _EVERYBODY = Policy()
+PAGE_PATH = "_tiktok_page_path"  # on a request that speaks of a page with another path: a beacon
 
 
 def decide(request: HttpRequest) -> Decision:
@@ -92,6 +93,12 @@ def policy_of(request: HttpRequest, settings: conf.Settings) -> Policy:
         return _EVERYBODY
 
 
+def path_of(request: HttpRequest) -> str:
+    """The path by which a request is judged: its own, or that of the page that reports by it."""
+    path: str = getattr(request, PAGE_PATH, "") or request.path_info
+    return path
+
+
 def is_private(path: str, settings: conf.Settings) -> bool:
     """Whether the site keeps this path to itself."""
     return bool(settings.private_paths) and path.startswith(settings.private_paths)
@@ -100,7 +107,7 @@ def is_private(path: str, settings: conf.Settings) -> bool:
 def circumstance_of(request: HttpRequest) -> Reason | None:
     """Why nothing is told of what this request itself does, whoever sends it."""
     settings, meta = conf.current(), request.META
-    if is_private(request.path_info, settings):
+    if is_private(path_of(request), settings):
         return Reason.PRIVATE_PATH
     if is_prefetch(request):
         return Reason.PREFETCH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
@@ -21,7 +21,14 @@ from tiktok_attribution.visitor.caller import Caller, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.permission import circumstance_of, decide, is_private, refusal_of, will_of
+from tiktok_attribution.visitor.permission import (
+    circumstance_of,
+    decide,
+    is_private,
+    path_of,
+    refusal_of,
+    will_of,
+)
 from tiktok_attribution.visitor.showing import Showing
 
 logger = logging.getLogger("tiktok_attribution")
@@ -107,13 +114,13 @@ class Visitor:
         except DisallowedHost:
             address = ""
         referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
-        if settings.private_paths and is_private(urlsplit(referrer).path, settings):
+        if settings.private_paths and is_private(unquote(urlsplit(referrer).path), settings):
             referrer = ""
         return Page(url=clean_address(address, allowed), referrer=referrer)
 
     @property
     def _is_on_private_page(self) -> bool:
-        return is_private(self.request.path_info, conf.current())
+        return is_private(path_of(self.request), conf.current())
 
     def show(self, showing: Showing, commitment: Commitment) -> None:
         """Have a page show this browser half, unless its transaction is rolled back."""
