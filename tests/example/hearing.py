@@ -43,6 +43,13 @@ class Hearing:
         (found,) = (one for one in self.arrivals() if (one["event"], one["channel"]) == (event, SERVER))
         return set(found["matching_keys"])
 
+    def settled(self) -> Heard:
+        """What was heard, once nothing more comes: every event that was recorded is with TikTok, and it is quiet."""
+        last = None
+        while last != (last := self.heard()):
+            time.sleep(2 * QUIET_SECONDS)
+        return last
+
     def expect(self, *, views: int, both: str = "", browser: str = "", server: str = "") -> None:
         """Exactly these events (names, as often as they are there), each half once and counted once, and page views:
         so many, and those of the receipt.

@@ -21,7 +21,7 @@ ADDRESS = {
 
 
 class Shopper(Hearing):
-    """A visitor with Chromium. `errors`: what the pages wrote to the console as an error, and what their scripts threw."""
+    """With Chromium. `errors`: what the pages wrote to the console as an error, and what their scripts threw."""
 
     def __init__(self, stage: Any, context: BrowserContext) -> None:
         super().__init__(stage)

@@ -99,6 +99,11 @@ class Browser:
         pairs = dict(part.strip().partition("=")[::2] for part in found.split(";"))
         return pairs.get(name, "")
 
+    def follow(self, url: str) -> None:
+        """Leave this page for another as a link does, so that it may be kept in memory."""
+        self.run("window.left = true; location.href = arguments[0]", url)
+        self.wait_for(lambda: self.run("return !window.left && document.readyState === 'complete'"))
+
     def back(self) -> None:
         """By the browser's history; the page may come out of its memory."""
         before = self.url

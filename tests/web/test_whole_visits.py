@@ -1,4 +1,4 @@
-"""Whole visits of the example shop in three engines: each event on both channels, counted once, with a silent console."""
+"""Whole visits of the example shop in three engines: every event on both channels, counted once."""
 
 from __future__ import annotations
 
