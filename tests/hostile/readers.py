@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from tests.hostile.texts import PARTS, consent_string, of_length
 from tiktok_attribution import conf
 from tiktok_attribution.browser import action, beacon, receipt
-from tiktok_attribution.browser.own_page import is_own_page
+from tiktok_attribution.browser.own_page import is_own_page, path_of_page
 from tiktok_attribution.browser.pending import Pending
 from tiktok_attribution.consent.adapters import Misread, rule_of
 from tiktok_attribution.consent.answer import as_consent
@@ -24,6 +24,7 @@ from tiktok_attribution.events import (
     addresses,
     contents,
     counts,
+    echoes,
     identity,
     ids,
     moments,
@@ -37,7 +38,7 @@ from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.readers import networks
 from tiktok_attribution.visitor import click_id, headers, object_key, permission
 from tiktok_attribution.visitor import identity as matching
-from tiktok_attribution.visitor.address import client_address, public_address
+from tiktok_attribution.visitor.address import client_address, public_address, sender
 from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.reason import reason
 from tiktok_attribution.visitor.visitor import Visitor
@@ -72,11 +73,9 @@ def _visitor(given: str) -> object:
 def _beacon(given: str) -> object:
     request = RequestFactory().post("/", HTTP_ORIGIN=given)
     signed = action.sign(action.Action(name="Lead", allow=("search_string",)))
-    with suppress(ValueError):  # what is no address at all
-        is_own_page(request)
-    beacon._page(request, f"http://testserver{given[:3900]}")
+    found = is_own_page(request), path_of_page(request, f"http://testserver{given[:3900]}")
     beacon._act(request, {"action": signed, "event_id": given})
-    return None
+    return found
 
 
 def _answer(given: str) -> object:
@@ -98,7 +97,7 @@ READERS: dict[str, Reader] = {
     "a scheme": _address(""),
     "a user in an address": lambda given: addresses.clean_address(f"https://{given}@a.example/", _ALLOWED),
     "a fragment": _address("https://a.example/#"),
-    "the site of an address": lambda given: addresses.site_of(f"https://a{given}"),
+    "a path that may be private": lambda given: addresses.decoded_path(f"https://a.example/{given}"),
     "a search": _property("search_string"),
     "a property of the site's own": _property("own"),
     "the name of a property": lambda given: properties.properties({given: "x"}),
@@ -138,11 +137,13 @@ READERS: dict[str, Reader] = {
     "a landing": lambda given: click_id.from_query(f"a={given}&ttclid={given}"),
     "a click id": click_id.clean,
     "hops": lambda given: client_address("10.0.0.9", given, _PROXIES),
+    "hops of who sends too much": lambda given: sender("10.0.0.9", given, _PROXIES),
     "an IP address": public_address,
     "the key of an object": object_key.object_key,
     "the key of an object that is a phone number": lambda given: object_key.object_key(given[:64]),
     "the words of an error": lambda given: reason(InvalidEvent(given)),
     "everything of a visitor": _visitor,
+    "TikTok's words": lambda given: (echoes.without_echoes(given), echoes.without_ids(given)),
     "an answer": as_consent,
     "the name of a cookie": lambda given: rule_of({"cookie": given}),
     "the app's own consent cookie": _cookie({"cookie": "tiktok_consent"}, "tiktok_consent"),

@@ -49,6 +49,7 @@ PARTS: dict[str, tuple[str, str, str]] = {
     "random text": ("", "aB1-", ""),
     "runs of random text": ("", "aBC1" * 9 + "-", ""),
     "long words": ("", "abcDEF" * 6 + "-", ""),
+    "long words and blanks": ("", "abcDEF" * 6 + " ", ""),
     "web tokens": ("", "eyJ", ""),
     "signatures": ("", "a:bC", ""),
     "UUIDs": ("aB1", "1b4e28ba-2fa1-41d2-883f-0016d3cca427", ""),

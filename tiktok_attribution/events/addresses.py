@@ -40,13 +40,7 @@ def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | N
     Segments with personal data or a secret become "-", and what `mask` says. Never raises, unless `mask` does: an
     address that is no http(s) address is "", one that stays too long loses its query.
     """
-    if not isinstance(url, str):
-        return ""
-    if len(url) > _MOST_READ:
-        url = _beginning(url)
-    if not url.isascii() or not url.isprintable():
-        url = _CONTROL.sub("", well_formed(url))
-    parts = _split(url.strip().replace(" ", "%20"))
+    parts = split_address(url)
     if parts is None:
         return ""
     host = parts.netloc.rpartition("@")[2]
@@ -61,21 +55,21 @@ def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | N
     return whole if len(whole) <= MAX_LENGTH else _CUT_ESCAPE.sub("", bare[:MAX_LENGTH])
 
 
-def site_of(url: str) -> str:
-    """Host and port of a web address, as they are written; "" for what is none. Never raises."""
-    parts = _split(_beginning(url))
-    return parts.netloc if parts else ""
+def decoded_path(url: object) -> str:
+    """The path as the site that answers there reads it; "" for what is no web address."""
+    parts = split_address(url)
+    return _decoded(parts.path) if parts else ""
 
 
-def _beginning(url: str) -> str:
-    head = url.partition("#")[0].strip()
-    if len(head) <= _MOST_READ:
-        return head
-    head = head[:_MOST_READ]
-    return head[: max(map(head.rfind, "/?&;")) + 1]
-
-
-def _split(url: str) -> SplitResult | None:
+def split_address(url: object) -> SplitResult | None:
+    """The parts of a web address, however long and odd what a visitor sent for one; None for what is none."""
+    if not isinstance(url, str):
+        return None
+    if len(url) > _MOST_READ:
+        url = _beginning(url)
+    if not url.isascii() or not url.isprintable():
+        url = _CONTROL.sub("", well_formed(url))
+    url = url.strip().replace(" ", "%20")
     # urlsplit() normalises a host that is not ASCII, which takes time with the square of its combining marks.
     if not url.isascii() and _HOST.match(url) is None:
         return None
@@ -85,6 +79,14 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def _beginning(url: str) -> str:
+    head = url.partition("#")[0].strip()
+    if len(head) <= _MOST_READ:
+        return head
+    head = head[:_MOST_READ]
+    return head[: max(map(head.rfind, "/?&;")) + 1]
 
 
 def _masked(path: str, mask: Mask) -> str:

@@ -35,6 +35,27 @@ def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) 
     return "" if speaker_trusted else _public(address)
 
 
+def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """Whom a rate limit counts: the last one that a trusted proxy vouches for, else the peer itself.
+
+    Public or not, for a private network too is somebody's; nothing that the sender wrote before it makes another one.
+    An IPv6 address counts as its /64, the smallest network that one subscriber gets (RFC 6177) and may send from any
+    address of. Some get a /48, so a ceiling for all visitors (BEACONS_PER_MINUTE_ALL) stands behind this limit.
+    """
+    address = _parsed(remote)
+    is_vouched = _is_trusted(address, trusted) if address else bool(trusted) and not remote
+    for hop in reversed(forwarded_for.rsplit(",", MOST_HOPS) if forwarded_for and is_vouched else []):
+        nearer, address = address, _parsed(hop)
+        if address is None:
+            address = nearer
+            break
+        if not _is_trusted(address, trusted):
+            break
+    if address is None:
+        return remote
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
 def public_address(text: str) -> str:
     """The address in its usual form, "" where it is none or not a public one."""
     return _public(_parsed(text))
