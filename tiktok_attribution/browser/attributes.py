@@ -14,7 +14,7 @@ from tiktok_attribution.browser.action import Action, sign
 from tiktok_attribution.browser.script import safe_json
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.ids import random_event_id
+from tiktok_attribution.events.ids import random_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 
 logger = logging.getLogger("tiktok_attribution")
@@ -47,6 +47,7 @@ def _found(
     )
     for note in notes:
         logger.info("tiktok: {%% tiktok_action %r %%}: %s", built.name, note)
+    pixels = list(valid_pixel_codes(pixels))
     of_page = tuple(pixel_codes(request))
     codes = tuple(pixels) or (of_page if of_page != conf.current().pixel_code else ())
     signed = sign(Action(name=built.name, properties=properties, allow=allow, pixel_codes=codes))

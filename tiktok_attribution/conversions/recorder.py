@@ -127,7 +127,7 @@ def _defaults() -> Any:
 def _bare_row(fact: Fact, pixel_code: str) -> OutboxEvent:
     now = time()
     row = OutboxEvent(*_defaults())
-    row.pixel_code, row.event_time, row.created_at = pixel_code[:64], int(now), moment(now)
+    row.pixel_code, row.event_time, row.created_at = pixel_code, int(now), moment(now)
     row.object_label, row.object_pk = fact.object_label, fact.object_pk
     return row
 
