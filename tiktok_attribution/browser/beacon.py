@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -28,6 +27,7 @@ from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.conversions.track import track
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.visitor import visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -52,7 +52,7 @@ def beacon(request: HttpRequest) -> HttpResponse:
     except Exception as error:  # not logged with its words, which may hold what a stranger sent
         logger.info("tiktok: a report of a browser was not taken: %s", _words(error))
     response = JsonResponse(answer) if answer else HttpResponse(status=204)
-    patch_cache_control(response, private=True, no_store=True)
+    make_private(response, no_store=True)
     return response
 
 

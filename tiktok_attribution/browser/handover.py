@@ -12,7 +12,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
 
 from tiktok_attribution import conf, tasks
 from tiktok_attribution.browser import block, halves, pending
@@ -24,6 +23,7 @@ from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.permission import is_prefetch
+from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
 from tiktok_attribution.visitor.visitor import Visitor, visitor_of
@@ -107,7 +107,7 @@ class Handover:
         if found:
             halves.note_shown(_keys(found))
             self.pending.forget(_keys(found))
-            self.shown = []
+            self.shown, self.is_personal = [], True
         return found
 
     def _not_for_everybody(self) -> None:
@@ -134,7 +134,7 @@ class Handover:
         if is_changed:
             pending.save(self.request, response, self.pending)
         if is_changed or keys or self.is_personal:
-            patch_cache_control(response, private=True)
+            make_private(response)
         if keys:
             _never_again(response)
 
@@ -248,7 +248,7 @@ def _never_again(response: HttpResponseBase) -> None:
 
     Without no-store, for that would also cost the shopper what was typed into a form when coming back to it.
     """
-    patch_cache_control(response, max_age=0)
+    make_private(response, max_age=0)
     for validator in ("ETag", "Last-Modified"):
         if response.has_header(validator):
             del response[validator]
