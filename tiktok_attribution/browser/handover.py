@@ -87,6 +87,9 @@ class Handover:
 
     def show(self, found: Iterable[Showing]) -> list[Showing]:
         """These stand on this page from now on; returns those that did not yet."""
+        found = list(found)
+        for showing in found:  # first of all, for it may fail, and then nothing counts as shown
+            self._hide_from_others(showing)
         fresh = []
         for showing in found:
             if not _keys(self.shown).keys() >= set(keys_of(showing)):
@@ -95,6 +98,13 @@ class Handover:
         if fresh:
             self._not_for_everybody()
         return fresh
+
+    def _hide_from_others(self, showing: Showing) -> None:
+        """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
+        if not showing.identify or showing.stored is None or not conf.current().identify:
+            return
+        if not visitor_of(self.request).is_recognised(showing.stored):
+            showing.identify = {}
 
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
