@@ -32,6 +32,7 @@ from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
 from tiktok_attribution.readers import TURBO
 
@@ -50,6 +51,7 @@ Check = Callable[..., list[CheckMessage]]
 def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
     """Register a generator of messages as a system check over the current settings."""
 
+    @errors_without_values
     def check(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
         return list(find(conf.current()))
 
@@ -262,10 +264,11 @@ def _is_ours(path: str) -> bool:
 
 @_check
 def test_code_is_for_tests(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Events with a test code are shown in the Test events tab; no official text says that they are counted."""
+    """Events with a test code are shown in the Test events tab; no official text says that they are counted. `conf`
+    leaves the code out then, so this only says what becomes of a setting that somebody counts on."""
     if settings.test_event_code and not django_settings.DEBUG and not settings.test_event_code_in_production:
         yield Error(
-            "TEST_EVENT_CODE is set while DEBUG is off: TikTok would take every event for a test, and count none.",
+            "TEST_EVENT_CODE is set while DEBUG is off: TikTok would count no event, so they are sent without it.",
             hint="Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as the test takes.",
             id=_id("E006"),
         )

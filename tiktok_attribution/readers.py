@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from tiktok_attribution.consent.adapters import Misread, Rule, rule_of
 from tiktok_attribution.consent.cookies import CookieRule, words
+from tiktok_attribution.errors import HiddenText
 from tiktok_attribution.events.identity import REGIONS
 from tiktok_attribution.events.ids import has_token_form, pixel_code_fault
 from tiktok_attribution.events.money import currency_code
@@ -82,7 +83,7 @@ def token(value: object) -> object:
             raise Unusable('begins with "Bearer": TikTok refuses that (40105).', "Give the bare token.")
         if not bare.isascii() or any(character.isspace() for character in bare):
             raise Unusable("holds white space or other characters no token has.", "Copy the token again.")
-        return bare
+        return HiddenText(bare)
     if callable(value):
         return value
     raise Unusable("must be text, a callable of the pixel code, or a dict of either by pixel code.")

@@ -58,6 +58,15 @@ def test_a_visitor_without_any_cookie_is_one_too(client: Client) -> None:
     assert_tracked("AddToCart", user__user_agent="Firefox")
 
 
+@pytest.mark.privacy
+@pytest.mark.parametrize(
+    "refusal", [{"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}, {"HTTP_SEC_PURPOSE": "prefetch;prerender"}]
+)
+def test_a_report_that_refuses_is_not_recorded(client: Client, refusal: dict[str, str]) -> None:
+    report(client, {**OWN, **refusal})
+    assert_not_tracked("AddToCart")
+
+
 def test_its_browser_half_is_shown_already(client: Client) -> None:
     response = report(client, live=True)
     event = OutboxEvent.objects.get()

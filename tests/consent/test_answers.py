@@ -9,8 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.browser.reading import calls, tracked
 from tests.consent.conftest import ASKED, PIXEL, counts, states
@@ -96,6 +97,50 @@ def test_a_withdrawal_takes_the_click_id_away(client: Client) -> None:
     client.cookies["tiktok_consent"] = "granted"
     client.get("/page/?ttclid=E.C.P.click")
     assert answer(client, "denied").cookies["ttclid"]["max-age"] == 0
+
+
+def writes(queries: CaptureQueriesContext) -> list[str]:
+    verbs = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+    return [one["sql"] for one in queries.captured_queries if one["sql"].lstrip().upper().startswith(verbs)]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("agreed", ["granted", ""])
+def test_a_refusal_costs_the_same_however_much_it_takes_back_and_again_it_changes_nothing(
+    agreed: str, client: Client
+) -> None:
+    client.cookies["tiktok_consent"] = agreed
+    cost: dict[int, int] = {}
+    for many in (2, 40):
+        for _ in range(many):
+            client.post("/order/")
+        cookie = client.cookies["tiktok_pending"].value
+        with CaptureQueriesContext(connection) as first:
+            answer(client, "denied")
+        assert len(writes(first)) == 1
+        cost[many] = len(first)
+        client.cookies["tiktok_pending"] = cookie
+        with CaptureQueriesContext(connection) as again:
+            answer(client, "denied")
+        assert (writes(again), len(again) <= len(first)) == ([], True)
+        client.cookies["tiktok_consent"] = agreed
+    assert cost[2] == cost[40]
+    reasons = [
+        json.loads(one)["decision"]["reason"] for one in VisitorSnapshot.objects.values_list("signals", flat=True)
+    ]
+    assert reasons == ["withdrawn"] * 42
+
+
+@pytest.mark.hostile
+def test_a_refusal_for_objects_without_a_snapshot_is_noted_once(client: Client) -> None:
+    for _ in range(3):
+        client.post("/order/")
+    cookie = client.cookies["tiktok_pending"].value
+    VisitorSnapshot.objects.all().delete()
+    for _ in range(2):
+        client.cookies["tiktok_pending"] = cookie
+        answer(client, "denied")
+    assert VisitorSnapshot.objects.count() == 3
 
 
 def test_nobody_else_can_answer(client: Client) -> None:

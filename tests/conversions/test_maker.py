@@ -16,6 +16,8 @@ from tests.conversions import site
 from tests.conversions.models import PhoneOrder
 from tests.conversions.samples import EMAIL, PIXEL, PLAIN, SECOND_PIXEL, body, paid, row, rows
 from tests.shop.models import Order
+from tiktok_attribution.conversions.backfill import backfill
+from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.models import State, VisitorSnapshot
 from tiktok_attribution.visitor import snapshot
@@ -138,6 +140,73 @@ def test_is_visitor_that_raises_gives_nobodys_signals(configure: Configure, shop
     configure(PLAIN, IS_VISITOR=lambda request: 1 / 0)
     checkout(shopper, status="paid")
     assert "user" not in body()
+
+
+@pytest.mark.privacy
+def test_a_refusal_is_heard_where_is_visitor_raises(configure: Configure, shopper: Client) -> None:
+    configure(PLAIN, IS_VISITOR=lambda request: 1 / 0)
+    shopper.defaults["HTTP_SEC_GPC"] = "1"
+    checkout(shopper, status="paid")
+    assert rows() == []
+
+
+def test_a_colleagues_browser_refuses_for_nobody_else(colleague: Client) -> None:
+    colleague.defaults.update({"HTTP_SEC_GPC": "1", "HTTP_DNT": "1"})
+    fields = {"status": "paid", "total": "5", "currency": "USD"}
+    assert colleague.post("/admin/shop/order/add/", fields).status_code == 302
+    assert body()["event"] == "Purchase"
+
+
+def test_an_excluded_paths_browser_refuses_for_nobody_else(configure: Configure, shopper: Client) -> None:
+    configure(PLAIN, EXCLUDED_PATHS=["/checkout/"])
+    shopper.defaults["HTTP_SEC_GPC"] = "1"
+    checkout(shopper, status="paid")
+    assert body()["event"] == "Purchase"
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+def test_an_order_of_a_prefetched_page_that_is_paid_later_reaches_both_channels(shopper: Client, purpose: str) -> None:
+    order = shopper.get("/checkout/", HTTP_SEC_PURPOSE=purpose).content.decode()
+    by_webhook(order, shopper)
+    assert (body()["user"], body()["page"]) == (SHOPPERS_KEYS, SHOPPERS_PAGE)
+    assert f"order-{order}" not in shopper.get("/thanks/", HTTP_SEC_PURPOSE=purpose).content.decode()
+    assert f"order-{order}" in shopper.get("/thanks/").content.decode()
+
+
+@pytest.mark.privacy
+def test_of_a_bot_nothing_is_kept_but_its_shops_pixel(configure: Configure, settings: Any, shopper: Client) -> None:
+    settings.ALLOWED_HOSTS = [".testserver"]
+    configure(PLAIN, PIXEL_CODE=[PIXEL, SECOND_PIXEL], PIXEL_FOR_REQUEST=by_host)
+    shopper.defaults["HTTP_USER_AGENT"] = "Mozilla/5.0 (compatible; Googlebot/2.1)"
+    order = shopper.get("/checkout/", SERVER_NAME="b.testserver").content.decode()
+    assert "tiktok_pending" not in shopper.cookies
+    Client(SERVER_NAME="a.testserver").post(f"/hooks/pay/?order={order}")
+    assert (row().pixel_code, "user" in body()) == (SECOND_PIXEL, False)
+
+
+@pytest.mark.privacy
+def test_a_private_page_and_its_click_id_are_kept_nowhere(configure: Configure, shopper: Client) -> None:
+    configure(PLAIN, PRIVATE_PATHS=["/checkout/"])
+    order = checkout(shopper, ttclid="E.C.P.of-a-private-page")
+    kept = VisitorSnapshot.objects.get().signals
+    assert "checkout" not in kept
+    assert "private-page" not in kept
+    by_webhook(order, shopper)
+    assert body()["user"] == SHOPPERS_KEYS
+    assert body()["page"] == {"url": "https://shop.example/"}
+
+
+@pytest.mark.privacy
+def test_what_happened_on_a_private_page_is_never_told_but_what_follows_is(
+    configure: Configure, shopper: Client
+) -> None:
+    lead = {"event": "Lead", "time": "created_at"}
+    configure([lead, {**PLAIN, "time": "created_at"}], PRIVATE_PATHS=["/checkout/"])
+    order = checkout(shopper)
+    by_webhook(order, shopper)
+    for conversion in every():
+        backfill(conversion, using="default")
+    assert (body()["event"], body()["user"]) == ("Purchase", SHOPPERS_KEYS)
 
 
 def test_the_signed_in_user_is_matched_as_well(shopper: Client) -> None:

@@ -154,3 +154,9 @@ def test_empty_codes_mean_those_of_the_settings(caplog: pytest.LogCaptureFixture
     track(None, "Lead", pixels=["", None][:1])  # type: ignore[list-item]
     assert row().pixel_code == PIXEL
     assert caplog.text == ""
+
+
+def test_an_object_of_who_refuses_leaves_no_row_whatever_its_pixel(configure: Configure) -> None:
+    configure({**PLAIN, "pixel": lambda order: TOKEN, "consent": lambda order: False})
+    paid()
+    assert rows() == []

@@ -13,6 +13,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser.action import Action, sign
 from tiktok_attribution.browser.script import safe_json
 from tiktok_attribution.conversions.building import build_event, pixel_codes
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
@@ -20,6 +21,7 @@ from tiktok_attribution.exceptions import InvalidEvent
 logger = logging.getLogger("tiktok_attribution")
 
 
+@errors_without_values
 def action_attributes(
     request: HttpRequest | None, event: str, /, *, allow: str = "", pixels: str = "", **properties: Any
 ) -> SafeString:

@@ -26,6 +26,7 @@ from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.conversions.track import track
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.visitor import visitor_of
@@ -41,6 +42,7 @@ _BROWSERS_ID = re.compile(r"web-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # proved by headers that a page can't forge (`own_page`), and what may be said by the page's signature.
 @csrf_exempt
 @require_POST
+@errors_without_values
 def beacon(request: HttpRequest) -> HttpResponse:
     """Take one report of this site's own page."""
     answer: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from tiktok_attribution.browser.script import base_code, identify_call, track_ca
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.track import track
+from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
@@ -66,6 +67,7 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
     return _everybodys_text[1]
 
 
+@errors_without_values
 def event_tag(
     request: HttpRequest | None, event: Any, /, *, server: bool = False, event_id: Any = "", **properties: Any
 ) -> SafeString:
@@ -190,6 +192,7 @@ def _codes(request: HttpRequest | None) -> tuple[str, ...]:
         return conf.current().pixel_code
 
 
+@errors_without_values
 def _harmless(find: Callable[[], list[Showing]]) -> list[Showing]:
     """Nothing of ours breaks a page: what fails is logged, and raised only where the setting STRICT asks for it."""
     try:
@@ -198,8 +201,8 @@ def _harmless(find: Callable[[], list[Showing]]) -> list[Showing]:
         if conf.current().strict:
             raise
         logger.warning("tiktok: a {%% tiktok_event %%} is left out: %s", error)
-    except Exception:
+    except Exception as error:
         if conf.current().strict:
             raise
-        logger.exception("tiktok: this page shows no events")
+        logger.exception("tiktok: this page shows no events", exc_info=strip_values(error))
     return []

@@ -21,10 +21,11 @@ from tiktok_attribution.conversions.saved import stored
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor import snapshot
+from tiktok_attribution.visitor.current import made_under
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals
-from tiktok_attribution.visitor.visitor import Visitor
+from tiktok_attribution.visitor.visitor import Requester
 
 
 def record_object(
@@ -32,23 +33,23 @@ def record_object(
     obj: Any,
     *,
     using: str,
-    shopper: Visitor | None = None,
+    maker: Requester | None = None,
     just_made: bool = False,
     broken: Exception | None = None,
     moment: int | None = None,
 ) -> Recorded | None:
     """Record a conversion of an object, as `record` does.
 
-    `shopper` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
+    `maker` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
     the request may be a webhook's; of an object that was `just_made` there can be none. `broken` is why it can't be
     told whether it happened; `moment` its time, in epoch seconds, where the declaration knows none.
     """
-    signals = NOBODY if just_made and shopper is None else signals_for(conversion, obj, shopper, using)
-    fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment)
+    signals = NOBODY if just_made and maker is None else signals_for(conversion, obj, maker, using)
+    fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment, maker=maker)
     if not fact.pixel_codes and signals.pixel_codes == ():
         return None  # made in a shop that has no pixel
     opened = connections[using].in_atomic_block
-    recorded = record(fact, shopper)
+    recorded = record(fact, None if maker is None else maker.shopper)
     if recorded is not None and opened:
         recorded.settle = partial(_as_committed, conversion, obj, recorded)
         ongoing.note(conversion, obj.pk, recorded, using=using)
@@ -74,6 +75,7 @@ def fact_of(
     using: str,
     broken: Exception | None = None,
     moment: int | None = None,
+    maker: Requester | None = None,
 ) -> Fact:
     """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
     event_id, codes = "", None
@@ -81,8 +83,8 @@ def fact_of(
     try:
         with protected(using):
             event_id = valid_event_id(conversion.event_id(obj))
+            decision = _decision(conversion, obj, signals, maker)  # a refusal is heard whatever the pixel is
             codes = _codes(conversion.pixels(obj), signals)
-            decision = _decision(conversion, obj, signals)
     except Exception as error:
         broken = broken or error
 
@@ -120,10 +122,16 @@ def fact_of(
     )
 
 
-def _decision(conversion: Conversion, obj: Any, signals: Signals) -> Decision:
-    """The veto first, then the object's own word, then its visitor's answer."""
-    if conversion.skip(obj):
+def _decision(conversion: Conversion, obj: Any, signals: Signals, maker: Requester | None) -> Decision:
+    """The veto first, then the circumstances of the request that makes it, the object's own word, its visitor's will.
+
+    Whoever else saves it later, a webhook or a colleague, decides nothing by the circumstances of that request.
+    """
+    if conversion.skip(obj) or conversion.event in signals.suppressed:
         return denied(Reason.VETO)
+    circumstance = made_under(conversion.model._meta.label, obj.pk) if maker is None else maker.circumstance
+    if circumstance is not None:
+        return denied(circumstance)
     return permitted(as_consent(conversion.consent(obj)), signals.decision)
 
 
@@ -141,13 +149,16 @@ def _codes_of_broken(signals: Signals) -> Sequence[str]:
         return conf.current().pixel_code
 
 
-def signals_for(conversion: Conversion, obj: Any, shopper: Visitor | None, using: str) -> Signals:
-    """Who made the object: the shopper of this request, else whom the snapshot remembers."""
+def signals_for(conversion: Conversion, obj: Any, maker: Requester | None, using: str) -> Signals:
+    """Who made the object: whoever sends this request, else whom the snapshot remembers."""
     try:
         with protected(using):
-            if shopper is not None:
-                return snapshot.signals_of(shopper, pixels_of_request(shopper.request))
-            return snapshot.recall(conversion.model._meta.label, obj.pk, using=using)
+            if maker is None:
+                return snapshot.recall(conversion.model._meta.label, obj.pk, using=using)
+            if maker.shopper is not None:
+                return snapshot.signals_of(maker.shopper, pixels_of_request(maker.shopper.request))
+            refusal = maker.will
+            return NOBODY if refusal is None else Signals(decision=refusal)
     except Exception as error:
         report(error, "%r goes without its visitor", conversion)
         return NOBODY

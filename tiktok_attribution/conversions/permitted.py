@@ -9,10 +9,13 @@ from tiktok_attribution.consent.answer import Consent, Decision, Reason, denied
 def permitted(declared: Consent, visitor: Decision | None) -> Decision:
     """`declared` is what the site knows of the object's person; `visitor` is None where nobody was there.
 
-    A refusal from either side holds. Where a site asks for consent and nobody is known who could give it, the event is
-    not held: no answer would ever reach it.
+    A refusal from either side holds. Of a visitor with the reason NO_VISITOR only the flag for limited use counts (see
+    `refusal_of`). Where a site asks for consent and nobody is known who could give it, the event is not held: no answer
+    would ever reach it.
     """
     limited = visitor is not None and visitor.limited_data_use
+    if visitor is not None and visitor.reason is Reason.NO_VISITOR:
+        visitor = None
     if visitor is not None and visitor.is_denied:
         return visitor
     if declared is Consent.DENIED:
@@ -21,4 +24,6 @@ def permitted(declared: Consent, visitor: Decision | None) -> Decision:
         return Decision(consent=Consent.GRANTED, limited_data_use=limited)
     if visitor is not None:
         return visitor
-    return denied(Reason.NO_VISITOR) if conf.current().asks else Decision(consent=Consent.GRANTED)
+    if conf.current().asks:
+        return denied(Reason.NO_VISITOR)
+    return Decision(consent=Consent.GRANTED, limited_data_use=limited)

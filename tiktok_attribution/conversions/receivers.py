@@ -21,8 +21,9 @@ from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.visitor import Visitor
+from tiktok_attribution.visitor.visitor import Requester
 
 LOST = "The database has rolled back this transaction; see the log of tiktok_attribution."
 
@@ -45,6 +46,7 @@ def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
     Or where the save is lost already, for its transaction is (`protection.is_lost`).
     """
 
+    @errors_without_values
     @wraps(receiver)
     def guarded(**kwargs: Any) -> None:
         connection = connections[kwargs["using"]]
@@ -102,7 +104,7 @@ def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, usi
     if raw or is_paused():
         return
     saved = Saved(instance, kwargs.get("update_fields"), using)
-    shopper = current_maker(using)
+    maker = current_maker(using) if created else None  # whoever saves it later has not made it
     awaited = []
     for conversion in registry.of(sender):
         recorded = ongoing.find(conversion, instance.pk, using=using)
@@ -112,10 +114,10 @@ def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, usi
             continue
         elif id(conversion) in counted and not created:
             heal(conversion, saved.row, using=using)
-        elif not _record(conversion, saved, shopper if created else None, just_made=created) and created:
+        elif not _record(conversion, saved, maker, just_made=created) and created:
             awaited.append(conversion)
-    if shopper is not None and awaited:
-        keep_maker(shopper, awaited, instance, using=using)
+    if maker is not None and awaited:
+        keep_maker(maker, awaited, instance, using=using)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
@@ -124,7 +126,7 @@ def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
         recorded.renew(renewed(conversion, saved.row, recorded))
 
 
-def _record(conversion: Conversion, saved: Saved, maker: Visitor | None, *, just_made: bool) -> bool:
+def _record(conversion: Conversion, saved: Saved, maker: Requester | None, *, just_made: bool) -> bool:
     """Record it, if it happened; False while it is still to come, or has to be mended."""
     happened = _happened(conversion, saved.seen, saved.using)
     if happened is not False and saved.row is not saved.seen:
@@ -132,9 +134,7 @@ def _record(conversion: Conversion, saved: Saved, maker: Visitor | None, *, just
     if happened is False:
         return False
     broken = happened if isinstance(happened, Exception) else None
-    recorded = record_object(
-        conversion, saved.row, using=saved.using, shopper=maker, just_made=just_made, broken=broken
-    )
+    recorded = record_object(conversion, saved.row, using=saved.using, maker=maker, just_made=just_made, broken=broken)
     return recorded is not None
 
 

@@ -27,6 +27,7 @@ from tiktok_attribution.models import OutboxEvent, State, moment
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.reason import reason, report
 from tiktok_attribution.visitor.showing import Showing, identify_keys
+from tiktok_attribution.visitor.snapshot import suppress
 from tiktok_attribution.visitor.visitor import Visitor
 
 __all__ = ["Recorded", "halves_now", "is_paused", "paused", "record"]
@@ -84,11 +85,25 @@ def _leave_out(fact: Fact, reason: Reason) -> None:
         return
     try:
         with transaction.atomic(using=fact.using):
-            if fact.object_label and fact.signals.decision is not None and fact.signals.decision.is_denied:
-                refuse_objects([(fact.object_label, fact.object_pk)], reason, using=fact.using)
+            _note_at_object(fact, reason)
             count_dropped(fact.pixel_codes, _harmless_name(fact.name), reason, using=fact.using)
     except Exception as error:
         report(error, "%s was left out, and could not be counted", _harmless_name(fact.name))
+
+
+def _note_at_object(fact: Fact, reason: Reason) -> None:
+    """The person's own will stays at the object: no webhook and no backfill may tell of it later.
+
+    A circumstance does not (see `consent.answer.REFUSALS`); an order that a prefetch or a bot's agent completed is the
+    backfill's to find. But PRIVATE_PATHS is a veto of the site's: what happened there is told by no backfill either.
+    """
+    will = fact.signals.decision
+    if not fact.object_label:
+        return
+    if will is not None and will.is_refusal:
+        refuse_objects([(fact.object_label, fact.object_pk)], will.reason or reason, using=fact.using)
+    elif reason is Reason.PRIVATE_PATH:
+        suppress(fact.name, fact.signals, fact.object_label, fact.object_pk, using=fact.using)
 
 
 def halves_now(halves: str, name: str) -> tuple[bool, bool]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import as_consent
+from tiktok_attribution.consent.answer import Consent, Decision, as_consent, denied
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
@@ -18,15 +17,16 @@ from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page
 from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
-from tiktok_attribution.visitor.visitor import Visitor, visitor_of
+from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 
-@sensitive_variables()
+@errors_without_values
 def track(
     request: HttpRequest | None,
     event: str,
@@ -49,11 +49,13 @@ def track(
     makes it count once however often this is called. `consent` is what the site
     knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
     invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
-    shopper's (the admin's, a webhook's) gives none of its signals.
+    shopper's (the admin's, a webhook's) gives none of its signals; a refusal that it carries holds all the same, unless
+    it comes from a back office (see `Caller`).
     """
     if is_paused():
         return None
-    visitor = _shopper(request)
+    requester = _requester(request)
+    visitor = None if requester is None else requester.shopper
     unusable: InvalidEvent | None = None
     try:
         codes = _pixel_codes(request, pixels)
@@ -61,7 +63,7 @@ def track(
         codes, unusable = conf.current().pixel_code, error  # listed as invalid there
     if codes is None:
         return None
-    decision = permitted(as_consent(consent), visitor.decision if visitor else None)
+    decision = _decision(requester, as_consent(consent))
     fact_id = random_event_id() if event_id is None or event_id == "" else event_id
 
     def build() -> Built:
@@ -93,12 +95,24 @@ def track(
     return record(fact, visitor)
 
 
-def _shopper(request: HttpRequest | None) -> Visitor | None:
+def _requester(request: HttpRequest | None) -> Requester | None:
     if request is None:
         return None
-    visitor = visitor_of(request)
     with protected(write_database()):
-        return visitor if visitor.is_shopper else None
+        return requester_of(request)
+
+
+def _decision(requester: Requester | None, declared: Consent) -> Decision:
+    """What the request allows for what it tracks itself, whatever the arguments."""
+    if requester is None:
+        return permitted(declared, None)
+    circumstance = requester.circumstance
+    if circumstance is not None:
+        return denied(circumstance)
+    if requester.shopper is not None:
+        return permitted(declared, requester.will)
+    with protected(write_database()):  # the site's CONSENT and OPT_OUT are asked, of a request that they may not expect
+        return permitted(declared, requester.will)
 
 
 def _pixel_codes(request: HttpRequest | None, wanted: object) -> Sequence[str] | None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tiktok_attribution.consent.answer import Consent, Reason
-from tiktok_attribution.models import DroppedCount, VisitorSnapshot
+from tiktok_attribution.models import DroppedCount, VisitorSnapshot, snapshots_of
 
 
 def count_dropped(pixel_codes: Iterable[str], name: str, reason: Reason, *, using: str, many: int = 1) -> None:
@@ -48,11 +48,26 @@ def refuse_objects(objects: Iterable[tuple[str, str]], reason: Reason, *, using:
     """What becomes of these objects (label, key) is told to nobody: no webhook and no backfill finds their visitor.
 
     Without this an order whose shopper said no would go out by the next backfill, for it stands in no outbox.
+    At most three statements, whatever the number of objects: a browser names up to 60 of them in one cookie. What is
+    refused already is not written again, so a cookie that is sent a thousand times costs a SELECT each.
     """
+    named = {(label, pk) for label, pk in objects if label}
+    if not named:
+        return
     text = refusal(reason.value)
     snapshots = VisitorSnapshot.objects.using(using)
-    for label, pk in dict.fromkeys(objects):
-        if label and not snapshots.filter(object_label=label, object_pk=pk).update(signals=text):
-            row = VisitorSnapshot(object_label=label, object_pk=pk, signals=text)
-            with transaction.atomic(using=using):
-                snapshots.bulk_create([row], ignore_conflicts=True)
+    kept = list(snapshots.filter(snapshots_of(named)).values_list("pk", "object_label", "object_pk", "signals"))
+    changed = [pk for pk, *_, signals in kept if not _is_refused(signals)]
+    if changed:
+        snapshots.filter(pk__in=changed).update(signals=text)
+    missing = named.difference((label, key) for _, label, key, _ in kept)
+    if missing:
+        rows = [VisitorSnapshot(object_label=label, object_pk=pk, signals=text) for label, pk in sorted(missing)]
+        with transaction.atomic(using=using):
+            snapshots.bulk_create(rows, ignore_conflicts=True)
+
+
+def _is_refused(signals: str) -> bool:
+    decision = json.loads(signals).get("decision") or {}
+    # With NO_VISITOR nobody has refused: it carries a flag alone.
+    return decision.get("consent") == Consent.DENIED.value and decision.get("reason") != Reason.NO_VISITOR.value

@@ -6,15 +6,21 @@ from contextvars import ContextVar
 
 from django.http import HttpRequest
 
-from tiktok_attribution.visitor.visitor import Visitor, visitor_of
+from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.visitor.visitor import ATTRIBUTE, Requester, requester_of
 
 current_request: ContextVar[HttpRequest | None] = ContextVar("tiktok_attribution_request", default=None)
 
 
-def current_shopper() -> Visitor | None:
-    """The visitor whose own request is being answered; None in a task, a command, a webhook or the admin."""
+def current_requester() -> Requester | None:
+    """Who sends the request that is being answered; None in a task or a command."""
     request = current_request.get()
-    if request is None:
-        return None
-    visitor = visitor_of(request)
-    return visitor if visitor.is_shopper else None
+    return None if request is None else requester_of(request)
+
+
+def made_under(label: str, pk: object) -> Reason | None:
+    """The circumstance in which this very request made this object, where there was one."""
+    request = current_request.get()
+    visitor = None if request is None else request.__dict__.get(ATTRIBUTE)
+    return visitor.made_under.get((label, object_key(pk))) if visitor is not None and visitor.made_under else None

@@ -26,20 +26,43 @@ _EVERYBODY = Policy()
 
 
 def decide(request: HttpRequest) -> Decision:
-    """The decision as it is at this moment; a session may hold another answer a line later."""
+    """What a visitor's request allows for itself: its circumstances first, then the person's will."""
+    circumstance = circumstance_of(request)
+    return will_of(request) if circumstance is None else denied(circumstance)
+
+
+def will_of(request: HttpRequest) -> Decision:
+    """The person's own will (consent, GPC, DNT, opt-out) as it is now; a session may hold another answer soon."""
     settings = conf.current()
-    circumstance = _circumstance(request, settings)
-    if circumstance is not None:
-        return denied(circumstance)
     policy = policy_of(request, settings)
     effects = _effects(request, settings, policy)
     if DENY in effects:
         return denied(Reason.OPT_OUT)
     limited = policy.limited_data_use if policy.limited_data_use is not None else settings.limited_data_use
-    asked = settings.asks if policy.ask is None else policy.ask or settings.is_closed
-    consent = answer_of(request, settings) if asked else Consent.GRANTED
+    consent = answer_of(request, settings) if _is_asked(policy, settings) else Consent.GRANTED
     reason = Reason.DENIED if consent is Consent.DENIED else None
     return Decision(consent=consent, reason=reason, limited_data_use=limited or LIMIT in effects)
+
+
+def refusal_of(request: HttpRequest) -> Decision | None:
+    """What is heard of a request whose signals are not used: a refusal, TikTok's flag for limited use, else None.
+
+    An agreement is not heard: nobody knows whose it would be. With the flag alone the reason is NO_VISITOR.
+    """
+    settings = conf.current()
+    policy = policy_of(request, settings)
+    effects = _effects(request, settings, policy)
+    if DENY in effects:
+        return denied(Reason.OPT_OUT)
+    if _is_asked(policy, settings) and answer_of(request, settings) is Consent.DENIED:
+        return denied(Reason.DENIED)
+    if LIMIT in effects:
+        return Decision(consent=Consent.DENIED, reason=Reason.NO_VISITOR, limited_data_use=True)
+    return None
+
+
+def _is_asked(policy: Policy, settings: conf.Settings) -> bool:
+    return settings.asks if policy.ask is None else policy.ask or settings.is_closed
 
 
 def answer_of(request: HttpRequest, settings: conf.Settings) -> Consent:
@@ -74,8 +97,9 @@ def is_private(path: str, settings: conf.Settings) -> bool:
     return bool(settings.private_paths) and path.startswith(settings.private_paths)
 
 
-def _circumstance(request: HttpRequest, settings: conf.Settings) -> Reason | None:
-    meta = request.META
+def circumstance_of(request: HttpRequest) -> Reason | None:
+    """Why nothing is told of what this request itself does, whoever sends it."""
+    settings, meta = conf.current(), request.META
     if is_private(request.path_info, settings):
         return Reason.PRIVATE_PATH
     if is_prefetch(request):

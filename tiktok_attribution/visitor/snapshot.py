@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
@@ -23,20 +23,26 @@ class Signals:
     user: User = field(default_factory=User)
     page: Page = field(default_factory=Page)
     pixel_codes: tuple[str, ...] | None = None  # None where PIXEL_FOR_REQUEST was not asked
-    decision: Decision | None = None  # None where nobody was there to decide
+    decision: Decision | None = None  # the person's own will; None where nobody was there to decide
+    suppressed: tuple[str, ...] = ()  # names of the object's events that happened on a private path
 
 
 NOBODY = Signals()
 
 
 def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
-    """The visitor of this very request; of one who refuses, nothing but that."""
-    decision = visitor.decision
-    if decision.is_denied:
-        return Signals(decision=decision)
+    """The visitor of this very request; of one who refuses, nothing but that; of a bot, only the shop's pixels.
+
+    A prefetch keeps everything: it is the same person with the same browser who pays later.
+    """
+    will = visitor.will
+    if will.is_denied:
+        return Signals(decision=will)
     codes = None if pixel_codes is None else tuple(pixel_codes)
+    if visitor.circumstance is Reason.BOT:
+        return Signals(pixel_codes=codes, decision=will)
     user = visitor.user.merged(visitor.signed_in)
-    return Signals(user=user, page=visitor.page, pixel_codes=codes, decision=decision)
+    return Signals(user=user, page=visitor.page, pixel_codes=codes, decision=will)
 
 
 def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
@@ -44,6 +50,18 @@ def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
     row = VisitorSnapshot(object_label=label, object_pk=object_key(pk), signals=json.dumps(asdict(signals)))
     with transaction.atomic(using=using):
         VisitorSnapshot.objects.using(using).bulk_create([row], ignore_conflicts=True)
+
+
+def suppress(event: str, signals: Signals, label: str, key: str, *, using: str) -> None:
+    """Note at the object that this event of it is told to nobody; its other events go by the signals all the same."""
+    rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk=key)
+    kept = [_read(text) for text in rows.values_list("signals", flat=True)]
+    names = dict.fromkeys(name for one in (*kept, signals) for name in (*one.suppressed, event))
+    noted = replace(kept[0] if kept else signals, suppressed=tuple(names))
+    if kept:
+        rows.update(signals=json.dumps(asdict(noted)))
+    else:
+        keep(noted, label, key, using=using)
 
 
 def recall(label: str, pk: object, *, using: str) -> Signals:
@@ -69,6 +87,7 @@ def _read(text: str) -> Signals:
         page=Page(**kept["page"]),
         pixel_codes=None if codes is None else tuple(codes),
         decision=_decision(kept.get("decision")),
+        suppressed=tuple(kept.get("suppressed", ())),
     )
 
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from django.conf import settings as django_settings
 from django.core.exceptions import DisallowedHost, SynchronousOnlyOperation
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
-from django.utils.translation import get_language
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Decision
+from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
+from tiktok_attribution.visitor.caller import Caller, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.permission import decide, is_private
-from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.permission import circumstance_of, decide, is_private, refusal_of, will_of
 from tiktok_attribution.visitor.showing import Showing
 
 logger = logging.getLogger("tiktok_attribution")
@@ -42,37 +39,33 @@ class Visitor:
         self._to_watch: list[str] = []
         self._of_interest: list[tuple[Any, bool]] = []
         self._undecided: list[tuple[Commitment, list[Any], Any]] = []
+        self.made_under: dict[tuple[str, str], Reason] = {}  # objects (label, key) made in such a circumstance
 
     @property
     def is_shopper(self) -> bool:
-        """False where a machine or a colleague speaks: a webhook, the admin, a path that the settings exclude.
-
-        A view that takes cross-site POSTs and a request without any cookie is how payment providers call. Not kept:
-        before the URL is resolved there is less to tell by.
-        """
-        settings, request = conf.current(), self.request
-        if settings.is_visitor is not None:
-            answer = _answer(settings.is_visitor, request)
-            if answer is not None:
-                return bool(answer)
-        match = request.resolver_match
-        if match is not None and "admin" in match.app_names:
-            return False
-        if request.path_info.startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
-            return False
-        view = match and match.func
-        is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)
-        return bool(request.COOKIES) or not is_open
+        """Whether the signals of this request are its person's. Not kept: before the URL is resolved there is less to
+        tell by."""
+        return caller_of(self.request) is Caller.VISITOR
 
     @property
     def decision(self) -> Decision:
-        """What this visitor allows. Not kept: a view may write the answer into the session."""
+        """What this visitor's request allows. Not kept: a view may write the answer into the session."""
         return decide(self.request)
+
+    @property
+    def will(self) -> Decision:
+        """What this visitor wants, whatever the circumstances of this request; it may be stored with an object."""
+        return will_of(self.request)
+
+    @property
+    def circumstance(self) -> Reason | None:
+        """Why nothing is told of what this request itself does."""
+        return circumstance_of(self.request)
 
     @cached_property
     def landing_click_id(self) -> str:
-        """The click id of this very address."""
-        return click_id.from_query(self.request.META.get("QUERY_STRING", ""))
+        """The click id of this very address; a private one has none."""
+        return "" if self._is_on_private_page else click_id.from_query(self.request.META.get("QUERY_STRING", ""))
 
     @cached_property
     def user(self) -> User:
@@ -119,8 +112,13 @@ class Visitor:
 
     @cached_property
     def page(self) -> Page:
-        """The page's address and the one before it, with nothing in them but what is allowed."""
+        """The page's address and the one before it, with nothing in them but what is allowed.
+
+        Empty on a private path: an object that is made there may be told of later, and its page never.
+        """
         settings = conf.current()
+        if self._is_on_private_page:
+            return Page()
         allowed = settings.allowed_parameters
         try:
             address = self.request.build_absolute_uri()
@@ -130,6 +128,10 @@ class Visitor:
         if settings.private_paths and is_private(urlsplit(referrer).path, settings):
             referrer = ""
         return Page(url=clean_address(address, allowed), referrer=referrer)
+
+    @property
+    def _is_on_private_page(self) -> bool:
+        return is_private(self.request.path_info, conf.current())
 
     def show(self, showing: Showing, commitment: Commitment) -> None:
         """Have a page show this browser half, unless its transaction is rolled back."""
@@ -179,28 +181,6 @@ class Visitor:
                 self._undecided.append(noted)
 
 
-def _answer(is_visitor: Any, request: HttpRequest) -> bool | None:
-    """What the site's IS_VISITOR says; where it raises, nobody's signals are taken."""
-    try:
-        answer: bool | None = is_visitor(request)
-    except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
-        report(error, "IS_VISITOR failed, so the request counts as nobody's")
-        return False
-    return answer
-
-
-def _admin_paths() -> tuple[str, ...]:
-    return _reversed(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix(), get_language())
-
-
-@lru_cache(maxsize=64)
-def _reversed(urlconf: Any, prefix: str, language: str | None) -> tuple[str, ...]:
-    try:
-        return (reverse("admin:index"),)
-    except NoReverseMatch:
-        return ()
-
-
 def visitor_of(request: HttpRequest) -> Visitor:
     """The visitor of a request, made when first asked for."""
     request = getattr(request, "_request", request)  # a request of Django REST framework wraps Django's own
@@ -209,3 +189,34 @@ def visitor_of(request: HttpRequest) -> Visitor:
         visitor = Visitor(request)
         setattr(request, ATTRIBUTE, visitor)
     return visitor
+
+
+class Requester(NamedTuple):
+    """Who sends a request, and what of it counts for what the request itself makes or tracks."""
+
+    visitor: Visitor
+    caller: Caller
+
+    @property
+    def shopper(self) -> Visitor | None:
+        """The visitor, where the signals of the request are used."""
+        return self.visitor if self.caller is Caller.VISITOR else None
+
+    @property
+    def will(self) -> Decision | None:
+        """The person's own will; of an unknown caller a refusal alone, of a back office nothing."""
+        if self.caller is Caller.VISITOR:
+            return self.visitor.will
+        return refusal_of(self.visitor.request) if self.caller is Caller.UNKNOWN else None
+
+    @property
+    def circumstance(self) -> Reason | None:
+        """Why nothing is told of what this request itself does. In a back office only the path counts."""
+        found = self.visitor.circumstance
+        return found if self.caller is not Caller.BACK_OFFICE or found is Reason.PRIVATE_PATH else None
+
+
+def requester_of(request: HttpRequest) -> Requester:
+    """Who sends this request, as far as it can be told at this moment."""
+    visitor = visitor_of(request)
+    return Requester(visitor, caller_of(visitor.request))

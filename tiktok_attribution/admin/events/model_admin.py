@@ -25,7 +25,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
@@ -52,6 +52,7 @@ from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.run import run
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery import steer
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import OutboxEvent, State
 
 GIVEN_UP = {State.REJECTED, State.EXPIRED, State.CANCELLED}
@@ -166,7 +167,7 @@ class OutboxEventAdmin(SteeringAdmin):
         return response
 
     @method_decorator(sensitive_post_parameters())
-    @method_decorator(sensitive_variables())
+    @errors_without_values
     def _search(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -11,12 +11,12 @@ import re
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.admin.choice.parameters import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.delivery.selection import Selection, sent_by
 from tiktok_attribution.delivery.stretches import newest
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.events.matching import search_key
 from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key
@@ -31,7 +31,7 @@ class Unsearchable(Exception):
     """What was typed can't be looked for; the text says why, without it."""
 
 
-@sensitive_variables()
+@errors_without_values
 def parameters_of(typed: str) -> dict[str, str]:
     """The list's parameters for what was typed; an e-mail address, or its SHA-256, becomes the key of its hash.
 
