@@ -35,6 +35,8 @@ PURCHASE = {
     "user": {"email": "email"},
 }
 
+OWN = {"Sec-Fetch-Site": "same-origin"}
+
 
 @pytest.fixture(autouse=True)
 def _sells(settings: Any) -> None:
@@ -78,7 +80,7 @@ PLACES: dict[str, Callable[[Client], HttpResponse]] = {
     "json": lambda client: client.get("/waiting/"),
     "header": lambda client: client.get("/json/", headers={"X-TikTok-Events": "1"}),
     "htmx": lambda client: client.get("/json/", headers={"HX-Request": "true"}),
-    "consent": lambda client: client.post("/tiktok/consent/", headers={"Sec-Fetch-Site": "same-origin"}),
+    "consent": lambda client: client.post("/tiktok/consent/", "{}", "application/json", headers=OWN),
     "beacon": lambda client: client.post(
         "/tiktok/", '{"pending": 1}', content_type="application/json", headers={"Sec-Fetch-Site": "same-origin"}
     ),

@@ -39,6 +39,8 @@ NOT_STORED = {
 }
 SHARED = "public, max-age=60, s-maxage=600, stale-while-revalidate=60, stale-if-error=60, immutable"
 
+OWN = {"Sec-Fetch-Site": "same-origin"}
+
 
 def cached_by_everybody(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """A middleware of a site that has every page stored by its CDN."""
@@ -77,7 +79,7 @@ def directives(response: HttpResponse) -> set[str]:
         lambda client: client.get("/lead-page/"),
         lambda client: client.post("/lead/?event_id=lead-2"),
         lambda client: client.get("/thrown-away/?as=error"),
-        lambda client: client.post("/tiktok/consent/", headers={"Sec-Fetch-Site": "same-origin"}),
+        lambda client: client.post("/tiktok/consent/", "{}", "application/json", headers=OWN),
         lambda client: client.get("/waiting/"),
         lambda client: client.get("/json/", headers={"X-TikTok-Events": "1"}),
     ],
