@@ -30,7 +30,7 @@ ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*")
 
 
 # A slip in one of these must not open what it was meant to close.
-PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "REGIONS", "REGION")
+PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "MASKED_PATHS", "REGIONS", "REGION")
 
 
 class ConfigurationError(TikTokAttributionError, ImproperlyConfigured):
@@ -102,6 +102,7 @@ class Settings:
     regions: Mapping[str, readers.Policy] = _option(readers.regions, {})
     bots: Callable[..., Any] | bool = _option(readers.bots, True)
     private_paths: tuple[str, ...] = _option(readers.paths, ())
+    masked_paths: Callable[[str], str] | None = _option(readers.masked_paths, None)
     erase_with_user: bool = _option(readers.flag, False)
 
     trusted_proxies: tuple[readers.Network, ...] = _option(readers.networks, ())

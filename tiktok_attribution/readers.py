@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -140,6 +141,49 @@ def paths(value: object) -> tuple[str, ...]:
         if not path.startswith("/"):
             raise Unusable(f"holds {path!r}, which no path begins with.", f"Write {'/' + path!r}.")
     return paths
+
+
+@dataclass(frozen=True)
+class PathPatterns:
+    """Puts "-" in place of each group that a pattern finds in a path; of all it finds where it has no group."""
+
+    patterns: tuple[re.Pattern[str], ...]
+
+    def __call__(self, path: str) -> str:
+        for pattern in self.patterns:
+            path = pattern.sub(_without_groups, path)
+        return path
+
+
+def _without_groups(found: re.Match[str]) -> str:
+    if not found.re.groups:
+        return "-"
+    # From the right, so that the places of what stands left of a group still hold; a group inside another one goes
+    # with it, and one that took no part has no place.
+    text, begin, end = found[0], found.start(), found.end()
+    for first, last in sorted({found.span(number) for number in range(1, found.re.groups + 1)}, key=_by_end):
+        if first >= 0 and last <= end:
+            text, end = f"{text[: first - begin]}-{text[last - begin :]}", first
+    return text
+
+
+def _by_end(span: tuple[int, int]) -> tuple[int, int]:
+    return -span[1], span[0]
+
+
+def masked_paths(value: object) -> Callable[[str], str] | None:
+    """Patterns of what to replace in a path; or a callable of the path that returns it masked, or its dotted path."""
+    if value is None or isinstance(value, str) or callable(value):
+        return callable_or_none(value)
+    patterns = []
+    for written in texts(value):
+        try:
+            patterns.append(re.compile(written))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise Unusable(
+                f"holds {written!r}, which is no regular expression: {error}.", 'Write r"^/orders/([^/]+)/thanks/$".'
+            ) from None
+    return PathPatterns(tuple(patterns)) if patterns else None
 
 
 def domain(value: object) -> str:

@@ -19,10 +19,10 @@ from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page
-from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
+from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 
@@ -131,5 +131,5 @@ def _wrong_halves(halves: object) -> str:
 
 def _page(visitor: Visitor | None, page_url: str) -> Page:
     if page_url:
-        return Page(url=clean_address(page_url, conf.current().allowed_parameters))
+        return Page(url=page_address(page_url, conf.current()))
     return visitor.page if visitor else Page()

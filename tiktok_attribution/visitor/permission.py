@@ -13,6 +13,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.adapters import SessionRule
 from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.readers import DENY, LIMIT, OptOut, Policy
+from tiktok_attribution.visitor.headers import MOST_CHARACTERS
 from tiktok_attribution.visitor.reason import report
 
 # Crawlers that say so, as most do. No tools and libraries: a shop's own app may speak through one.
@@ -124,7 +125,7 @@ def _is_bot(agent: str, bots: Any) -> bool:
     if bots is False or not agent:
         return False
     try:
-        return _verdict(_says_so if bots is True else bots, agent)
+        return _verdict(_says_so if bots is True else bots, agent[:MOST_CHARACTERS])
     except Exception as error:  # noqa: BLE001 -- as above
         report(error, "BOTS failed, so the visitor counts as a person")
         return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import DisallowedHost, SynchronousOnlyOperation
 from django.http import HttpRequest
@@ -13,7 +12,7 @@ from django.http import HttpRequest
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.addresses import clean_address
+from tiktok_attribution.events.addresses import decoded_path
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
@@ -21,6 +20,7 @@ from tiktok_attribution.visitor.caller import Caller, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
+from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.permission import (
     circumstance_of,
     decide,
@@ -126,15 +126,14 @@ class Visitor:
         settings = conf.current()
         if self._is_on_private_page:
             return Page()
-        allowed = settings.allowed_parameters
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
             address = ""
-        referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
-        if settings.private_paths and is_private(unquote(urlsplit(referrer).path), settings):
+        referrer = self.request.META.get("HTTP_REFERER", "")
+        if settings.private_paths and is_private(decoded_path(referrer), settings):
             referrer = ""
-        return Page(url=clean_address(address, allowed), referrer=referrer)
+        return Page(url=page_address(address, settings), referrer=page_address(referrer, settings))
 
     @property
     def _is_on_private_page(self) -> bool:
