@@ -66,6 +66,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return IndexedList
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django takes an empty "_to_field=" in the address for the name of a field, and fails.
+        return super().get_object(request, object_id, from_field or None)
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """No lookup but the offered filters: Django's default lets anybody who may look ask for any condition on the
         model's own columns, such as a regular expression over all bodies."""
