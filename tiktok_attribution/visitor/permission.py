@@ -24,6 +24,9 @@ _BOTS = re.compile(
 )
 _EVERYBODY = Policy()
 
+INSPECTION = "tiktok_attribution.inspection"
+"""Key of `request.META` by which the diagnosis marks its own request. Headers can't: theirs begin with HTTP_."""
+
 
 def decide(request: HttpRequest) -> Decision:
     """The decision as it is at this moment; a session may hold another answer a line later."""
@@ -76,6 +79,8 @@ def is_private(path: str, settings: conf.Settings) -> bool:
 
 def _circumstance(request: HttpRequest, settings: conf.Settings) -> Reason | None:
     meta = request.META
+    if INSPECTION in meta:
+        return Reason.NO_VISITOR
     if is_private(request.path_info, settings):
         return Reason.PRIVATE_PATH
     if is_prefetch(request):

@@ -23,7 +23,7 @@ from tiktok_attribution.visitor.address import client_address
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.permission import decide, is_private
+from tiktok_attribution.visitor.permission import INSPECTION, decide, is_private
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Showing
 
@@ -51,6 +51,8 @@ class Visitor:
         before the URL is resolved there is less to tell by.
         """
         settings, request = conf.current(), self.request
+        if INSPECTION in request.META:
+            return False
         if settings.is_visitor is not None:
             answer = _answer(settings.is_visitor, request)
             if answer is not None:
