@@ -30,7 +30,7 @@ HOUSE = [
     {"apps"},
 ]
 ADMIN = [
-    {"display", "paging"},
+    {"display", "paging", "request_data"},
     {"absence", "choice", "readonly"},
     {"attempts", "diagnosis", "overview", "pixels", "site_objects", "steering"},
     {"events"},

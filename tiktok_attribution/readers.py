@@ -15,10 +15,10 @@ from tiktok_attribution.consent.adapters import Misread, Rule, rule_of
 from tiktok_attribution.consent.cookies import CookieRule, words
 from tiktok_attribution.errors import HiddenText
 from tiktok_attribution.events.identity import REGIONS
+from tiktok_attribution.events.ids import has_token_form, pixel_code_fault
 from tiktok_attribution.events.money import currency_code
 from tiktok_attribution.exceptions import InvalidEvent
 
-TOKEN_FORM = re.compile(r"[0-9a-f]{40}")  # the form that TikTok's access tokens are seen in
 _DOMAIN = re.compile(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -68,9 +68,9 @@ def codes(value: object) -> tuple[str, ...]:
         raise Unusable(f"must be text or a list of texts, not {type(value).__name__}.")
     found = (text(value),) if isinstance(value, str) else texts(value)
     for code in found:
-        if TOKEN_FORM.fullmatch(code):  # every page would show it
+        if has_token_form(code):
             raise Unusable("holds what looks like an access token.", "The token belongs into ACCESS_TOKEN.")
-        if code and not (code.isascii() and code.isalnum() and len(code) <= 64):
+        if pixel_code_fault(code):
             raise Unusable("may hold only letters and digits.", "Copy the pixel's id from TikTok Events Manager.")
     return tuple(dict.fromkeys(code for code in found if code))
 

@@ -19,7 +19,7 @@ from tiktok_attribution.browser.action import Action, sign
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.ids import random_event_id
+from tiktok_attribution.events.ids import random_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 
 logger = logging.getLogger("tiktok_attribution")
@@ -56,6 +56,7 @@ def _signed(
     )
     for note in notes:
         logger.info("tiktok: {%% tiktok_action %r %%}: %s", built.name, note)
+    pixels = list(valid_pixel_codes(pixels))
     of_page = tuple(pixel_codes(request))
     codes = tuple(pixels) or (of_page if of_page != conf.current().pixel_code else ())
     # Clean amounts would be divided by a hundred once more when the server cleans them: it gets the template's.

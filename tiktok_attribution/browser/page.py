@@ -96,6 +96,11 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
         return []
     labels = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
     found = halves.of_objects([f"{label}:{obj.pk}" for label in labels])
+    for one in found:
+        # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
+        # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
+        if one.stored is not None and not one.stored.names_browser:
+            one.stored = None
     return handover.of(request).show(found) if found else []
 
 
@@ -106,7 +111,10 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
     if request is None or showing is None or not handover.is_open(request):
         return []
     visitor_of(request).to_show.remove(showing)
-    return handover.of(request).show(halves.of_keys(keys_of(showing)))
+    found = halves.of_keys(keys_of(showing))
+    for one in found:
+        one.stored = None  # this very request has made it
+    return handover.of(request).show(found)
 
 
 def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:

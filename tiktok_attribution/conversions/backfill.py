@@ -104,7 +104,7 @@ def _facts(conversion: Conversion, stretch: Sequence[Any], using: str, tally: Co
 
 def _keys(fact: Fact) -> set[tuple[str, str]]:
     """Pixel and event id of each row that it has; none for one that was made in a shop without pixel."""
-    if not fact.pixel_codes and fact.signals.pixel_codes is None:
+    if not fact.pixel_codes and fact.signals.pixel_codes != ():
         return {("", fact.event_id)}
     return {(code, fact.event_id) for code in fact.pixel_codes}
 

@@ -26,6 +26,9 @@ _BOTS = re.compile(
 _EVERYBODY = Policy()
 PAGE_PATH = "_tiktok_page_path"  # on a request that speaks of a page with another path: a beacon
 
+INSPECTION = "tiktok_attribution.inspection"
+"""Key of `request.META` by which the diagnosis marks its own request. Headers can't: theirs begin with HTTP_."""
+
 
 def decide(request: HttpRequest) -> Decision:
     """What a visitor's request allows for itself: its circumstances first, then the person's will."""
@@ -108,6 +111,8 @@ def is_private(path: str, settings: conf.Settings) -> bool:
 def circumstance_of(request: HttpRequest) -> Reason | None:
     """Why nothing is told of what this request itself does, whoever sends it."""
     settings, meta = conf.current(), request.META
+    if INSPECTION in meta:
+        return Reason.NO_VISITOR
     if is_private(path_of(request), settings):
         return Reason.PRIVATE_PATH
     if is_prefetch(request):

@@ -6,7 +6,7 @@ import logging
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
@@ -98,6 +98,24 @@ class Visitor:
         for note in notes:
             logger.debug("tiktok: of the signed-in user %s", note)
         return keys
+
+    # Which rows wait is said by a cookie, and a cookie can be copied into another browser. So the hashes of a stored
+    # event are shown only where something else says that this is its visitor again. A visitor who is not recognised (a
+    # new address and no cookie of the pixel's) loses one matching key in the browser; the server's event has them all.
+    # No secret of our own marks the browser: a cookie that identifies would need an answer of its own from the visitor.
+    def is_recognised(self, stored: User) -> bool:
+        """Whether this request is of the visitor whose signals stand in an event."""
+        here = self.user
+        if (stored.ttclid and stored.ttclid == here.ttclid) or (stored.ttp and stored.ttp == here.ttp):
+            return True
+        if stored.ip and stored.user_agent and (stored.ip, stored.user_agent) == (here.ip, here.user_agent):
+            return True
+        try:
+            known = self.signed_in
+        except SynchronousOnlyOperation:  # a template of an async view, and nobody has asked for the user before
+            return False
+        pairs = ((stored.email, known.email), (stored.phone, known.phone), (stored.external_id, known.external_id))
+        return any(not set(theirs).isdisjoint(own) for theirs, own in pairs)
 
     @cached_property
     def page(self) -> Page:
