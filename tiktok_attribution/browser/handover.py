@@ -7,7 +7,7 @@ Then everything waits on. So an event is shown at least once, and TikTok drops a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.http import HttpRequest
@@ -51,6 +51,7 @@ class Handover:
         self._stored = self.pending.as_entries()
         self._earlier: list[Showing] | None = None
         self._answered = False
+        self._postponed: list[Callable[[], object]] = []
         self.is_personal = False
 
     def answer(self) -> None:
@@ -106,6 +107,19 @@ class Handover:
         if not visitor_of(self.request).is_recognised(showing.stored):
             showing.identify = {}
 
+    # A template that an async view renders by itself runs in the event loop, where Django refuses the database. What a
+    # tag asks for there is done by the middleware when the view has answered, in the thread of Django's async ORM.
+    # This page can't show it any more, so the visitor's next one does. `sync_to_async(render)` keeps it on this page.
+    def postpone(self, step: Callable[[], object]) -> None:
+        """Do this after the view; what it finds is shown by the next page."""
+        self._postponed.append(step)
+        self._not_for_everybody()
+
+    def claim_later(self, labels: Iterable[str]) -> None:
+        """The same for the conversions of these objects ("shop.Order:42")."""
+        if _may_show(self.request):
+            self.postpone(lambda: self.pending.add((), labels))
+
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
         self.is_personal = True
@@ -127,6 +141,8 @@ class Handover:
 
     def settle(self, response: HttpResponseBase) -> None:
         """After the view: note what was shown, keep the rest, make private what is one visitor's own."""
+        for step in self._postponed:
+            step()
         if (visitor := self._visitor) is not None:
             self.pending.add(_keys(visitor.to_show), visitor.to_watch)
             self.pending.note_answers(visitor.of_interest)
@@ -192,7 +208,12 @@ def is_open(request: HttpRequest) -> bool:
     Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
     browser that throws the page away (HEAD) or only may show it (prefetch).
     """
-    return current_request.get() is request and _may_show(request)
+    return has_middleware(request) and _may_show(request)
+
+
+def has_middleware(request: HttpRequest) -> bool:
+    """Whether the middleware stands around this request and will settle it."""
+    return current_request.get() is request
 
 
 def _may_show(request: HttpRequest) -> bool:
