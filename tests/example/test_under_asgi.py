@@ -53,6 +53,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def test_a_visit_with_async_views_loses_no_event(shop: str) -> None:
     visitor = requests.Session()
+    visitor.headers["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8"
     visitor.cookies.set("shop_ads", "yes")
 
     def get(path: str) -> requests.Response:

@@ -22,6 +22,7 @@ from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.document import is_subresource
 from tiktok_attribution.visitor.permission import is_prefetch
 from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.showing import Showing
@@ -206,7 +207,7 @@ def is_open(request: HttpRequest) -> bool:
     """Whether this response can still hand something over, and its visitor agrees.
 
     Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
-    browser that throws the page away (HEAD) or only may show it (prefetch).
+    browser that throws the page away (HEAD, a missing image) or only may show it (prefetch).
     """
     return has_middleware(request) and _may_show(request)
 
@@ -217,7 +218,8 @@ def has_middleware(request: HttpRequest) -> bool:
 
 
 def _may_show(request: HttpRequest) -> bool:
-    is_unseen = request.method == "HEAD" or is_prefetch(request) or any(map(request.META.__contains__, HTMX_UNSEEN))
+    is_unseen = request.method == "HEAD" or is_prefetch(request) or is_subresource(request)
+    is_unseen = is_unseen or any(map(request.META.__contains__, HTMX_UNSEEN))
     return not is_unseen and visitor_of(request).decision.is_granted
 
 

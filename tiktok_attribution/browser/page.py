@@ -26,6 +26,7 @@ from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.document import is_page_load
 from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.permission import is_private
 from tiktok_attribution.visitor.showing import Showing
@@ -46,7 +47,7 @@ def pixel_text(request: HttpRequest | None) -> SafeString:
             return _everybodys(settings, request)
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
-    is_here = handover.is_open(request) and not handover.by_header(request)
+    is_here = handover.is_open(request) and is_page_load(request) and not handover.by_header(request)
     showings = _harmless(lambda: handover.of(request).take() if is_here else [])
     return _with_base(request, codes, showings, loaded=())
 

@@ -1,4 +1,4 @@
-"""Whether a request is for a page, or of a page's script; and then, on which page that script runs."""
+"""Whether a request is for a page, of a page's script (and then of which page's), or for an image and the like."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from tiktok_attribution import conf
 from tiktok_attribution.events.addresses import split_address
 
 MOST_CHARACTERS = 4000
+EMPTY = "empty"
+# Destinations of the Fetch standard whose HTML becomes a document with scripts that run. An <iframe> is one: 3-D Secure
+# and many checkouts return into one of this site's. A fenced frame is not: it gets no cookies.
+DOCUMENTS = frozenset({"document", "iframe", "frame", "embed", "object"})
 
 
 # What a request is for, in the order of what can be believed:
@@ -29,7 +33,30 @@ def is_of_script(request: HttpRequest) -> bool:
         return True
     if meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest":
         return "HTTP_X_PJAX" not in meta  # which brings a whole page
-    return meta.get("HTTP_SEC_FETCH_DEST") == "empty" and not names_html(request)
+    return meta.get("HTTP_SEC_FETCH_DEST") == EMPTY and not names_html(request)
+
+
+# HTML that nobody sees must not take what waits: the 404 page of a missing image, a page that a script fetches ahead.
+# Where Sec-Fetch-Dest is not sent, browsers still ask for HTML by name in the Accept header of a document, and for
+# no image, style or script. A client that sends neither (an app's own, a test's) gets a page. What waits then waits on.
+def is_page_load(request: HttpRequest) -> bool:
+    """Whether HTML in answer to this becomes a page, so that the pixel tag in its <head> runs.
+
+    Not for htmx: it throws the <head> away, also of a boosted link. Its events go in a header.
+    """
+    meta = request.META
+    if is_of_script(request) or "HTTP_HX_REQUEST" in meta:
+        return False
+    destination = meta.get("HTTP_SEC_FETCH_DEST", "")
+    if destination and destination != EMPTY:
+        return destination in DOCUMENTS
+    return names_html(request) or not (destination or meta.get("HTTP_ACCEPT"))
+
+
+def is_subresource(request: HttpRequest) -> bool:
+    """Whether a browser says that it wants an image, a style, a script or the like: it shows no HTML then."""
+    destination = request.META.get("HTTP_SEC_FETCH_DEST", "")
+    return bool(destination) and destination != EMPTY and destination not in DOCUMENTS
 
 
 def names_html(request: HttpRequest) -> bool:
