@@ -22,7 +22,7 @@ from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
-from tiktok_attribution.visitor.document import is_subresource
+from tiktok_attribution.visitor.document import is_page_load, is_subresource
 from tiktok_attribution.visitor.permission import is_prefetch
 from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.showing import Showing
@@ -49,7 +49,7 @@ class Handover:
         self.pending = pending.load(request)
         self.shown: list[Showing] = []
         self.is_given = False  # in a JSON answer, by `pending_events`
-        self._stored = self.pending.as_entries()
+        self._stored, self._known = self.pending.as_entries(), self.pending.entries
         self._earlier: list[Showing] | None = None
         self._answered = False
         self._postponed: list[Callable[[], object]] = []
@@ -156,14 +156,25 @@ class Handover:
             halves.note_shown(given)
             self.pending.forget(given)
         self.pending.add(key for key in keys if key not in given)
-        is_useless = not self.pending and pending.is_marked(self.request)
-        is_changed = is_useless or self.pending.as_entries() != self._stored
-        if is_changed:
-            pending.save(self.request, response, self.pending)
+        is_changed = self._store(response)
         if is_changed or keys or self.is_personal:
             make_private(response)
         if keys:
             _never_again(response)
+
+    def _store(self, response: HttpResponseBase) -> bool:
+        """Set the cookies of what waits from now on; True where one changes."""
+        request = self.request
+        kept, fresh = self.pending.split(self._known)
+        beside = "" if is_page_load(request) else fresh.as_short_text()
+        rest = kept if beside else self.pending
+        is_useless = not rest and pending.is_marked(request)
+        is_changed = is_useless or rest.as_entries() != self._stored or pending.is_crowded(request)
+        if is_changed:
+            pending.save(request, response, rest)
+        if beside:
+            pending.save_beside(request, response, fresh, beside)
+        return is_changed or bool(beside)
 
     def _put_into_header(self, response: HttpResponseBase) -> list[Showing]:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
