@@ -305,6 +305,16 @@ def test_visits_of_turbo_need_the_page_script(found: Any, settings: Any) -> None
     assert found(HISTORY_OBSERVER="turbo", PAGE_SCRIPT=True) == []
 
 
+def test_what_compresses_stands_before_the_middleware_that_inserts(found: Any, settings: Any) -> None:
+    gzip = "django.middleware.gzip.GZipMiddleware"
+    plain = list(settings.MIDDLEWARE)
+    settings.MIDDLEWARE = [*plain, gzip]
+    assert ids(found(INSERT_TAG=True)) == ["W021"]
+    assert found() == []
+    settings.MIDDLEWARE = [gzip, *plain]
+    assert found(INSERT_TAG=True) == []
+
+
 def test_the_page_script_needs_static_files(found: Any, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.browser.site"
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"]

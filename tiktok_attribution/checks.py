@@ -7,6 +7,7 @@ W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access to
 W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
 W010 page views by Turbo without PAGE_SCRIPT · W011 an event that is nearly a standard one ·
 W014 a cache in which no process sees the others' counts ·
+W021 INSERT_TAG behind what compresses ·
 I001 consent is asked, and a banner can't tell the server.
 """
 
@@ -250,6 +251,20 @@ def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
                 hint=f"Put it after: {BEFORE_US[path]}.",
                 id=_id("E005"),
             )
+
+
+@_check
+def tag_can_be_inserted(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """What stands before us in MIDDLEWARE sees the answer after us: there the tag must be in it already."""
+    paths = list(django_settings.MIDDLEWARE)
+    place = next((index for index, path in enumerate(paths) if _is_ours(path)), len(paths))
+    if settings.enabled and settings.insert_tag and any(path.endswith(".GZipMiddleware") for path in paths[place:]):
+        yield Warning(
+            "INSERT_TAG is on, but GZipMiddleware stands after AttributionMiddleware in MIDDLEWARE: it compresses "
+            "pages before the tag is put in, so they get none.",
+            hint="Put GZipMiddleware before AttributionMiddleware.",
+            id=_id("W021"),
+        )
 
 
 def _is_ours(path: str) -> bool:

@@ -18,6 +18,7 @@ from tiktok_attribution.browser.gate import Gate, is_personal
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
+from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.pausing import is_paused
@@ -33,8 +34,6 @@ from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
-
-LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page has
 
 
 def pixel_text(request: HttpRequest | None) -> SafeString:

@@ -12,7 +12,7 @@ from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_s
 from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
 
 Look = Callable[[], Iterator[Finding]]
-STORED: tuple[Look, ...] = (pixel_state.findings, running.beats)
+STORED: tuple[Look, ...] = (pixel_state.findings, running.beats, halves.untagged)
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
 ALL: tuple[Look, ...] = (running.migrations, configured.findings, *STORED, running.broker, front_page.findings)
 
@@ -25,7 +25,9 @@ def everything() -> list[Finding]:
 def quick(found: Sequence[PixelFigures]) -> list[Finding]:
     """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
     pixels = partial(pixel_state.findings, found)
-    return _gathered((configured.findings, pixels, running.beats, running.broker_lately, halves.findings))
+    return _gathered(
+        (configured.findings, pixels, running.beats, running.broker_lately, halves.findings, halves.untagged)
+    )
 
 
 def _gathered(looks: tuple[Look, ...]) -> list[Finding]:
