@@ -10,6 +10,7 @@ from django.db import Error as DatabaseTrouble
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_state, running
 from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
+from tiktok_attribution.errors import describe
 
 Look = Callable[[], Iterator[Finding]]
 STORED: tuple[Look, ...] = (pixel_state.findings, running.beats)
@@ -36,5 +37,5 @@ def _gathered(looks: tuple[Look, ...]) -> list[Finding]:
         try:
             found += look()
         except DatabaseTrouble as error:
-            found.append(database_trouble(type(error).__name__))
+            found.append(database_trouble(describe(error)))
     return found

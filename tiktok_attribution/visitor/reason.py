@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 
 from tiktok_attribution import conf
+from tiktok_attribution.errors import MIGRATE, lacks_tables
 from tiktok_attribution.events.text import without_emails
 from tiktok_attribution.exceptions import InvalidEvent
 
@@ -27,6 +28,8 @@ def reason(error: BaseException) -> str:
     """An InvalidEvent's own words, else type and place: the text of a stranger's error may hold anybody's data."""
     if isinstance(error, InvalidEvent):
         return without_emails(str(error))[0]
+    if lacks_tables(error):
+        return MIGRATE
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:
         return f"{type(error).__name__} was raised."
