@@ -29,7 +29,7 @@ def describe(error: BaseException) -> str:
 
 def missing_module(error: BaseException) -> str:
     """Return the name of the module that could not be imported, "" for any other error."""
-    return (error.name or "") if isinstance(error, ImportError) else ""
+    return (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
 
 
 def lacks_tables(error: BaseException) -> bool:

@@ -12,7 +12,8 @@ import time
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import metadata
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 from celery import Task, current_app, shared_task
 
@@ -21,7 +22,7 @@ from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
-from tiktok_attribution.errors import describe
+from tiktok_attribution.errors import describe, missing_module
 from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 
@@ -97,8 +98,13 @@ def _may_reach_broker() -> bool:
 
 
 def _broker_is_in_memory() -> bool:
+    return _transport() == "memory"
+
+
+def _transport() -> str:
+    """The scheme of the broker's URL; of the first, where there are several to fall back on."""
     written: Any = current_app.conf.broker_write_url or current_app.conf.broker_url or ""
-    return all(str(url).partition(":")[0] == "memory" for url in (written if isinstance(written, list) else [written]))
+    return str(written[0] if isinstance(written, list) else written).partition(":")[0]
 
 
 def _publish(task: Task[..., Any], *arguments: str, **options: Any) -> None:
@@ -120,32 +126,33 @@ def broker_trouble(seconds: int = 2) -> str:
             connection.connect_timeout = seconds
             connection.ensure_connection(max_retries=0, timeout=seconds)
     except Exception as error:  # whatever the transport's library raises
-        # kombu names no module where it raises by itself: "Missing redis library".
-        unnamed = isinstance(error, ImportError) and not error.name
-        return f"{describe(error)}: {_transport()}" if unnamed else describe(error)
+        return describe(error)
     return ""
 
 
-def missing_package() -> str:
-    """Return what to install so that this process can speak with the broker, "" where nothing is missing. Imports the
-    transport and connects to nothing."""
+class Lacking(NamedTuple):
+    """A Python module without which this process can't speak with the broker, and what to install for it."""
+
+    module: str
+    package: str
+
+
+def lacking() -> Lacking | None:
+    """Return what is missing to speak the broker's protocol, None where nothing is. Connects to nothing."""
+    transport = _transport()
+    if transport.startswith(("redis", "sentinel")):  # rediss over TLS
+        # Looked for by name: without `redis`, kombu 5.7 fails on the attribute of a None, and names no module.
+        missing = [name for name in ("redis", "packaging") if find_spec(name) is None]
+        return Lacking(missing[0], "django-tiktok-attribution[redis]") if missing else None
     try:
         _ = current_app.connection_for_read().transport
     except ImportError as error:
-        transport = _transport()
-        if transport.startswith("redis"):  # over TLS it is rediss
-            return "django-tiktok-attribution[redis]"
-        # Celery has an extra for most of its transports.
-        extras = metadata("celery").get_all("Provides-Extra") or []
-        return f"celery[{transport}]" if transport in extras else (error.name or transport)
+        extras = metadata("celery").get_all("Provides-Extra") or []  # there is one for most of its transports
+        module = missing_module(error) or transport
+        return Lacking(module, f"celery[{transport}]" if transport in extras else module)
     except Exception:  # an unknown transport, an unreadable URL: another trouble
-        return ""
-    return ""
-
-
-def _transport() -> str:
-    """The scheme of the broker's URL."""
-    return str(current_app.connection_for_read().transport_cls or "")
+        return None
+    return None
 
 
 def queues() -> list[str]:
@@ -201,11 +208,14 @@ class _Broker:
             with suppress(Exception):
                 return self._send(pixel_code, using)
             self._drop()
-        self._connection = current_app.connection_for_write()
         try:
+            self._connection = current_app.connection_for_write()
             self._send(pixel_code, using)
-        except Exception:
+        except Exception as error:
             self._drop()
+            lack = lacking()
+            if lack is not None:
+                raise ModuleNotFoundError(f"install {lack.package}", name=lack.module) from error
             raise
 
     def _send(self, pixel_code: str, using: str) -> None:

@@ -128,15 +128,16 @@ def _unreachable(trouble: str) -> Finding:
                 "documentation on Django shows. Without Celery this is enough: manage.py tiktok_deliver --loop 5"
             ),
         )
-    package = tasks.missing_package()
-    if package:
+    lack = tasks.lacking()
+    if lack is not None:
         return Finding(
             id="broker",
             level=Level.WARNING,
-            what=_("This process can't speak with Celery's broker: %(trouble)s.") % {"trouble": trouble},
-            why=_("A Python package is missing, so no task is published and new events wait."),
+            what=_("This process can't speak with Celery's broker: there is no Python module %(module)s.")
+            % {"module": lack.module},
+            why=_("Without it no task is published, and new events wait."),
             mend=_('Run: pip install "%(package)s"; without Celery: manage.py tiktok_deliver --loop 5')
-            % {"package": package},
+            % {"package": lack.package},
         )
     return Finding(
         id="broker",
