@@ -22,7 +22,7 @@ from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
-from tiktok_attribution.errors import describe, missing_module
+from tiktok_attribution.failures import describe, missing_module
 from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from tests.shop.models import Order
-from tiktok_attribution.errors import describe
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import describe
 from tiktok_attribution.visitor.reason import reason, report
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from tiktok_attribution import conf
-from tiktok_attribution.errors import describe
+from tiktok_attribution.failures import describe
 
 logger = logging.getLogger("tiktok_attribution")
 

@@ -6,7 +6,7 @@ import logging
 
 from django.db import Error as DatabaseTrouble
 
-from tiktok_attribution.errors import describe
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Heartbeat
 
 logger = logging.getLogger("tiktok_attribution")

@@ -10,7 +10,7 @@ from django.db import Error as DatabaseTrouble
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_state, proxy, running
 from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
-from tiktok_attribution.errors import describe
+from tiktok_attribution.failures import describe
 
 Look = Callable[[], Iterator[Finding]]
 STORED: tuple[Look, ...] = (pixel_state.findings, running.beats, proxy.findings)

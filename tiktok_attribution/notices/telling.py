@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.heartbeat import beat
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.errors import describe
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Notice
 from tiktok_attribution.notices import mail
 from tiktok_attribution.notices.watching import Seen, seen

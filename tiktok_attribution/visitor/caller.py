@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 
 from tiktok_attribution import conf
+from tiktok_attribution.visitor.permission import INSPECTION, path_of
 from tiktok_attribution.visitor.reason import report
 
 
@@ -33,6 +34,8 @@ def caller_of(request: HttpRequest) -> Caller:
     They call a view that takes cross-site POSTs, without any cookie; so does a visitor's app that signs in by a token.
     """
     settings = conf.current()
+    if INSPECTION in request.META:
+        return Caller.BACK_OFFICE
     if settings.is_visitor is not None:
         answer = _answer(settings.is_visitor, request)
         if answer is not None:
@@ -40,7 +43,7 @@ def caller_of(request: HttpRequest) -> Caller:
     match = request.resolver_match
     if match is not None and "admin" in match.app_names:
         return Caller.BACK_OFFICE
-    if request.path_info.startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
+    if path_of(request).startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
         return Caller.BACK_OFFICE
     view = match and match.func
     is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)
