@@ -39,9 +39,8 @@ def lacks_tables(error: BaseException) -> bool:
     """
     if not isinstance(error, (OperationalError, ProgrammingError)) or f"{APP}_" not in str(error):
         return False
+    if error.args and error.args[0] in _MYSQL_CODES:  # before SQLSTATE, which PyMySQL has too, of other codes
+        return True
     cause = error.__cause__ or error
     code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
-    if code:
-        return code in _SQLSTATES
-    first = error.args[0] if error.args else None
-    return first in _MYSQL_CODES or any(words in str(first) for words in _SQLITE_WORDS)
+    return code in _SQLSTATES if code else any(words in str(error) for words in _SQLITE_WORDS)

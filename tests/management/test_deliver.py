@@ -124,7 +124,7 @@ def test_rounds_without_work_write_nothing_more_often_than_once_a_minute(
     assert len(rounds) == 4
     for asked in rounds[1:]:
         assert asked
-        assert [sql for sql in asked if not sql.startswith("SELECT")] == []
+        assert [sql for sql in asked if not sql.startswith(("SELECT", "SET "))] == []  # MySQL sets what a session is
 
 
 @pytest.mark.faults
