@@ -77,7 +77,7 @@ def codes(value: object) -> tuple[str, ...]:
 
 def token(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(code): token(one) for code, one in value.items()}
+        return {str(code): "" if one is None else token(one) for code, one in value.items()}
     if isinstance(value, str):
         bare = value.strip()
         if bare.lower().startswith("bearer"):
@@ -127,7 +127,7 @@ def callable_or_none(value: object) -> Callable[..., Any] | None:
 
 def networks(value: object) -> tuple[Network, ...]:
     networks = []
-    for item in texts(value):
+    for item in filter(None, texts(value)):  # "".split(",") gives [""]
         try:
             networks.append(ipaddress.ip_network(item, strict=False))
         except ValueError:

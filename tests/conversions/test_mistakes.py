@@ -88,6 +88,14 @@ def test_what_may_still_be_recorded_is_named(changes: dict[str, Any], message: s
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"), [("eur", "EUR"), ("Usd", "USD"), ("euro", "EUR"), ("€", "EUR"), ("ERU", "EUR")]
+)
+def test_a_currency_that_is_no_field_names_the_code(written: str, meant: str) -> None:
+    (one,) = found({**PURCHASE, "currency": written})
+    assert one.endswith(f"Did you mean '{meant}'? A code is written in capitals; any other text is a field path.")
+
+
+@pytest.mark.parametrize(
     "changes", [{"valeu": 1}, {"value": "totl"}, {"when": {"statsu": 1}}, {"contents": {"each": 7}}]
 )
 def test_what_is_not_unusable_compiles(changes: dict[str, Any]) -> None:

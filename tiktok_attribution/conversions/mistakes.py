@@ -14,7 +14,7 @@ from tiktok_attribution.conversions.condition import SEVERAL, column
 from tiktok_attribution.conversions.declaration import BOTH, HALVES
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
 from tiktok_attribution.events.ids import valid_pixel_codes
-from tiktok_attribution.events.money import CURRENCIES
+from tiktok_attribution.events.money import CURRENCIES, meant_currency
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import KEYS
@@ -139,6 +139,9 @@ def user_mistakes(where: str, model: type[Model], mapping: Mapping[str, Any]) ->
 def _path_mistakes(where: str, model: type[Model] | None, path: object, *, currency: bool = False) -> Iterator[Mistake]:
     if isinstance(path, str):
         hint = "" if model is None or (currency and path in CURRENCIES) else unresolved(model, path)
+        meant = meant_currency(path) if currency else ""
+        if hint and meant:
+            hint = f"Did you mean {meant!r}? A code is written in capitals; any other text is a field path."
         if hint:
             yield f"{where} names {path!r}, which doesn't resolve.", hint
     elif isinstance(path, Mapping):

@@ -53,12 +53,18 @@ def currency_code(v: object) -> str:
     code = str(v).strip().upper()
     if code in CURRENCIES:
         return code
-    meant = _SPOKEN.get(code) or _swapped(code)
+    meant = meant_currency(code)
     if meant:
         raise InvalidEvent(f'the currency is not an ISO 4217 code that TikTok lists: did you mean "{meant}"?')
     if _THREE_LETTERS.fullmatch(code):
         raise InvalidEvent(f"{code} is not in TikTok's list of {len(CURRENCIES)} currencies")
     raise InvalidEvent("the currency is not an ISO 4217 code of three letters, such as EUR")
+
+
+def meant_currency(written: str) -> str:
+    """Return the listed code that a text probably stands for ("eur", "euro", "€"), or "" for any other text."""
+    code = written.strip().upper()
+    return code if code in CURRENCIES else (_SPOKEN.get(code) or _swapped(code))
 
 
 def amount(v: object, *, currency: str = "", minor_units: bool = False) -> int | float:
