@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from tests.shop.models import Order
@@ -22,6 +23,21 @@ class Subscription(Order):
 
     class Meta:
         app_label = "shop"
+
+
+class Booking(models.Model):
+    """An order of a shop whose customers are its users; `seller` is who entered it."""
+
+    paid = models.BooleanField(default=False)
+    email = models.EmailField(blank=True)
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="bookings")
+    seller = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return "a booking"
 
 
 class Ticket(models.Model):
