@@ -30,8 +30,13 @@ class Booking(models.Model):
 
     paid = models.BooleanField(default=False)
     email = models.EmailField(blank=True)
-    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="bookings")
-    seller = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    # Without a constraint, for this table is made before those that have migrations.
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="bookings", db_constraint=False
+    )
+    seller = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_constraint=False
+    )
 
     class Meta:
         app_label = "shop"

@@ -156,7 +156,7 @@ def test_nobodys_account_that_could_not_be_built_raises_no_alarm(configure: Conf
 def test_a_visitors_refusal_is_counted_and_not_taken_for_an_import() -> None:
     Client(HTTP_SEC_GPC="1").get("/sign-up/", {"email": "ada@example.com"})
     assert rows() == []
-    assert run() == {"without visitor": 1}  # the refusal is all that is kept
+    assert run() == {"refused": 1}
     assert OutboxEvent.objects.count() == 0
 
 

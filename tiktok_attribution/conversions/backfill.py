@@ -54,17 +54,22 @@ def backfill(
                 tally["known"] += 1
                 continue
             since = invalid.get((fact.object_pk, fact.event_id))
-            if conversion.made_by == VISITOR and not fact.signals.by_visitor and since is None:
-                tally["without visitor"] += 1
-                continue
-            if fact.decision.is_denied:
-                tally["refused"] += 1
+            if (why := _why_not(conversion, fact, since)) is not None:
+                tally[why] += 1
                 continue
             when = _when(conversion, obj, since, oldest)
             if when == RECENT:
                 when = "recorded" if dry else _record(conversion, obj, fact, since)
             tally[when] += 1
     return tally
+
+
+def _why_not(conversion: Conversion, fact: Fact, since: int | None) -> str | None:
+    """Why it is not recorded; what stands as invalid (`since`) was found to be a visitor's when it was made."""
+    is_whoevers = conversion.made_by == VISITOR and not fact.signals.by_visitor and since is None
+    if is_whoevers and not fact.decision.is_refusal:
+        return "without visitor"
+    return "refused" if fact.decision.is_denied else None
 
 
 def _record(conversion: Conversion, obj: Any, fact: Fact, since: int | None) -> str:
