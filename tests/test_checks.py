@@ -19,6 +19,7 @@ SOUND = {"PIXEL_CODE": "C0A", "ACCESS_TOKEN": TOKEN, "SITE_URL": "https://www.ex
 PURCHASE = {"event": "Purchase", "when": {"status": "paid"}, "value": "total", "currency": "currency"}
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 UPDATE_CACHE = "django.middleware.cache.UpdateCacheMiddleware"
+SHARED_CACHE = "django.core.cache.backends.db.DatabaseCache"
 OURS = "tiktok_attribution.middleware.AttributionMiddleware"
 
 
@@ -28,6 +29,8 @@ class OwnMiddleware(AttributionMiddleware):
 
 @pytest.fixture
 def found(settings: Any) -> Any:
+    settings.CACHES = {"default": {"BACKEND": SHARED_CACHE, "LOCATION": "counts"}}
+
     def check(**options: Any) -> list[CheckMessage]:
         settings.TIKTOK_ATTRIBUTION = {**SOUND, **options}
         return list(run_checks(tags=[TAG]))
@@ -353,3 +356,15 @@ def test_an_event_that_is_nearly_a_standard_one(found: Any) -> None:
 
 def test_a_custom_event_is_left_alone(found: Any) -> None:
     assert found(CONVERSIONS={"shop.Order": {**PURCHASE, "event": "PurchaseRefund"}}) == []
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
+def test_a_cache_in_which_no_process_sees_the_others_counts(found: Any, settings: Any, backend: str) -> None:
+    settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+    assert ids(found()) == []  # no endpoint, so nothing is counted
+    settings.ROOT_URLCONF = "tests.browser.site"
+    (message,) = found()
+    assert (message.id, backend.partition(".")[2] in message.msg) == ("tiktok_attribution.W014", True)
+    settings.DEBUG = True
+    assert ids(found()) == []

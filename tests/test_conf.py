@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import statistics
 import timeit
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conf import OPTIONS, Settings, read
 from tiktok_attribution.consent.adapters import SessionRule
 from tiktok_attribution.consent.tcf import TcfRule
-from tiktok_attribution.readers import Policy
+from tiktok_attribution.readers import PathPatterns, Policy
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
@@ -64,7 +65,9 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("PAGE_SCRIPT", True, True),
     ("BROWSER_RECEIPTS", False, False),
     ("ACTION_DAYS", 30, 30.0),
+    ("UNSIGNED_ACTIONS", True, True),
     ("BEACONS_PER_MINUTE", 600, 600),
+    ("BEACONS_PER_MINUTE_ALL", 60_000, 60_000),
     ("PIXEL_HOST", "https://analytics.us.tiktok.com/", "https://analytics.us.tiktok.com"),
     ("DATABASES", ["default"], ("default",)),
     ("API_URL", "https://api.example/track", "https://api.example/track/"),
@@ -101,6 +104,9 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("BOTS", False, False),
     ("BOTS", len, len),
     ("PRIVATE_PATHS", ["/clinic/"], ("/clinic/",)),
+    ("MASKED_PATHS", [r"^/orders/([^/]+)/"], PathPatterns((re.compile(r"^/orders/([^/]+)/"),))),
+    ("MASKED_PATHS", len, len),
+    ("MASKED_PATHS", [], None),
     ("ERASE_WITH_USER", True, True),
 ]
 
@@ -156,6 +162,9 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("REGIONS", {"DE": {"CONSENT": True}}, "has 'CONSENT' for 'DE'."),
     ("BOTS", None, "must be True, False or a callable"),
     ("PRIVATE_PATHS", ["clinic/"], "holds 'clinic/', which no path begins with."),
+    ("MASKED_PATHS", ["/orders/("], "holds '/orders/(', which is no regular expression"),
+    ("MASKED_PATHS", "^/orders/", "names '^/orders/', which can't be imported"),
+    ("MASKED_PATHS", [b"/orders/"], "must be a list of strings."),
 ]
 
 

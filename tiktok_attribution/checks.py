@@ -6,6 +6,7 @@ W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token,
 W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
 W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
 W010 page views by Turbo without PAGE_SCRIPT · W011 an event that is nearly a standard one ·
+W014 a cache in which no process sees the others' counts ·
 W021 visitor_of, with signals that are kept for too short a time ·
 I001 consent is asked, and a banner can't tell the server.
 """
@@ -21,6 +22,8 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -33,6 +36,7 @@ from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
 from tiktok_attribution.readers import TURBO
 
@@ -52,6 +56,7 @@ Check = Callable[..., list[CheckMessage]]
 def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
     """Register a generator of messages as a system check over the current settings."""
 
+    @errors_without_values
     def check(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
         return list(find(conf.current()))
 
@@ -279,10 +284,11 @@ def _is_ours(path: str) -> bool:
 
 @_check
 def test_code_is_for_tests(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Events with a test code are shown in the Test events tab; no official text says that they are counted."""
+    """Events with a test code are shown in the Test events tab; no official text says that they are counted. `conf`
+    leaves the code out then, so this only says what becomes of a setting that somebody counts on."""
     if settings.test_event_code and not django_settings.DEBUG and not settings.test_event_code_in_production:
         yield Error(
-            "TEST_EVENT_CODE is set while DEBUG is off: TikTok would take every event for a test, and count none.",
+            "TEST_EVENT_CODE is set while DEBUG is off: TikTok would count no event, so they are sent without it.",
             hint="Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as the test takes.",
             id=_id("E006"),
         )
@@ -360,6 +366,26 @@ def page_script_is_heard(settings: conf.Settings) -> Iterator[CheckMessage]:
             "PAGE_SCRIPT is on without django.contrib.staticfiles: nothing serves tiktok.js, so pages have no pixel.",
             hint='Add "django.contrib.staticfiles" to INSTALLED_APPS, or serve the file under STATIC_URL yourself.',
             id=_id("W006"),
+        )
+
+
+@_check
+def reports_are_counted_together(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """BEACONS_PER_MINUTE is counted in the cache; in one of each process it holds for each process by itself."""
+    if django_settings.DEBUG or not settings.enabled or not beacon_url():
+        return
+    backend = str(django_settings.CACHES.get("default", {}).get("BACKEND", ""))
+    try:
+        found = import_string(backend)
+    except ImportError:
+        return  # Django says so by itself
+    if isinstance(found, type) and issubclass(found, (LocMemCache, DummyCache)):
+        yield Warning(
+            f"The cache is {found.__name__}: BEACONS_PER_MINUTE and BEACONS_PER_MINUTE_ALL are counted in each process "
+            "by itself, or not at all.",
+            hint="Use a cache that all processes share, such as Redis, Memcached or the database: see CACHES. With a "
+            f'single process silence this check: SILENCED_SYSTEM_CHECKS = ["{_id("W014")}"].',
+            id=_id("W014"),
         )
 
 

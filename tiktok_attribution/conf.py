@@ -10,12 +10,14 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from tiktok_attribution import readers
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import TikTokAttributionError
 
 logger = logging.getLogger("tiktok_attribution")
@@ -28,7 +30,7 @@ ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*")
 
 
 # A slip in one of these must not open what it was meant to close.
-PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "REGIONS", "REGION")
+PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "MASKED_PATHS", "REGIONS", "REGION")
 
 
 class ConfigurationError(TikTokAttributionError, ImproperlyConfigured):
@@ -43,6 +45,7 @@ class Problem(NamedTuple):
     hint: str
 
 
+@errors_without_values
 def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
     try:
         token = readers.token(give(pixel_code) or "")
@@ -54,6 +57,15 @@ def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
         return token if isinstance(token, str) else ""
     logger.error("tiktok: the ACCESS_TOKEN of %s %s", pixel_code, trouble)
     return ""
+
+
+@lru_cache(maxsize=1)
+def _tell_of_unused_code() -> None:
+    """Once a process: the check says it at each start."""
+    logger.error(
+        "tiktok: TEST_EVENT_CODE is set while DEBUG is off, so events are sent without it and count as real ones. "
+        "Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as a test takes."
+    )
 
 
 def _option(read: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
@@ -90,6 +102,7 @@ class Settings:
     regions: Mapping[str, readers.Policy] = _option(readers.regions, {})
     bots: Callable[..., Any] | bool = _option(readers.bots, True)
     private_paths: tuple[str, ...] = _option(readers.paths, ())
+    masked_paths: Callable[[str], str] | None = _option(readers.masked_paths, None)
     erase_with_user: bool = _option(readers.flag, False)
 
     trusted_proxies: tuple[readers.Network, ...] = _option(readers.networks, ())
@@ -108,8 +121,10 @@ class Settings:
     pixel_host: str = _option(readers.address, "https://analytics.tiktok.com")
     page_script: bool = _option(readers.flag, False)
     browser_receipts: bool = _option(readers.flag, True)
+    unsigned_actions: bool = _option(readers.flag, False)
     action_days: float = _option(readers.number(0.01, 400, float), 7.0)
     beacons_per_minute: int = _option(readers.number(1, 100_000), 60)
+    beacons_per_minute_all: int = _option(readers.number(1, 10_000_000), 6000)
 
     api_url: str = _option(readers.api_address, "https://business-api.tiktok.com/open_api/v1.3/event/track/")
     test_event_code: str = _option(readers.text, "")
@@ -140,6 +155,20 @@ class Settings:
         return ALWAYS_ALLOWED_PARAMETERS + self.allowed_query_parameters
 
     @property
+    def sent_test_code(self) -> str:
+        """The test code that goes with the events; "" where DEBUG is off, unless it is allowed there.
+
+        TikTok shows events with a code under Test events and counts none of them. A code that was forgotten would so
+        lose every conversion of a live site, and mark each as delivered. Without it a tester's events are counted, at
+        worst. So they go out as real events, whoever sends them: worker, command or loop.
+        """
+        code = self.test_event_code
+        if not code or django_settings.DEBUG or self.test_event_code_in_production:
+            return code
+        _tell_of_unused_code()
+        return ""
+
+    @property
     def max_age_seconds(self) -> int:
         """Age at which an event is too old to be sent."""
         return int(self.max_age_days * 86_400)
@@ -159,6 +188,7 @@ class Settings:
         """Whether a visitor's answer is waited for."""
         return self.consent is not None or self.is_closed
 
+    @errors_without_values
     def token_of(self, pixel_code: str) -> str:
         """The bare Events API token of this pixel, "" where there is none. Callables are asked each time.
 
@@ -180,6 +210,7 @@ OPTIONS = {f.name.upper(): f for f in fields(Settings) if "read" in f.metadata}
 _EMPTY: Mapping[str, Any] = {}
 
 
+@errors_without_values
 def read(raw: object) -> Settings:
     """Read a settings dict; what can't be used becomes a `Problem` and keeps its default."""
     if not isinstance(raw, Mapping):

@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover, pending
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.visitor import ATTRIBUTE, visitor_of
@@ -74,11 +75,13 @@ def _has_work(request: HttpRequest) -> bool:
     return _PENDING in meta.get("HTTP_COOKIE", "") and bool(handover.by_header(request))
 
 
+@errors_without_values
 def _before(request: HttpRequest) -> None:
     if conf.current().enabled:
         handover.of(request).prepare()
 
 
+@errors_without_values
 def _after(request: HttpRequest, response: Response) -> None:
     settings = conf.current()
     if not settings.enabled:

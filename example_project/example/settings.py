@@ -153,6 +153,8 @@ TIKTOK_ATTRIBUTION = {
     "PAGE_SCRIPT": True,
     # The banner of shop/consent.js writes this cookie; without an answer nobody is told of anything.
     "CONSENT": {"cookie": "shop_ads", "granted": "yes", "denied": "no"},
+    # Whoever knows this address sees the order: the token in it is for the shopper alone.
+    "MASKED_PATHS": [r"^/orders/([^/]+)/"],
     "CONVERSIONS": {
         "shop.Order": {
             "event": "Purchase",

@@ -72,6 +72,9 @@ def test_what_leaves_nothing_to_work_with_is_named(mapping: Any, message: str) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"pixel": {"constant": "a" * 40}}, "['pixel']: a pixel code looks like an access token"),
+        ({"pixel": {"constant": "C" * 65}}, "['pixel']: a pixel code has 65 characters, at most 64 are possible."),
+        ({"pixel": {"constant": ["C0-A"]}}, "['pixel']: a pixel code holds other characters than letters and digits."),
         ({"valeu": "total"}, "CONVERSIONS['shop.Order'] has no key 'valeu'. Did you mean 'value'?"),
         (
             {"value": "totl"},

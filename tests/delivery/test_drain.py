@@ -65,7 +65,7 @@ class TestBatches:
         }
 
     def test_a_test_event_code_goes_with_it(self, client: FakeClient, deliver: Deliver, configure: Configure) -> None:
-        configure(TEST_EVENT_CODE="TEST1")
+        configure(TEST_EVENT_CODE="TEST1", TEST_EVENT_CODE_IN_PRODUCTION=True)
         fill(1)
         deliver()
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError
 
 from tests.delivery.samples import PIXEL, fill, row, states, store
 from tiktok_attribution.delivery import bulk, lanes
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import BulkVerb, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
 
@@ -42,7 +42,7 @@ def test_it_sends_what_is_due_and_says_so(tiktok_standin: StandIn) -> None:
 def test_it_works_on_the_jobs_of_the_admin_first(tiktok_standin: StandIn) -> None:
     due_now(3)
     OutboxEvent.objects.update(state=State.REJECTED, due_at=None)
-    bulk.start(BulkVerb.RETRY, Selection(), asked_by="1", using="default")
+    bulk.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
 
     assert run() == "3 delivered (1 requests)\n"
 

@@ -78,9 +78,7 @@ class DiagnosisAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(address)
 
     def _tell(self, request: HttpRequest, pixel_code: str, answer: Answer) -> None:
-        said = " ".join(
-            str(part) for part in (answer.http_status, answer.code, answer.message) if part not in (None, "")
-        )
+        said = " ".join(str(part) for part in (answer.http_status, answer.code, answer.words) if part not in (None, ""))
         is_good = judge(answer).outcome == Outcome.DELIVERED
         words = explain(answer)
         text = _("TikTok's answer to the test event: %(answer)s") % {"answer": said}

@@ -20,6 +20,7 @@ from tiktok_attribution.browser.script import base_code, identify_call, track_ca
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.track import track
+from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
@@ -54,8 +55,9 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
     """What depends on the settings alone is built once for them."""
     global _everybodys_text
     site: tuple[object, ...] = (settings,)
-    if settings.page_script and request is not None:
-        # What the endpoint's URL depends on; to ask Django's own get_urlconf() costs ten times as much as all the rest.
+    if (settings.page_script or settings.private_paths) and request is not None:
+        # What the endpoint's URL and the private prefixes depend on; to ask Django's own get_urlconf() costs ten times
+        # as much as all the rest.
         site = (settings, getattr(request, "urlconf", django_settings.ROOT_URLCONF), request.META.get("SCRIPT_NAME"))
     if _everybodys_text[0] != site:
         _everybodys_text = (site, _with_base(None, settings.pixel_code, [], loaded=()))
@@ -66,6 +68,7 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
     return _everybodys_text[1]
 
 
+@errors_without_values
 def event_tag(
     request: HttpRequest | None, event: Any, /, *, server: bool = False, event_id: Any = "", **properties: Any
 ) -> SafeString:
@@ -93,6 +96,11 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
         return []
     labels = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
     found = halves.of_objects([f"{label}:{obj.pk}" for label in labels])
+    for one in found:
+        # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
+        # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
+        if one.stored is not None and not one.stored.names_browser:
+            one.stored = None
     return handover.of(request).show(found) if found else []
 
 
@@ -103,7 +111,10 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
     if request is None or showing is None or not handover.is_open(request):
         return []
     visitor_of(request).to_show.remove(showing)
-    return handover.of(request).show(halves.of_keys(keys_of(showing)))
+    found = halves.of_keys(keys_of(showing))
+    for one in found:
+        one.stored = None  # this very request has made it
+    return handover.of(request).show(found)
 
 
 def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
@@ -182,6 +193,7 @@ def _codes(request: HttpRequest | None) -> tuple[str, ...]:
         return conf.current().pixel_code
 
 
+@errors_without_values
 def _harmless(find: Callable[[], list[Showing]]) -> list[Showing]:
     """Nothing of ours breaks a page: what fails is logged, and raised only where the setting STRICT asks for it."""
     try:
@@ -190,8 +202,8 @@ def _harmless(find: Callable[[], list[Showing]]) -> list[Showing]:
         if conf.current().strict:
             raise
         logger.warning("tiktok: a {%% tiktok_event %%} is left out: %s", error)
-    except Exception:
+    except Exception as error:
         if conf.current().strict:
             raise
-        logger.exception("tiktok: this page shows no events")
+        logger.exception("tiktok: this page shows no events", exc_info=strip_values(error))
     return []

@@ -21,6 +21,7 @@ from tiktok_attribution.conversions.maker import first_visitor, of_first
 from tiktok_attribution.conversions.objects import fact_of, record_object
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.delivery.outbox import known_event_ids
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.moments import epoch_seconds
 from tiktok_attribution.models import OutboxEvent, State, events_of, moment
 from tiktok_attribution.visitor.object_key import object_key
@@ -30,6 +31,7 @@ from tiktok_attribution.visitor.snapshot import NOBODY, Signals, recall_many
 STRETCH = 500
 
 
+@errors_without_values
 def backfill(
     conversion: Conversion, *, using: str, since_seconds: float | None = None, dry: bool = False
 ) -> Counter[str]:
@@ -135,7 +137,7 @@ def _with_first_visitors(
 
 def _keys(fact: Fact) -> set[tuple[str, str]]:
     """Pixel and event id of each row that it has; none for one that was made in a shop without pixel."""
-    if not fact.pixel_codes and fact.signals.pixel_codes is None:
+    if not fact.pixel_codes and fact.signals.pixel_codes != ():
         return {("", fact.event_id)}
     return {(code, fact.event_id) for code in fact.pixel_codes}
 

@@ -13,6 +13,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
+from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.moments import epoch_seconds
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.events.payload import properties as clean_properties
@@ -58,26 +59,25 @@ def build_event(
     return event, notes
 
 
-def pixel_codes(request: HttpRequest | None, wanted: Sequence[str] | str = ()) -> Sequence[str]:
-    """The pixels of an event or a page: those wanted, else those of the request's shop, else those configured."""
-    if wanted:
-        return _listed(wanted)
+def pixel_codes(request: HttpRequest | None, wanted: object = ()) -> Sequence[str]:
+    """The pixels of an event or a page: those wanted, else those of the request's shop, else those configured.
+
+    Raises InvalidEvent where one that is wanted can't be a pixel code.
+    """
+    if codes := valid_pixel_codes(wanted):
+        return codes
     found = pixels_of_request(request)
     return conf.current().pixel_code if found is None else found
 
 
-def pixels_of_request(request: HttpRequest | None) -> list[str] | None:
-    """What PIXEL_FOR_REQUEST says, which may be none at all; None where nobody can be asked, or it raised."""
+def pixels_of_request(request: HttpRequest | None) -> tuple[str, ...] | None:
+    """What PIXEL_FOR_REQUEST says, which may be none at all; None where nobody can be asked, or it failed."""
     settings = conf.current()
     if request is None or settings.pixel_for_request is None:
         return None
     try:
         with protected(write_database()):
-            return _listed(settings.pixel_for_request(request) or ())
+            return valid_pixel_codes(settings.pixel_for_request(request))
     except Exception as error:
         report(error, "PIXEL_FOR_REQUEST failed, so PIXEL_CODE is used")
         return None
-
-
-def _listed(codes: Sequence[str] | str) -> list[str]:
-    return [codes] if isinstance(codes, str) else [str(code) for code in codes]

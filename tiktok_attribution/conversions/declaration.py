@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.conversions.accounts import KEYS, Owner, account_columns, concrete, read_accounts
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import object_event_id
 from tiktok_attribution.exceptions import InvalidEvent
@@ -119,7 +119,7 @@ class Conversion:
         """The object's matching keys as they are sent, and notes on those left out."""
         return hashed(self.user(obj))
 
-    @sensitive_variables()
+    @errors_without_values
     def owner(self, obj: Any, account: str, *, freely: bool) -> Owner | None:
         """What the object says of its person; None where the declaration does not say where that stands.
 

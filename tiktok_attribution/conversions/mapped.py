@@ -23,7 +23,7 @@ from tiktok_attribution.conversions.accounts import (
 from tiktok_attribution.conversions.condition import Condition, column
 from tiktok_attribution.conversions.declaration import ANYONE, BOTH, Conversion
 from tiktok_attribution.events import User
-from tiktok_attribution.events.ids import valid_event_id
+from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.visitor.identity import identified
@@ -83,8 +83,7 @@ class MappedConversion(Conversion):
 
     def pixels(self, obj: Any) -> Sequence[str]:
         path = self.mapping.get("pixel")
-        found = _read(obj, path, "pixel") if path else ()
-        return [found] if isinstance(found, str) else list(found or ())
+        return valid_pixel_codes(_read(obj, path, "pixel")) if path else ()
 
     def consent(self, obj: Any) -> Any:
         path = self.mapping.get("consent")

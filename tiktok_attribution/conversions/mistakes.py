@@ -14,6 +14,7 @@ from tiktok_attribution.conversions.accounts import related_model
 from tiktok_attribution.conversions.condition import SEVERAL, column
 from tiktok_attribution.conversions.declaration import ANYONE, BOTH, HALVES, MAKERS
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
+from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
@@ -97,6 +98,7 @@ def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Ite
     paths = [(key, mapping[key]) for key in PATH_KEYS if key in mapping]
     for key, path in [*paths, *parts["properties"].items()]:
         yield from _path_mistakes(f"{where}: {key!r}", model, path, currency=key == "currency")
+    yield from _pixel_mistakes(f"{where}['pixel']", mapping.get("pixel"))
     when = mapping.get("when")
     for path in when if isinstance(when, Mapping) else [when] if isinstance(when, str) and "." not in when else []:
         yield from _path_mistakes(f"{where}['when']", model, path)
@@ -104,6 +106,14 @@ def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Ite
         for path, wanted in when.items():
             yield from _never_equal(f"{where}['when'][{path!r}]", column(model, path), wanted)
     yield from _contents_mistakes(f"{where}['contents']", model, parts["contents"])
+
+
+def _pixel_mistakes(where: str, path: object) -> Iterator[Mistake]:
+    if isinstance(path, Mapping) and "constant" in path:
+        try:
+            valid_pixel_codes(path["constant"])
+        except InvalidEvent as error:
+            yield f"{where}: {error}.", "Copy the pixel's id from TikTok Events Manager."
 
 
 def _never_equal(where: str, field: Field[Any, Any] | None, wanted: object) -> Iterator[Mistake]:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
+from django.db import connections
 from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
+from django.db.transaction import TransactionManagementError
 
 from tiktok_attribution.conversions import ongoing, registry
 from tiktok_attribution.conversions.declaration import Conversion
@@ -15,13 +17,16 @@ from tiktok_attribution.conversions.healing import heal
 from tiktok_attribution.conversions.maker import current_maker, keep_maker
 from tiktok_attribution.conversions.objects import record_object, renewed
 from tiktok_attribution.conversions.pausing import is_paused
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions
 from tiktok_attribution.delivery.dropped import lasting_refusals
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester
+
+LOST = "The database has rolled back this transaction; see the log of tiktok_attribution."
 
 # On the instance from pre_save to post_save: which conversions counted already. Plain numbers, for an object whose
 # save failed may be copied or pickled with them.
@@ -39,14 +44,24 @@ def connect() -> None:
 
 
 def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
-    """No error of ours may break a save: it is logged, and raised only where the setting STRICT asks for it."""
+    """No error of ours may break a save: it is logged, and raised only where the setting STRICT asks for it.
 
+    Or where the save is lost already, for its transaction is (`protection.is_lost`).
+    """
+
+    @errors_without_values
     @wraps(receiver)
     def guarded(**kwargs: Any) -> None:
+        connection = connections[kwargs["using"]]
+        was_lost, failure = connection.needs_rollback, None
         try:
             receiver(**kwargs)
         except Exception as error:
-            report(error, "%s of %s failed", receiver.__name__, kwargs["sender"].__name__)
+            failure = error
+        if is_lost(connection, was_lost=was_lost):
+            raise failure or TransactionManagementError(LOST)
+        if failure is not None:
+            report(failure, "%s of %s failed", receiver.__name__, kwargs["sender"].__name__)
 
     return guarded
 

@@ -42,12 +42,13 @@ _NAME = re.compile(r"[A-Za-z0-9_ -]{1,50}")
 def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
     """Record a fact once for each of its pixels; None if it stood there already, or could not be built.
 
-    Raises nothing, unless the setting STRICT asks for it. The savepoint keeps any database error of building or
-    inserting from the caller's transaction.
+    Raises nothing, unless the setting STRICT asks for it, or the database has rolled back the caller's whole
+    transaction (`protection.is_lost`). The savepoint keeps any other database error from the caller's transaction.
     """
     if fact.decision.is_denied:
         _leave_out(fact, fact.decision.reason or Reason.DENIED)
         return None
+    block = None
     try:
         with together(fact.using) as block:
             built = fact.build()
@@ -55,7 +56,12 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
             if len(rows) == 1:
                 block.next_is_last()
             rows = [row for row in rows if outbox.add(row, using=fact.using)]
+    except outbox.LockConflict as conflict:
+        _give_way(fact, conflict, is_lost=block is not None and block.has_lost_all)
+        return None
     except Exception as error:
+        if block is not None and block.has_lost_all:
+            raise
         _record_invalid(fact, error)
         return None
     if not rows:
@@ -142,9 +148,27 @@ def _defaults() -> Any:
 def _bare_row(fact: Fact, pixel_code: str) -> OutboxEvent:
     now = time()
     row = OutboxEvent(*_defaults())
-    row.pixel_code, row.event_time, row.created_at = pixel_code[:64], int(now), moment(now)
+    row.pixel_code, row.event_time, row.created_at = pixel_code, int(now), moment(now)
     row.object_label, row.object_pk = fact.object_label, fact.object_pk
     return row
+
+
+def _give_way(fact: Fact, conflict: outbox.LockConflict, *, is_lost: bool) -> None:
+    """Leave the event to the other transaction. An invalid row in its place would wait for the same lock once more."""
+    if conf.current().strict:
+        raise conflict.error
+    name, event_id = _harmless_name(fact.name), _harmless_id(fact.event_id)
+    if is_lost:
+        logger.warning(
+            "tiktok: the database has rolled back the transaction that recorded %s %s: %s. The error is passed on",
+            *(name, event_id, conflict),
+        )
+        raise conflict.error
+    logger.warning(
+        "tiktok: %s %s was not recorded by this transaction: %s. Most likely the other one records the same event id: "
+        "when it commits, its event stands and counts once; when not, tiktok_backfill finds the object's event",
+        *(name, event_id, conflict),
+    )
 
 
 def _record_invalid(fact: Fact, error: Exception) -> None:

@@ -13,17 +13,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from django.views.decorators.debug import sensitive_variables
 from requests import exceptions as failures
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from tiktok_attribution.delivery.deadline import POOLS
 from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.events.echoes import MAX_WORDS, without_ids
 
 MOST_CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 65_536
-MOST_MESSAGE = 500
 MOST_CODE = 2**31 - 1  # what the column holds
 MOST_RETRY_AFTER_SECONDS = 86_400.0
 PARTIAL_OK = 20001
@@ -66,7 +66,7 @@ class Client:
     ) -> None:
         self._session.close()
 
-    @sensitive_variables("token", "body", "headers")
+    @errors_without_values
     def post(self, token: str, body: bytes) -> Answer:
         """Send one body. Raises nothing of the network's: what went wrong is in the answer."""
         headers = {"Access-Token": token, "Content-Type": "application/json"}
@@ -126,7 +126,7 @@ def _never_sent(error: Exception) -> bool:
     return isinstance(_root(error), NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
 
 
-@sensitive_variables("token")
+@errors_without_values
 def _answer(response: requests.Response, text: bytes, token: str, seconds: float) -> Answer:
     body = _json_object(text)
     code, message = body.get("code"), body.get("message")
@@ -135,23 +135,34 @@ def _answer(response: requests.Response, text: bytes, token: str, seconds: float
     if not isinstance(message, str):
         message = "" if code is not None else "The answer is not TikTok's JSON."
     if code == PARTIAL_OK and body.get("data"):
-        message += f" data: {json.dumps(body['data'])}"
+        message += f" data: {_as_json(body['data'])}"
     return Answer(
         http_status=response.status_code,
         code=code,
-        message=_storable(message, token)[:MOST_MESSAGE],
-        request_id=_storable(str(body.get("request_id") or ""), token)[:64],
+        message=_storable(message, token)[:MAX_WORDS],
+        request_id=_request_id(body.get("request_id"), token),
         retry_after=_seconds(response.headers.get("Retry-After", "")),
         duration_seconds=seconds,
     )
 
 
-@sensitive_variables("token")
+@errors_without_values
 def _storable(text: str, token: str) -> str:
     """Without the token, which messages were seen to echo, and without what no database stores."""
     if token:
         text = text.replace(token, "[token]")
     return _UNSTORABLE.sub(" ", text).strip()
+
+
+def _request_id(given: object, token: str) -> str:
+    return without_ids(_storable(str(given) if isinstance(given, str | int) else "", token)[:64])[:64]
+
+
+def _as_json(data: object) -> str:
+    try:
+        return json.dumps(data, ensure_ascii=False)
+    except RecursionError:
+        return "(nested too deep)"
 
 
 def _json_object(text: bytes) -> dict[str, Any]:

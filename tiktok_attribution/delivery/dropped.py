@@ -30,7 +30,7 @@ def add(pixel_code: str, name: str, reason: Reason, many: int, *, using: str) ->
     """One more for today (UTC)."""
     key = {
         "day": datetime.now(timezone.utc).date(),
-        "pixel_code": pixel_code[:64],
+        "pixel_code": pixel_code,
         "name": name[:50],
         "reason": reason.value,
     }

@@ -17,9 +17,9 @@ from django.db.models import QuerySet
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import clear_bodies, forget, sweep
 from tiktok_attribution.delivery.dropped import IS_DENIED, lasting_refusals
+from tiktok_attribution.delivery.event_filter import SLACK_SECONDS
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.delivery.selection import SLACK_SECONDS
 from tiktok_attribution.delivery.since import first_pk_since
 from tiktok_attribution.models import (
     Attempt,

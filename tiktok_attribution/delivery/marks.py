@@ -46,7 +46,7 @@ class Marks:
         """
         changes: Changes = {"state": State.DELIVERED, "due_at": None, "delivered_at": moment(self.means.clock())}
         if sent.answer.code:
-            changes["note"] = f"Accepted with code {sent.answer.code}: {sent.answer.message}"[:500]
+            changes["note"] = f"Accepted with code {sent.answer.code}: {sent.answer.words}"[:500]
         self._keep(sent, {"delivered": (rows, changes)}, then=then)
 
     def rejected(self, sent: Sent, rows: Sequence[Due], others: Sequence[Due] = ()) -> None:
@@ -121,7 +121,7 @@ class Marks:
 
 def _dead(sent: Sent) -> dict[str, Any]:
     answer = sent.answer
-    return {"state": State.REJECTED, "due_at": None, "note": answer.message or f"HTTP {answer.http_status}"}
+    return {"state": State.REJECTED, "due_at": None, "note": answer.words or f"HTTP {answer.http_status}"}
 
 
 def _tell(attempt: Attempt, using: str) -> None:

@@ -8,8 +8,9 @@ body says, and 413 speaks of the size, which no single event is to blame for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from tiktok_attribution.events.echoes import without_echoes
 from tiktok_attribution.models import Outcome
 
 DELIVERED_CODES = {0, 20001, 40050}  # 20001: partial success, 40050: duplicated request; both leave a note
@@ -37,15 +38,24 @@ HINTED_TEXTS = re.compile(r"\bdata(?:\.(\d{1,9})\.|\[(\d{1,9})\])|\bevent at ind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back from one POST, or why nothing did. Never holds the body that was sent or the token."""
+    """What came back from one POST, or why nothing did. Never holds the body that was sent or the token.
+
+    `message` may repeat what was sent: it is for `judge` and for the search of the bad event. Whatever is kept, logged
+    or shown is `words`.
+    """
 
     http_status: int | None = None
     code: int | None = None
-    message: str = ""
+    message: str = field(default="", repr=False)
     request_id: str = ""
     retry_after: float | None = None
     duration_seconds: float = 0.0
     unreachable: bool = False  # refused before a byte was sent: TikTok can't have the events
+
+    @property
+    def words(self) -> str:
+        """The message without what it repeats of a person. Where no answer came the words are this app's own."""
+        return self.message if self.http_status is None else without_echoes(self.message)
 
 
 @dataclass(frozen=True, slots=True)

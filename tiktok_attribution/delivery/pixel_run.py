@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import NamedTuple
 
-from django.views.decorators.debug import sensitive_variables
-
 from tiktok_attribution import conf
 from tiktok_attribution.delivery import lanes
 from tiktok_attribution.delivery.breaker import Breaker
@@ -19,6 +17,7 @@ from tiktok_attribution.delivery.drain import Drain, End
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.post import Means, lease_seconds
 from tiktok_attribution.delivery.side_by_side import side_by_side
+from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -37,7 +36,7 @@ class LaneEnd(NamedTuple):
 class PixelRun:
     """Sends what is due for one pixel. `clock` gives epoch seconds; `stopping` is asked before each POST."""
 
-    @sensitive_variables("token")
+    @errors_without_values
     def __init__(
         self, pixel_code: str, token: str, *, using: str, clock: Callable[[], float], stopping: Callable[[], bool]
     ) -> None:

@@ -6,10 +6,10 @@ import hashlib
 import logging
 
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import PixelStatus
 from tiktok_attribution.signals import pixel_resumed, pixel_stopped
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("tiktok_attribution")
 NO_TOKEN = "No access token is configured for this pixel: set ACCESS_TOKEN."
 
 
-@sensitive_variables("token")
+@errors_without_values
 def token_to_send_with(using: str, pixel_code: str) -> str:
     """The token, or "" while the pixel is stopped. Another token than the one it stopped with lets it go on."""
     token = conf.current().token_of(pixel_code)
@@ -32,7 +32,7 @@ def token_to_send_with(using: str, pixel_code: str) -> str:
     return token
 
 
-@sensitive_variables("token")
+@errors_without_values
 def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
     """Stop a pixel with the words of the answer that this token got; its events wait."""
     statuses = PixelStatus.objects.using(using)
@@ -44,7 +44,7 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
         token_fingerprint=_fingerprint(token),
     )
     if stopped:  # not by another worker a moment ago
-        why = _in_words(answer) if answer.code is None else f"{answer.code} {answer.message}"
+        why = _in_words(answer) if answer.code is None else f"{answer.code} {answer.words}"
         logger.error("tiktok pixel %s stopped: %s", pixel_code, why)
         pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
 
@@ -52,8 +52,9 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
 def _in_words(answer: Answer) -> str:
     """TikTok's message; with the status before it where there is no code, for then the status is what stopped it."""
     if answer.code is not None or answer.http_status is None:
-        return answer.message or f"HTTP {answer.http_status}"
-    return f"HTTP {answer.http_status}: {answer.message}" if answer.message else f"HTTP {answer.http_status}"
+        return answer.words or f"HTTP {answer.http_status}"
+    words = answer.words
+    return f"HTTP {answer.http_status}: {words}" if words else f"HTTP {answer.http_status}"
 
 
 def resume(using: str, pixel_code: str) -> bool:
@@ -66,7 +67,7 @@ def resume(using: str, pixel_code: str) -> bool:
     return True
 
 
-@sensitive_variables("token")
+@errors_without_values
 def _fingerprint(token: str) -> str:
     """Tells one token from another without holding it: the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(token.encode()).hexdigest()[:16]

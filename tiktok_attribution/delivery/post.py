@@ -97,7 +97,7 @@ def _noted(batch: Batch) -> tuple[str, list[int]]:
 def post(lease: Lease, batch: Batch, means: Means) -> Sent:
     """Send what was taken."""
     rows, pks = batch.rows, [row.pk for row in batch.rows]
-    body = request_body(lease.pixel_code, [row.payload for row in rows], means.settings.test_event_code)
+    body = request_body(lease.pixel_code, [row.payload for row in rows], means.settings.sent_test_code)
     answer = means.client.post(means.token, body)
     verdict = judge(answer)
     attempt = Attempt(
@@ -109,7 +109,7 @@ def post(lease: Lease, batch: Batch, means: Means) -> Sent:
         outcome=verdict.outcome,
         http_status=answer.http_status,
         code=answer.code,
-        message=answer.message,
+        message=answer.words,
         request_id=answer.request_id,
         first_event=min(pks),
         last_event=max(pks),

@@ -14,6 +14,7 @@ from tiktok_attribution.delivery import lanes, pixels
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.delivery.pixel_run import PixelRun
+from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -54,6 +55,7 @@ def work_everywhere(failures: Tally | None = None) -> Iterator[tuple[str, str]]:
         yield from ((using, code) for code in codes)
 
 
+@errors_without_values
 def deliver(pixel_code: str, *, using: str, clock: Clock = time.time, stopping: Callable[[], bool] = _never) -> Tally:
     """Send whatever is due for one pixel. Lanes that another worker holds are left to it."""
     token = pixels.token_to_send_with(using, pixel_code) if conf.current().enabled else ""

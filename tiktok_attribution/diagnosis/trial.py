@@ -6,12 +6,11 @@ import re
 import secrets
 import time
 
-from django.views.decorators.debug import sensitive_variables
-
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.delivery.pixels import NO_TOKEN
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.payload import event_text, request_body
 
@@ -20,7 +19,7 @@ USER_AGENT = "Mozilla/5.0 (compatible; tiktok-attribution test event)"
 ADDRESS = "192.0.2.1"  # RFC 5737: nobody's
 
 
-@sensitive_variables("token")
+@errors_without_values
 def send_test_event(pixel_code: str, test_event_code: str) -> Answer:
     """TikTok's answer to a ViewContent. ValueError without a code that can be one: it would be a real event."""
     if not TEST_CODE.fullmatch(test_event_code):

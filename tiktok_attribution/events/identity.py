@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 
 import phonenumbers
 
+from ..errors import errors_without_values
 from .dialling import plain_e164
-from .personal import personal
 from .text import plain
 from .types import MAX_VALUES, SHA256_OF_NOTHING
 
@@ -36,7 +36,7 @@ _COUNTRY_WRITTEN = (
 )
 
 
-@personal
+@errors_without_values
 def email_sha256(v: object) -> str | None:
     """Lower-case, without white space. Dots and +tags stay, also for Gmail, as in TikTok's reference."""
     text = _given(v)
@@ -50,7 +50,7 @@ def email_sha256(v: object) -> str | None:
     return _digest(text) if _EMAIL.fullmatch(text) else None
 
 
-@personal
+@errors_without_values
 def phone_sha256(v: object, region: str = "") -> str | None:
     """E.164 with its plus. `region` ("US") completes numbers without country code, else those are dropped.
 
@@ -66,14 +66,14 @@ def phone_sha256(v: object, region: str = "") -> str | None:
     return _digest(number) if _E164.fullmatch(number) else None
 
 
-@personal
+@errors_without_values
 def external_id_sha256(v: object) -> str | None:
     """Trimmed only, case kept, as in TikTok's tag templates: pixel and server must agree to the letter."""
     text = _given(v)
     return _passed(text) if _HASHED.fullmatch(text) else _digest(text)
 
 
-@personal
+@errors_without_values
 def name_sha256(v: object) -> str | None:
     """First or last name: lower-case letters, marks and digits; white space and punctuation go."""
     text = _given(v)
@@ -83,7 +83,7 @@ def name_sha256(v: object) -> str | None:
     return _digest("".join(kept))
 
 
-@personal
+@errors_without_values
 def zip_sha256(v: object) -> str | None:
     """Postal code: lower-case, without spaces and dashes."""
     text = _given(v)
@@ -93,14 +93,14 @@ def zip_sha256(v: object) -> str | None:
     return _digest("".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in _UNSEEN))
 
 
-@personal
+@errors_without_values
 def place(v: object) -> str:
     """City, state or country, sent plain: lower-case ASCII letters and digits, "São Paulo" as "saopaulo"."""
     folded = unicodedata.normalize("NFKD", _given(v).casefold())
     return "".join(c for c in folded if c.isascii() and c.isalnum())
 
 
-@personal
+@errors_without_values
 def hash_many(values: object, hasher: Callable[[object], str | None]) -> tuple[str, ...]:
     """The usable hashes of one value or of several, each once, in order, at most `MAX_VALUES`."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):

@@ -69,6 +69,8 @@ _SUNSET_ADVICE = {
 # Help page on custom events, February 2026.
 _CUSTOM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 _HARMLESS = re.compile(r"[A-Za-z0-9_ -]{1,60}")
+_LETTER = re.compile(r"[A-Za-z]")
+_BETWEEN_WORDS = re.compile(r"[\s_-]")
 
 
 def canonical_name(name: object) -> str:
@@ -117,7 +119,7 @@ _NEARLY = 0.85  # "Purchace" is at 0.875; "AddToWaitlist", no slip of AddToWishl
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).lower()
+    return _BETWEEN_WORDS.sub("", name).lower()
 
 
 _BY_FOLDED = {
@@ -136,6 +138,6 @@ def _fault(name: str) -> str:
         return "is empty"
     if len(name) > 50:
         return f"has {len(name)} characters, TikTok takes at most 50"
-    if re.match(r"[A-Za-z]", name) is None:
+    if _LETTER.match(name) is None:
         return "must start with a letter from A to Z"
     return "may hold only letters, digits, underscore and dash: no spaces, points or accents"

@@ -1,7 +1,8 @@
 """Erases what is kept of a person, and says what was done without saying of whom.
 
 An event keeps its bare name, id and state: they are what keeps the backfill from recording it anew. Its body, hashes
-and notes go, and what was not sent yet is never sent.
+and notes go, and what was not sent yet is never sent. TikTok's answers are kept without what they repeat of a person;
+they are looked through all the same, as a row may be older than that.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.delivery.bodies import clear_bodies
 from tiktok_attribution.delivery.dropped import refusal
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
+from tiktok_attribution.events.echoes import without_echoes
+from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 from tiktok_attribution.rights.person import Found, Person, find
 
 logger = logging.getLogger("tiktok_attribution")
@@ -26,6 +30,10 @@ logger = logging.getLogger("tiktok_attribution")
 STILL_OPEN = (State.WAITING, State.HELD, State.INVALID, State.REJECTED, State.EXPIRED)
 ERASED = "Erased at the person's request."
 STRETCH = 500
+
+Key = TypeVar("Key")
+Telling = tuple[type[Attempt] | type[PixelStatus], str, str]
+"""A row whose answer repeats a person: its model, its key, and the words that may stay."""
 
 
 def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, Any]:
@@ -43,10 +51,15 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
         before = Counter(rows.values_list("state", flat=True))
         if not dry:
             _erase(found, using)
+        answers = list(_telling_answers(found, using))
+        if not dry:
+            _clean(answers, using)
         left = 0 if dry else rows.exclude(payload="").count()
         report["databases"][using] = {
             "events": dict(sorted(before.items())),
             "events_still_with_data": left,
+            "answers": len(answers),
+            "answers_still_with_data": 0 if dry else sum(1 for _ in _telling_answers(found, using)),
             "snapshots": len(found.snapshots),
             "event_keys": found.events,
         }
@@ -55,15 +68,43 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
     return report
 
 
+def _telling_answers(found: Found, using: str) -> Iterator[Telling]:
+    """Of the attempts to send these events, and of each pixel."""
+    events = OutboxEvent.objects.using(using)
+    kept: dict[str, None] = {}
+    for pks in _stretches(found.events):
+        for log in events.filter(pk__in=pks).exclude(attempt_log="").values_list("attempt_log", flat=True):
+            kept.update(dict.fromkeys(filter(None, log.split(","))))
+    for keys in _stretches(list(kept)):
+        yield from _telling(Attempt, Attempt.objects.using(using).filter(pk__in=keys, http_status__isnull=False))
+    yield from _telling(PixelStatus, PixelStatus.objects.using(using).exclude(message=""))
+
+
+def _telling(model: type[Attempt | PixelStatus], rows: QuerySet[Any]) -> Iterator[Telling]:
+    for key, message in rows.values_list("pk", "message"):
+        clean = without_echoes(message)
+        if clean != message:
+            yield model, key, clean
+
+
+def _clean(answers: Iterable[Telling], using: str) -> None:
+    for model, key, words in answers:
+        model._default_manager.using(using).filter(pk=key).update(message=words)
+
+
+def _stretches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """As many keys as fit into a statement on every engine."""
+    return (keys[at : at + STRETCH] for at in range(0, len(keys), STRETCH))
+
+
 def _erase(found: Found, using: str) -> None:
-    for at in range(0, len(found.events), STRETCH):
-        pks = found.events[at : at + STRETCH]
+    for pks in _stretches(found.events):
         rows = OutboxEvent.objects.using(using).filter(pk__in=pks)
         with transaction.atomic(using=using):
             rows.filter(state__in=STILL_OPEN).update(state=State.CANCELLED, due_at=None)
             rows.update(note=ERASED, match_keys=0, value=None, currency="")
             clear_bodies(pks, using=using)
     snapshots = VisitorSnapshot.objects.using(using)
-    for at in range(0, len(found.snapshots), STRETCH):
+    for pks in _stretches(found.snapshots):
         # Not deleted: what becomes of the object by a webhook tomorrow must not be told either.
-        snapshots.filter(pk__in=found.snapshots[at : at + STRETCH]).update(signals=refusal(Reason.ERASED.value))
+        snapshots.filter(pk__in=pks).update(signals=refusal(Reason.ERASED.value))

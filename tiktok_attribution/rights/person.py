@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
 from tiktok_attribution.events.matching import search_key
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot, events_of, snapshots_of
@@ -36,7 +36,7 @@ class Person:
         return f"Person({len(self.hashes)} hashes, {len(self.objects)} objects)"
 
 
-@sensitive_variables()
+@errors_without_values
 def person(
     emails: Iterable[str] = (),
     phones: Iterable[str] = (),

@@ -10,6 +10,7 @@ from django.db.models.signals import pre_delete
 
 from tiktok_attribution import conf
 from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.rights.erasing import erase
 from tiktok_attribution.rights.person import Person
 from tiktok_attribution.visitor.identity import identified
@@ -22,6 +23,7 @@ def connect() -> None:
     pre_delete.connect(before_delete, sender=get_user_model(), dispatch_uid="tiktok_attribution.erase_with_user")
 
 
+@errors_without_values
 def before_delete(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
     """Note who it is while it can be read, erase once it is gone for good.
 

@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 
 from tiktok_attribution import conf
+from tiktok_attribution.visitor.permission import INSPECTION, path_of
 from tiktok_attribution.visitor.reason import report
 
 # The first pages of back offices that can be found by name. Each stands for its whole path.
@@ -45,6 +46,8 @@ def caller_of(request: HttpRequest) -> Caller:
     a token, or asks for events by the header.
     """
     settings = conf.current()
+    if INSPECTION in request.META:
+        return Caller.BACK_OFFICE
     if settings.is_visitor is not None:
         answer = _answer(settings.is_visitor, request)
         if answer is not None:
@@ -52,7 +55,8 @@ def caller_of(request: HttpRequest) -> Caller:
     match = request.resolver_match
     if match is not None and "admin" in match.app_names:
         return Caller.BACK_OFFICE
-    if request.path_info.startswith(settings.excluded_paths) or request.path.startswith(_back_offices()):
+    offices = _back_offices()
+    if path_of(request).startswith((*settings.excluded_paths, *offices)) or request.path.startswith(offices):
         return Caller.BACK_OFFICE
     view = match and match.func
     is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db import DatabaseError
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution import conf
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
 from tiktok_attribution.events.identity import (
     email_sha256,
@@ -45,7 +45,7 @@ RAW: Mapping[str, Callable[[str], str]] = {
 KEYS = (*MANY, *SINGLE, *RAW)
 
 
-@sensitive_variables()
+@errors_without_values
 def identified(obj: object, mapping: Mapping[str, Any], *, strict: bool = False) -> tuple[User, list[str]]:
     """Read the mapped keys of an object: {"email": "email", "phone": ["phone", "mobile"]}. Returns user and notes.
 
@@ -67,7 +67,7 @@ def identified(obj: object, mapping: Mapping[str, Any], *, strict: bool = False)
     return user, notes + more
 
 
-@sensitive_variables()
+@errors_without_values
 def hashed(values: Mapping[str, Any]) -> tuple[User, list[str]]:
     """Plain or already hashed values to what is sent, and a note for each that was unusable and left out.
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.views.decorators.debug import sensitive_variables
 
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 
 
-@sensitive_variables()
+@errors_without_values
 def resolve(obj: object, path: str) -> Any:
     """Follow attributes, dict keys and calls without arguments. An empty relation gives None.
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.addresses import clean_address
+from tiktok_attribution.events.addresses import decoded_path
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
@@ -21,7 +20,15 @@ from tiktok_attribution.visitor.caller import Caller, account_of, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.permission import circumstance_of, decide, is_private, refusal_of, will_of
+from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.permission import (
+    circumstance_of,
+    decide,
+    is_private,
+    path_of,
+    refusal_of,
+    will_of,
+)
 from tiktok_attribution.visitor.showing import Showing
 
 logger = logging.getLogger("tiktok_attribution")
@@ -92,6 +99,24 @@ class Visitor:
             logger.debug("tiktok: of the signed-in user %s", note)
         return keys
 
+    # Which rows wait is said by a cookie, and a cookie can be copied into another browser. So the hashes of a stored
+    # event are shown only where something else says that this is its visitor again. A visitor who is not recognised (a
+    # new address and no cookie of the pixel's) loses one matching key in the browser; the server's event has them all.
+    # No secret of our own marks the browser: a cookie that identifies would need an answer of its own from the visitor.
+    def is_recognised(self, stored: User) -> bool:
+        """Whether this request is of the visitor whose signals stand in an event."""
+        here = self.user
+        if (stored.ttclid and stored.ttclid == here.ttclid) or (stored.ttp and stored.ttp == here.ttp):
+            return True
+        if stored.ip and stored.user_agent and (stored.ip, stored.user_agent) == (here.ip, here.user_agent):
+            return True
+        try:
+            known = self.signed_in
+        except SynchronousOnlyOperation:  # a template of an async view, and nobody has asked for the user before
+            return False
+        pairs = ((stored.email, known.email), (stored.phone, known.phone), (stored.external_id, known.external_id))
+        return any(not set(theirs).isdisjoint(own) for theirs, own in pairs)
+
     @cached_property
     def page(self) -> Page:
         """The page's address and the one before it, with nothing in them but what is allowed.
@@ -101,19 +126,18 @@ class Visitor:
         settings = conf.current()
         if self._is_on_private_page:
             return Page()
-        allowed = settings.allowed_parameters
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
             address = ""
-        referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
-        if settings.private_paths and is_private(urlsplit(referrer).path, settings):
+        referrer = self.request.META.get("HTTP_REFERER", "")
+        if settings.private_paths and is_private(decoded_path(referrer), settings):
             referrer = ""
-        return Page(url=clean_address(address, allowed), referrer=referrer)
+        return Page(url=page_address(address, settings), referrer=page_address(referrer, settings))
 
     @property
     def _is_on_private_page(self) -> bool:
-        return is_private(self.request.path_info, conf.current())
+        return is_private(path_of(self.request), conf.current())
 
     def show(self, showing: Showing, commitment: Commitment) -> None:
         """Have a page show this browser half, unless its transaction is rolled back."""

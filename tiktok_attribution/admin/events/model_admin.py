@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.db.models import QuerySet
@@ -17,6 +16,7 @@ from django.http import (
     HttpResponseBadRequest,
     HttpResponseBase,
     HttpResponseRedirect,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.urls import URLPattern, path, reverse
@@ -25,7 +25,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
@@ -38,7 +38,7 @@ from tiktok_attribution.admin.choice.filters import (
     RecordedFilter,
     StateFilter,
 )
-from tiktok_attribution.admin.choice.parameters import TERM
+from tiktok_attribution.admin.choice.list_query import KNOWN, TERM, ListQuery, read_query
 from tiktok_attribution.admin.display import badges, cells
 from tiktok_attribution.admin.display.moments import moment_text, since
 from tiktok_attribution.admin.display.words import Text
@@ -52,6 +52,7 @@ from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.run import run
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery import steer
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import OutboxEvent, State
 
 GIVEN_UP = {State.REJECTED, State.EXPIRED, State.CANCELLED}
@@ -62,6 +63,7 @@ class OutboxEventAdmin(SteeringAdmin):
     """Every event with its state, and everything about one of them."""
 
     fields = ("event_id",)
+    filter_parameters = KNOWN
     list_display = ("state_badge", "event", "money", "happened", "last_answer", "browser", "attempts", "recorded")
     list_display_links = ("event",)
     list_filter = (
@@ -135,6 +137,9 @@ class OutboxEventAdmin(SteeringAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
         return EventList
 
+    def read_parameters(self, parameters: QueryDict) -> ListQuery:
+        return read_query(parameters)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[OutboxEvent], search_term: str
     ) -> tuple[QuerySet[OutboxEvent], bool]:
@@ -156,17 +161,17 @@ class OutboxEventAdmin(SteeringAdmin):
     def _export(self, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
-        try:
-            changelist = cast(EventList, self.get_changelist_instance(request))
-        except IncorrectLookupParameters:
-            return HttpResponseBadRequest()
+        refusal = self.refusal(request)
+        if refusal:
+            return HttpResponseBadRequest(refusal, content_type="text/plain; charset=utf-8")
+        changelist = cast(EventList, self.get_changelist_instance(request))
         rows = changelist.queryset.select_related(None)
-        response = StreamingHttpResponse(export.lines(rows, changelist.choice), content_type="text/csv; charset=utf-8")
+        response = StreamingHttpResponse(export.lines(rows, changelist.asked), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="tiktok-events.csv"'
         return response
 
     @method_decorator(sensitive_post_parameters())
-    @method_decorator(sensitive_variables())
+    @errors_without_values
     def _search(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied

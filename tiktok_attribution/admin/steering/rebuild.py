@@ -14,12 +14,14 @@ from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.healing import heal
 from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.visitor.reason import reason
 
 logger = logging.getLogger("tiktok_attribution")
 
 
+@errors_without_values
 def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
     """Record the row's conversion again; None when it is invalid no longer. It keeps its time."""
     still = OutboxEvent.objects.using(using).filter(pk=row.pk, state=State.INVALID)

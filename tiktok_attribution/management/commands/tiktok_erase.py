@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.rights.asked import add_arguments, asked
 from tiktok_attribution.rights.erasing import erase
@@ -25,7 +25,7 @@ class Command(TablesCommand):
         parser.add_argument("--dry-run", action="store_true", help="Say what would be erased, and erase nothing.")
         parser.add_argument("--report", metavar="FILE", help="Write the report into a file as well.")
 
-    @sensitive_variables()
+    @errors_without_values
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             who = asked(options)
@@ -36,5 +36,6 @@ class Command(TablesCommand):
         self.stdout.write(text)
         if options["report"]:
             Path(options["report"]).write_text(text + "\n", encoding="utf-8")
-        if any(one["events_still_with_data"] for one in report["databases"].values()):
+        left = ("events_still_with_data", "answers_still_with_data")
+        if any(one[what] for one in report["databases"].values() for what in left):
             raise CommandError("Something was recorded meanwhile: run this again.", returncode=1)

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.views.decorators.debug import sensitive_variables
 
 from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.rights.asked import add_arguments, asked
 from tiktok_attribution.rights.exporting import export
@@ -22,7 +22,7 @@ class Command(TablesCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_arguments(parser)
 
-    @sensitive_variables()
+    @errors_without_values
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             who = asked(options)
