@@ -53,6 +53,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("TRUSTED_PROXIES", ["10.0.0.0/8"], (ipaddress.ip_network("10.0.0.0/8"),)),
     ("TRUSTED_PROXIES", ["10.1.2.3/8", "::1"], (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))),
     ("IS_VISITOR", callable_of_the_site, callable_of_the_site),
+    ("IS_STAFF", callable_of_the_site, callable_of_the_site),
     ("EXCLUDED_PATHS", ["/api/", ""], ("/api/",)),
     ("SITE_URL", "https://www.example.com/", "https://www.example.com"),
     ("SITE_URL", "", ""),

@@ -5,7 +5,8 @@ W001 events that Standard Mode counts twice · W002 no SITE_URL · W003 eager Ce
 DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings'
 source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
 without PAGE_SCRIPT · W011 an event that is nearly a standard one · W014 a cache in which no process sees the
-others' counts · W022 SQLite whose transactions don't wait for each other · I001 consent is asked, and a banner can't
+others' counts · W022 SQLite whose transactions don't wait for each other · W023 visitor_of, with
+signals that are kept for too short a time · I001 consent is asked, and a banner can't
 tell the server.
 
 What production alone needs is a warning, and an error under `check --deploy`: W005 and E003 access token ·
@@ -49,6 +50,8 @@ BEFORE_US = {
     "may want the session and the user",
     "django.middleware.cache.UpdateCacheMiddleware": "else it stores pages for everybody before they are made private",
 }
+DAYS_OF_A_MONTH = 31
+
 Check = Callable[..., list[CheckMessage]]
 Find = Callable[[conf.Settings], Iterator[tuple[str, str]]]
 """Gives what is wrong, and what to do."""
@@ -224,6 +227,21 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
                 yield Error(message, hint=hint or None, id=_id("E004"))
     for message in registry.ambiguous():
         yield Error(message, hint='Give one of them its own "label".', id=_id("E004"))
+
+
+@_check
+def first_visitors_are_kept_long_enough(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """The first renewal comes after a month at the soonest."""
+    with_first = [conversion for conversion in registry.every() if conversion.visitor_models]
+    if with_first and settings.snapshot_days <= DAYS_OF_A_MONTH:
+        conversion = with_first[0]
+        yield Warning(
+            f"{conversion.event} of {conversion.model._meta.label} takes its visitor from another object (visitor_of), "
+            f"but signals are kept for {settings.snapshot_days} days: a monthly renewal finds none.",
+            hint='Raise "SNAPSHOT_DAYS" above the time between two renewals; at most 400. If yours come within days, '
+            f'silence this check: SILENCED_SYSTEM_CHECKS = ["{_id("W023")}"].',
+            id=_id("W023"),
+        )
 
 
 @_check

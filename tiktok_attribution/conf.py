@@ -116,6 +116,7 @@ class Settings:
 
     trusted_proxies: tuple[readers.Network, ...] = _option(readers.networks, ())
     is_visitor: Callable[..., Any] | None = _option(readers.callable_or_none, None)
+    is_staff: Callable[..., Any] | None = _option(readers.callable_or_none, None)
     excluded_paths: tuple[str, ...] = _option(readers.paths, ())
     site_url: str = _option(readers.site_address, "")
     allowed_query_parameters: tuple[str, ...] = _option(readers.texts, ())

@@ -119,6 +119,7 @@ READERS: dict[str, Reader] = {
     "whether a name is nearly a standard one": names.nearly_standard,
     "an event id": ids.valid_event_id,
     "an event id of an object": lambda given: ids.object_event_id("order", given),
+    "a pixel code": ids.pixel_code_fault,
     "an e-mail address": identity.email_sha256,
     "a phone number": identity.phone_sha256,
     "a phone number at home": lambda given: identity.phone_sha256(given, "DE"),

@@ -20,8 +20,9 @@ def is_own_page(request: HttpRequest) -> bool:
     """
     if site := request.META.get("HTTP_SEC_FETCH_SITE"):
         return bool(site == "same-origin")
+    host = request.get_host()  # raises for a host that is not allowed, whatever the origin
     origin = split_address(request.META.get("HTTP_ORIGIN", ""))
-    return origin is not None and origin.netloc == request.get_host()
+    return origin is not None and origin.netloc == host
 
 
 def path_of_page(request: HttpRequest, address: object) -> str | None:

@@ -10,8 +10,9 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
+from tiktok_attribution.conversions.accounts import related_model
 from tiktok_attribution.conversions.condition import SEVERAL, column
-from tiktok_attribution.conversions.declaration import BOTH, HALVES
+from tiktok_attribution.conversions.declaration import ANYONE, BOTH, HALVES, MAKERS
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
 from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES, meant_currency
@@ -47,6 +48,9 @@ def unusable(label: str, model: type[Model], mapping: object) -> Iterator[Mistak
         yield f"{where}['event']: {error}", ""
     if mapping.get("halves", BOTH) not in HALVES:
         yield f"{where}['halves'] is {mapping['halves']!r}, not one of {', '.join(HALVES)}.", ""
+    if mapping.get("made_by", ANYONE) not in MAKERS:
+        yield f"{where}['made_by'] is {mapping['made_by']!r}, not one of {', '.join(MAKERS)}.", ""
+    yield from _visitor_of_unusable(f"{where}['visitor_of']", model, mapping.get("visitor_of"))
     if not isinstance(mapping.get("label", ""), str):
         yield f"{where}['label'] must be text.", 'Write "label": "order".'
     for part in ("user", "properties", "contents"):
@@ -60,6 +64,16 @@ _EXAMPLES = {
     "properties": 'Write {"shop_id": "shop.code"}.',
     "contents": 'Write {"each": "lines", "content_id": "sku", …}.',
 }
+
+
+def _visitor_of_unusable(where: str, model: type[Model], path: object) -> Iterator[Mistake]:
+    if path is None:
+        return
+    if not isinstance(path, str):
+        yield f"{where} must be a path of foreign keys.", 'Write "visitor_of": "subscription".'
+    elif related_model(model, path) is None:
+        hint = unresolved(model, path) or "Name a foreign key of the model, or a path of several."
+        yield f"{where} is {path!r}, which leads to no other object.", hint
 
 
 def _when_unusable(where: str, when: object) -> Iterator[Mistake]:

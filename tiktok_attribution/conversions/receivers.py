@@ -21,6 +21,7 @@ from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions
+from tiktok_attribution.delivery.dropped import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester
@@ -34,6 +35,8 @@ BEFORE = "_tiktok_counted_before"
 
 def connect() -> None:
     """Watch every declared model; may be called again when the declarations have changed."""
+    lasting_refusals.clear()
+    lasting_refusals.update(model._meta.label for model in registry.first_visitor_models())
     for model in registry.watched_models():
         uid = f"tiktok_attribution.{model._meta.label}"
         pre_save.connect(before_save, sender=model, dispatch_uid=uid)
@@ -116,8 +119,10 @@ def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, usi
             heal(conversion, saved.row, using=using)
         elif not _record(conversion, saved, maker, just_made=created) and created:
             awaited.append(conversion)
-    if maker is not None and awaited:
-        keep_maker(maker, awaited, instance, using=using)
+    if maker is not None:
+        awaited += registry.kept_for_others(sender)
+        if awaited:
+            keep_maker(maker, awaited, instance, using=using)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:

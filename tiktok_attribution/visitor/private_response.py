@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -23,7 +22,6 @@ _TARGETED = "-cache-control"  # CDN-, Cloudflare-CDN-, Vercel-CDN-, Netlify-CDN-
 
 # Directives of Cache-Control by which a shared cache may store or reuse a page all the same. `public` goes by itself.
 _SHARED = ("s-maxage", "stale-while-revalidate", "stale-if-error", "immutable")
-_DIVIDER = re.compile(r"\s*,\s*")
 
 
 def make_private(response: HttpResponseBase, **directives: Any) -> None:
@@ -37,7 +35,7 @@ def make_private(response: HttpResponseBase, **directives: Any) -> None:
     if "Expires" in response.headers:  # an old cache knows this header alone; a browser goes by max-age
         del response.headers["Expires"]
     if written := response.headers.get("Cache-Control"):
-        parts = filter(None, _DIVIDER.split(written.strip()))
+        parts = filter(None, map(str.strip, written.split(",")))
         response.headers["Cache-Control"] = ", ".join(
             part for part in parts if part.partition("=")[0].strip().lower() not in _SHARED
         )
