@@ -27,6 +27,7 @@ class Reason(str, Enum):
     PREFETCH = "prefetch"
     BOT = "bot"
     ERASED = "erased"
+    TOO_OLD = "too old"
 
 
 # Two kinds of "no". The person's own will holds for whatever becomes of an object later, so it is stored with it.
