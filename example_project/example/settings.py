@@ -179,6 +179,7 @@ TIKTOK_ATTRIBUTION = {
         "auth.User": {
             "event": "CompleteRegistration",
             "when": {"is_staff": False},
+            "time": "date_joined",
             "user": {"email": "email", "external_id": "pk"},
         },
     },
