@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
+CHOSEN_BY_NAME = ("release", "web", "packaging")  # they run where -m names them, and nowhere else
 ENGINE_OF_VENDOR = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mariadb"}
 
 
@@ -46,7 +47,8 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _belongs(item: pytest.Item, config: pytest.Config) -> bool:
-    if item.get_closest_marker("release") and "release" not in config.getoption("markexpr"):
+    chosen = config.getoption("markexpr")
+    if any(item.get_closest_marker(name) and name not in chosen for name in CHOSEN_BY_NAME):
         return False
     engines = item.get_closest_marker("on_engine")
     if engines is not None and engine_of_this_run() not in engines.args:

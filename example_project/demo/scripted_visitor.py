@@ -7,7 +7,7 @@ tests do the same with a real one.
 
 from __future__ import annotations
 
-import html
+import base64
 import json
 import re
 import secrets
@@ -22,8 +22,14 @@ CLICK_ID = "E.C.P.demo-click-0123456789"
 ADDRESS = "81.2.69.142"  # as a load balancer would tell it: one of this machine's own would go nowhere
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 _BLOCK = re.compile(r'<script type="application/json" class="tiktok-attribution">(.*?)</script>')
-_ACTION = re.compile(r'data-tiktok-event="([^"]+)" data-tiktok-properties="([^"]+)" data-tiktok-action="([^"]+)"')
+_ACTION = re.compile(r'tiktok-action="([^"]+)"')
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+def _said(action: str) -> Any:
+    """What a signed text says, as tiktok.js reads it."""
+    text = action.partition(":")[0]
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 class ScriptedVisitor:
@@ -135,13 +141,13 @@ class ScriptedVisitor:
 
     def click(self, event: str) -> None:
         """Click what this page marks with this event."""
-        found = [match for match in _ACTION.findall(self.page.text) if match[0] == event]
-        if not found:
+        signed = {_said(action)["e"]: action for action in _ACTION.findall(self.page.text)}
+        if event not in signed:
             raise RuntimeError(f"{self.page.url} marks nothing with {event}")
-        _, properties, action = map(html.unescape, found[0])
+        action, properties = signed[event], _said(signed[event])["p"]
         event_id = f"web-{uuid.uuid4()}"
         for pixel in self._pixels:
-            self._send({"event": event, "properties": json.loads(properties), "event_id": event_id}, pixel)
+            self._send({"event": event, "properties": properties, "event_id": event_id}, pixel)
         self._report({"action": action, "event_id": event_id, "page": self.page.url, "live": True})
 
     def _report(self, report: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from tests.admin import filled
 from tests.admin.samples import PIXEL, cancel_of, page_of, retry_of, stored_event, with_settings
 from tests.shop.models import Order
 from tests.untranslated import LEFT, marked, outside, untranslated, words_of
-from tiktok_attribution.admin.choice.parameters import person_text
+from tiktok_attribution.admin.choice.list_query import person_text
 from tiktok_attribution.admin.display import answers, words
 from tiktok_attribution.admin.events import export
 from tiktok_attribution.admin.steering import reasons

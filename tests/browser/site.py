@@ -143,6 +143,11 @@ def template(request: HttpRequest) -> HttpResponse:
     return HttpResponse(html(request, request.GET["body"]))
 
 
+def tag_last(request: HttpRequest) -> HttpResponse:
+    """The same, with the tag behind the content."""
+    return HttpResponse(html(request, request.GET["body"] + "{% tiktok_pixel %}", head=""))
+
+
 def waiting(request: HttpRequest) -> JsonResponse:
     """An API that hands over in a field of its answer what waits."""
     return JsonResponse({"tiktok": pending_events(request)}, status=int(request.GET.get("status", 200)))
@@ -177,15 +182,16 @@ def script_of(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse((folder / name).read_bytes(), content_type="text/javascript")
 
 
-def turbo(request: HttpRequest) -> HttpResponse:
-    """Turbo, as npm has it."""
-    text = (Path(__file__).parent / "vendor" / "turbo-8.0.23.min.js").read_bytes()
+def vendored(request: HttpRequest, name: str) -> HttpResponse:
+    """A library as npm has it."""
+    text = (Path(__file__).parent / "vendor" / VENDORED[name]).read_bytes()
     return HttpResponse(text, content_type="text/javascript")
 
 
 def with_turbo(request: HttpRequest) -> HttpResponse:
     """A page under Turbo with links to itself, to an event, and to an address that redirects."""
-    links = '<a href="/turbo/?n=2">Two</a> <a href="/turbo/?n=3">Three</a> <a href="/turbo/moved/">Moved</a>'
+    links = '<a href="/turbo/private/?n=7">Private</a> '
+    links += '<a href="/turbo/?n=2">Two</a> <a href="/turbo/?n=3">Three</a> <a href="/turbo/moved/">Moved</a>'
     form = '<form method="post" action="/turbo/lead/"><button>Ask</button></form>'
     head = "<script src=/scripts/turbo.js defer></script>{% tiktok_pixel %}"
     return HttpResponse(html(request, f"<h1>Page {request.GET.get('n', '1')}</h1>{links}{form}", head=head))
@@ -200,6 +206,7 @@ def turbo_lead(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect("/turbo/?n=5", status=303)
 
 
+VENDORED = {"turbo": "turbo-8.0.23.min.js", "dompurify": "dompurify-3.5.0.min.js"}
 csp_reports: list[str] = []
 
 
@@ -211,7 +218,9 @@ def csp_report(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("csp-report/", csp_report),
-    path("scripts/turbo.js", turbo),
+    path("scripts/turbo.js", vendored, {"name": "turbo"}),
+    path("scripts/dompurify.js", vendored, {"name": "dompurify"}),
+    path("turbo/private/", with_turbo),
     path("turbo/", with_turbo),
     path("turbo/moved/", turbo_moved),
     path("turbo/lead/", csrf_exempt(turbo_lead)),
@@ -219,6 +228,7 @@ urlpatterns = [
     path("cached-template/", cache_page(60)(template)),
     path("tiktok/", include("tiktok_attribution.urls")),
     path("template/", template),
+    path("tag-last/", tag_last),
     path("waiting/", waiting),
     path("lead-json/", lead_json),
     path("lead-and-leave/", lead_and_leave),

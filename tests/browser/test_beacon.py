@@ -10,11 +10,14 @@ import pytest
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import set_script_prefix
 
 from tests.browser.blocks import block_of
+from tiktok_attribution import conf
 from tiktok_attribution.browser import action
 from tiktok_attribution.browser.action import Action
-from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.browser.gate import private_prefixes
+from tiktok_attribution.models import DroppedCount, OutboxEvent
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +95,7 @@ def test_the_pixels_are_those_of_the_page(client: Client) -> None:
 
 
 def test_the_click_id_of_a_page_out_of_a_cache_is_kept(client: Client) -> None:
-    text = json.dumps({"action": signed(), "event_id": ID})
+    text = json.dumps({"action": signed(), "event_id": ID, "page": "http://testserver/tea/"})
     response = client.post(URL + "?ttclid=E.C.P.9", text, content_type="text/plain", **OWN)  # type: ignore[arg-type]
     assert response.cookies["ttclid"].value == "E.C.P.9"
     assert_tracked("AddToCart", user__ttclid="E.C.P.9")
@@ -147,12 +150,67 @@ def test_values_of_the_visitors_own_are_left_out(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["https://evil.example/", "javascript:alert(1)", "//evil.example", None, 7, "http://["]
+    "page",
+    ["https://evil.example/", "javascript:alert(1)", "//evil.example", None, 7, "http://[", "https:///x", "/tea/", ""],
 )
 def test_an_address_of_another_site_is_not_believed(client: Client, page: Any) -> None:
-    report(client, page=page)
-    for row in OutboxEvent.objects.all():
-        assert json.loads(row.payload)["page"]["url"] == "http://testserver/"
+    """Nor is it replaced by a page of the site: what was seen there may be what nobody is to be told of."""
+    assert report(client, page=page).status_code == 204
+    assert_not_tracked()
+
+
+def test_a_report_that_names_no_page_is_not_believed(client: Client) -> None:
+    client.post(URL, json.dumps({"action": signed(), "event_id": ID}), content_type="text/plain", **OWN)  # type: ignore[arg-type]
+    assert_not_tracked()
+
+
+def test_behind_a_proxy_with_an_inner_name_the_site_is_known_by_its_address(client: Client, settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "SITE_URL": "https://shop.example"}
+    report(client, page="https://shop.example/tea/")
+    assert_tracked("AddToCart", page__url="https://shop.example/tea/")
+
+
+@pytest.mark.hostile
+@pytest.mark.privacy
+@pytest.mark.parametrize("page", ["/clinic/", "/clinic/visit/7?a=1", "/cl%69nic/visit/", "/clinic/%ff"])
+def test_of_a_private_page_nothing_is_recorded(
+    client: Client, settings: Any, page: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PRIVATE_PATHS": ["/clinic/"]}
+    with django_capture_on_commit_callbacks(execute=True):
+        report(client, page=f"http://testserver{page}")
+    assert OutboxEvent.objects.count() == 0
+    assert list(DroppedCount.objects.values_list("reason", "count")) == [("private path", 1)]
+
+
+@pytest.mark.hostile
+@pytest.mark.privacy
+def test_under_a_prefix_of_the_server_a_private_page_is_private_too(client: Client, settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PRIVATE_PATHS": ["/clinic/"]}
+    set_script_prefix("/shop/")
+    try:
+        report(client, page="http://testserver/shop/clinic/")
+        assert OutboxEvent.objects.count() == 0
+        assert private_prefixes(conf.current()) == ["/shop/clinic/"]  # a whole page would keep its static files' URL
+    finally:
+        set_script_prefix("/")
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("page", ["/kiosk/a/", "/admin/"])
+def test_a_page_that_is_no_visitors_is_not_heard(client: Client, settings: Any, page: str) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "EXCLUDED_PATHS": ["/kiosk/", "/admin/"]}
+    report(client, page=f"http://testserver{page}")
+    assert_not_tracked()
+
+
+@pytest.mark.privacy
+def test_on_a_private_page_nothing_is_handed_over(client: Client, settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PRIVATE_PATHS": ["/clinic/"]}
+    client.post("/lead/")
+    for page, status in (("/clinic/", 204), ("/tea/", 200)):
+        text = json.dumps({"pending": True, "page": f"http://testserver{page}"})
+        assert client.post(URL, text, content_type="text/plain", **OWN).status_code == status  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("body", ["", "[]", "7", "{", "null", '"x"', "\x00", '{"action": ', "x" * 20_000, "[" * 9000])
@@ -169,7 +227,7 @@ def test_only_post_is_heard(client: Client, method: str) -> None:
 def test_one_sender_is_heard_so_often_in_a_minute(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_attribution.browser.beacon.time", lambda: 1_000_000.0)
+    monkeypatch.setattr("tiktok_attribution.browser.endpoint.time", lambda: 1_000_000.0)
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "BEACONS_PER_MINUTE": 3}
     for number in range(6):
         report(client, event_id=f"{ID[:-1]}{number}")
@@ -181,7 +239,7 @@ def test_a_cache_that_is_down_lets_reports_through(client: Client, monkeypatch: 
     def fail(*args: object, **kwargs: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr("tiktok_attribution.browser.beacon.cache.add", fail)
+    monkeypatch.setattr("tiktok_attribution.browser.endpoint.cache.add", fail)
     report(client)
     assert_tracked("AddToCart")
 

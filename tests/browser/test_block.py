@@ -59,6 +59,15 @@ def test_a_site_without_the_urls_still_has_its_pixel(client: Client, settings: A
     assert "url" not in block_of(str(pixel_text(RequestFactory().get("/"))))
 
 
+@pytest.mark.privacy
+def test_the_page_knows_the_private_paths_and_is_everybodys(client: Client, configure: Any) -> None:
+    configure(PRIVATE_PATHS=["/clinic/"], UNSIGNED_ACTIONS=True)
+    page = client.get("/page/")
+    assert (block_of(page)["private"], block_of(page)["unsigned"]) == (["/clinic/"], True)
+    assert gate_of(page)["private"] == ["/clinic/"]
+    assert not page.has_header("Cache-Control")
+
+
 def test_the_settings_of_the_pixel_are_in_it(configure: Any) -> None:
     configure(HISTORY_OBSERVER=False, LIMITED_DATA_USE=True)
     assert block_of(str(pixel_text(None)))["options"] == {"historyObserver": False, "limited_data_use": True}
@@ -129,7 +138,7 @@ def test_standard_mode_has_the_pixel_and_keeps_quiet(configure: Any) -> None:
     configure(MODE="standard")
     text = html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>{% tiktok_event "Contact" %}')
     assert block_of(text)["quiet"] is True
-    assert "data-tiktok" not in text
+    assert "tiktok-action" not in text
 
 
 @pytest.mark.django_db
@@ -177,7 +186,7 @@ def test_nothing_breaks_out_of_a_block_or_an_attribute(value: Any) -> None:
 
 def test_an_action_without_the_script_is_told_of(configure: Any, caplog: pytest.LogCaptureFixture) -> None:
     configure(PAGE_SCRIPT=False)
-    assert "data-tiktok" not in html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>')
+    assert "tiktok-action" not in html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>')
     assert "PAGE_SCRIPT" in caplog.text
     configure(PAGE_SCRIPT=False, STRICT=True)
     with pytest.raises(InvalidEvent):

@@ -104,7 +104,7 @@ def test_a_link_that_leaves_the_page_loses_nothing(site: str, show: Open, standi
 def test_a_form_fills_in_what_it_may(show: Open, standin: StandIn, page: Page) -> None:
     show(
         '<form action="/page/" {% tiktok_action "Search" allow="search_string" %}>'
-        '<input name="q" data-tiktok-property="search_string"><input name="x" data-tiktok-property="value" value="9">'
+        '<input name="q" tiktok-property="search_string"><input name="x" tiktok-property="value" value="9">'
         "<button>Search</button></form>"
     )
     page.fill("[name=q]", "jasmine tea")
@@ -187,7 +187,7 @@ def test_the_click_id_of_a_cached_landing_is_kept(show: Open, page: Page) -> Non
 
 
 def test_where_cookies_are_refused_a_click_still_has_both_halves(show: Open, standin: StandIn, page: Page) -> None:
-    page.add_init_script("Object.defineProperty(document, 'cookie', {get: () => '', set: () => {}})")
+    page.add_init_script("Object.defineProperty(Document.prototype, 'cookie', {get: () => '', set: () => {}})")
     show(BUTTON)
     page.context.clear_cookies()
     page.click("button")

@@ -25,6 +25,7 @@ def turbo(live_server: Any, settings: Any, standin: StandIn, page: Page, console
         "SITE_URL": live_server.url,
         "PAGE_SCRIPT": True,
         "HISTORY_OBSERVER": "turbo",
+        "PRIVATE_PATHS": ["/turbo/private/"],
     }
     page.goto(f"{live_server.url}/turbo/")
     page.evaluate("window.stays = true")
@@ -67,3 +68,11 @@ def test_an_event_of_a_form_fires_once_and_not_when_its_page_comes_back(turbo: P
     turbo.go_back()
     turbo.wait_for_selector("text=Page 5")
     assert [name for _, name in seen(standin, 5)].count("Lead") == 1
+
+
+@pytest.mark.privacy
+def test_a_visit_of_a_private_page_is_no_page_view(turbo: Page, standin: StandIn) -> None:
+    go(turbo, "Private", 7)
+    assert views(standin, 1) == 1
+    go(turbo, "Two", 2)
+    assert views(standin, 2) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
@@ -21,6 +22,7 @@ from tests.browser.reading import calls, parsed
 from tests.browser.site import html
 from tests.browser.site import urlpatterns as pages
 from tests.shop.models import Order
+from tiktok_attribution.browser import action
 from tiktok_attribution.conversions import receivers
 from tiktok_attribution.conversions.track import track
 
@@ -121,12 +123,12 @@ def whole(page: str, *, page_script: bool) -> None:
         calls(page)
     elements = _Elements()
     elements.feed(page)
-    allowed = {"data-tiktok-event", "data-tiktok-properties", "data-tiktok-action"}
     for tag, attributes in elements.found:
         if tag == "i":
-            assert {name for name, _ in attributes} <= allowed
-            for properties in (text for name, text in attributes if name == "data-tiktok-properties"):
-                json.loads(properties or "")
+            assert {name for name, _ in attributes} <= {"tiktok-action"}
+            for signed in (text or "" for _, text in attributes):
+                assert re.fullmatch(r"[\w-]+:[\w-]+", signed, re.ASCII)
+                action.read(signed, max_age_days=1)
 
 
 def agent(headers: dict[str, str], text: str) -> dict[str, str]:
@@ -160,7 +162,9 @@ HANDED: dict[str, Callable[[Client], Any]] = {
     "htmx": lambda client: client.get("/json/", HTTP_HX_REQUEST="true").headers.get("HX-Trigger"),
     "fetch": lambda client: client.get("/json/", HTTP_X_TIKTOK_EVENTS="1").headers.get("X-TikTok-Events"),
     "field": lambda client: client.get("/waiting/").content.decode(),
-    "banner": lambda client: client.post("/tiktok/consent/", HTTP_ORIGIN="http://testserver").content.decode(),
+    "banner": lambda client: client.post(
+        "/tiktok/consent/", "{}", "application/json", HTTP_ORIGIN="http://testserver"
+    ).content.decode(),
 }
 
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.privacy]
 Configure = Callable[..., None]
 
 ASK = """([text, cookies]) => {
-  Object.defineProperty(document, "cookie", {configurable: true, get: () => cookies});
+  Object.defineProperty(Document.prototype, "cookie", {configurable: true, get: () => cookies});
   delete window.tiktokAttribution;
   new Function(text)();
   let ran = false;

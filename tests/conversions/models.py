@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from tests.shop.models import Order
@@ -22,6 +23,26 @@ class Subscription(Order):
 
     class Meta:
         app_label = "shop"
+
+
+class Booking(models.Model):
+    """An order of a shop whose customers are its users; `seller` is who entered it."""
+
+    paid = models.BooleanField(default=False)
+    email = models.EmailField(blank=True)
+    # Without a constraint, for this table is made before those that have migrations.
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="bookings", db_constraint=False
+    )
+    seller = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_constraint=False
+    )
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return "a booking"
 
 
 class Ticket(models.Model):

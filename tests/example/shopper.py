@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
-from urllib.request import ProxyHandler, build_opener
+
+from tests.example.hearing import PATIENCE_SECONDS, Hearing
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -20,26 +18,17 @@ ADDRESS = {
     "postal_code": "10115",
     "city": "Berlin",
 }
-PATIENCE_SECONDS = 30
-QUIET_SECONDS = 1.0  # for what might come twice, or come at all
-BOTH, BROWSER, SERVER = "browser+server", "browser", "server"
-Heard = Counter[tuple[str, str]]
 
 
-class Shopper:
-    """One after the other, for what the stand-in hears from now on counts as this one's.
-
-    `errors`: what the pages wrote to the console as an error, and what their scripts threw.
-    """
+class Shopper(Hearing):
+    """With Chromium. `errors`: what the pages wrote to the console as an error, and what their scripts threw."""
 
     def __init__(self, stage: Any, context: BrowserContext) -> None:
-        self.site, self.stage, self.context = stage.site, stage, context
+        super().__init__(stage)
+        self.context = context
         context.set_default_timeout(10_000)
         self.errors: list[str] = []
-        self.receipt_views = 0
         self.page = self.open_tab()
-        self._earlier = len(self._all_arrivals())
-        self._refused_before = len(self._all_refused())
 
     def open_tab(self) -> Any:
         tab = self.context.new_page()
@@ -91,51 +80,3 @@ class Shopper:
             self.page.fill(f"[name={name}]", "celadon-kettle-27")
         self.page.click("text=Make an account")
         self.page.wait_for_selector("text=Welcome to Tarnleaf")
-
-    def arrivals(self) -> list[dict[str, Any]]:
-        """What the stand-in has heard since this shopper came."""
-        return self._all_arrivals()[self._earlier :]
-
-    def heard(self) -> Heard:
-        """(event, channels) of each event_id. Page views have no id and are counted one by one."""
-        channels: dict[tuple[str, str], list[str]] = {}
-        for one in self.arrivals():
-            key = (one["event"], one["event_id"] or str(one["number"]))
-            channels.setdefault(key, []).append(one["channel"])
-        return Counter((event, "+".join(sorted(each))) for (event, _), each in channels.items())
-
-    def ids(self, event: str) -> set[str]:
-        return {one["event_id"] for one in self.arrivals() if one["event"] == event}
-
-    def keys(self, event: str) -> set[str]:
-        """Matching keys of its server half."""
-        (found,) = (one for one in self.arrivals() if (one["event"], one["channel"]) == (event, SERVER))
-        return set(found["matching_keys"])
-
-    def expect(self, *, views: int, both: str = "", browser: str = "", server: str = "") -> None:
-        """Exactly these events (names, as often as they are there), each half once and counted once, and page views:
-        so many, and those of the receipt.
-        """
-        views = views + self.receipt_views if views else 0
-        wanted: Heard = Counter({("Pageview", BROWSER): views} if views else {})
-        for channels, names in {BOTH: both, BROWSER: browser, SERVER: server}.items():
-            wanted.update((name, channels) for name in names.split())
-        self.stage.wait_until(lambda: self.heard() == wanted, seconds=PATIENCE_SECONDS)
-        time.sleep(QUIET_SECONDS)
-        heard = self.heard()
-        assert heard == wanted, f"missing {wanted - heard}, too many {heard - wanted}"
-        fates = Counter(one["fate"] for one in self.arrivals())
-        expected = +Counter(counted=sum(wanted.values()), merged=len(both.split()))
-        assert fates == expected, f"{fates} and not {expected}"
-
-    def refused(self) -> list[str]:
-        """What this shopper's browser has told the shop that its policy forbids."""
-        return self._all_refused()[self._refused_before :]
-
-    def _all_refused(self) -> list[str]:
-        log = (self.stage.var / "site.log").read_text(errors="replace")
-        return [line for line in log.splitlines() if "refused by the policy" in line]
-
-    def _all_arrivals(self) -> list[dict[str, Any]]:
-        with build_opener(ProxyHandler({})).open(f"{self.stage.standin}/standin/arrivals.json", timeout=10) as answer:
-            return json.load(answer)["arrivals"]  # type: ignore[no-any-return]

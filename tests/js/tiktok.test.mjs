@@ -10,40 +10,41 @@ const gatePath = new URL("../../tiktok_attribution/static/tiktok_attribution/gat
 const runGate = new Function("window", "document", "navigator", readFileSync(gatePath, "utf8"));
 const ASKS = { consent: { cookie: "choice", granted: "^yes$", denied: "^no$" }, url: "" };
 const BASE = { pixels: ["C0A"], host: "https://tiktok.example", options: {}, url: "/tiktok/" };
+const URL_OF = { beacon: "https://shop.example/tiktok/" };
 const LEAD = { event: "Lead", properties: { value: 5 }, event_id: "lead-1" };
 
+/* As in a browser, what a node has stands in its prototype; content can put names of its own over it. */
 function element(tagName, attributes = {}, text = "") {
   const known = { ...attributes };
-  return {
+  const own = { className: "tiktok-attribution", textContent: text, type: "application/json", fields: [] };
+  const members = {
     tagName,
-    className: "tiktok-attribution",
-    textContent: text,
-    fields: [],
     getAttribute: (name) => (name in known ? known[name] : null),
-    hasAttribute: (name) => name in known,
-    setAttribute: (name, value) => (known[name] = value),
     querySelectorAll: function () { return this.fields; },
-    closest() { return "data-tiktok-event" in known ? this : null; },
+    closest: function () { return "tiktok-action" in known || "tiktok-event" in known ? this : null; },
   };
+  return Object.assign(Object.create(members), own, { tagName });
 }
 
-const block = (data) => element("SCRIPT", {}, typeof data === "string" ? data : JSON.stringify(data));
+const block = (data, tagName = "SCRIPT") =>
+  element(tagName, {}, typeof data === "string" ? data : JSON.stringify(data));
+const signed = (payload) => Buffer.from(JSON.stringify({ d: 1, ...payload })).toString("base64url") + ":signature";
 
 /** A page with these blocks; `sent` are the reports, `scripts` the pixels' own script elements. */
-function open(blocks, { search = "", cookie = "", window = {}, answer = {}, metas = [], gate = null } = {}) {
-  const page = { sent: [], scripts: [], fetched: [], listeners: {}, blocks: blocks.map(block) };
-  page.document = {
+function open(blocks, { search = "", path = "/", cookie = "", window = {}, answer = {}, metas = [], gate = null } = {}) {
+  const page = { sent: [], scripts: [], fetched: [], listeners: {}, blocks: blocks.map((one) => block(one)) };
+  page.document = Object.create({
     cookie,
     currentScript: { nonce: "n0" },
-    documentElement: {},
     getElementsByClassName: () => ({ [Symbol.iterator]: () => page.blocks.filter((one) => one.className).values() }),
+    querySelector: () => gate && { textContent: JSON.stringify(gate) },
     createElement: () => ({}),
     head: { appendChild: (script) => page.scripts.push(script) },
     addEventListener: (name, listener) => (page.listeners[name] = listener),
     querySelectorAll: () => metas,
-  };
+  });
   page.window = {
-    location: { search, href: "https://shop.example/" + search },
+    location: { origin: "https://shop.example", pathname: path, search, href: "https://shop.example" + path + search },
     navigator: { sendBeacon: (to, text) => page.sent.push([to, JSON.parse(text)]) > 0 },
     crypto: globalThis.crypto,
     fetch: async (to, options) => {
@@ -54,7 +55,6 @@ function open(blocks, { search = "", cookie = "", window = {}, answer = {}, meta
     ...window,
   };
   if (gate) {
-    page.document.getElementById = (id) => (id === "tiktok-gate" ? { textContent: JSON.stringify(gate) } : null);
     runGate(page.window, page.document, page.window.navigator);
   }
   run(page.window, page.document);
@@ -111,7 +111,7 @@ test("a receipt is sent when events.js has come, and not before", () => {
   assert.deepEqual(page.sent, []);
   page.loadScripts();
   page.loadScripts();
-  assert.deepEqual(page.sent, [["/tiktok/", { receipt: "signed" }]]);
+  assert.deepEqual(page.sent, [[URL_OF.beacon, { receipt: "signed" }]]);
 });
 
 test("without an endpoint nothing is sent", () => {
@@ -122,18 +122,19 @@ test("without an endpoint nothing is sent", () => {
   assert.deepEqual(page.names(), ["Contact"]);
 });
 
-function button(attributes = {}) {
-  return element("BUTTON", { "data-tiktok-event": "AddToCart", "data-tiktok-action": "signed", ...attributes });
+function button(payload = {}) {
+  return element("BUTTON", { "tiktok-action": signed({ e: "AddToCart", ...payload }) });
 }
 
 test("a click tells pixel and site with one id", () => {
   const page = open([BASE]);
-  page.click(button({ "data-tiktok-properties": '{"value":5}' }));
+  const target = button({ p: { value: 5 } });
+  page.click(target);
   const [, , properties, { event_id: id }] = page.queue().at(-1);
   assert.match(id, /^web-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   assert.deepEqual(properties, { value: 5 });
-  const report = { action: "signed", event_id: id, properties: {}, page: "https://shop.example/", live: false };
-  assert.deepEqual(page.sent, [["/tiktok/", report]]);
+  const report = { action: target.getAttribute("tiktok-action"), event_id: id, properties: {}, page: "https://shop.example/", live: false };
+  assert.deepEqual(page.sent, [[URL_OF.beacon, report]]);
 });
 
 for (const [name, crypto] of [["getRandomValues", { getRandomValues: (a) => globalThis.crypto.getRandomValues(a) }], ["nothing", undefined]]) {
@@ -147,16 +148,37 @@ for (const [name, crypto] of [["getRandomValues", { getRandomValues: (a) => glob
   });
 }
 
-test("an element that is not signed is the pixel's alone", () => {
+const UNSIGNED = { "tiktok-event": "Contact", "tiktok-properties": '{"value":5}' };
+
+test("an element that is not signed fires nothing, unless the site has switched it on", () => {
   const page = open([BASE]);
-  page.click(button({ "data-tiktok-action": "" }));
-  assert.deepEqual([page.names(), page.sent], [["AddToCart"], []]);
+  page.click(element("BUTTON", UNSIGNED));
+  assert.deepEqual([page.names(), page.sent], [[], []]);
+  const permissive = open([{ ...BASE, unsigned: true }]);
+  permissive.click(element("BUTTON", UNSIGNED));
+  assert.deepEqual([permissive.names(), permissive.sent], [["Contact"], []]);
+});
+
+test("what stands beside a signed text adds nothing to it", () => {
+  const page = open([{ ...BASE, unsigned: true }]);
+  const target = element("BUTTON", { ...UNSIGNED, "tiktok-action": signed({ e: "Search", c: ["C0A"] }) });
+  page.click(target);
+  assert.deepEqual(page.window.ttq._i.C0A.map((call) => call.slice(0, 3)), [["track", "Search", {}]]);
+});
+
+test("a text that is no signed one fires nothing", () => {
+  const page = open([BASE]);
+  for (const action of ["junk", ":", "e30:x", "bnVsbA:x"]) {
+    page.click(element("BUTTON", { "tiktok-action": action }));
+  }
+  assert.deepEqual([page.names(), page.sent], [[], []]);
 });
 
 test("a form counts when it is sent, not when it is clicked", () => {
   const page = open([BASE]);
-  const form = element("FORM", { "data-tiktok-event": "Search", "data-tiktok-action": "signed", "data-tiktok-allow": "search_string" });
-  form.fields = ["search_string", "value"].map((name) => ({ ...element("INPUT", { "data-tiktok-property": name }), value: "7" }));
+  const form = element("FORM", { "tiktok-action": signed({ e: "Search", a: ["search_string"] }) });
+  form.fields = ["search_string", "value"].map((name) =>
+    Object.assign(element("INPUT", { "tiktok-property": name }), { value: "7" }));
   page.click(form);
   assert.deepEqual(page.names(), []);
   page.click(form, "submit");
@@ -165,9 +187,8 @@ test("a form counts when it is sent, not when it is clicked", () => {
 });
 
 test("what is signed wins over what the page says", () => {
-  const signed = element("META", { "data-tiktok-event": "Search", "data-tiktok-action": "a", "data-tiktok-allow": "status",
-    "data-tiktok-properties": '{"status":"web"}' });
-  const page = open([BASE], { metas: [signed] });
+  const meta = element("META", { "tiktok-action": signed({ e: "Search", a: ["status"], p: { status: "web" } }) });
+  const page = open([BASE], { metas: [element("META", { "tiktok-action": "junk" }), meta] });
   page.window.ttqTrack("Search", { status: "mine", value: 9 });
   assert.deepEqual(page.queue().at(-1)[2], { status: "web" });
 });
@@ -199,8 +220,8 @@ test("what waits is fetched where the cookie says so, and fired", async () => {
 test("a click id goes along to the site, which keeps it", () => {
   const page = open([BASE], { search: "?a=1&ttclid=E.C.P&b=2" });
   page.click(button());
-  assert.equal(page.fetched[0][0], "/tiktok/?ttclid=E.C.P");
-  assert.equal(page.sent[0][0], "/tiktok/?ttclid=E.C.P");
+  assert.equal(page.fetched[0][0], URL_OF.beacon + "?ttclid=E.C.P");
+  assert.equal(page.sent[0][0], URL_OF.beacon + "?ttclid=E.C.P");
 });
 
 test("while consent is open nothing is loaded or sent; then everything, in its order", () => {
@@ -256,7 +277,7 @@ test("nothing throws into the page, whatever is missing", () => {
   run({ ...bare }, { getElementsByClassName: () => [] });
   const page = open([]);
   page.click({});
-  page.click(button({ "data-tiktok-properties": "{broken" }));
+  page.click(element("BUTTON", { "tiktok-action": "{broken" }));
   page.window.ttqTrack();
   page.window.ttqTrack("Contact", null, {});
   page.window.tiktokAttribution.fire();
@@ -270,5 +291,100 @@ test("another tag's stub is kept, and asked when it is ready", () => {
   const page = open([{ ...BASE, receipt: "r" }], { window: { ttq } });
   assert.equal(page.scripts.length, 0);
   calls[0]();
-  assert.deepEqual(page.sent, [["/tiktok/", { receipt: "r" }]]);
+  assert.deepEqual(page.sent, [[URL_OF.beacon, { receipt: "r" }]]);
+});
+
+test("only a script is obeyed, whatever has its class", () => {
+  const evil = { ...BASE, pixels: ["EVIL"], url: "https://evil.example/", calls: [LEAD] };
+  const page = open([BASE]);
+  page.blocks.push(block(evil, "P"), Object.assign(block(evil), { type: "text/plain" }));
+  page.changed();
+  assert.deepEqual([page.scripts.length, page.names()], [1, []]);
+});
+
+test("a later block adds calls and pixels, and changes nothing else", () => {
+  const page = open([BASE]);
+  page.blocks.push(block({ pixels: ["C0B", "C0B&lib=x", "../x"], host: "https://evil.example", url: "https://evil.example/",
+    turbo: true, quiet: true, unsigned: true, private: ["/"], options: { limited_data_use: false }, calls: [LEAD] }));
+  page.changed();
+  page.click(button());
+  page.click(element("BUTTON", UNSIGNED));
+  assert.deepEqual(page.names(), ["Lead", "AddToCart"]);
+  assert.deepEqual(page.scripts.map((one) => new URL(one.src).hostname), ["tiktok.example", "tiktok.example"]);
+  assert.deepEqual(page.sent.map(([to]) => to), [URL_OF.beacon]);
+  assert.deepEqual(page.window.ttq._o.C0B, {});
+});
+
+test("what a header, an event or the site's own code hands over changes no address and no option either", () => {
+  const evil = { pixels: ["C0B"], host: "https://evil.example", url: "https://evil.example/", options: { x: 1 }, unsigned: true };
+  const page = open([BASE]);
+  page.window.tiktokAttribution.fire(evil);
+  page.window.tiktokAttribution.received({ headers: { get: () => JSON.stringify(evil) } });
+  page.listeners["tiktok:events"]({ detail: evil });
+  page.click(button());
+  page.click(element("BUTTON", UNSIGNED));
+  assert.deepEqual(page.scripts.map((one) => new URL(one.src).hostname), ["tiktok.example", "tiktok.example"]);
+  assert.deepEqual([page.names(), page.sent.map(([to]) => to), page.window.ttq._o.C0B], [["AddToCart"], [URL_OF.beacon], {}]);
+});
+
+for (const url of ["https://evil.example/", "//evil.example/", "http://shop.example/", "javascript:alert(1)", "http://["]) {
+  test(`nothing is reported to ${url}`, () => {
+    const page = open([{ ...BASE, url }], { cookie: "tiktok_waiting=1" });
+    page.click(button());
+    assert.deepEqual([page.names(), page.sent, page.fetched], [["AddToCart"], [], []]);
+  });
+}
+
+test("a host that is no web address loads nothing", () => {
+  assert.deepEqual(open([{ ...BASE, host: "data:text/javascript,alert(1)//" }]).scripts, []);
+});
+
+test("a gate that did not load lets nothing through", () => {
+  const page = open([BASE]);
+  Object.getPrototypeOf(page.document).querySelector = () => ({});
+  const window = { ...page.window, tiktokAttribution: undefined, ttq: undefined };
+  run(window, page.document);
+  assert.equal(window.ttq, undefined);
+});
+
+const CLINIC = { ...BASE, private: ["/clinic/"] };
+
+function go(page, path) {
+  Object.assign(page.window.location, { pathname: path, href: "https://shop.example" + path });
+}
+
+for (const path of ["/clinic/", "/clinic/x", "/cl%69nic/x", "/%ff"]) {
+  test(`on the private page ${path} nothing is called or sent, and what came there waits`, () => {
+    const page = open([{ ...CLINIC, turbo: true, receipt: "r" }]);
+    go(page, path);
+    page.loadScripts();
+    const before = page.queue().length;
+    page.click(button());
+    page.window.ttqTrack("Contact");
+    page.listeners["turbo:load"]({ detail: { timing: { visitStart: 1 } } });
+    page.blocks.push(block({ ...BASE, calls: [LEAD] }));
+    page.document.cookie = "tiktok_waiting=1";
+    page.changed();
+    assert.deepEqual([page.queue().length, page.sent, page.fetched], [before, [], []]);
+    go(page, "/shop/");
+    page.changed();
+    assert.deepEqual(page.names(), ["Lead"]);
+  });
+}
+
+test("a page that is private from the start loads nothing", () => {
+  assert.deepEqual(open([CLINIC], { path: "/clinic/" }).scripts, []);
+});
+
+test("an answer on a private page loads nothing before the next", () => {
+  const gate = { ...ASKS, private: ["/clinic/"], url: "/tiktok/consent/" };
+  const page = open([{ ...CLINIC, calls: [LEAD] }], { gate, answer: { body: { calls: [["", "page", []]] } } });
+  go(page, "/clinic/");
+  page.window.tiktokAttribution.consent(true);
+  assert.deepEqual([page.scripts, page.window.ttq], [[], undefined]);
+  assert.equal(JSON.parse(page.fetched[0][1].body).page, "https://shop.example/clinic/");
+  go(page, "/shop/");
+  page.blocks.push(block(BASE));
+  page.changed();
+  assert.deepEqual(page.names(), ["Lead"]);
 });

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.visitor.address import client_address, public_address
+from tiktok_attribution.visitor.address import client_address, public_address, sender
 
 CLIENT, OTHER = "81.2.69.142", "89.160.20.112"
 CLIENT_6 = "2a02:8108:1234::1"
@@ -106,3 +107,41 @@ def test_garbage_never_raises_and_gives_a_public_address_or_none(remote: str, fo
 )
 def test_a_given_address_is_public_or_dropped(text: str, found: str) -> None:
     assert public_address(text) == found
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "trusted", "found"),
+    [
+        (CLIENT, OTHER, (), CLIENT),
+        (CLIENT, OTHER, PRIVATE, CLIENT),
+        ("10.0.0.1", f"{OTHER}, {CLIENT}", PRIVATE, CLIENT),
+        # Private, or not to be known: the last one that somebody trusted has named.
+        ("192.168.7.7", OTHER, PRIVATE, "192.168.7.7"),
+        ("10.0.0.1", "192.168.7.7", PRIVATE, "192.168.7.7"),
+        ("10.0.0.1", f"{OTHER}, garbage", PRIVATE, "10.0.0.1"),
+        ("10.0.0.1", f"{OTHER}, garbage, 10.0.0.2", PRIVATE, "10.0.0.2"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", PRIVATE, "10.0.0.3"),
+        ("10.0.0.1", "", PRIVATE, "10.0.0.1"),
+        # A Unix socket has no peer.
+        ("", f"{OTHER}, {CLIENT}", PRIVATE, CLIENT),
+        ("", CLIENT, (), ""),
+        ("", "", PRIVATE, ""),
+        # One subscriber's network of the sixth version is one sender.
+        (CLIENT_6, "", (), "2a02:8108:1234::/64"),
+        ("2a02:8108:1234:0:ffff::9", "", (), "2a02:8108:1234::/64"),
+        ("2a02:8108:1234:1::1", "", (), "2a02:8108:1234:1::/64"),
+        ("fd00::1", CLIENT_6, PRIVATE, "2a02:8108:1234::/64"),
+        (f"::ffff:{CLIENT}", "", (), CLIENT),
+        ("garbage", "", (), "garbage"),
+    ],
+)
+def test_whom_a_rate_limit_counts(remote: str, forwarded: str, trusted: tuple[Any, ...], found: str) -> None:
+    assert sender(remote, forwarded, trusted) == found
+
+
+@pytest.mark.hostile
+@given(st.text(max_size=80), st.text(max_size=20))
+def test_no_header_of_a_peer_that_is_not_trusted_makes_another_sender(forwarded: str, remote: str) -> None:
+    assert sender(CLIENT, forwarded, PRIVATE) == CLIENT
+    assert isinstance(sender(remote, forwarded, PRIVATE), str)

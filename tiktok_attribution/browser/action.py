@@ -1,7 +1,9 @@
 """Actions: events that arise in the browser alone, such as a click, signed for what the page allows them to say.
 
-The signature names event, properties, pixels, and which properties the visitor may fill in. It names no visitor, so it
-may lie in a shared cache; its age is counted in whole days, so the page's text stays the same all day.
+The signed text names event, properties, pixels, and which properties the visitor may fill in. It is base64url JSON, a
+colon and the signature, not compressed: tiktok.js reads the event out of it, so what the pixel is told and what the
+server records can't differ. It names no visitor, so it may lie in a shared cache; its age is counted in whole days, so
+the page's text stays the same all day.
 """
 
 from __future__ import annotations
@@ -25,17 +27,21 @@ NEVER_FREE = frozenset({"value", "currency", "contents", "predicted_ltv"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What a page allows: `properties` as the template gave them, before they are cleaned."""
+    """What a page allows: `properties` as they are sent; `given` as the template gave them, where cleaning these twice
+    would change them.
+    """
 
     name: str
     properties: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] | None = None
     allow: Sequence[str] = ()
     pixel_codes: Sequence[str] = ()
 
     def with_given(self, given: object) -> dict[str, Any]:
         """The signed properties, and of what the visitor's browser gave those that may be given."""
         free = given if isinstance(given, Mapping) else {}
-        return {**{key: free[key] for key in self.allow if _is_plain(free.get(key))}, **self.properties}
+        signed = self.properties if self.given is None else self.given
+        return {**{key: free[key] for key in self.allow if _is_plain(free.get(key))}, **signed}
 
 
 def sign(action: Action) -> str:
@@ -43,8 +49,13 @@ def sign(action: Action) -> str:
     if forbidden := NEVER_FREE.intersection(action.allow):
         raise InvalidEvent(f"allow names {', '.join(sorted(forbidden))}: a visitor could send any amount")
     parts = {"e": action.name, "d": _today()}
-    lists = {"p": _plain(action.properties), "a": list(action.allow), "c": list(action.pixel_codes)}
-    text = signing.Signer(salt=SALT).sign_object({**parts, **{k: v for k, v in lists.items() if v}}, compress=True)
+    lists = {
+        "p": _plain(action.properties),
+        "g": _plain(action.given or {}),
+        "a": list(action.allow),
+        "c": list(action.pixel_codes),
+    }
+    text = signing.Signer(salt=SALT).sign_object({**parts, **{k: v for k, v in lists.items() if v}})
     if len(text) > MOST_CHARACTERS:
         raise InvalidEvent(f"its properties make {len(text)} characters, at most {MOST_CHARACTERS} are sent back")
     return text
@@ -58,6 +69,7 @@ def read(text: object, *, max_age_days: float) -> Action:
         action = Action(
             name=signed["e"],
             properties=signed.get("p", {}),
+            given=signed.get("g"),
             allow=signed.get("a", ()),
             pixel_codes=signed.get("c", ()),
         )

@@ -6,49 +6,49 @@ its answer first, and a forged request can change nothing.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover
-from tiktok_attribution.browser.own_page import is_own_page
+from tiktok_attribution.browser.endpoint import Report, endpoint
+from tiktok_attribution.browser.own_page import path_of_page
 from tiktok_attribution.visitor import click_id, click_id_cookie
+from tiktok_attribution.visitor.permission import is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
-MOST_BYTES = 4000
+
+def _no_calls(status: int) -> HttpResponse:
+    return JsonResponse({"calls": []}, status=status)
 
 
-@csrf_exempt  # a page from a shared cache has no token; `own_page` says as much
-@never_cache
-@require_POST
-def consent(request: HttpRequest) -> HttpResponse:
-    """`{"search": location.search}` in, the calls that this visitor's page has to make out."""
+@endpoint("consent", _no_calls)
+def consent(request: HttpRequest, report: Report) -> HttpResponse:
+    """`{"search": location.search, "page": location.href}` in, the calls that this visitor's page has to make out."""
     settings = conf.current()
-    if not is_own_page(request):
-        return JsonResponse({"calls": []}, status=403)
-    if not settings.enabled:
-        return JsonResponse({"calls": []})
     waiting = handover.of(request)
     waiting.answer()
-    found = waiting.hand_over() if handover.is_open(request) and settings.mode == conf.DEVELOPER else []
+    is_seen = _is_seen(request, report, settings)
+    may_show = is_seen and settings.mode == conf.DEVELOPER and handover.is_open(request)
+    found = waiting.hand_over() if may_show else []
     response = JsonResponse({"calls": [call for showing in found for call in _calls(showing, settings)]})
-    click_id_cookie.settle(response, visitor_of(request), settings, found=_click_id(request))
+    click_id_cookie.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
     return response
 
 
-def _click_id(request: HttpRequest) -> str:
+def _is_seen(request: HttpRequest, report: Report, settings: conf.Settings) -> bool:
+    """False on a page under PRIVATE_PATHS: the answer counts there, and what waits is for the next page."""
+    if "page" not in report:
+        return True
+    path = path_of_page(request, report["page"])
+    return path is not None and not is_private(path, settings)
+
+
+def _click_id(report: Report) -> str:
     """The click id of the page's address, which nobody was allowed to keep until now."""
-    try:
-        body = request.read(MOST_BYTES)
-        search = json.loads(body).get("search", "")
-    except (ValueError, AttributeError, OSError):
-        return ""
+    search = report.get("search")
     return click_id.from_query(search.lstrip("?")) if isinstance(search, str) else ""
 
 

@@ -1,4 +1,9 @@
-"""The attributes that mark an element whose click or submit is an event: the text of `{% tiktok_action %}`."""
+"""The attribute that marks an element whose click or submit is an event: the text of `{% tiktok_action %}`.
+
+One attribute, and no `data-*`: sanitisers keep those in what visitors write (DOMPurify does by default), and then a
+review could make the pixel's calls. It holds the signed text and nothing beside it, so a text that is copied to another
+element says only what it was signed for.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +11,44 @@ import logging
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser.action import Action, sign
-from tiktok_attribution.browser.script import safe_json
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.ids import random_event_id
+from tiktok_attribution.events.ids import random_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 
 logger = logging.getLogger("tiktok_attribution")
+
+ATTRIBUTE = "tiktok-action"
 
 
 @errors_without_values
 def action_attributes(
     request: HttpRequest | None, event: str, /, *, allow: str = "", pixels: str = "", **properties: Any
 ) -> SafeString:
-    """Event and properties for the browser, and their signature for the server. Nothing here is one visitor's own."""
+    """What browser and server are to be told, signed. Nothing in it is one visitor's own."""
     settings = conf.current()
     if not settings.enabled or settings.mode == conf.STANDARD:
-        return _attributes({})
+        return mark_safe("")
     try:
-        return _attributes(_found(request, event, allow.split(), pixels.split(), properties))
+        signed = _signed(request, event, allow.split(), pixels.split(), properties)
     except Exception as error:
         if settings.strict:
             raise
         why = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
         logger.warning("tiktok: a {%% tiktok_action %%} is left out: %s", why)
-        return _attributes({})
+        return mark_safe("")
+    return format_html('{}="{}"', ATTRIBUTE, signed)
 
 
-def _found(
+def _signed(
     request: HttpRequest | None, name: str, allow: list[str], pixels: list[str], properties: dict[str, Any]
-) -> dict[str, str]:
+) -> str:
     if not conf.current().page_script:
         raise InvalidEvent("it needs PAGE_SCRIPT: True in the settings, and this app's URLs")
     built, notes = build_event(
@@ -49,12 +56,9 @@ def _found(
     )
     for note in notes:
         logger.info("tiktok: {%% tiktok_action %r %%}: %s", built.name, note)
+    pixels = list(valid_pixel_codes(pixels))
     of_page = tuple(pixel_codes(request))
     codes = tuple(pixels) or (of_page if of_page != conf.current().pixel_code else ())
-    signed = sign(Action(name=built.name, properties=properties, allow=allow, pixel_codes=codes))
-    found = {"event": built.name, "properties": safe_json(dict(built.properties)) if built.properties else ""}
-    return {**found, "pixels": " ".join(pixels), "allow": " ".join(allow), "action": signed}
-
-
-def _attributes(found: dict[str, str]) -> SafeString:
-    return format_html_join(" ", 'data-tiktok-{}="{}"', ((key, value) for key, value in found.items() if value))
+    # Clean amounts would be divided by a hundred once more when the server cleans them: it gets the template's.
+    given = properties if conf.current().values_in_minor_units else None
+    return sign(Action(name=built.name, properties=dict(built.properties), given=given, allow=allow, pixel_codes=codes))

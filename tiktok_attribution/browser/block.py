@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from tiktok_attribution import conf
 from tiktok_attribution.browser import gate as gate_file
 from tiktok_attribution.browser import receipt
-from tiktok_attribution.browser.gate import Gate
+from tiktok_attribution.browser.gate import Gate, private_prefixes
 from tiktok_attribution.browser.nonce import nonce_of
 from tiktok_attribution.browser.script import options_of, safe_json
 from tiktok_attribution.readers import TURBO
@@ -64,6 +64,10 @@ def content(codes: Sequence[str], showings: Sequence[Showing]) -> dict[str, Any]
         data["url"] = url
     if settings.mode == conf.STANDARD:
         data["quiet"] = True
+    if settings.unsigned_actions:
+        data["unsigned"] = True
+    if prefixes := private_prefixes(settings):
+        data["private"] = prefixes
     if showings:
         data["calls"] = list(calls(showings, codes))
         if url and settings.browser_receipts and (signed := receipt.of(showings)):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser.script import safe_json
@@ -24,7 +24,9 @@ from tiktok_attribution.visitor.visitor import visitor_of
 SIGNALS = {"gpc": "navigator.globalPrivacyControl", "dnt": 'navigator.doNotTrack==="1"'}
 
 FILE = "tiktok_attribution/gate.js"
-_RULE_OF_PAGE = 'JSON.parse(document.getElementById("tiktok-gate").textContent)'
+_RULE_OF_PAGE = (
+    'JSON.parse(Object.getPrototypeOf(document).querySelector.call(document, "script#tiktok-gate").textContent)'
+)
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +100,8 @@ class Gate:
         settings = self.settings
         rule: dict[str, Any] = {name: effect for name, effect in self.effects.items() if effect != IGNORE}
         rule |= {"hold": settings.hold_consent, "limited": self.limited, "url": _address(), "state": self.state}
+        if prefixes := private_prefixes(settings):
+            rule["private"] = prefixes
         if self.asks and not hides_answer(settings):
             own = {"days": settings.click_id_days, "domain": settings.cookie_domain}
             rule |= {"consent": settings.consent.as_data(), **own}
@@ -109,6 +113,13 @@ class Gate:
 def hides_answer(settings: conf.Settings) -> bool:
     """Whether only the server can tell what the visitor answered."""
     return settings.is_closed or callable(settings.consent) or isinstance(settings.consent, SessionRule)
+
+
+def private_prefixes(settings: conf.Settings) -> list[str]:
+    """PRIVATE_PATHS as a page's address shows them: the page's scripts stay loaded when htmx, Turbo or `pushState`
+    shows such a path, so they have to know. They are the same for everybody and no secret: the site links to them.
+    """
+    return [get_script_prefix().rstrip("/") + path for path in settings.private_paths]
 
 
 def is_personal(settings: conf.Settings) -> bool:

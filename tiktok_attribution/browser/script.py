@@ -21,9 +21,12 @@ METHODS = (
 # What is there already is kept: the tag twice on a page, or another tag manager's stub. A pixel is loaded once, and
 # each has one page view: by the common call, which counts for every pixel that is there when events.js drains it, or
 # by its own where that call has been drained before it came.
+# Elements that the page's content names (<a id="ttq">, <img name="createElement">) hide members of window and document,
+# so the queue is taken where window itself has it, and members from the prototype.
 _BASE = """\
 !function (w, d, name, ids, options, host) {
-  var ttq = w[name] = w[name] || [], alone = !ttq._i;
+  var ttq = w[name] = {}.hasOwnProperty.call(w, name) && w[name] || [], alone = !ttq._i;
+  var members = Object.getPrototypeOf(d);
   w.TiktokAnalyticsObject = name;
   if (!ttq.load) {
     ttq.methods = %(methods)s;
@@ -37,8 +40,8 @@ _BASE = """\
       return queue;
     };
     ttq.load = function (id, settings) {
-      var address = host + "/i18n/pixel/events.js", script = d.createElement("script");
-      var first = d.getElementsByTagName("script")[0];
+      var address = host + "/i18n/pixel/events.js", script = members.createElement.call(d, "script");
+      var first = members.getElementsByTagName.call(d, "script")[0];
       ttq._i = ttq._i || {}; ttq._i[id] = []; ttq._i[id]._u = address;
       ttq._t = ttq._t || {}; ttq._t[id] = +new Date;
       ttq._o = ttq._o || {}; ttq._o[id] = settings || {};

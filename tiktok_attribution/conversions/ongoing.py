@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.visitor.reason import report
 
@@ -67,10 +67,12 @@ class Watch:
 
     def __call__(self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if not self._is_busy:
-            self._is_busy = True
+            self._is_busy, was_lost = True, self._connection.needs_rollback
             try:
                 self._look(sql if isinstance(sql, str) else str(sql))
             except Exception as error:
+                if is_lost(self._connection, was_lost=was_lost):
+                    raise  # the site must hear of it, see `is_lost`
                 report(error, "it was not noticed that an event may have changed before its commit")
             finally:
                 self._is_busy = False

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
-from django.db import router
+from django.db import connections, router
 from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
+from django.db.transaction import TransactionManagementError
 
 from tiktok_attribution.conversions import ongoing, registry
 from tiktok_attribution.conversions.declaration import Conversion
@@ -17,13 +18,16 @@ from tiktok_attribution.conversions.holding import hold_back_one
 from tiktok_attribution.conversions.maker import current_maker, keep_maker
 from tiktok_attribution.conversions.objects import record_object, renewed
 from tiktok_attribution.conversions.pausing import is_inside_paused, is_paused
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions, stored
+from tiktok_attribution.delivery.dropped import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester
+
+LOST = "The database has rolled back this transaction; see the log of tiktok_attribution."
 
 # On the instance from pre_save to post_save: which conversions counted already. Plain numbers, for an object whose
 # save failed may be copied or pickled with them.
@@ -32,6 +36,8 @@ BEFORE = "_tiktok_counted_before"
 
 def connect() -> None:
     """Watch every declared model; may be called again when the declarations have changed."""
+    lasting_refusals.clear()
+    lasting_refusals.update(model._meta.label for model in registry.first_visitor_models())
     for model in registry.watched_models():
         uid = f"tiktok_attribution.{model._meta.label}"
         pre_save.connect(before_save, sender=model, dispatch_uid=uid)
@@ -39,15 +45,24 @@ def connect() -> None:
 
 
 def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
-    """No error of ours may break a save: it is logged, and raised only where the setting STRICT asks for it."""
+    """No error of ours may break a save: it is logged, and raised only where the setting STRICT asks for it.
+
+    Or where the save is lost already, for its transaction is (`protection.is_lost`).
+    """
 
     @errors_without_values
     @wraps(receiver)
     def guarded(**kwargs: Any) -> None:
+        connection = connections[kwargs["using"]]
+        was_lost, failure = connection.needs_rollback, None
         try:
             receiver(**kwargs)
         except Exception as error:
-            report(error, "%s of %s failed", receiver.__name__, kwargs["sender"].__name__)
+            failure = error
+        if is_lost(connection, was_lost=was_lost):
+            raise failure or TransactionManagementError(LOST)
+        if failure is not None:
+            report(failure, "%s of %s failed", receiver.__name__, kwargs["sender"].__name__)
 
     return guarded
 
@@ -135,8 +150,10 @@ def _saved(
             heal(conversion, saved.row, using=using)
         elif not _record(conversion, saved, maker, just_made=created) and created:
             awaited.append(conversion)
-    if maker is not None and awaited:
-        keep_maker(maker, awaited, instance, using=using)
+    if maker is not None:
+        awaited += registry.kept_for_others(sender)
+        if awaited:
+            keep_maker(maker, awaited, instance, using=using)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:

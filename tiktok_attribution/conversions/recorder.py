@@ -43,12 +43,13 @@ _NAME = re.compile(r"[A-Za-z0-9_ -]{1,50}")
 def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
     """Record a fact once for each of its pixels; None if it stood there already, or could not be built.
 
-    Raises nothing, unless the setting STRICT asks for it. The savepoint keeps any database error of building or
-    inserting from the caller's transaction.
+    Raises nothing, unless the setting STRICT asks for it, or the database has rolled back the caller's whole
+    transaction (`protection.is_lost`). The savepoint keeps any other database error from the caller's transaction.
     """
     if fact.decision.is_denied:
         _leave_out(fact, fact.decision.reason or Reason.DENIED)
         return None
+    block = None
     try:
         connection = connections[fact.using]
         is_open = connection.in_atomic_block
@@ -60,30 +61,33 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
             if len(rows) == 1:
                 block.next_is_last()
             rows = [row for row in rows if outbox.add(row, using=fact.using)]
-    except TooOld as error:
-        if fact.object_label:
-            # An order from an import, or from before the app. No mistake, so nobody is alarmed, nor is there a row for
-            # each of a hundred thousand; the count shows a declaration whose "time" names the wrong field.
-            _leave_out(fact, Reason.TOO_OLD)
-        else:
-            _record_invalid(fact, error)
+    except outbox.LockConflict as conflict:
+        _give_way(fact, conflict, is_lost=block is not None and block.has_lost_all)
         return None
     except Exception as error:
-        _record_invalid(fact, error)
+        if block is not None and block.has_lost_all:
+            raise
+        _record_unbuilt(fact, error)
         return None
     if not rows:
         return None
     recorded = Recorded(fact=fact, built=built, rows=rows, is_open=is_open, unfinished=unfinished)
     recorded.commitment = Commitment(fact.using, then=recorded.commit)
-    if visitor is not None and conf.current().asks:
+    if visitor is not None:
+        _tell_visitor(recorded, visitor)
+    return recorded
+
+
+def _tell_visitor(recorded: Recorded, visitor: Visitor) -> None:
+    """What this visitor's answer decides, and the browser half for a page of theirs."""
+    fact, rows, event = recorded.fact, recorded.rows, recorded.event
+    if conf.current().asks:
         for key in keys_of(rows):
             visitor.answers_for(key, recorded.commitment, held=not fact.decision.is_granted)
-    if visitor is not None and rows[0].wants_browser and fact.decision.is_granted:
+    if rows[0].wants_browser and fact.decision.is_granted:
         codes = tuple(row.pixel_code for row in rows)
-        keys = identify_keys(built.event.user)
-        recorded.showing = Showing(call=browser_call(built.event), pixel_codes=codes, identify=keys)
+        recorded.showing = Showing(call=browser_call(event), pixel_codes=codes, identify=identify_keys(event.user))
         visitor.show(recorded.showing, recorded.commitment)
-    return recorded
 
 
 def _is_unfinished(fact: Fact, built: Built, *, commits_each: bool) -> bool:
@@ -170,9 +174,38 @@ def _defaults() -> Any:
 def _bare_row(fact: Fact, pixel_code: str) -> OutboxEvent:
     now = time()
     row = OutboxEvent(*_defaults())
-    row.pixel_code, row.event_time, row.created_at = pixel_code[:64], int(now), moment(now)
+    row.pixel_code, row.event_time, row.created_at = pixel_code, int(now), moment(now)
     row.object_label, row.object_pk = fact.object_label, fact.object_pk
     return row
+
+
+def _give_way(fact: Fact, conflict: outbox.LockConflict, *, is_lost: bool) -> None:
+    """Leave the event to the other transaction. An invalid row in its place would wait for the same lock once more."""
+    if conf.current().strict:
+        raise conflict.error
+    name, event_id = _harmless_name(fact.name), _harmless_id(fact.event_id)
+    if is_lost:
+        logger.warning(
+            "tiktok: the database has rolled back the transaction that recorded %s %s: %s. The error is passed on",
+            *(name, event_id, conflict),
+        )
+        raise conflict.error
+    logger.warning(
+        "tiktok: %s %s was not recorded by this transaction: %s. Most likely the other one records the same event id: "
+        "when it commits, its event stands and counts once; when not, tiktok_backfill finds the object's event",
+        *(name, event_id, conflict),
+    )
+
+
+def _record_unbuilt(fact: Fact, error: Exception) -> None:
+    """As invalid; but an order from an import, or from before the app, is no mistake and alarms nobody.
+
+    Nor is there a row for each of a hundred thousand: the count shows a declaration whose "time" names a wrong field.
+    """
+    if isinstance(error, TooOld) and fact.object_label:
+        _leave_out(fact, Reason.TOO_OLD)
+    else:
+        _record_invalid(fact, error)
 
 
 def _record_invalid(fact: Fact, error: Exception) -> None:

@@ -12,7 +12,8 @@ from django.db.models import Model
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
-from tiktok_attribution.conversions.declaration import HALVES, Conversion
+from tiktok_attribution.conversions.accounts import concrete
+from tiktok_attribution.conversions.declaration import HALVES, MAKERS, Conversion
 from tiktok_attribution.conversions.mapped import MappedConversion
 from tiktok_attribution.conversions.mistakes import mistakes, unusable
 from tiktok_attribution.events.names import canonical_name
@@ -47,6 +48,10 @@ def _fault(declared: type[Conversion], models: Sequence[type[Model]]) -> str:
         return "it names no model, write @register(Order)."
     if declared.halves not in HALVES:
         return f"halves is {declared.halves!r}, not one of {', '.join(HALVES)}."
+    if declared.made_by not in MAKERS:
+        return f"made_by is {declared.made_by!r}, not one of {', '.join(MAKERS)}."
+    if declared.visitor_of is not Conversion.visitor_of and not declared.visitor_models:
+        return "it has visitor_of, but no visitor_models: name the models of what it gives, so that they are watched."
     for model in models:
         if model._meta.swapped or model._meta.abstract:
             return f"{model.__name__} has no objects, register {model._meta.swapped or 'its children'}."
@@ -92,9 +97,19 @@ def children_of(model: type[Model]) -> list[type[Model]]:
     return sorted(children, key=lambda one: len(one._meta.get_parent_list()), reverse=True)
 
 
+def first_visitor_models() -> set[type[Model]]:
+    """The models whose visitors are kept for other objects (`visitor_of`), whether they are conversions or not."""
+    return {concrete(model) for conversion in every() for model in conversion.visitor_models}
+
+
+def kept_for_others(model: type[Model]) -> list[Conversion]:
+    """Stand for an object of this model that is made, where its visitor is to be kept for others; of no event."""
+    return [Conversion(kept) for kept in first_visitor_models() if issubclass(model, kept)]
+
+
 def watched_models() -> set[type[Model]]:
-    """Every model whose saves matter: the declared ones, their proxies, their children and their parents."""
-    declared = tuple({conversion.model for conversion in every()})
+    """Every model whose saves matter: the declared ones, those of `visitor_of`, their proxies, children and parents."""
+    declared = tuple({conversion.model for conversion in every()} | first_visitor_models())
     parents = {parent for model in declared for parent in model._meta.get_parent_list()}
     return parents | {model for model in apps.get_models() if declared and issubclass(model, declared)}
 

@@ -60,7 +60,7 @@ def tables_of(model: type[Model], path: Any) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def related_model(model: type[Model], path: Any) -> type[Model] | None:
+def reached_model(model: type[Model], path: Any) -> type[Model] | None:
     """The model that a path leads to, None where only an object can tell."""
     at: type[Model] | None = model
     for step in steps_of(path) if isinstance(path, str) else [""]:

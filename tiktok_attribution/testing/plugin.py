@@ -8,11 +8,21 @@ from typing import Any
 import pytest
 from django.utils.module_loading import import_string
 
-from tiktok_attribution import conf
+from tiktok_attribution import conf, in_tests
 from tiktok_attribution.testing.server import StandIn
 
 PIXEL_CODE, ACCESS_TOKEN = "C0STANDIN", "0" * 40
 """For sites that take theirs from an environment that a test run doesn't have."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """From here on nothing of this app leaves the process unless a test asks for it: see `in_tests`."""
+    in_tests.note_pytest(runs=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The process goes on without tests: a program that called `pytest.main()`."""
+    in_tests.note_pytest(runs=False)
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
 
 from tiktok_attribution.conf import Settings
 from tiktok_attribution.visitor.click_id import COOKIE
+from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.visitor import Visitor
 
 
@@ -24,7 +24,7 @@ def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, 
     elif decision.is_refusal:
         if held:
             response.delete_cookie(COOKIE, domain=settings.cookie_domain or None, samesite="Lax")
-            patch_cache_control(response, private=True)
+            make_private(response)
     elif not decision.is_denied and settings.hold_click_id and found and found != held:
         remember(response, visitor.request, found, settings, until_closed=True)
 
@@ -45,4 +45,4 @@ def remember(
         httponly=True,
         samesite="Lax",
     )
-    patch_cache_control(response, private=True)
+    make_private(response)

@@ -78,5 +78,6 @@ ADVICE = {
     "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
     "unreadable": 'it can\'t be told whether they happened: the log says why; mend "when" (or happened)',
     "refused": "their visitors said no, nobody could be asked, or paused() held them back; they are not recorded",
+    "without visitor": 'only what a visitor made counts ("made_by"), and no visitor is known; they are not recorded',
     "old": "older than --days or MAX_AGE_DAYS; they are not sent",
 }

@@ -1,13 +1,22 @@
 /* tiktok_attribution: the gate before the pixel, see docs/privacy.md. The inline page has this very text in it, with the
    rule in place of the element's (browser/gate.py). `when` keeps what needs an answer until there is one; `consent` is the
    hook for a banner that answers without a page load: it tells the server too, which then hands over what was held.
-   Cookies: the last one of a name counts, as Django reads them; a value that can't be decoded is no answer. */
+   Cookies: the last one of a name counts, as Django reads them; a value that can't be decoded is no answer.
+   Elements that the content names (<a id="ttq">, <img name="cookie">) hide members of window and document: so globals
+   are taken where window itself has them, members from the prototype, and the rule from a script, which sanitisers
+   take away. On a private page (PRIVATE_PATHS), shown without being loaded, an answer runs nothing until the next. */
 !function (w, d, n, rule) {
-  var t = w.tiktokAttribution = w.tiktokAttribution || {}, waiting = [], state;
+  var t = w.tiktokAttribution = global("tiktokAttribution") || {}, waiting = [], late = false, state;
   if (t.when) { return; }
+  function global(name) { return Object.prototype.hasOwnProperty.call(w, name) && w[name]; }
+  function hidden() {
+    var path = null;
+    try { path = decodeURIComponent(w.location.pathname); } catch (error) { /* hidden, where anything is */ }
+    return (rule.private || []).some(function (prefix) { return path === null || path.indexOf(prefix) === 0; });
+  }
   function cookie(name) {
     var found = "";
-    d.cookie.split(";").forEach(function (part) {
+    Reflect.get(Object.getPrototypeOf(d), "cookie", d).split(";").forEach(function (part) {
       var at = part.indexOf("=");
       if (part.slice(0, at).trim() === name) { found = part.slice(at + 1).trim().replace(/^"(.*)"$/, "$1"); }
     });
@@ -55,10 +64,17 @@
     return state || rule.state || (rule.consent ? read(rule.consent) : "granted");
   }
   function flush() { while (waiting.length) { waiting.shift()(); } }
+  function agreed() {
+    late = false;
+    if (t.held && global("ttq")) { w.ttq.grantConsent(); }
+    t.held = false;
+    flush();
+  }
   t.limited = rule.limited || effects().indexOf("limited_data_use") >= 0;
   t.held = false;
   t.when = function (run) {
     var now = answer();
+    if (late && !hidden()) { agreed(); }
     if (now === "granted") { run(); }
     else if (now === "unknown" && rule.hold) { t.held = true; run(); }
     else if (now === "unknown") { waiting.push(run); }
@@ -66,24 +82,24 @@
   t.consent = function (granted) {
     state = granted ? "granted" : "denied";
     if (rule.consent && rule.consent.own) {
-      d.cookie = rule.consent.cookie + "=" + state + ";path=/;max-age=" + rule.days * 86400 + ";samesite=lax"
-        + (rule.domain ? ";domain=" + rule.domain : "") + (w.location.protocol === "https:" ? ";secure" : "");
+      Reflect.set(Object.getPrototypeOf(d), "cookie", rule.consent.cookie + "=" + state + ";path=/;max-age="
+        + rule.days * 86400 + ";samesite=lax" + (rule.domain ? ";domain=" + rule.domain : "")
+        + (w.location.protocol === "https:" ? ";secure" : ""), d);
     }
     if (answer() === "granted") {
-      if (t.held && w.ttq) { w.ttq.grantConsent(); }
-      t.held = false;
-      flush();
+      if (hidden()) { late = true; } else { agreed(); }
     } else {
       waiting = [];
-      if (w.ttq && w.ttq.revokeConsent) { w.ttq.revokeConsent(); }
+      late = false;
+      if (global("ttq") && w.ttq.revokeConsent) { w.ttq.revokeConsent(); }
     }
     if (rule.url) {
-      w.fetch(rule.url, {method: "POST", credentials: "same-origin", keepalive: true,
+      w.fetch(new URL(rule.url, w.location.origin).href, {method: "POST", credentials: "same-origin", keepalive: true,
         headers: {"Content-Type": "application/json"},
-        body: JSON.stringify({search: w.location.search})})
+        body: JSON.stringify({search: w.location.search, page: w.location.href})})
         .then(function (response) { return response.ok ? response.json() : {calls: []}; })
         .then(function (found) {
-          if (answer() === "granted") {
+          if (answer() === "granted" && !hidden()) {
             found.calls.forEach(function (call) {
               var on = call[0] ? w.ttq.instance(call[0]) : w.ttq;
               on[call[1]].apply(on, call[2]);
@@ -92,4 +108,4 @@
         }, function () {});
     }
   };
-}(window, document, navigator, JSON.parse(document.getElementById("tiktok-gate").textContent));
+}(window, document, navigator, JSON.parse(Object.getPrototypeOf(document).querySelector.call(document, "script#tiktok-gate").textContent));

@@ -1,8 +1,10 @@
-/* tiktok_attribution: see docs/browser.md. Nothing here throws into the page. */
+/* tiktok_attribution: see docs/browser.md and, for what is obeyed, docs/security.md. Nothing here throws into the page.
+   Elements that the content names (<a id="ttq">, <img name="cookie">) hide members of window and document: so globals
+   are taken where window itself has them, and members from the prototype. */
 (function (w, d) {
   "use strict";
 
-  const t = (w.tiktokAttribution = w.tiktokAttribution || {}); // gate.js may have made it
+  const t = (w.tiktokAttribution = global("tiktokAttribution") || {}); // gate.js may have made it
   if (t.scan) {
     t.scan();
     return;
@@ -11,12 +13,16 @@
   const METHODS = ("page track identify instances debug on off once ready alias group " +
     "enableCookie disableCookie holdConsent revokeConsent grantConsent").split(" ");
   const DOUBLE_CLICK_MS = 700;
-  const nonce = d.currentScript && d.currentScript.nonce;
-  const blocks = d.getElementsByClassName("tiktok-attribution");
+  const ask = safely((node, name, ...given) => Object.getPrototypeOf(node)[name].apply(node, given));
+  const get = safely((node, name) => Reflect.get(Object.getPrototypeOf(node), name, node));
+  const nonce = (get(d, "currentScript") || {}).nonce;
+  const gated = ask(d, "querySelector", "script#tiktok-gate");
+  const blocks = ask(d, "getElementsByClassName", "tiktok-attribution");
   const made = new Set(); // htmx and Turbo bring pages back
   const acted = new WeakMap();
   const receipts = [];
-  const site = { url: "" }; // quiet in Standard Mode
+  const later = [];
+  let site; // of the server's own block, the first one
   const clicked = /[?&](ttclid=[^&#]*)/.exec(w.location.search);
   let landed = clicked;
   let live = false; // events.js has come
@@ -32,16 +38,30 @@
     };
   }
 
-  /* The gate, where there is one, decides whether anything is loaded or sent. */
-  function when(step) {
-    (t.when || ((run) => run()))(safely(step));
+  function global(name) {
+    return Object.prototype.hasOwnProperty.call(w, name) && w[name];
+  }
+
+  function isPrivate() {
+    const prefixes = site.private || [];
+    const path = safely(decodeURIComponent)(w.location.pathname);
+    return prefixes.some((prefix) => path === null || path.startsWith(prefix));
+  }
+
+  /* The gate, where there is one, decides whether anything is loaded or sent. A private page (PRIVATE_PATHS), which
+     htmx, Turbo and the like show without loading it, neither loads nor sends; what is to be kept waits for the next. */
+  function when(step, kept) {
+    const run = () => (isPrivate() ? kept && later.push(step) : step());
+    if (site && (t.when || !gated)) {
+      (t.when || ((now) => now()))(safely(run));
+    }
   }
 
   function defer(target, method) {
     target[method] = (...given) => target.push([method, ...given]);
   }
 
-  function stub(ttq, host) {
+  function stub(ttq) {
     ttq.methods = METHODS;
     ttq.setAndDefer = defer;
     METHODS.forEach((method) => defer(ttq, method));
@@ -51,8 +71,8 @@
       return queue;
     };
     ttq.load = (id, options) => {
-      const address = host + "/i18n/pixel/events.js";
-      const script = d.createElement("script");
+      const address = site.host + "/i18n/pixel/events.js";
+      const script = ask(d, "createElement", "script");
       ttq._i = ttq._i || {};
       ttq._i[id] = [];
       ttq._i[id]._u = address;
@@ -66,20 +86,21 @@
       }
       script.onload = safely(arrived);
       script.src = address + "?sdkid=" + id + "&lib=ttq";
-      d.head.appendChild(script);
+      get(d, "head").appendChild(script);
     };
   }
 
-  function load(ids, options, host) {
-    const ttq = (w.ttq = w.ttq || []);
+  function load(ids) {
+    const ttq = (w.ttq = global("ttq") || []);
+    const options = site.options;
     const alone = !ttq._i;
     w.TiktokAnalyticsObject = "ttq";
     if (!ttq.load) {
-      stub(ttq, host);
+      stub(ttq);
     } else if (!live) {
       ttq.ready(safely(arrived)); // where the stub is another tag's
     }
-    const fresh = ids.filter((id) => !ttq._i || !ttq._i[id]);
+    const fresh = ids.filter((id) => /^[A-Za-z0-9]+$/.test(id) && !(ttq._i && ttq._i[id]));
     if (fresh.length && t.held) {
       ttq.holdConsent();
     }
@@ -112,7 +133,7 @@
   function fire(block) {
     when(() => {
       if (block.pixels) {
-        load(block.pixels, block.options, block.host);
+        load(block.pixels);
       }
       (block.calls || []).forEach(safely(call));
       if (block.receipt) {
@@ -121,23 +142,35 @@
           arrived();
         }
       }
-    });
+    }, true);
+  }
+
+  function sameOrigin(url) {
+    const found = new URL(url || "", w.location.origin); // not the page's <base>
+    return url && found.origin === w.location.origin ? found.href : "";
   }
 
   function read(block) {
     const data = JSON.parse(block.textContent);
-    Object.assign(site, data);
+    if (!site && /^https?:/.test(data.host)) {
+      site = Object.assign({}, data, { url: safely(sameOrigin)(data.url) });
+    }
     fire(data);
   }
 
+  /* Sanitisers take every script away, so one of this type is the site's own work. Whatever adds another can add calls
+     and pixels; where reports go, and to whom the pixels belong, stands in the first. */
   function scan() {
-    const fresh = Array.from(blocks);
+    const fresh = Array.from(blocks).filter((one) => one.tagName === "SCRIPT" && one.type === "application/json");
     fresh.forEach((block) => {
       block.className = ""; // read
       safely(read)(block);
     });
     if (fresh.length) {
       when(collect);
+    }
+    if (later.length && !isPrivate()) {
+      later.splice(0).forEach((step) => when(step, true));
     }
   }
 
@@ -147,14 +180,14 @@
 
   /* A Turbo link that is redirected changes the address twice. */
   function visited(event) {
-    if (site.turbo && w.ttq && event.detail.timing.visitStart) {
+    if (site.turbo && global("ttq") && event.detail.timing.visitStart) {
       when(() => w.ttq.page());
     }
   }
 
   function send(report) {
     const body = JSON.stringify(report);
-    if (site.url && !(w.navigator.sendBeacon && w.navigator.sendBeacon(address(), body))) {
+    if (site.url && !isPrivate() && !(w.navigator.sendBeacon && w.navigator.sendBeacon(address(), body))) {
       post(body).catch(() => {});
     }
   }
@@ -165,12 +198,12 @@
 
   /* What waits for this visitor, on a page out of a shared cache. */
   function collect() {
-    if (!site.url || collecting || !(landed || /(^|; )tiktok_waiting=/.test(d.cookie))) {
+    if (!site.url || collecting || !(landed || /(^|; )tiktok_waiting=/.test(get(d, "cookie")))) {
       return;
     }
     collecting = true;
     landed = null;
-    post('{"pending":true}').then((answer) => (answer.status === 200 ? answer.json() : {})).then(fire)
+    post(JSON.stringify({ pending: true, page: w.location.href })).then((answer) => (answer.status === 200 ? answer.json() : {})).then(fire)
       .catch(() => {}).then(() => (collecting = false));
   }
 
@@ -185,22 +218,34 @@
     });
   }
 
-  function words(source, name) {
-    return ((source && source.getAttribute(name)) || "").split(" ").filter(Boolean);
+  function attribute(source, name) {
+    return ask(source, "getAttribute", name) || "";
+  }
+
+  /* What an action says stands in its signed text alone, so a copied signature says no more than it was given for. */
+  function signed(source) {
+    const action = attribute(source, "tiktok-action");
+    const text = action.split(":")[0].replace(/-/g, "+").replace(/_/g, "/");
+    return action && Object.assign(JSON.parse(atob(text)), { action });
+  }
+
+  /* What no page has signed goes to the pixel alone, and only where the site has switched that on. */
+  function unsigned(source) {
+    return site.unsigned && {
+      e: attribute(source, "tiktok-event"),
+      p: JSON.parse(attribute(source, "tiktok-properties") || "{}"),
+    };
   }
 
   /* To TikTok, and with the same id to the site, as far as it is signed. */
-  function act(name, source, given) {
-    const action = source && source.getAttribute("data-tiktok-action");
-    const allowed = action ? words(source, "data-tiktok-allow") : Object.keys(given);
+  function act({ e, p, a, c, action }, given) {
+    const allowed = action ? a || [] : Object.keys(given);
     const extra = {};
     allowed.filter((key) => key in given).forEach((key) => (extra[key] = given[key]));
-    const own = JSON.parse((source && source.getAttribute("data-tiktok-properties")) || "{}");
-    const properties = Object.assign({}, extra, own);
-    const one = { event: name, properties, event_id: newId(), pixels: words(source, "data-tiktok-pixels") };
+    const one = { event: e, properties: Object.assign({}, extra, p), event_id: newId(), pixels: c };
     const page = w.location.href;
     when(() => {
-      if (!w.ttq || site.quiet) {
+      if (!global("ttq") || site.quiet) {
         return;
       }
       safely(call)(one);
@@ -211,24 +256,27 @@
   }
 
   function track(name, properties, element) {
-    const signed = Array.from(d.querySelectorAll("meta[data-tiktok-event]"));
-    const source = element || signed.find((meta) => meta.getAttribute("data-tiktok-event") === name);
-    act(name, source, properties || {});
+    const metas = Array.from(ask(d, "querySelectorAll", "meta[tiktok-action]")).map(safely(signed));
+    const found = element ? signed(element) : metas.find((meta) => meta && meta.e === name);
+    act(Object.assign({}, found, { e: (found || {}).e || name }), properties || {});
   }
 
   function marked(event) {
-    const source = event.target.closest && event.target.closest("[data-tiktok-event]");
+    const source = ask(event.target, "closest", "[tiktok-action],[tiktok-event]");
     const now = Date.now();
-    const isMine = source && (source.tagName === "FORM") === (event.type === "submit");
+    const isMine = source && (get(source, "tagName") === "FORM") === (event.type === "submit");
     if (!isMine || now - (acted.get(source) || 0) < DOUBLE_CLICK_MS) {
       return;
     }
-    acted.set(source, now);
-    const given = {};
-    source.querySelectorAll("[data-tiktok-property]").forEach((field) => {
-      given[field.getAttribute("data-tiktok-property")] = field.value;
-    });
-    act(source.getAttribute("data-tiktok-event"), source, given);
+    const said = signed(source) || unsigned(source);
+    if (said && said.e) {
+      acted.set(source, now);
+      const given = {};
+      ask(source, "querySelectorAll", "[tiktok-property]").forEach((field) => {
+        given[attribute(field, "tiktok-property")] = field.value;
+      });
+      act(said, given);
+    }
   }
 
   function received(response) {
@@ -244,11 +292,12 @@
   t.received = received;
 
   safely(() => {
-    d.addEventListener("click", safely(marked), true);
-    d.addEventListener("submit", safely(marked), true);
-    d.addEventListener("turbo:load", safely(visited));
-    d.addEventListener("tiktok:events", safely((event) => fire(event.detail)));
+    const listen = (name, heard, early) => ask(d, "addEventListener", name, safely(heard), early);
+    listen("click", marked, true);
+    listen("submit", marked, true);
+    listen("turbo:load", visited);
+    listen("tiktok:events", (event) => fire(event.detail));
     scan();
-    new w.MutationObserver(safely(scan)).observe(d.documentElement, { childList: true, subtree: true });
+    new w.MutationObserver(safely(scan)).observe(d, { childList: true, subtree: true });
   })();
 })(window, document);
