@@ -164,6 +164,12 @@ def test_a_mapping_that_can_not_work(found: Any, change: dict[str, Any], words: 
     assert words in message.msg
 
 
+def test_a_model_and_its_proxy_with_the_same_event(found: Any) -> None:
+    (message,) = found(CONVERSIONS={"shop.Order": PURCHASE, "shop.PhoneOrder": PURCHASE})
+    assert message.id == "tiktok_attribution.E004"
+    assert "the backfill counts their rows twice" in message.msg
+
+
 def test_two_declarations_with_the_same_ids(found: Any) -> None:
     (message,) = found(CONVERSIONS={"shop.Order": [PURCHASE, PURCHASE]})
     assert (message.id, message.hint) == ("tiktok_attribution.E004", 'Give one of them its own "label".')

@@ -227,6 +227,12 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
                 yield Error(message, hint=hint or None, id=_id("E004"))
     for message in registry.ambiguous():
         yield Error(message, hint='Give one of them its own "label".', id=_id("E004"))
+    for event, label, proxy in registry.told_twice():
+        yield Error(
+            f"{event} is declared for {label} and for its proxy {proxy}: the backfill counts their rows twice.",
+            hint=f"Declare one of them; a condition (when) in that of {label} can tell them apart.",
+            id=_id("E004"),
+        )
 
 
 @_check

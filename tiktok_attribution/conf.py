@@ -148,6 +148,7 @@ class Settings:
     retry_seconds: float = _option(readers.number(0.01, 3600, float), 5.0)
     retry_most_seconds: float = _option(readers.number(0.01, 86_400, float), 3600.0)
     max_age_days: float = _option(readers.number(0.01, 28, float), 7.0)
+    backfill_hours: float | None = _option(readers.hours_or_none, 24.0)
     hint_seconds: float = _option(readers.number(0, 60, float), 0.25)
     keep_payload_days: float = _option(readers.number(0.01, 400, float), 14.0)
     keep_event_days: float = _option(readers.number(0.01, 4000, float), 90.0)

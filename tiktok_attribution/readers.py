@@ -98,6 +98,11 @@ def currency(value: object) -> str:
         raise Unusable(f"is {written!r}: {error}") from None
 
 
+def hours_or_none(value: object) -> object:
+    """At most what MAX_AGE_DAYS may be."""
+    return None if value is None else number(0.1, 28 * 24, float)(value)
+
+
 def region(value: object) -> str:
     written = text(value).upper()
     if written and written not in REGIONS:

@@ -19,7 +19,7 @@ from celery import Task, current_app, shared_task
 
 from tiktok_attribution import in_tests
 from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import heartbeat, housekeeping, send
+from tiktok_attribution.delivery import chores, heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.failures import describe, missing_module
@@ -45,14 +45,24 @@ def deliver(pixel_code: str, using: str = "default") -> None:
 def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
     housekeeping.drop_unanswered()
+    chores.run(chores.FINISH)
     for using, pixel_code in send.work_everywhere():
         _publish(deliver, pixel_code, using)
     for using in jobs.waiting_databases():
         # The next sweep asks again, so what no worker has taken by then would only pile up.
         _publish(bulk, using, expires=SWEEP_SECONDS)
+    if chores.is_due(chores.BACKFILL):
+        _publish(backfill, expires=SWEEP_SECONDS)
     _alive(heartbeat.SWEEP, heartbeat.WORKER)
     refresh.refresh_all()
     telling.notify_all()
+
+
+@shared_task(name="tiktok_attribution.backfill", ignore_result=True)
+def backfill() -> None:
+    """Record conversions of the last BACKFILL_HOURS that no signal saw; the sweep asks for it every hour."""
+    _alive(heartbeat.WORKER)
+    chores.run(chores.BACKFILL)
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)

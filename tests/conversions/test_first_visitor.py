@@ -25,7 +25,6 @@ from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.recorder import paused
 from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.delivery.housekeeping import prune_all
 from tiktok_attribution.events.identity import email_sha256
@@ -208,9 +207,7 @@ def test_a_renewal_does_not_count_as_made_by_a_visitor(configure: Configure) -> 
 
 def test_the_backfill_finds_them_in_one_statement_more(configure: Configure) -> None:
     orders = [subscribe() for _ in range(3)] + [subscribe(HTTP_SEC_GPC="1")]
-    with paused():
-        for order in orders:
-            Ticket.objects.create(code=f"of-{order}", used=True, order_id=order)
+    Ticket.objects.bulk_create([Ticket(code=f"of-{order}", used=True, order_id=order) for order in orders])
     with CaptureQueriesContext(connection) as found:
         for conversion in every():
             backfill(conversion, using="default", dry=True)

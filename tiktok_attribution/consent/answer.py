@@ -28,6 +28,7 @@ class Reason(str, Enum):
     PREVIEW = "preview"
     BOT = "bot"
     ERASED = "erased"
+    TOO_OLD = "too old"
 
 
 # Two kinds of "no". The person's own will holds for whatever becomes of an object later, so it is stored with it.

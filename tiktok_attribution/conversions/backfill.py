@@ -6,14 +6,15 @@ Safe to run twice: event ids are made from the object, and the outbox takes each
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import time
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from tiktok_attribution import conf
+from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import VISITOR, Conversion
 from tiktok_attribution.conversions.fact import Fact
 from tiktok_attribution.conversions.healing import heal
@@ -33,22 +34,35 @@ STRETCH = 500
 
 @errors_without_values
 def backfill(
-    conversion: Conversion, *, using: str, since_seconds: float | None = None, dry: bool = False
+    conversion: Conversion,
+    *,
+    using: str,
+    since_seconds: float | None = None,
+    dry: bool = False,
+    recent: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Counter[str]:
     """Record what happened within the last `since_seconds` (at most MAX_AGE_DAYS) and is not in the outbox.
 
-    Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, or as nobody was asked),
-    "without visitor" (where only those count that a visitor made) and "unreadable" (it can't be told whether it
-    happened). An object without a time of its own is left alone: to send it as if it had happened now would be a false
-    conversion.
+    With `recent` only objects are read that a query finds by their time. `stopping` is asked before each stretch.
+
+    Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, `paused()`, or as nobody
+    was asked), "without visitor" (where only those count that a visitor made) and "unreadable" (it can't be told
+    whether it happened). An object without a time of its own is left alone: to send it as if it had happened now would
+    be a false conversion.
     """
     tally: Counter[str] = Counter()
     to_server, _ = halves_now(conversion.halves, conversion.event)
     if not to_server:
         return tally  # no page would show them any more
-    most = conf.current().max_age_seconds
+    most = _most_seconds()
     oldest = time() - min(most if since_seconds is None else since_seconds, most)
-    for stretch in _stretches(conversion.candidates_since(moment(oldest)).using(using)):
+    candidates = conversion.recent(moment(oldest)) if recent else conversion.candidates_since(moment(oldest))
+    if candidates is None:
+        return tally
+    for stretch in _stretches(_without_children(conversion, candidates.using(using))):
+        if stopping():
+            break
         facts = _facts(conversion, stretch, using, tally)
         known, invalid = _known(facts, using), _invalid(conversion, facts, using)
         for obj, fact in facts:
@@ -64,6 +78,23 @@ def backfill(
                 when = "recorded" if dry else _record(conversion, obj, fact, since)
             tally[when] += 1
     return tally
+
+
+def _most_seconds() -> float:
+    """A refusal, a veto and what `paused()` held back are known as long as snapshots are kept, and no longer. What is
+    older than that is not looked for."""
+    settings = conf.current()
+    return min(settings.max_age_seconds, settings.snapshot_days * 86_400)
+
+
+def _without_children(conversion: Conversion, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """A child of the model that has a declaration of the same event counts by that one."""
+    for child in registry.overriding(conversion):
+        link = child.model._meta.get_ancestor_link(conversion.model)
+        if link is not None:
+            children = child.model._base_manager.filter(**{link.attname: OuterRef("pk")})
+            rows = rows.exclude(Exists(children))
+    return rows
 
 
 def _why_not(conversion: Conversion, fact: Fact, since: int | None) -> str | None:

@@ -19,7 +19,7 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.ids import valid_pixel_codes
-from tiktok_attribution.events.moments import epoch_seconds
+from tiktok_attribution.events.moments import epoch_seconds, note_ahead
 from tiktok_attribution.events.names import canonical_name, nearly_standard
 from tiktok_attribution.events.payload import properties as clean_properties
 from tiktok_attribution.visitor.reason import report
@@ -50,12 +50,11 @@ def build_event(
         default_currency=settings.currency,
         value_in_minor_units=settings.values_in_minor_units,
     )
-    moment = epoch_seconds(
-        event_time,
-        now=time(),
-        default_timezone=timezone.get_default_timezone(),
-        max_age_seconds=settings.max_age_seconds,
-    )
+    now, zone = time(), timezone.get_default_timezone()
+    moment = epoch_seconds(event_time, now=now, default_timezone=zone, max_age_seconds=settings.max_age_seconds)
+    ahead = note_ahead(event_time, now=now, default_timezone=zone)
+    if ahead:
+        notes.append(ahead)
     if not page.url and settings.site_url:
         page = Page(url=settings.site_url + "/")
     elif _is_seen_without_tls(page.url, settings.site_url):

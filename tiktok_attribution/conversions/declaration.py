@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
 from tiktok_attribution.conversions.accounts import KEYS, Owner, account_columns, concrete, read_accounts
+from tiktok_attribution.conversions.fact import Tables
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import object_event_id
@@ -18,6 +20,11 @@ from tiktok_attribution.visitor.identity import hashed
 BOTH, SERVER, BROWSER = "both", "server", "browser"
 HALVES = (BOTH, SERVER, BROWSER)
 ANYONE, VISITOR = MAKERS = ("anyone", "visitor")
+
+
+def own_tables(model: type[Model]) -> frozenset[str]:
+    """The table of a model, and those of the models that it inherits from."""
+    return frozenset(one._meta.db_table for one in (model, *model._meta.get_parent_list()))
 
 
 class Conversion:
@@ -92,13 +99,25 @@ class Conversion:
         return ()
 
     def candidates(self) -> QuerySet[Any]:
-        """Where the backfill looks for objects that happened. Narrow it, where a query can, and prefetch."""
-        rows: QuerySet[Any] = self.model._default_manager.all()
+        """Where the backfill looks for objects that happened. Narrow it, where a query can, and prefetch.
+
+        By the base manager, as `had_happened` looks: a default manager that hides archived orders is for the site's
+        pages, and an order that was archived an hour after it was paid was paid all the same.
+        """
+        rows: QuerySet[Any] = self.model._base_manager.all()
         return rows
 
     def candidates_since(self, moment: datetime) -> QuerySet[Any]:
         """The candidates that may have happened since then; undated ones are among them."""
         return self.candidates()
+
+    def recent(self, moment: datetime) -> QuerySet[Any] | None:
+        """Of the candidates those with a time since then, for the hourly search; None where no query can tell.
+
+        Then that search leaves this declaration out: it must not read a whole table of orders every hour.
+        """
+        narrows = type(self).candidates_since is not Conversion.candidates_since
+        return self.candidates_since(moment) if narrows else None
 
     def concerns(self, update_fields: Collection[str] | None) -> bool:
         """Whether a save of only these fields can make it happen."""
@@ -118,6 +137,11 @@ class Conversion:
     def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
         """The object's matching keys as they are sent, and notes on those left out."""
         return hashed(self.user(obj))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What an event of it is made of, to notice what changes it before the commit."""
+        return Tables(own=own_tables(self.model), others=None)
 
     @errors_without_values
     def owner(self, obj: Any, account: str, *, freely: bool) -> Owner | None:

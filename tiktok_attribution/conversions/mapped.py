@@ -21,13 +21,15 @@ from tiktok_attribution.conversions.accounts import (
     related_model,
 )
 from tiktok_attribution.conversions.condition import Condition, column
-from tiktok_attribution.conversions.declaration import ANYONE, BOTH, Conversion
+from tiktok_attribution.conversions.declaration import ANYONE, BOTH, Conversion, own_tables
+from tiktok_attribution.conversions.fact import Tables
+from tiktok_attribution.conversions.relations import items_of, reached_model, tables_of
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.paths import each, read, resolve
+from tiktok_attribution.visitor.paths import read, resolve
 
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
@@ -65,8 +67,8 @@ class MappedConversion(Conversion):
         return {key: value for key, value in found.items() if value is not None}
 
     def _contents(self, obj: Any, mapping: Mapping[str, Any]) -> list[dict[str, Any]]:
-        items = each(obj, mapping["each"]) if "each" in mapping else [obj]
         paths = {key: path for key, path in mapping.items() if key != "each"}
+        items = items_of(obj, mapping["each"], paths.values()) if "each" in mapping else [obj]
         found = [{key: _read(item, path, key) for key, path in paths.items()} for item in items]
         return [{key: value for key, value in item.items() if value is not None} for item in found]
 
@@ -140,10 +142,27 @@ class MappedConversion(Conversion):
         field = column(self.model, time) if isinstance(time, str) else None
         if not isinstance(field, DateField):  # a DateTimeField is one too
             return self.candidates()
-        # A day more, for a date has no time zone. Python looks at each once again.
-        since = moment - timedelta(days=1)
-        recent = Q((f"{field.name}__gte", since if field.get_internal_type() == "DateTimeField" else since.date()))
-        return self.candidates().filter(recent | Q((f"{field.name}__isnull", True)))
+        return self.candidates().filter(_since(field, moment) | Q((f"{field.name}__isnull", True)))
+
+    def recent(self, moment: datetime) -> QuerySet[Any] | None:
+        time = self.mapping.get("time")
+        field = column(self.model, time) if isinstance(time, str) else None
+        return self.candidates().filter(_since(field, moment)) if isinstance(field, DateField) else None
+
+    @cached_property
+    def tables(self) -> Tables:
+        mapping, contents = self.mapping, self.mapping.get("contents", {})
+        paths = [mapping[key] for key in PROPERTY_KEYS if key in mapping and not _is_currency(mapping[key])]
+        paths += [*mapping.get("properties", {}).values(), *([contents["each"]] if "each" in contents else [])]
+        found = [tables_of(self.model, path) for path in paths]
+        item = reached_model(self.model, contents["each"]) if "each" in contents else self.model
+        for key, path in contents.items():
+            if key != "each":
+                found.append(None if item is None else tables_of(item, path))
+        for path in mapping.get("user", {}).values():
+            found += [tables_of(self.model, one) for one in (path if isinstance(path, (list, tuple)) else [path])]
+        known = [one for one in found if one is not None]
+        return Tables(own_tables(self.model), frozenset().union(*known) if len(known) == len(found) else None)
 
     def concerns(self, update_fields: Collection[str] | None) -> bool:
         if update_fields is None:
@@ -159,9 +178,19 @@ class MappedConversion(Conversion):
         return bool(self.mapping.get("time"))
 
 
+def _since(field: DateField[Any, Any], moment: datetime) -> Q:
+    """A day more, for a date has no time zone. Python looks at each once again."""
+    since = moment - timedelta(days=1)
+    return Q((f"{field.name}__gte", since if field.get_internal_type() == "DateTimeField" else since.date()))
+
+
 def _read(obj: Any, path: Any, key: str) -> Any:
     """As `paths.read`; for a currency its code itself will do."""
-    return path if key == "currency" and isinstance(path, str) and path in CURRENCIES else read(obj, path)
+    return path if key == "currency" and _is_currency(path) else read(obj, path)
+
+
+def _is_currency(path: Any) -> bool:
+    return isinstance(path, str) and path in CURRENCIES
 
 
 def _forward_relations(model: type[Model], paths: Iterable[Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tiktok_attribution.conversions.accounts import related_model
 from tiktok_attribution.conversions.condition import SEVERAL, column
 from tiktok_attribution.conversions.declaration import ANYONE, BOTH, HALVES, MAKERS
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
+from tiktok_attribution.conversions.relations import reached_model, relation
 from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES, meant_currency
 from tiktok_attribution.events.names import canonical_name
@@ -171,7 +172,7 @@ def _contents_mistakes(where: str, model: type[Model], contents: Mapping[str, An
         found = list(_path_mistakes(f"{where}['each']", model, contents["each"]))
         yield from found
         each = contents["each"]
-        item_model = _related(model, each) if isinstance(each, str) and not found else None
+        item_model = reached_model(model, each) if isinstance(each, str) and not found else None
     for key, path in contents.items():
         if key not in (*CONTENT_KEYS, "each"):
             yield f"{where} has no key {key!r}.", _nearest(key, ("each", *CONTENT_KEYS))
@@ -194,9 +195,9 @@ def unresolved(model: type[Model], path: str) -> str:
             names = [field.name for field in at._meta.get_fields()]
             near = difflib.get_close_matches(step, names, n=1)
             return f"{at._meta.label} has no {step!r}." + (f" Did you mean {near[0]!r}?" if near else "")
-        relation = _relation(at, step)
+        followed = relation(at, step)
         # A manager's own methods may be the next step, as in "lines.first".
-        at = None if relation is None or relation.one_to_many or relation.many_to_many else relation.related_model
+        at = None if followed is None or followed.one_to_many or followed.many_to_many else followed.related_model
     return ""
 
 
@@ -206,20 +207,3 @@ def _has_field(model: type[Model], name: str) -> bool:
     except FieldDoesNotExist:
         return False
     return True
-
-
-def _related(model: type[Model], path: str) -> type[Model] | None:
-    """The model that a path leads to, None where only an object can tell."""
-    at: type[Model] | None = model
-    for step in path.replace("__", ".").split("."):
-        at = getattr(_relation(at, step) if at else None, "related_model", None)
-    return at
-
-
-def _relation(model: type[Model], step: str) -> Any:
-    """The field or reverse relation that an attribute of this name leads through, None for any other attribute."""
-    for field in model._meta.get_fields():
-        name = field.get_accessor_name() if hasattr(field, "get_accessor_name") else field.name
-        if name == step and field.is_relation:
-            return field
-    return None

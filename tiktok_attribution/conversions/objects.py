@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -55,7 +54,6 @@ def record_object(
     opened = connections[using].in_atomic_block
     recorded = record(fact, None if maker is None else maker.shopper)
     if recorded is not None and opened:
-        recorded.settle = partial(_as_committed, conversion, obj, recorded)
         ongoing.note(conversion, obj.pk, recorded, using=using)
     return recorded
 
@@ -64,11 +62,6 @@ def renewed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact:
     """The fact as the object tells it now, with the visitor and the moment of the first time."""
     first = recorded.fact
     return fact_of(conversion, obj, first.signals, using=first.using, moment=recorded.event.event_time)
-
-
-def _as_committed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact | None:
-    fresh = stored(obj, using=recorded.fact.using)
-    return None if fresh is None else renewed(conversion, fresh, recorded)
 
 
 def fact_of(
@@ -107,10 +100,15 @@ def fact_of(
             properties=properties,
             limited_data_use=decision.limited_data_use,
         )
-        empty = "contents" in properties and not event.properties.get("contents")
+        has_contents = "contents" in properties
+        empty = has_contents and not event.properties.get("contents")
         if empty:
             more.append("contents are empty: catalogue ads can't tell what was bought")
-        return Built(event, [*notes, *more], incomplete=empty)
+        return Built(event, [*notes, *more], has_contents=has_contents, incomplete=empty)
+
+    def again(moment: int) -> Fact | None:
+        fresh = stored(obj, using=using)
+        return None if fresh is None else fact_of(conversion, fresh, signals, using=using, moment=moment)
 
     return Fact(
         name=conversion.event,
@@ -123,6 +121,8 @@ def fact_of(
         object_pk=object_key(obj.pk),
         signals=signals,
         decision=decision,
+        tables=conversion.tables,
+        again=again,
     )
 
 

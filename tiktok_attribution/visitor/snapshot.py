@@ -24,7 +24,7 @@ class Signals:
     page: Page = field(default_factory=Page)
     pixel_codes: tuple[str, ...] | None = None  # None where PIXEL_FOR_REQUEST was not asked
     decision: Decision | None = None  # the person's own will; None where nobody was there to decide
-    suppressed: tuple[str, ...] = ()  # names of the object's events that happened on a private path
+    suppressed: tuple[str, ...] = ()  # names of its events that happened on a private path, or inside `paused()`
     by_visitor: bool = False  # whether the object's own person made it, in a visitor's request
 
 
