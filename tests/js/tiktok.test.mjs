@@ -49,7 +49,7 @@ function open(blocks, { search = "", path = "/", cookie = "", window = {}, answe
     crypto: globalThis.crypto,
     fetch: async (to, options) => {
       page.fetched.push([to, options]);
-      return { status: answer.status || 200, json: async () => answer.body || {} };
+      return { ok: answer.ok, status: answer.status || 200, json: async () => answer.body || {} };
     },
     MutationObserver: class { constructor(seen) { page.changed = seen; } observe() {} },
     ...window,
@@ -244,6 +244,90 @@ test("refused consent drops what was held and what comes", () => {
 test("the cookie of the consent tool is asked", () => {
   assert.deepEqual(open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=yes" }).names(), ["Lead"]);
   assert.equal(open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=no" }).window.ttq, undefined);
+});
+
+/* As the browser changes what document says, whatever the content has put over it. */
+function become(page, members) {
+  Object.assign(Object.getPrototypeOf(page.document), members);
+}
+
+for (const [name, cookie, told, heard] of [
+  ["a refusal", "choice=no", true, []],
+  ["a refusal that ends what the banner said on this page", "choice=no", false, []],
+  ["a cookie that is gone", "", true, []],
+  ["no change", "choice=yes", true, ["AddToCart"]],
+]) {
+  test(`before each call the cookie is looked at: ${name}`, () => {
+    const page = open([BASE], { gate: ASKS, cookie: told ? "choice=yes" : "" });
+    if (!told) {
+      page.window.tiktokAttribution.consent(true);
+    }
+    become(page, { cookie });
+    page.click(button());
+    assert.deepEqual(page.names(), heard);
+    assert.equal(page.queue().at(-1)[0] === "revokeConsent", heard.length === 0);
+    become(page, { cookie: "choice=yes" });
+    page.window.ttqTrack("Contact");
+    assert.deepEqual(page.names().at(-1), "Contact");
+  });
+}
+
+for (const type of ["pageshow", "visibilitychange", "focus"]) {
+  test(`an answer that is given elsewhere is seen on ${type}, and the server is told of this page`, () => {
+    const page = open([{ ...BASE, calls: [LEAD] }], { gate: { ...ASKS, url: "/consent/" }, search: "?ttclid=E.1" });
+    become(page, { cookie: "choice=yes" });
+    become(page, { visibilityState: "visible" });
+    page.listeners[type]({ type, persisted: true });
+    assert.deepEqual(page.names(), ["Lead"]);
+    const [[, told]] = page.fetched.filter(([to]) => to.endsWith("/consent/"));
+    assert.equal(JSON.parse(told.body).search, "?ttclid=E.1");
+    become(page, { cookie: "choice=no" });
+    page.listeners[type]({ type, persisted: true });
+    assert.equal(page.queue().at(-1)[0], "revokeConsent");
+  });
+}
+
+test("a page that is just being left looks at nothing", () => {
+  const page = open([{ ...BASE, calls: [LEAD] }], { gate: ASKS });
+  become(page, { cookie: "choice=yes" });
+  become(page, { visibilityState: "hidden" });
+  page.listeners.visibilitychange({ type: "visibilitychange" });
+  assert.deepEqual(page.scripts, []);
+});
+
+const SERVER = { state: "granted", remote: true, url: "/consent/" };
+
+for (const [state, heard] of [["denied", []], ["granted", ["AddToCart"]], ["unknown", []]]) {
+  test(`where only the server knows the answer it is asked, and calls wait: ${state}`, async () => {
+    const page = open([BASE], { gate: { ...SERVER }, answer: { ok: true, body: { calls: [], state } } });
+    page.listeners.pageshow({ type: "pageshow", persisted: true });
+    page.click(button());
+    assert.deepEqual(page.names(), []);
+    await settled();
+    assert.deepEqual(page.names(), heard);
+  });
+}
+
+test("a server that does not answer leaves calls waiting, until it is asked again", async () => {
+  const answer = { ok: false, body: { calls: [], state: "granted" } };
+  const page = open([BASE], { gate: { ...SERVER }, answer });
+  page.listeners.pageshow({ type: "pageshow", persisted: true });
+  page.click(button());
+  await settled();
+  assert.deepEqual(page.names(), []);
+  answer.ok = true;
+  become(page, { visibilityState: "visible" });
+  page.listeners.visibilitychange({ type: "visibilitychange" });
+  await settled();
+  assert.deepEqual(page.names(), ["AddToCart"]);
+});
+
+test("a banner can ask whether the browser refuses already", () => {
+  const refused = (navigator, rule) => open([BASE], { gate: rule, window: { navigator } }).window.tiktokAttribution.refused();
+  const rule = { dnt: "deny", gpc: "limited_data_use" };
+  assert.equal(refused({ doNotTrack: "1" }, rule), true);
+  assert.equal(refused({ globalPrivacyControl: true }, rule), false);
+  assert.equal(refused({}, rule), false);
 });
 
 test("a browser that says no to all of them is heard", () => {

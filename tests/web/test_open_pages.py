@@ -68,6 +68,7 @@ def test_an_agreement_reaches_a_page_that_comes_back_out_of_memory(visitor: Visi
     visitor.browser.run("window.kept = true")
     visitor.browser.follow(visitor.site + OTHER)
     visitor.answer("yes")
+    visitor.expect(views=1, both="ViewContent ViewContent")  # the answer to the banner's own report has come
     visitor.browser.back()
     assert came_out_of_memory(visitor)
     visitor.browser.click("[data-save]")

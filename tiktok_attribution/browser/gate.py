@@ -102,6 +102,8 @@ class Gate:
         rule |= {"hold": settings.hold_consent, "limited": self.limited, "url": _address(), "state": self.state}
         if prefixes := private_prefixes(settings):
             rule["private"] = prefixes
+        if is_told_by_server(settings):
+            rule["remote"] = True
         if self.asks and not hides_answer(settings):
             own = {"days": settings.click_id_days, "domain": settings.cookie_domain}
             rule |= {"consent": settings.consent.as_data(), **own}
@@ -113,6 +115,11 @@ class Gate:
 def hides_answer(settings: conf.Settings) -> bool:
     """Whether only the server can tell what the visitor answered."""
     return settings.is_closed or callable(settings.consent) or isinstance(settings.consent, SessionRule)
+
+
+def is_told_by_server(settings: conf.Settings) -> bool:
+    """Whether a page that is shown again has to ask the server what its visitor answered meanwhile."""
+    return not settings.is_closed and (hides_answer(settings) or callable(settings.opt_out))
 
 
 def private_prefixes(settings: conf.Settings) -> list[str]:

@@ -34,8 +34,7 @@ WITHOUT_BODY = (204, 205)
 HEADER = "X-TikTok-Events"
 HTMX_HEADER = "HX-Trigger"
 HTMX_EVENT = "tiktok:events"
-# A page that htmx preloads may never be seen; of one that it restores, htmx 2 reads neither <head> nor HX-Trigger.
-HTMX_UNSEEN = ("HTTP_HX_PRELOADED", "HTTP_HX_HISTORY_RESTORE_REQUEST")
+HTMX_RESTORES = "HTTP_HX_HISTORY_RESTORE_REQUEST"  # of such a page, htmx 2 reads neither <head> nor HX-Trigger
 HTMX_LEAVES = ("HX-Redirect", "HX-Refresh", "HX-Location")  # the next page follows at once and can show it
 MOST_HEADER_CHARACTERS = 6000  # servers and proxies take 8 kB for all headers together
 
@@ -186,7 +185,7 @@ def is_open(request: HttpRequest) -> bool:
 
 
 def _may_show(request: HttpRequest) -> bool:
-    is_unseen = request.method == "HEAD" or is_prefetch(request) or any(map(request.META.__contains__, HTMX_UNSEEN))
+    is_unseen = request.method == "HEAD" or is_prefetch(request) or HTMX_RESTORES in request.META
     return not is_unseen and visitor_of(request).decision.is_granted
 
 
