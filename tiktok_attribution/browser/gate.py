@@ -23,6 +23,12 @@ from tiktok_attribution.visitor.visitor import visitor_of
 
 SIGNALS = {"gpc": "navigator.globalPrivacyControl", "dnt": 'navigator.doNotTrack==="1"'}
 
+# A browser may run a page before its visitor opens it, or instead of that; gate.js and tiktok.js look at the same.
+_WHEN_VISITED = (
+    "!function(d,f){var m=Object.getPrototypeOf(d);"
+    'Reflect.get(m,"prerendering",d)?m.addEventListener.call(d,"prerenderingchange",f):f()}'
+    "(document,function(){%s});"
+)
 FILE = "tiktok_attribution/gate.js"
 _RULE_OF_PAGE = (
     'JSON.parse(Object.getPrototypeOf(document).querySelector.call(document, "script#tiktok-gate").textContent)'
@@ -85,7 +91,7 @@ class Gate:
         if self.is_full:
             return f"{self._text() if first else ''}tiktokAttribution.when(function(){{{text}}});"
         condition = "||".join(SIGNALS[name] for name, effect in self.effects.items() if effect == DENY)
-        return f"if(!({condition})){{{text}}}" if condition else text
+        return _WHEN_VISITED % (f"if({condition}){{return}}{text}" if condition else text)
 
     def _text(self) -> str:
         return _code().replace(_RULE_OF_PAGE, safe_json(self.rule()))

@@ -16,6 +16,7 @@ from django.utils.cache import patch_cache_control
 
 from tiktok_attribution import conf, tasks
 from tiktok_attribution.browser import block, halves, pending
+from tiktok_attribution.browser.attributes import Later, later
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.script import safe_json
@@ -95,6 +96,15 @@ class Handover:
             self._not_for_everybody()
         return fresh
 
+    def take_unseen(self) -> list[Later]:
+        """What this page, which was fetched ahead, makes up for when it is shown. The page becomes private."""
+        visitor = self._visitor
+        if visitor is None or not visitor.unseen or not block.beacon_url():
+            return []
+        unseen, visitor.unseen = visitor.unseen, []
+        self.make_personal()
+        return later(unseen)
+
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
         self.is_personal = True
@@ -141,12 +151,12 @@ class Handover:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
         header, status = by_header(self.request), response.status_code
         is_read = status < 300 or 400 <= status < 500
-        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)) or not _may_show(self.request):
+        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)):
             return []
-        fresh = self.take()
-        if not fresh:
+        fresh, unseen = self.take() if _may_show(self.request) else [], self.take_unseen()
+        if not fresh and not unseen:
             return []
-        text = safe_json(block.content(pixel_codes(self.request), fresh))
+        text = safe_json(block.content(pixel_codes(self.request), fresh, unseen))
         if header == HTMX_HEADER:
             text = _with_trigger(response.get(HTMX_HEADER, ""), text)
         if not 0 < len(text) <= MOST_HEADER_CHARACTERS:
@@ -171,7 +181,7 @@ def of(request: HttpRequest) -> Handover:
 def is_needed(request: HttpRequest) -> bool:
     """Whether anything may be on its way to this visitor; an ordinary page is done here."""
     visitor = request.__dict__.get(VISITOR)
-    own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest)
+    own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest or visitor.unseen)
     return bool(own) or ATTRIBUTE in request.__dict__ or pending.is_marked(request)
 
 

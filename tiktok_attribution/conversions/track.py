@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Consent, Decision, as_consent, denied
+from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
@@ -23,6 +23,7 @@ from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
+from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 
@@ -77,6 +78,11 @@ def track(
         )
         return Built(built, notes + more)
 
+    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and not visitor.will.is_denied:
+        # Its visitor may get to see the page without another request: then the page itself makes up for the event.
+        given = {**(properties or {}), **standard_properties}
+        one = Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
+        visitor.unseen.append(one)
     fact = Fact(
         name=str(event),
         event_id=str(fact_id),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tiktok_attribution.events import BrowserCall, User
 
@@ -15,6 +17,16 @@ class Showing:
     call: BrowserCall
     pixel_codes: tuple[str, ...]
     identify: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """An event of a page that was only fetched ahead: it happens when its visitor gets to see the page, or never."""
+
+    name: str
+    event_id: str
+    properties: Mapping[str, Any]
+    pixel_codes: tuple[str, ...]
 
 
 def identify_keys(user: User) -> dict[str, str]:
