@@ -1,4 +1,4 @@
-"""Pages that a browser fetched ahead, prerendered, or took out of its cache again: each visit counts, and counts once."""
+"""Pages that a browser fetched ahead, prerendered, or took out of its cache again: each visit counts once."""
 
 from __future__ import annotations
 

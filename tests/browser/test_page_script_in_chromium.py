@@ -229,7 +229,7 @@ class TestHtmx:
     @pytest.mark.parametrize(
         "kind", ["hx-get='/lead-fragment/' hx-target='#target'", "hx-boost='true' action='/page/'"]
     )
-    def test_a_form_that_it_sends_is_counted(
+    def test_a_form_that_it_sends_is_counted(  # noqa: PLR0917 -- fixtures
         self, kind: str, version: int, show: Open, standin: StandIn, page: Page, console_errors: list[str]
     ) -> None:
         show(

@@ -112,6 +112,7 @@ class Gate:
             rule["remote"] = True
         if self.asks and not hides_answer(settings):
             own = {"days": settings.click_id_days, "domain": settings.cookie_domain}
+            own |= {"frames": True} if settings.in_frames else {}
             rule |= {"consent": settings.consent.as_data(), **own}
         if isinstance(settings.opt_out, OptOut):
             rule |= {"out": settings.opt_out.rule.as_data(), "effect": settings.opt_out.effect}

@@ -134,11 +134,12 @@
     else if (now !== "denied") { waiting.push(run); }
   };
   t.consent = function (granted) {
-    var given = granted ? "granted" : "denied";
+    var given = granted ? "granted" : "denied", secure;
     if (rule.consent && rule.consent.own) {
+      secure = w.location.protocol === "https:";
       Reflect.set(Object.getPrototypeOf(d), "cookie", rule.consent.cookie + "=" + given + ";path=/;max-age="
-        + rule.days * 86400 + ";samesite=lax" + (rule.domain ? ";domain=" + rule.domain : "")
-        + (w.location.protocol === "https:" ? ";secure" : ""), d);
+        + rule.days * 86400 + (rule.domain ? ";domain=" + rule.domain : "") + (secure ? ";secure" : "")
+        + (secure && rule.frames ? ";samesite=none;partitioned" : ";samesite=lax"), d);
     }
     answer();
     state = given;
