@@ -328,6 +328,11 @@ def test_visits_of_turbo_need_the_page_script(found: Any, settings: Any) -> None
     assert found(HISTORY_OBSERVER="turbo", PAGE_SCRIPT=True) == []
 
 
+def test_cookies_for_frames_need_https(found: Any) -> None:
+    assert ids(found(IN_FRAMES=True, SITE_URL="http://shop.example")) == ["W024"]
+    assert found(IN_FRAMES=True, SITE_URL="https://shop.example") == []
+
+
 def test_the_page_script_needs_static_files(found: Any, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.browser.site"
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.staticfiles"]

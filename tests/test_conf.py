@@ -60,6 +60,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("ALLOWED_QUERY_PARAMETERS", ("page",), ("page",)),
     ("CLICK_ID_DAYS", 7, 7),
     ("COOKIE_DOMAIN", ".example.com", ".example.com"),
+    ("IN_FRAMES", True, True),
     ("SNAPSHOT_DAYS", 400, 400),
     ("IDENTIFY", False, False),
     ("HISTORY_OBSERVER", False, False),

@@ -6,8 +6,8 @@ DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 
 source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
 without PAGE_SCRIPT · W011 an event that is nearly a standard one · W014 a cache in which no process sees the
 others' counts · W022 SQLite whose transactions don't wait for each other · W023 visitor_of, with
-signals that are kept for too short a time · I001 consent is asked, and a banner can't
-tell the server.
+signals that are kept for too short a time · W024 cookies for frames on plain http · I001 consent is asked, and a
+banner can't tell the server.
 
 What production alone needs is a warning, and an error under `check --deploy`: W005 and E003 access token ·
 W020 and E002 pixel code · W021 and E006 test event code.
@@ -362,6 +362,18 @@ def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
             "admin) have no page address, which TikTok wants, and are recorded as invalid.",
             hint='Write "SITE_URL": "https://www.example.com".',
             id=_id("W002"),
+        )
+
+
+@_check
+def cookies_for_frames_need_https(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """IN_FRAMES on plain http: browsers refuse `SameSite=None` without `Secure`, so the cookies stay as they are."""
+    if settings.in_frames and urlsplit(settings.site_url).scheme == "http":
+        yield Warning(
+            "IN_FRAMES has no effect on plain http: a browser keeps a cookie in another site's frame only with Secure.",
+            hint="Serve the site over https and write that into SITE_URL. Behind a proxy that ends TLS, also set "
+            "Django's SECURE_PROXY_SSL_HEADER.",
+            id=_id("W024"),
         )
 
 

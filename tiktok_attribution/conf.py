@@ -122,6 +122,7 @@ class Settings:
     allowed_query_parameters: tuple[str, ...] = _option(readers.texts, ())
     click_id_days: int = _option(readers.number(1, 400), 30)
     cookie_domain: str = _option(readers.domain, "")
+    in_frames: bool = _option(readers.flag, False)
     snapshot_days: int = _option(readers.number(1, 400), 30)
 
     identify: bool = _option(readers.flag, True)

@@ -25,6 +25,15 @@ def is_own_page(request: HttpRequest) -> bool:
     return origin is not None and origin.netloc == host
 
 
+def hides_its_origin(request: HttpRequest) -> bool:
+    """Whether the page may be this site's, with a policy that keeps its browser from saying so.
+
+    `Origin: null` comes from plain http under `Referrer-Policy: no-referrer`, and as well from a sandboxed frame of any
+    site. Nothing in the request tells the two apart (sendBeacon can set no header of its own), so it is not taken.
+    """
+    return request.META.get("HTTP_ORIGIN") == "null" and not request.META.get("HTTP_SEC_FETCH_SITE")
+
+
 def path_of_page(request: HttpRequest, address: object) -> str | None:
     """The path of a page that a report names, as `request.path_info` would have it; None where it is not this site's.
 

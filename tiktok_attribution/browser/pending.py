@@ -15,13 +15,13 @@ from collections.abc import Iterable
 from time import time
 from typing import Any
 
-from django.conf import settings as django_settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.held import Key, Theirs
+from tiktok_attribution.visitor import cookies
 
 __all__ = ["Key", "Pending", "is_marked", "load", "save"]
 
@@ -189,11 +189,7 @@ def is_marked(request: HttpRequest) -> bool:
 
 def cookie_name(request: HttpRequest) -> str:
     """Under which name the cookie goes to and fro on this connection."""
-    return f"{SECURE_PREFIX}{COOKIE}" if _is_secure(request) else COOKIE
-
-
-def _is_secure(request: HttpRequest) -> bool:
-    return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
+    return f"{SECURE_PREFIX}{COOKIE}" if cookies.is_secure(request) else COOKIE
 
 
 def load(request: HttpRequest) -> Pending:
@@ -203,15 +199,15 @@ def load(request: HttpRequest) -> Pending:
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
     """Keep what waits in the visitor's browser, or take the cookie away when nothing does."""
-    is_secure = _is_secure(request)
+    settings = conf.current()
 
     def keep(name: str, value: str, *, httponly: bool) -> None:
         if value:
             lifetime = pending.lifetime_seconds
-            response.set_cookie(name, value, lifetime, None, "/", None, is_secure, httponly, "Lax")
+            cookies.put(request, response, name, value, settings=settings, max_age=lifetime, httponly=httponly)
         elif name in request.COOKIES:
-            response.delete_cookie(name, samesite="Lax")
+            cookies.remove(request, response, name, settings=settings)
 
     keep(cookie_name(request), pending.as_text(), httponly=True)
-    is_asked_for = conf.current().page_script and bool(pending.events)
+    is_asked_for = settings.page_script and bool(pending.events)
     keep(MARKER, "1" if is_asked_for else "", httponly=False)

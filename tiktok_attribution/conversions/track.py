@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Consent, Decision, as_consent, denied
+from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
@@ -26,6 +26,7 @@ from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 
@@ -86,6 +87,11 @@ def track(
         )
         return Built(built, notes + more)
 
+    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and not visitor.will.is_denied:
+        # Its visitor may get to see the page without another request: then the page itself makes up for the event.
+        given = {**(properties or {}), **standard_properties}
+        one = Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
+        visitor.unseen.append(one)
     fact = Fact(
         name=str(event),
         event_id=str(fact_id),

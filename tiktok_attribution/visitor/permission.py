@@ -25,6 +25,11 @@ _BOTS = re.compile(
     re.IGNORECASE,
 )
 _EVERYBODY = Policy()
+# Sec-Purpose of today's browsers ("prefetch;prerender"), Turbo's X-Sec-Purpose (a script may set no Sec- header),
+# X-Purpose of Safari's previews, Purpose of older Chrome and Safari, X-Moz of older Firefox.
+_PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_X_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+_UNSEEN = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
+HTMX_PRELOAD = "HTTP_HX_PRELOADED"
 PAGE_PATH = "_tiktok_page_path"  # on a request that speaks of a page with another path: a beacon
 
 INSPECTION = "tiktok_attribution.inspection"
@@ -145,9 +150,8 @@ def _is_in_editor(toolbar: Any) -> bool:
 
 
 def is_prefetch(request: HttpRequest) -> bool:
-    """A page that may never be seen: only its browser asked for it."""
-    meta = request.META
-    return "prefetch" in (meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or "")
+    """A page that may never be seen: only its browser, or a library in its page, asked for it."""
+    return any(_UNSEEN.search(request.META.get(header, "")) for header in _PURPOSES) or HTMX_PRELOAD in request.META
 
 
 def _is_bot(agent: str, bots: Any) -> bool:

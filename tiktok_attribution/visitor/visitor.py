@@ -29,7 +29,7 @@ from tiktok_attribution.visitor.permission import (
     refusal_of,
     will_of,
 )
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.showing import Showing, Unseen
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -46,6 +46,7 @@ class Visitor:
         self._to_watch: list[str] = []
         self._of_interest: list[tuple[Any, bool]] = []
         self._undecided: list[tuple[Commitment, list[Any], Any]] = []
+        self.unseen: list[Unseen] = []
         self.made_under: dict[tuple[str, str], Reason] = {}  # objects (label, key) made in such a circumstance
 
     @property
