@@ -149,4 +149,14 @@ GOALS = (
         by_ratio=False,
         measure=_MEASURES + "checkout.broker_down",
     ),
+    Goal(
+        id="P13",
+        what="slowest function on 8,000 characters of a visitor's text, which may grow 12-fold from 1,000",
+        unit="ms",
+        better=Better.LESS,
+        must=5,
+        aim=2,
+        by_ratio=False,
+        measure=_MEASURES + "visitor_text.slowest_reader",
+    ),
 )

@@ -14,8 +14,9 @@ SOURCE = Path(__file__).parents[1] / PACKAGE
 HOUSE = [
     {"csp", "errors", "exceptions", "signals"},
     {"events", "consent"},
-    {"readers"},
+    {"failures", "readers"},
     {"conf"},
+    {"in_tests"},
     {"models"},
     {"migrations"},
     {"delivery"},
@@ -30,7 +31,7 @@ HOUSE = [
     {"apps"},
 ]
 ADMIN = [
-    {"display", "paging"},
+    {"display", "paging", "request_data"},
     {"absence", "choice", "readonly"},
     {"attempts", "diagnosis", "overview", "pixels", "site_objects", "steering"},
     {"events"},

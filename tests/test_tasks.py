@@ -21,7 +21,7 @@ from tiktok_attribution import tasks
 from tiktok_attribution.delivery import bulk as jobs
 from tiktok_attribution.delivery import housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import BulkVerb, State
 from tiktok_attribution.testing.server import StandIn
 
@@ -86,6 +86,7 @@ class TestTasks:
         assert parameters == {
             "tiktok_attribution.deliver": ["pixel_code", "using"],
             "tiktok_attribution.sweep": [],
+            "tiktok_attribution.backfill": [],
             "tiktok_attribution.bulk": ["using"],
             "tiktok_attribution.prune": [],
         }
@@ -112,7 +113,7 @@ class TestTasks:
     def test_a_sweep_sends_one_task_for_the_jobs_of_a_database(self, sent: Sent) -> None:
         fill(5, state=State.REJECTED, due_at=None)
         for state in ("rejected", "cancelled"):
-            jobs.start(BulkVerb.RETRY, Selection(state=state), asked_by="1", using="default")
+            jobs.start(BulkVerb.RETRY, EventFilter(state=state), asked_by="1", using="default")
         tasks.sweep()
 
         assert sent == [("tiktok_attribution.bulk", ("default",))]
@@ -122,7 +123,7 @@ class TestTasks:
         told: list[tuple[str, str]] = []
         monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: told.append((pixel_code, using)))
         fill(1, state=State.REJECTED, due_at=None, event_time=int(time.time()))
-        jobs.start(BulkVerb.RETRY, Selection(), asked_by="1", using="default")
+        jobs.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
         tasks.bulk("default")
 
         assert told == [(PIXEL, "default")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,10 +15,10 @@ from tiktok_attribution.consent.adapters import Misread, Rule, rule_of
 from tiktok_attribution.consent.cookies import CookieRule, words
 from tiktok_attribution.errors import HiddenText
 from tiktok_attribution.events.identity import REGIONS
+from tiktok_attribution.events.ids import has_token_form, pixel_code_fault
 from tiktok_attribution.events.money import currency_code
 from tiktok_attribution.exceptions import InvalidEvent
 
-TOKEN_FORM = re.compile(r"[0-9a-f]{40}")  # the form that TikTok's access tokens are seen in
 _DOMAIN = re.compile(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -67,16 +68,16 @@ def codes(value: object) -> tuple[str, ...]:
         raise Unusable(f"must be text or a list of texts, not {type(value).__name__}.")
     found = (text(value),) if isinstance(value, str) else texts(value)
     for code in found:
-        if TOKEN_FORM.fullmatch(code):  # every page would show it
+        if has_token_form(code):
             raise Unusable("holds what looks like an access token.", "The token belongs into ACCESS_TOKEN.")
-        if code and not (code.isascii() and code.isalnum() and len(code) <= 64):
+        if pixel_code_fault(code):
             raise Unusable("may hold only letters and digits.", "Copy the pixel's id from TikTok Events Manager.")
     return tuple(dict.fromkeys(code for code in found if code))
 
 
 def token(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(code): token(one) for code, one in value.items()}
+        return {str(code): "" if one is None else token(one) for code, one in value.items()}
     if isinstance(value, str):
         bare = value.strip()
         if bare.lower().startswith("bearer"):
@@ -95,6 +96,11 @@ def currency(value: object) -> str:
         return currency_code(written) if written else ""
     except InvalidEvent as error:
         raise Unusable(f"is {written!r}: {error}") from None
+
+
+def hours_or_none(value: object) -> object:
+    """At most what MAX_AGE_DAYS may be."""
+    return None if value is None else number(0.1, 28 * 24, float)(value)
 
 
 def region(value: object) -> str:
@@ -126,7 +132,7 @@ def callable_or_none(value: object) -> Callable[..., Any] | None:
 
 def networks(value: object) -> tuple[Network, ...]:
     networks = []
-    for item in texts(value):
+    for item in filter(None, texts(value)):  # "".split(",") gives [""]
         try:
             networks.append(ipaddress.ip_network(item, strict=False))
         except ValueError:
@@ -140,6 +146,49 @@ def paths(value: object) -> tuple[str, ...]:
         if not path.startswith("/"):
             raise Unusable(f"holds {path!r}, which no path begins with.", f"Write {'/' + path!r}.")
     return paths
+
+
+@dataclass(frozen=True)
+class PathPatterns:
+    """Puts "-" in place of each group that a pattern finds in a path; of all it finds where it has no group."""
+
+    patterns: tuple[re.Pattern[str], ...]
+
+    def __call__(self, path: str) -> str:
+        for pattern in self.patterns:
+            path = pattern.sub(_without_groups, path)
+        return path
+
+
+def _without_groups(found: re.Match[str]) -> str:
+    if not found.re.groups:
+        return "-"
+    # From the right, so that the places of what stands left of a group still hold; a group inside another one goes
+    # with it, and one that took no part has no place.
+    text, begin, end = found[0], found.start(), found.end()
+    for first, last in sorted({found.span(number) for number in range(1, found.re.groups + 1)}, key=_by_end):
+        if first >= 0 and last <= end:
+            text, end = f"{text[: first - begin]}-{text[last - begin :]}", first
+    return text
+
+
+def _by_end(span: tuple[int, int]) -> tuple[int, int]:
+    return -span[1], span[0]
+
+
+def masked_paths(value: object) -> Callable[[str], str] | None:
+    """Patterns of what to replace in a path; or a callable of the path that returns it masked, or its dotted path."""
+    if value is None or isinstance(value, str) or callable(value):
+        return callable_or_none(value)
+    patterns = []
+    for written in texts(value):
+        try:
+            patterns.append(re.compile(written))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise Unusable(
+                f"holds {written!r}, which is no regular expression: {error}.", 'Write r"^/orders/([^/]+)/thanks/$".'
+            ) from None
+    return PathPatterns(tuple(patterns)) if patterns else None
 
 
 def domain(value: object) -> str:

@@ -153,6 +153,8 @@ TIKTOK_ATTRIBUTION = {
     "PAGE_SCRIPT": True,
     # The banner of shop/consent.js writes this cookie; without an answer nobody is told of anything.
     "CONSENT": {"cookie": "shop_ads", "granted": "yes", "denied": "no"},
+    # Whoever knows this address sees the order: the token in it is for the shopper alone.
+    "MASKED_PATHS": [r"^/orders/([^/]+)/"],
     "CONVERSIONS": {
         "shop.Order": {
             "event": "Purchase",
@@ -179,6 +181,8 @@ TIKTOK_ATTRIBUTION = {
         "auth.User": {
             "event": "CompleteRegistration",
             "when": {"is_staff": False},
+            "time": "date_joined",
+            "made_by": "visitor",  # none that a colleague, an import or a shell makes
             "user": {"email": "email", "external_id": "pk"},
         },
     },

@@ -93,7 +93,11 @@ def _jobs(now: float) -> dict[str, str]:
     chosen = '{"state": "rejected", "name": "Purchase", "halves": "browser", "since": 1767225600}'
     runs = BulkJob.objects.create(**common, chosen=chosen, cursor=90, left_alone=28, note="OperationalError")
     done = BulkJob.objects.create(
-        **{**common, "verb": BulkVerb.CANCEL}, state=BulkState.DONE, touched_at=moment(now), ended_at=moment(now)
+        **{**common, "verb": BulkVerb.CANCEL},
+        chosen='{"all": true}',
+        state=BulkState.DONE,
+        touched_at=moment(now),
+        ended_at=moment(now),
     )
     app = "/admin/tiktok_attribution/bulkjob/"
     return {"jobs": app, "job-running": f"{app}{runs.pk}/change/", "job-ended": f"{app}{done.pk}/change/"}

@@ -15,7 +15,7 @@ from django.urls import reverse
 from tests.admin.samples import with_settings
 from tiktok_attribution.admin.steering import actions
 from tiktok_attribution.delivery import bulk
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State
 
 Make = Callable[..., Any]
@@ -43,7 +43,7 @@ def text_of(client: Client, job: BulkJob) -> str:
 def job(event: Make) -> BulkJob:
     """One that runs, over one rejected event."""
     event(state=State.REJECTED)
-    return bulk.start(BulkVerb.RETRY, Selection(state="rejected"), asked_by="", using="default")
+    return bulk.start(BulkVerb.RETRY, EventFilter(state="rejected"), asked_by="", using="default")
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_the_page_of_a_job_that_has_ended_asks_no_more(boss: Client, event: Make
 def test_what_was_left_alone_is_explained(boss: Client, event: Make) -> None:
     event(state=State.DELIVERED)
     event(state=State.INVALID)
-    job = bulk.start(BulkVerb.RETRY, Selection(), asked_by="", using="default")
+    job = bulk.start(BulkVerb.RETRY, EventFilter(), asked_by="", using="default", everything=True)
     bulk.work("default")
 
     text = text_of(boss, job)

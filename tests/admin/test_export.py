@@ -122,7 +122,10 @@ def test_a_stretch_takes_few_statements(
         text_of(response)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '=HYPERLINK("http://x")'])
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '=HYPERLINK("http://x")', "\uff1d1", "\xa0=1"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
 def test_no_cell_is_a_formula(boss: Client, event: Make, attempt: Make, address: str, text: str) -> None:
     attempt(event(event_id=text, note=text, name=text[:50], object_label=text, object_pk=text), message=text)
 
@@ -130,6 +133,17 @@ def test_no_cell_is_a_formula(boss: Client, event: Make, attempt: Make, address:
 
     for column in ("event_id", "note", "event", "object", "last_message"):
         assert line[column].startswith("'")
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_no_cell_is_a_formula_where_another_separator_splits_it(
+    boss: Client, event: Make, address: str, separator: str
+) -> None:
+    event(event_id=f"x{separator}=1+1", note=f'x{separator}"=1+1', object_label=f"x\n{separator}@A", object_pk="1")
+
+    rows = csv.reader(io.StringIO(text_of(boss.get(address)), newline=""), delimiter=separator)
+    assert not [one for row in rows for one in row if one.lstrip('"').startswith(("=", "+", "-", "@"))]
 
 
 @pytest.mark.privacy

@@ -58,6 +58,7 @@ def addresses(live_server: Any, settings: Any) -> dict[str, str]:
     )
     paths = filled.fill()
     paths["events-rejected"] = f"{paths['events']}?state__exact=rejected"
+    paths["events-refused"] = f"{paths['events']}?currency=USD"
     return {name: live_server.url + path for name, path in paths.items()}
 
 

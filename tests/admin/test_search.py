@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
 from tests.admin.samples import EMAIL, with_settings
-from tiktok_attribution.admin.choice.parameters import person_text
+from tiktok_attribution.admin.choice.list_query import person_text
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.events.matching import search_key
 

@@ -119,9 +119,9 @@ def test_a_name_that_only_contains_ours_is_another() -> None:
 
 @pytest.mark.parametrize("secure", [True, False])
 def test_the_cookies_flags(secure: bool) -> None:
-    response = HttpResponse()
-    pending.save(RequestFactory().get("/", secure=secure), response, waiting(KEY))
-    cookie = response.cookies[COOKIE]
+    request, response = RequestFactory().get("/", secure=secure), HttpResponse()
+    pending.save(request, response, waiting(KEY))
+    cookie = response.cookies[pending.cookie_name(request)]
     assert (cookie["max-age"], cookie["httponly"], cookie["samesite"], cookie["path"]) == (3600, True, "Lax", "/")
     assert bool(cookie["secure"]) is secure
 
@@ -130,14 +130,14 @@ def test_a_site_that_has_secure_sessions_has_a_secure_cookie(settings: Any) -> N
     settings.SESSION_COOKIE_SECURE = True
     response = HttpResponse()
     pending.save(RequestFactory().get("/"), response, waiting(KEY))
-    assert response.cookies[COOKIE]["secure"]
+    assert response.cookies[f"__Host-{COOKIE}"]["secure"]
 
 
-def test_it_is_shared_between_sub_domains_where_the_settings_say_so(settings: Any) -> None:
+def test_it_is_its_hosts_alone_where_the_click_id_is_shared_between_sub_domains(settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = {"PIXEL_CODE": "C0A", "COOKIE_DOMAIN": ".example.com"}
     response = HttpResponse()
     pending.save(RequestFactory().get("/"), response, waiting(KEY))
-    assert response.cookies[COOKIE]["domain"] == ".example.com"
+    assert response.cookies[COOKIE]["domain"] == ""
 
 
 @pytest.mark.privacy

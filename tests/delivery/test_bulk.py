@@ -13,10 +13,10 @@ from django.db import OperationalError, connection, connections
 
 from tests.delivery.samples import PIXEL, row
 from tiktok_attribution.delivery import bulk, steer
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State, moment
 
-REJECTED = Selection(state="rejected")
+REJECTED = EventFilter(state="rejected")
 HOUR = 3600
 
 
@@ -35,8 +35,8 @@ def stored(many: int, **values: Any) -> list[OutboxEvent]:
     return rows
 
 
-def begun(chosen: Selection = REJECTED, verb: BulkVerb = BulkVerb.RETRY) -> BulkJob:
-    return bulk.start(verb, chosen, asked_by="1", using="default")
+def begun(chosen: EventFilter = REJECTED, verb: BulkVerb = BulkVerb.RETRY) -> BulkJob:
+    return bulk.start(verb, chosen, asked_by="1", using="default", everything=not chosen)
 
 
 def again(job: BulkJob) -> BulkJob:
@@ -64,7 +64,7 @@ class TestOneWorker:
     def test_cancelling_takes_what_waits(self) -> None:
         stored(4, state=State.WAITING, due_at=1.0)
         stored(2)
-        job = begun(Selection(), BulkVerb.CANCEL)
+        job = begun(EventFilter(), BulkVerb.CANCEL)
 
         bulk.work("default")
 
@@ -76,7 +76,7 @@ class TestOneWorker:
         stored(2, payload="")
         stored(1, state=State.INVALID)
         stored(2)
-        job = begun(Selection())
+        job = begun(EventFilter())
 
         bulk.work("default")
 
@@ -115,7 +115,7 @@ class TestOneWorker:
         now = time.time()
         for hours in (100, 50, 49, 0):
             stored(1, created_at=moment(now - hours * HOUR))
-        job = begun(Selection(since=now - 60 * HOUR, until=now - 40 * HOUR))
+        job = begun(EventFilter(since=now - 60 * HOUR, until=now - 40 * HOUR))
 
         bulk.work("default")
 
@@ -182,8 +182,8 @@ class TestOneWorker:
 
     def test_a_job_that_always_fails_is_given_up_and_stops_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stored(2)
-        bad = begun(Selection(state="rejected", name="Purchase"))
-        BulkJob.objects.update(chosen='{"nonsense": 1}')
+        bad = begun(EventFilter(state="rejected", name="Purchase"))
+        BulkJob.objects.update(reasons="1")  # can't be added up
         good = begun()
 
         for _ in range(bulk.MOST_FAILURES + 1):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.delivery.samples import PIXEL, fill, row, store
 from tiktok_attribution.delivery import kinds, stretches
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.delivery.stretches import Found
 from tiktok_attribution.models import OutboxEvent
 
@@ -27,7 +27,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def newest(**values: Any) -> Found:
-    chosen = Selection(**values)
+    chosen = EventFilter(**values)
     return stretches.newest(chosen.rows(using="default"), chosen, most=10)
 
 

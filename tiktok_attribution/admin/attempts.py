@@ -17,6 +17,7 @@ from tiktok_attribution.admin.display import badges
 from tiktok_attribution.admin.display.answers import explain_stored
 from tiktok_attribution.admin.display.moments import moment_text, seconds
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
+from tiktok_attribution.admin.request_data import is_storable
 from tiktok_attribution.models import Attempt, OutboxEvent
 
 
@@ -28,6 +29,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         *("started_at", "outcome_badge", "explained", "events_link", "pixel_code"),
         *("http_status", "code", "message", "request_id", "duration"),
     )
+    filter_parameters = ("outcome__exact", PixelFilter.parameter_name)
     list_display = (*("started", "outcome_badge", "events_link", "answer", "http_status", "duration", "request"),)
     list_filter = (("outcome", admin.ChoicesFieldListFilter), PixelFilter)
     ordering = ("-started_at",)
@@ -69,5 +71,8 @@ class AttemptAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Attempt], search_term: str
     ) -> tuple[QuerySet[Attempt], bool]:
+        # Django's own address for choosing a row by typing (admin/autocomplete/) comes here past the check of the list.
         term = search_term.strip()
+        if not is_storable(term):
+            return queryset.none(), False
         return (queryset.filter(request_id=term) if term else queryset), False

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.views.main import ORDER_VAR, ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.paging import BoundedPaginator
+from tiktok_attribution.admin.request_data import UnusableParameter, checked, each_once
 
 
 class IndexedList(ChangeList):
@@ -39,6 +44,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     action_form = ActionForm
     actions_on_bottom = False
+    filter_parameters: Collection[str] = ()
+    """The filters that the address of the list may name. A list refuses any other, and so do its actions."""
     list_per_page = 50
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER  # facets are one COUNT a choice
@@ -48,8 +55,50 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     class Media:
         css = {"all": ("tiktok_attribution/admin.css",)}
 
+    @property
+    def urls(self) -> list[URLPattern]:
+        """Each address of this admin behind the one check of `request_data`, also those that a subclass adds."""
+        patterns = self.get_urls()
+        for pattern in patterns:
+            pattern.callback = checked(pattern.callback, self.model)
+        return patterns
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return IndexedList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django takes an empty "_to_field=" in the address for the name of a field, and fails.
+        return super().get_object(request, object_id, from_field or None)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """No lookup but the offered filters: Django's default lets anybody who may look ask for any condition on the
+        model's own columns, such as a regular expression over all bodies."""
+        return lookup in self.filter_parameters
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # Before Django's own reading, which drops what it does not know at all: the list would then show, and an
+        # action with "select all" change, more than the address says. A POST is refused in the same way.
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        refusal = self.refusal(request)
+        if refusal:
+            self.message_user(
+                request, f"{refusal} {_('No filter is applied, and nothing was changed.')}", messages.ERROR
+            )
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        return super().changelist_view(request, extra_context)
+
+    def refusal(self, request: HttpRequest) -> str:
+        """Why the address of the list can't be read, in a sentence that names the parameter; "" where it can."""
+        try:
+            self.read_parameters(request.GET)
+        except UnusableParameter as error:
+            return str(error)
+        return ""
+
+    def read_parameters(self, parameters: QueryDict) -> object:
+        """Read the filters that the address names. Raises UnusableParameter."""
+        return each_once(parameters, self.filter_parameters)
 
     def log_by_hand(self, request: HttpRequest, rows: QuerySet[Any], message: str) -> None:
         """One entry of the admin's log for each row."""

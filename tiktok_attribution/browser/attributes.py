@@ -21,7 +21,7 @@ from tiktok_attribution.browser.action import Action, sign
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import BrowserCall, Event, Page, User
-from tiktok_attribution.events.ids import random_event_id, valid_event_id
+from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.showing import Unseen
 
@@ -55,6 +55,7 @@ def _signed(
     if not conf.current().page_script:
         raise InvalidEvent("it needs PAGE_SCRIPT: True in the settings, and this app's URLs")
     built = _built(name, random_event_id(), properties)
+    pixels = list(valid_pixel_codes(pixels))
     of_page = tuple(pixel_codes(request))
     codes = tuple(pixels) or (of_page if of_page != conf.current().pixel_code else ())
     # Clean amounts would be divided by a hundred once more when the server cleans them: it gets the template's.

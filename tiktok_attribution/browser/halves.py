@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from time import time
 
 from django.db import DatabaseError, connections, transaction
 from django.db.models import Q
@@ -15,11 +16,17 @@ from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import OutboxEvent, State, events_of, events_with
+from tiktok_attribution.models import OutboxEvent, State, events_of, events_with, moment
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
 
 logger = logging.getLogger("tiktok_attribution")
+
+# An event is shown again when the page that showed it was thrown away by the browser: a reload, a second tab, a page
+# that came too late. That happens within moments. A copy of the cookie can be played back as long as its signature
+# holds, so what was shown longer ago, or confirmed by its page, is shown by no cookie any more. Five minutes is ours:
+# a slow page on a phone, and much less than the hour of the cookie.
+SHOWN_AGAIN_SECONDS = 300
 
 
 def keys_of(showing: Showing) -> list[Key]:
@@ -28,10 +35,12 @@ def keys_of(showing: Showing) -> list[Key]:
 
 
 def of_keys(keys: Sequence[Key]) -> list[Showing]:
-    """The halves of these events, in their order; the ones that were rolled back are missing."""
+    """The halves of these events, in their order, without those that were rolled back or shown before."""
     if not keys:
         return []
-    return sorted(_halves(events_with(keys)), key=lambda showing: min(map(keys.index, keys_of(showing))))
+    since = moment(time() - SHOWN_AGAIN_SECONDS)
+    unseen = Q(browser_at__isnull=True) | Q(browser_at__gte=since, browser_confirmed_at__isnull=True)
+    return sorted(_halves(events_with(keys) & unseen), key=lambda showing: min(map(keys.index, keys_of(showing))))
 
 
 def of_objects(labels: Sequence[str]) -> list[Showing]:
@@ -82,9 +91,9 @@ def _of_database(condition: Q, using: str) -> Iterator[Showing]:
             call = browser_call_of_text(group[0].payload)
         except InvalidEvent:
             continue
-        keys = identify_keys(user_of_text(group[0].payload))
+        stored = user_of_text(group[0].payload)
         codes = tuple(row.pixel_code for row in group)
-        yield Showing(call=call, pixel_codes=codes, identify=keys)
+        yield Showing(call=call, pixel_codes=codes, identify=identify_keys(stored), stored=stored)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
 
 from tiktok_attribution import conf, tasks
 from tiktok_attribution.browser import block, halves, pending
@@ -25,6 +24,7 @@ from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.permission import is_prefetch
+from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
 from tiktok_attribution.visitor.visitor import Visitor, visitor_of
@@ -87,6 +87,9 @@ class Handover:
 
     def show(self, found: Iterable[Showing]) -> list[Showing]:
         """These stand on this page from now on; returns those that did not yet."""
+        found = list(found)
+        for showing in found:  # first of all, for it may fail, and then nothing counts as shown
+            self._hide_from_others(showing)
         fresh = []
         for showing in found:
             if not _keys(self.shown).keys() >= set(keys_of(showing)):
@@ -105,6 +108,13 @@ class Handover:
         self.make_personal()
         return later(unseen)
 
+    def _hide_from_others(self, showing: Showing) -> None:
+        """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
+        if not showing.identify or showing.stored is None or not conf.current().identify:
+            return
+        if not visitor_of(self.request).is_recognised(showing.stored):
+            showing.identify = {}
+
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
         self.is_personal = True
@@ -116,7 +126,7 @@ class Handover:
         if found:
             halves.note_shown(_keys(found))
             self.pending.forget(_keys(found))
-            self.shown = []
+            self.shown, self.is_personal = [], True
         return found
 
     def _not_for_everybody(self) -> None:
@@ -143,7 +153,7 @@ class Handover:
         if is_changed:
             pending.save(self.request, response, self.pending)
         if is_changed or keys or self.is_personal:
-            patch_cache_control(response, private=True)
+            make_private(response)
         if keys:
             _never_again(response)
 
@@ -257,7 +267,7 @@ def _never_again(response: HttpResponseBase) -> None:
 
     Without no-store, for that would also cost the shopper what was typed into a form when coming back to it.
     """
-    patch_cache_control(response, max_age=0)
+    make_private(response, max_age=0)
     for validator in ("ETag", "Last-Modified"):
         if response.has_header(validator):
             del response[validator]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.http import HttpRequest
 from django.urls import get_script_prefix
 
 from tiktok_attribution import conf
+from tiktok_attribution.events.addresses import split_address
 
 MOST_CHARACTERS = 4000
 
@@ -19,8 +20,9 @@ def is_own_page(request: HttpRequest) -> bool:
     """
     if site := request.META.get("HTTP_SEC_FETCH_SITE"):
         return bool(site == "same-origin")
-    origin = _split(request.META.get("HTTP_ORIGIN", ""))
-    return origin is not None and origin.netloc == request.get_host()
+    host = request.get_host()  # raises for a host that is not allowed, whatever the origin
+    origin = split_address(request.META.get("HTTP_ORIGIN", ""))
+    return origin is not None and origin.netloc == host
 
 
 def hides_its_origin(request: HttpRequest) -> bool:
@@ -37,17 +39,10 @@ def path_of_page(request: HttpRequest, address: object) -> str | None:
 
     SITE_URL counts as well as the request's host, which behind some proxies is an inner name.
     """
-    parts = _split(address) if isinstance(address, str) and len(address) <= MOST_CHARACTERS else None
-    if parts is None or not parts.netloc or parts.scheme not in ("http", "https"):
+    parts = split_address(address) if isinstance(address, str) and len(address) <= MOST_CHARACTERS else None
+    if parts is None:
         return None
     if parts.netloc not in (request.get_host(), urlsplit(conf.current().site_url).netloc):
         return None
     path, prefix = unquote(parts.path) or "/", get_script_prefix()
     return f"/{path.removeprefix(prefix)}" if path.startswith(prefix) else path
-
-
-def _split(address: str) -> SplitResult | None:
-    try:
-        return urlsplit(address)
-    except ValueError:
-        return None

@@ -25,7 +25,7 @@ from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.permission import is_private
+from tiktok_attribution.visitor.permission import is_preview, is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
@@ -99,6 +99,11 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
         return []
     labels = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
     found = halves.of_objects([f"{label}:{obj.pk}" for label in labels])
+    for one in found:
+        # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
+        # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
+        if one.stored is not None and not one.stored.names_browser:
+            one.stored = None
     return handover.of(request).show(found) if found else []
 
 
@@ -109,7 +114,10 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
     if request is None or showing is None or not handover.is_open(request):
         return []
     visitor_of(request).to_show.remove(showing)
-    return handover.of(request).show(halves.of_keys(keys_of(showing)))
+    found = halves.of_keys(keys_of(showing))
+    for one in found:
+        one.stored = None  # this very request has made it
+    return handover.of(request).show(found)
 
 
 def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
@@ -153,7 +161,7 @@ def _with_base(
 
 
 def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
-    return request is not None and is_private(request.path_info, settings)
+    return request is not None and (is_private(request.path_info, settings) or is_preview(request))
 
 
 def _with_file(

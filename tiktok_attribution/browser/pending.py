@@ -4,7 +4,9 @@ Where the site asks for consent it also names what an answer decides: what is he
 withdrawal takes back.
 
 It lies in a signed cookie, so it needs no session and outlives sign-in, sign-out and every kind of session storage.
-The cookie names rows and holds nothing of what is in them. Where there is no cookie, nothing is read.
+The cookie names rows and holds nothing of what is in them; the names (pixel codes, event ids, keys of objects such as
+"shop.Order:42") are signed and not encrypted, so who holds the cookie can read them. Where there is no cookie, nothing
+is read.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Iterable
 from time import time
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -23,7 +26,12 @@ from tiktok_attribution.visitor import cookies
 
 __all__ = ["Key", "Pending", "is_marked", "load", "save"]
 
+# The cookie is this host's alone, whatever COOKIE_DOMAIN says: with a Domain every sub-domain would get it, and a
+# sub-domain could set one of its own choice. On https the prefix makes browsers hold to that: they take a __Host-
+# cookie from no other host and by no plain connection. A shop whose thank-you page stands on another host shows the
+# event there by {% tiktok_event order %}, or on the next page of the host that made it.
 COOKIE = "tiktok_pending"
+SECURE_PREFIX = "__Host-"
 MARKER = "tiktok_waiting"  # says to a page out of a shared cache that it should ask; tiktok.js reads it
 LIFETIME_SECONDS = 3600
 MOST_ENTRIES = 30  # of each kind; the oldest go
@@ -177,12 +185,21 @@ def _youngest(entries: dict[Any, int], oldest: float, most: int = MOST_ENTRIES) 
 
 def is_marked(request: HttpRequest) -> bool:
     """Whether something may wait; looks at the raw header first, so that an ordinary page costs nothing."""
-    return COOKIE in request.META.get("HTTP_COOKIE", "") and bool(request.COOKIES.get(COOKIE))
+    return COOKIE in request.META.get("HTTP_COOKIE", "") and bool(request.COOKIES.get(cookie_name(request)))
+
+
+def cookie_name(request: HttpRequest) -> str:
+    """Under which name the cookie goes to and fro on this connection."""
+    return f"{SECURE_PREFIX}{COOKIE}" if _is_secure(request) else COOKIE
+
+
+def _is_secure(request: HttpRequest) -> bool:
+    return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
 
 
 def load(request: HttpRequest) -> Pending:
     """What waits for this visitor."""
-    return Pending.from_text(request.COOKIES[COOKIE]) if is_marked(request) else Pending()
+    return Pending.from_text(request.COOKIES[cookie_name(request)]) if is_marked(request) else Pending()
 
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
@@ -192,10 +209,12 @@ def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> 
     def keep(name: str, value: str, *, httponly: bool) -> None:
         if value:
             lifetime = pending.lifetime_seconds
-            cookies.put(request, response, name, value, settings=settings, max_age=lifetime, httponly=httponly)
+            cookies.put(
+                request, response, name, value, settings=settings, domain="", max_age=lifetime, httponly=httponly
+            )
         elif name in request.COOKIES:
-            cookies.remove(request, response, name, settings=settings)
+            cookies.remove(request, response, name, settings=settings, domain="")
 
-    keep(COOKIE, pending.as_text(), httponly=True)
+    keep(cookie_name(request), pending.as_text(), httponly=True)
     is_asked_for = settings.page_script and bool(pending.events)
     keep(MARKER, "1" if is_asked_for else "", httponly=False)

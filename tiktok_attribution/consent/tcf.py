@@ -54,14 +54,19 @@ class Bits:
     """A row of bits, the highest of each byte first."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        # As text, for slices of it are read in C: a string of 8000 characters has up to 2,800 entries of vendors.
+        self._bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}"
+
+    def text(self, start: int, length: int) -> str:
+        """`length` bits as "0110"; of one length, they compare as numbers do. Raises IndexError behind the end."""
+        bits = self._bits[start : start + length]
+        if len(bits) < length:
+            raise IndexError
+        return bits
 
     def number(self, start: int, length: int) -> int:
         """An unsigned number of `length` bits. Raises IndexError behind the end."""
-        found = 0
-        for place in range(start, start + length):
-            found = found << 1 | self._data[place >> 3] >> (7 - place % 8) & 1
-        return found
+        return int(self.text(start, length), 2)
 
 
 def core_bits(text: str) -> Bits | None:
@@ -83,12 +88,12 @@ def has_consent(bits: Bits, vendor: int) -> bool:
         return False
     if not bits.number(_IS_RANGE, 1):
         return bool(bits.number(_VENDORS + vendor - 1, 1))
-    place = _VENDORS + 12
+    place, wanted = _VENDORS + 12, f"{vendor:016b}"
     for _ in range(bits.number(_VENDORS, 12)):
-        is_range = bits.number(place, 1)
-        first = bits.number(place + 1, 16)
-        last = bits.number(place + 17, 16) if is_range else first
-        if first <= vendor <= last:
+        is_range = bits.text(place, 1) == "1"
+        first = bits.text(place + 1, 16)
+        last = bits.text(place + 17, 16) if is_range else first
+        if first <= wanted <= last:
             return True
         place += 33 if is_range else 17
     return False

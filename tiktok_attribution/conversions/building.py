@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from time import time
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -13,10 +18,16 @@ from tiktok_attribution import conf
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
-from tiktok_attribution.events.moments import epoch_seconds
-from tiktok_attribution.events.names import canonical_name
+from tiktok_attribution.events.ids import valid_pixel_codes
+from tiktok_attribution.events.moments import epoch_seconds, note_ahead
+from tiktok_attribution.events.names import canonical_name, nearly_standard
 from tiktok_attribution.events.payload import properties as clean_properties
 from tiktok_attribution.visitor.reason import report
+
+logger = logging.getLogger("tiktok_attribution")
+
+SEEN_AS_HTTP = "page.url: this site took the page for http, SITE_URL says https (see SECURE_PROXY_SSL_HEADER)"
+SLIP_CHECK = "tiktok_attribution.W011"
 
 
 def build_event(
@@ -32,20 +43,23 @@ def build_event(
     """The event and notes on what was left out of it. Raises InvalidEvent."""
     settings = conf.current()
     name = canonical_name(name)
+    _warn_of_a_slip(name)
     cleaned, notes = clean_properties(
         properties,
         event=name,
         default_currency=settings.currency,
         value_in_minor_units=settings.values_in_minor_units,
     )
-    moment = epoch_seconds(
-        event_time,
-        now=time(),
-        default_timezone=timezone.get_default_timezone(),
-        max_age_seconds=settings.max_age_seconds,
-    )
+    now, zone = time(), timezone.get_default_timezone()
+    moment = epoch_seconds(event_time, now=now, default_timezone=zone, max_age_seconds=settings.max_age_seconds)
+    ahead = note_ahead(event_time, now=now, default_timezone=zone)
+    if ahead:
+        notes.append(ahead)
     if not page.url and settings.site_url:
         page = Page(url=settings.site_url + "/")
+    elif _is_seen_without_tls(page.url, settings.site_url):
+        page = replace(page, url=f"https{page.url.removeprefix('http')}")
+        notes.append(SEEN_AS_HTTP)
     event = Event(
         name=name,
         event_id=event_id,
@@ -58,26 +72,49 @@ def build_event(
     return event, notes
 
 
-def pixel_codes(request: HttpRequest | None, wanted: Sequence[str] | str = ()) -> Sequence[str]:
-    """The pixels of an event or a page: those wanted, else those of the request's shop, else those configured."""
-    if wanted:
-        return _listed(wanted)
+def _is_seen_without_tls(address: str, site_url: str) -> bool:
+    """Tell whether the site's own page seems to have come over http, where SITE_URL says https.
+
+    Decision: then SITE_URL is right. Behind a proxy that ends TLS, Django without SECURE_PROXY_SSL_HEADER takes every
+    request for plain http, while the visitor's browser, and with it the pixel, is at https. The host must be that of
+    SITE_URL: of another one nothing is known. The note is what the diagnosis finds it by.
+    """
+    if not site_url.startswith("https://") or not address.startswith("http://"):
+        return False
+    return urlsplit(address).netloc.lower() == urlsplit(site_url).netloc.lower()
+
+
+@lru_cache(maxsize=256)
+def _warn_of_a_slip(name: str) -> None:
+    """Log once in a process that a custom event may be a slip of a standard one: no check sees a template or a view."""
+    meant = nearly_standard(name)
+    if meant and SLIP_CHECK not in django_settings.SILENCED_SYSTEM_CHECKS:
+        logger.warning(
+            'tiktok: "%s" is no standard event, so it counts for no campaign; did you mean "%s"? If it is a custom '
+            'event of yours: SILENCED_SYSTEM_CHECKS = ["%s"]',
+            *(name, meant, SLIP_CHECK),
+        )
+
+
+def pixel_codes(request: HttpRequest | None, wanted: object = ()) -> Sequence[str]:
+    """The pixels of an event or a page: those wanted, else those of the request's shop, else those configured.
+
+    Raises InvalidEvent where one that is wanted can't be a pixel code.
+    """
+    if codes := valid_pixel_codes(wanted):
+        return codes
     found = pixels_of_request(request)
     return conf.current().pixel_code if found is None else found
 
 
-def pixels_of_request(request: HttpRequest | None) -> list[str] | None:
-    """What PIXEL_FOR_REQUEST says, which may be none at all; None where nobody can be asked, or it raised."""
+def pixels_of_request(request: HttpRequest | None) -> tuple[str, ...] | None:
+    """What PIXEL_FOR_REQUEST says, which may be none at all; None where nobody can be asked, or it failed."""
     settings = conf.current()
     if request is None or settings.pixel_for_request is None:
         return None
     try:
         with protected(write_database()):
-            return _listed(settings.pixel_for_request(request) or ())
+            return valid_pixel_codes(settings.pixel_for_request(request))
     except Exception as error:
         report(error, "PIXEL_FOR_REQUEST failed, so PIXEL_CODE is used")
         return None
-
-
-def _listed(codes: Sequence[str] | str) -> list[str]:
-    return [codes] if isinstance(codes, str) else [str(code) for code in codes]

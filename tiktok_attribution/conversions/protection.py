@@ -25,6 +25,16 @@ def together(using: str) -> LateSavepoint:
     return LateSavepoint(connections[using])
 
 
+def is_lost(connection: BaseDatabaseWrapper, *, was_lost: bool) -> bool:
+    """Whether the caller's open transaction can only be rolled back now, and could be committed before.
+
+    InnoDB rolls back the whole transaction of a deadlock's victim, and a lost connection does the same anywhere. Django
+    then leaves the outermost `atomic` without a commit and without an error. So who swallowed the error of such a
+    statement would let a shop thank for an order that is gone: this error is the one that is passed on.
+    """
+    return connection.in_atomic_block and connection.needs_rollback and not was_lost
+
+
 class LateSavepoint:
     """An atomic block without a savepoint, which the first statement inside gives one."""
 
@@ -40,6 +50,11 @@ class LateSavepoint:
         self._place = len(self._connection.savepoint_ids) - 1
         self._connection.execute_wrappers.append(self._before)
         return self
+
+    @property
+    def has_lost_all(self) -> bool:
+        """After the block: whether the transaction around it went with it."""
+        return is_lost(self._connection, was_lost=self._was_broken)
 
     def next_is_last(self) -> None:
         """The next statement is all that is written in this block, if nothing was asked before.

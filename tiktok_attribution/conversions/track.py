@@ -9,20 +9,23 @@ from django.http import HttpRequest
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
-from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
+from tiktok_attribution.conversions.accounts import KEYS
+from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused
 from tiktok_attribution.conversions.permitted import permitted
+from tiktok_attribution.conversions.person import teller_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events import Page
-from tiktok_attribution.events.addresses import clean_address
-from tiktok_attribution.events.ids import random_event_id, valid_event_id
+from tiktok_attribution.events import Page, User
+from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
+from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
+from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
@@ -50,20 +53,26 @@ def track(
     makes it count once however often this is called. `consent` is what the site
     knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
     invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
-    shopper's (the admin's, a webhook's) gives none of its signals; a refusal that it carries holds all the same, unless
-    it comes from a back office (see `Caller`).
+    shopper's (the admin's, a webhook's), or one of staff for whom `user` names another person, gives none of its
+    signals; a refusal that it carries holds all the same, unless it comes from a back office (see `Caller`).
     """
     if is_paused():
         return None
-    requester = _requester(request)
+    requester = _requester(request, event, user)
     visitor = None if requester is None else requester.shopper
-    codes = _pixel_codes(request, pixels)
+    unusable: InvalidEvent | None = None
+    try:
+        codes = _pixel_codes(request, pixels)
+    except InvalidEvent as error:
+        codes, unusable = conf.current().pixel_code, error  # listed as invalid there
     if codes is None:
         return None
     decision = _decision(requester, as_consent(consent))
     fact_id = random_event_id() if event_id is None or event_id == "" else event_id
 
     def build() -> Built:
+        if unusable is not None:
+            raise unusable
         if halves not in HALVES or (halves == BROWSER and visitor is None):
             raise InvalidEvent(_wrong_halves(halves))
         keys, notes = hashed(user or {})
@@ -78,11 +87,11 @@ def track(
         )
         return Built(built, notes + more)
 
-    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and not visitor.will.is_denied:
-        # Its visitor may get to see the page without another request: then the page itself makes up for the event.
+    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and unusable is None:
         given = {**(properties or {}), **standard_properties}
-        one = Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
-        visitor.unseen.append(one)
+        _leave_to_page(
+            visitor, Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
+        )
     fact = Fact(
         name=str(event),
         event_id=str(fact_id),
@@ -95,11 +104,31 @@ def track(
     return record(fact, visitor)
 
 
-def _requester(request: HttpRequest | None) -> Requester | None:
+@errors_without_values
+def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] | None) -> Requester | None:
+    """Who sends the request; as a stranger, where the event is told of another person."""
     if request is None:
         return None
     with protected(write_database()):
-        return requester_of(request)
+        requester = requester_of(request)
+        return teller_of(event, _told_of(user), requester) if user else requester
+
+
+@errors_without_values
+def _told_of(user: Mapping[str, Any]) -> User:
+    """What tells the person from others; what is wrong with it is said when the event is built."""
+    try:
+        return hashed({key: value for key, value in user.items() if key in KEYS})[0]
+    except Exception:
+        return NO_USER
+
+
+def _leave_to_page(visitor: Visitor, unseen: Unseen) -> None:
+    """Its visitor may get to see a prefetched page without another request: then the page makes up for the event."""
+    with protected(write_database()):
+        is_refused = visitor.will.is_denied
+    if not is_refused:
+        visitor.unseen.append(unseen)
 
 
 def _decision(requester: Requester | None, declared: Consent) -> Decision:
@@ -115,10 +144,12 @@ def _decision(requester: Requester | None, declared: Consent) -> Decision:
         return permitted(declared, requester.will)
 
 
-def _pixel_codes(request: HttpRequest | None, wanted: Sequence[str] | str) -> Sequence[str] | None:
-    """None where the request's shop has no pixel."""
-    own = None if wanted else pixels_of_request(request)
-    return None if own == [] else own or pixel_codes(None, wanted)
+def _pixel_codes(request: HttpRequest | None, wanted: object) -> Sequence[str] | None:
+    """None where the request's shop has no pixel. Raises InvalidEvent for a code that can't be one."""
+    if codes := valid_pixel_codes(wanted):
+        return codes
+    own = pixels_of_request(request)
+    return None if own == () else own or conf.current().pixel_code
 
 
 def _wrong_halves(halves: object) -> str:
@@ -129,5 +160,5 @@ def _wrong_halves(halves: object) -> str:
 
 def _page(visitor: Visitor | None, page_url: str) -> Page:
     if page_url:
-        return Page(url=clean_address(page_url, conf.current().allowed_parameters))
+        return Page(url=page_address(page_url, conf.current()))
     return visitor.page if visitor else Page()

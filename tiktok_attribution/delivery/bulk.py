@@ -14,9 +14,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from tiktok_attribution.delivery import steer
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.delivery.steer import Steered
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, moment
 
 logger = logging.getLogger("tiktok_attribution")
@@ -32,21 +33,42 @@ AT_ONCE_SECONDS = 45.0
 """That one call works before it leaves the rest to the next."""
 
 
-def start(verb: BulkVerb, chosen: Selection, *, asked_by: str, using: str) -> BulkJob:
-    """A new job over what the outbox holds now; or the same one that is still running."""
-    text = json.dumps(chosen.as_data(), sort_keys=True)
+EVERYTHING = "all"
+"""Key of a job's stored filter that says, where no condition does, that all events are meant."""
+
+
+def start(verb: BulkVerb, event_filter: EventFilter, *, asked_by: str, using: str, everything: bool = False) -> BulkJob:
+    """A new job over what the outbox holds now; or the same one that is still running.
+
+    A filter without a condition is taken with `everything` alone (ValueError else), and that is stored with the job:
+    an empty object, which is also what a lost condition leaves, means nothing.
+    """
+    if bool(event_filter) is everything:
+        raise ValueError("a job has conditions, or says that it means everything")
+    text = json.dumps({EVERYTHING: True} if everything else event_filter.as_data(), sort_keys=True)
     with transaction.atomic(using=using):
         same = _running(using).filter(verb=verb, chosen=text).first()
         if same is not None:
             return same
         keys = OutboxEvent.objects.using(using).values_list("pk", flat=True)
-        low, high = chosen.keys(using=using)
+        low, high = event_filter.keys(using=using)
         first = max(low or 0, keys.order_by("pk").first() or 0)
         last = keys.order_by("-pk").first() or 0
         last = last if high is None else min(last, high - 1)
         return BulkJob.objects.using(using).create(
             verb=verb, chosen=text, asked_by=asked_by, first_key=first, last_key=last, cursor=first - 1
         )
+
+
+def filter_of(job: BulkJob) -> EventFilter:
+    """The events that a job is about. Raises ValueError for what `start` never stored."""
+    data = json.loads(job.chosen)
+    if data == {EVERYTHING: True}:
+        return EventFilter()
+    found = EventFilter.of_data(data)
+    if not found:
+        raise ValueError("no condition, and not said to mean everything")
+    return found
 
 
 def stop(pk: int, *, using: str, now: float) -> bool:
@@ -97,7 +119,7 @@ def _step(pk: int, using: str, *, now: float) -> Steered | None:
     job = _running(using).filter(pk=pk).first()
     if job is None or _given_up(job, using, now):
         return None
-    rows = OutboxEvent.objects.using(using).filter(Selection.of_data(json.loads(job.chosen)).condition(using=using))
+    rows = OutboxEvent.objects.using(using).filter(filter_of(job).condition(using=using))
     with transaction.atomic(using=using):
         # Whoever comes second waits here for the first one's commit, and then finds another cursor.
         if not _running(using).filter(pk=pk, cursor=job.cursor).update(touched_at=moment(now)):
@@ -132,12 +154,23 @@ def _note(job: BulkJob, steered: Steered, cursor: int, using: str, now: float) -
 def _given_up(job: BulkJob, using: str, now: float) -> bool:
     late = job.created_at < moment(now - MOST_SECONDS)
     note = "Not finished within a day: no worker, or too much for it." if late else ""
-    if not late and job.failures >= MOST_FAILURES:
+    if not note and job.failures >= MOST_FAILURES:
         note = f"It failed {job.failures} times in a row: {job.note}"
+    if not note and not _is_readable(job):
+        # At once, for no later try can read it; and never as if it had fewer conditions.
+        note = "Its filter can't be read: another version of this app stored it. Nothing was changed by it since."
     if note:
         rows = _running(using).filter(pk=job.pk)
         rows.update(state=BulkState.FAILED, ended_at=moment(now), note=note[:200])
     return bool(note)
+
+
+def _is_readable(job: BulkJob) -> bool:
+    try:
+        filter_of(job)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _note_failure(pk: int, using: str, what: str) -> None:
@@ -155,5 +188,5 @@ def _has_work(using: str) -> bool:
     try:
         return _running(using).exists()
     except DatabaseTrouble as error:
-        logger.warning("tiktok: jobs in database %r could not be looked for (%s)", using, type(error).__name__)
+        logger.warning("tiktok: jobs in database %r could not be looked for (%s)", using, describe(error))
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
-from django.db import connections, router, transaction
+from django.db import OperationalError, connections, router, transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
@@ -36,9 +36,46 @@ def add(row: OutboxEvent, *, using: str) -> bool:
 
     A row that was recorded as invalid is replaced by a valid one: the mapping has been mended since. The caller opens
     the savepoint that keeps a failing insert from the transaction around it; one more here costs two round trips.
+    Raises LockConflict where the database gives up waiting for another transaction.
     """
-    with transaction.atomic(using=using, savepoint=False):
-        return insert(row, using) or _heal(row, using)
+    try:
+        with transaction.atomic(using=using, savepoint=False):
+            return insert(row, using) or _heal(row, using)
+    except OperationalError as error:
+        if words := _lock_conflict(error):
+            raise LockConflict(words, error) from error
+        raise
+
+
+# An INSERT waits for every open transaction that has inserted the same event id, until that one ends: before, nobody
+# can tell whether the id is taken. Two that wait for each other never end, so the database breaks one of them off
+# (PostgreSQL looks after deadlock_timeout, 1 s; InnoDB at once), and each may have a longest wait (lock_timeout,
+# innodb_lock_wait_timeout). Not asked beforehand whether a lock is there: that costs every checkout a statement.
+_LOCK_CONFLICTS: dict[object, str] = {  # SQLSTATE of PostgreSQL, error number of MySQL and MariaDB
+    "40P01": "it and another transaction waited for each other (deadlock)",
+    1213: "it and another transaction waited for each other (deadlock)",
+    "40001": "another transaction has changed the same rows meanwhile (serialization failure)",
+    1020: "another transaction has changed the same rows meanwhile",
+    "55P03": "another transaction held a lock for longer than lock_timeout",
+    "57014": "another transaction held a lock for longer than statement_timeout",
+    1205: "another transaction held a lock for longer than innodb_lock_wait_timeout",
+    1969: "another transaction held a lock for longer than max_statement_time",
+}
+
+
+class LockConflict(Exception):
+    """The database has broken off an INSERT that waited for another transaction, which may hold the same event id."""
+
+    def __init__(self, words: str, error: OperationalError) -> None:
+        super().__init__(words)
+        self.error = error
+
+
+def _lock_conflict(error: OperationalError) -> str:
+    """What the database says happened, "" where it is about no lock."""
+    cause = error.__cause__
+    codes = (*error.args[:1], getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None))  # psycopg 2 has pgcode
+    return next((_LOCK_CONFLICTS[code] for code in codes if code in _LOCK_CONFLICTS), "")
 
 
 def renew_note(row: OutboxEvent, *, using: str) -> None:

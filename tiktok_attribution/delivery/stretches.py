@@ -14,8 +14,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from tiktok_attribution.delivery.event_filter import SLACK_SECONDS, EventFilter
 from tiktok_attribution.delivery.kinds import MOST, Kind, kinds
-from tiktok_attribution.delivery.selection import SLACK_SECONDS, Selection
 from tiktok_attribution.models import TROUBLE, EventBody, OutboxEvent, State, kind_of
 
 WIDTHS = (2_000, 20_000, 200_000)
@@ -34,17 +34,17 @@ class Found:
     looked_to: int | None = None
 
 
-def newest(rows: QuerySet[OutboxEvent], chosen: Selection, *, most: int, before: int | None = None) -> Found:
+def newest(rows: QuerySet[OutboxEvent], chosen: EventFilter, *, most: int, before: int | None = None) -> Found:
     """The newest of these rows, from below the key `before`."""
     return _walk(rows, chosen, most, before, newer=False)
 
 
-def oldest(rows: QuerySet[OutboxEvent], chosen: Selection, *, most: int, after: int) -> Found:
+def oldest(rows: QuerySet[OutboxEvent], chosen: EventFilter, *, most: int, after: int) -> Found:
     """The next newer ones than the key `after`, the oldest of them first."""
     return _walk(rows, chosen, most, after, newer=True)
 
 
-def _walk(rows: QuerySet[OutboxEvent], chosen: Selection, most: int, start: int | None, *, newer: bool) -> Found:
+def _walk(rows: QuerySet[OutboxEvent], chosen: EventFilter, most: int, start: int | None, *, newer: bool) -> Found:
     order = "pk" if newer else "-pk"
     if not chosen:
         beyond = rows if start is None else rows.filter(_beyond(start, newer=newer))
@@ -72,7 +72,7 @@ def _beyond(pk: int, *, newer: bool) -> Q:
     return Q(pk__gt=pk) if newer else Q(pk__lt=pk)
 
 
-def _ends(chosen: Selection, using: str) -> tuple[int, int]:
+def _ends(chosen: EventFilter, using: str) -> tuple[int, int]:
     """The least key and one above the highest that the choice can have."""
     keys = OutboxEvent.objects.using(using).values_list("pk", flat=True)
     low, high = chosen.keys(using=using)
@@ -80,7 +80,7 @@ def _ends(chosen: Selection, using: str) -> tuple[int, int]:
     return low, high if high is not None else (keys.order_by("-pk").first() or 0) + 1
 
 
-def _named_by_index(chosen: Selection, at: int, using: str, *, newer: bool) -> Found | None:
+def _named_by_index(chosen: EventFilter, at: int, using: str, *, newer: bool) -> Found | None:
     """Few keys, by the one condition of the choice that an index knows; the others are not asked here."""
     rows = OutboxEvent.objects.using(using)
     if chosen.state in (*TROUBLE, State.HELD):
@@ -94,7 +94,7 @@ def _named_by_index(chosen: Selection, at: int, using: str, *, newer: bool) -> F
     return None
 
 
-def _kinds_of(chosen: Selection, using: str) -> list[Kind] | None:
+def _kinds_of(chosen: EventFilter, using: str) -> list[Kind] | None:
     """Those of this name, this pixel or both; None where too many are stored to know."""
     if chosen.name and chosen.pixel_code:
         return [Kind(chosen.pixel_code, chosen.name)]

@@ -1,13 +1,19 @@
-"""Whether the site's own pages carry the tag: its front page is asked for inside this process, as a visitor would."""
+"""Whether the site's own pages carry the tag: its front page is asked for inside this process, and leaves no trace.
+
+The page is rendered for no visitor (INSPECTION) while recording is paused, so nothing of this app's is recorded, shown
+or set. What the site's own view and middleware write is rolled back: see `_rolled_back` for what that can't undo.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.http.request import split_domain_port, validate_host
 from django.test import Client
 from django.utils import timezone, translation
@@ -15,7 +21,10 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import block
+from tiktok_attribution.conversions.pausing import paused
+from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.visitor.permission import INSPECTION
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -27,15 +36,14 @@ and the page holds the data block alone."""
 
 def findings() -> Iterator[Finding]:
     """GET alone, and without a cookie of whoever looks."""
-    host = _host()
-    page = {"page": f"https://{host}/"}
+    scheme, host = _scheme(), _host()
+    page = {"page": f"{scheme}://{host}/"}
     if not _is_allowed(host):  # Django would log a traceback
         yield _disallowed(page, host)
         return
     try:
-        # The site's own middleware may choose a language and a time zone, which are this thread's.
-        with translation.override(translation.get_language()), timezone.override(timezone.get_current_timezone()):
-            response = _get(host)
+        with _without_trace():
+            response = _get(host, is_secure=scheme == "https")
             text = b"".join(response) if response.streaming else response.content
     except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
         logger.info("tiktok: the front page could not be asked for: %s", type(error).__name__)
@@ -57,14 +65,53 @@ def findings() -> Iterator[Finding]:
         )
 
 
-def _get(host: str) -> Any:
+@contextmanager
+def _without_trace() -> Iterator[None]:
+    """A GET of the diagnosis changes nothing, whatever the front page does."""
+    with ExitStack() as stack:
+        # The site's own middleware may choose a language and a time zone, which are this thread's.
+        stack.enter_context(translation.override(translation.get_language()))
+        stack.enter_context(timezone.override(timezone.get_current_timezone()))
+        stack.enter_context(paused())
+        for alias in _databases():
+            stack.enter_context(_rolled_back(alias))
+        yield
+
+
+def _databases() -> list[str]:
+    """Those with a connection already, where a site's sessions and counters are, the default one and the outboxes'.
+
+    Not simply all of them: to open one that the page does not need may take as long as its time-out.
+    """
+    in_use = [alias for alias in connections if connections[alias].connection is not None]
+    return list(dict.fromkeys([DEFAULT_DB_ALIAS, *outbox_databases(), *in_use]))
+
+
+@contextmanager
+def _rolled_back(alias: str) -> Iterator[None]:
+    """Undo what is written to this database, and forget what was to happen on its commit.
+
+    Decided: a rolled back transaction, and not a copy of the page's work or no look at all. It can't undo caches,
+    files, letters and calls of the view's own, tables without transactions (MyISAM), and a database that is opened
+    only here. A view that asks for `atomic(durable=True)` fails inside of it, and the finding then says HTTP 500.
+    """
+    with transaction.atomic(using=alias):
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True, using=alias)
+
+
+def _get(host: str, *, is_secure: bool) -> Any:
     client = Client(raise_request_exception=False, headers={"host": host})
-    response: Any = client.get("/", secure=True)
+    client.defaults[INSPECTION] = "1"
+    response: Any = client.get("/", secure=is_secure)
     for _hop in range(MOST_REDIRECTS):
         target = urlsplit(response.headers.get("Location", ""))
         if response.status_code not in (301, 302, 303, 307, 308) or target.netloc not in ("", host):
             break
-        response = client.get(target.path or "/", secure=True)
+        is_secure = is_secure if not target.scheme else target.scheme == "https"
+        response = client.get(target.path or "/", secure=is_secure)
     return response
 
 
@@ -96,6 +143,10 @@ def _is_allowed(host: str) -> bool:
         allowed = [".localhost", "127.0.0.1", "[::1]"]
     domain, _port = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
+
+
+def _scheme() -> str:
+    return urlsplit(conf.current().site_url).scheme or "https"
 
 
 def _host() -> str:

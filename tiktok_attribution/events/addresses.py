@@ -3,43 +3,76 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from .phones import has_few_digits, without_phones
-from .text import holds_email, well_formed
+from .bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_of
+from .phones import PhoneSearch, has_few_digits
+from .text import MARGIN, holds_email, well_formed
 
 MAX_LENGTH = 2000
 """Ours, TikTok documents none. It asks for the address with its query, for ttclid and utm_* above all."""
 
+Mask = Callable[[str], str]
+"""A site's own: a decoded path in, the path to send out."""
+
+# Looked at; nginx and gunicorn take 4 to 8 kB of an address. The segment or parameter that this cuts in two is
+# dropped: its other half might have shown that it is an e-mail address.
+_MOST_READ = 4096
+_MOST_KEPT = MAX_LENGTH + MARGIN  # of a path; what is behind could only come to stand before the limit
+# A site's own pattern may take time that grows with the square of its text, or worse. Longer paths lose their end.
+_MOST_MASKED = 1000
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"https?://[^/?#]{1,320}(?:[/?#]|\Z)", re.IGNORECASE)
+_WORDS = re.compile(r"[a-z/._~-]*")
 _UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]")
 # Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
 _SEPARATOR = re.compile("[&;]")
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?$")
 
 
-def clean_address(url: object, allowed_parameters: Iterable[str]) -> str:
+def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | None = None) -> str:
     """Scheme, host, path and the allowed query parameters ("ttclid", "utm_*"), as they were encoded; else "".
 
-    Never raises: an address that is no http(s) address is "", one that stays too long loses its query.
+    Segments with personal data or a secret become "-", and what `mask` says. Never raises, unless `mask` does: an
+    address that is no http(s) address is "", one that stays too long loses its query.
     """
-    if not isinstance(url, str):
-        return ""
-    parts = _split(_CONTROL.sub("", well_formed(url)).strip().replace(" ", "%20"))
+    parts = split_address(url)
     if parts is None:
         return ""
     host = parts.netloc.rpartition("@")[2]
     if not host or _UNFIT_FOR_HOST.search(host):
         return ""
-    bare = f"{parts.scheme}://{host}{_clean_path(parts.path)}"
-    query = _allowed_query(parts.query, tuple(allowed_parameters))
+    phones, path = PhoneSearch(), parts.path
+    if mask is not None:
+        path = _masked(path, mask)
+    bare = f"{parts.scheme}://{host}{_clean_path(path, phones)}"
+    query = _allowed_query(parts.query, tuple(allowed_parameters), phones)
     whole = f"{bare}?{query}" if query else bare
     return whole if len(whole) <= MAX_LENGTH else _CUT_ESCAPE.sub("", bare[:MAX_LENGTH])
 
 
-def _split(url: str) -> SplitResult | None:
+def decoded_path(url: object) -> str:
+    """The path as the site that answers there reads it; "" for what is no web address."""
+    parts = split_address(url)
+    return _decoded(parts.path) if parts else ""
+
+
+def split_address(url: object) -> SplitResult | None:
+    """The parts of a web address, however long and odd what a visitor sent for one; None for what is none."""
+    if not isinstance(url, str):
+        return None
+    if len(url) > _MOST_READ:
+        url = _beginning(url)
+    if not url.isascii() or not url.isprintable():
+        url = _CONTROL.sub("", well_formed(url))
+    url = url.strip().replace(" ", "%20")
+    # urlsplit() normalises a host that is not ASCII, which takes time with the square of its combining marks.
+    if not url.isascii() and _HOST.match(url) is None:
+        return None
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 -- raises for a port that is none
@@ -48,33 +81,75 @@ def _split(url: str) -> SplitResult | None:
     return parts if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-def _clean_path(path: str) -> str:
-    if "%" not in path and "@" not in path and has_few_digits(path):
-        return path
-    return "/".join(map(_without_address, path.split("/")))
+def _beginning(url: str) -> str:
+    head = url.partition("#")[0].strip()
+    if len(head) <= _MOST_READ:
+        return head
+    head = head[:_MOST_READ]
+    return head[: max(map(head.rfind, "/?&;")) + 1]
 
 
-def _without_address(segment: str) -> str:
-    """A path segment, or "-" for one with an at sign or a phone number, even an encoded or twice encoded one."""
-    text = unquote(unquote(segment))
-    return "-" if "@" in text or without_phones(text)[1] else segment
+def _masked(path: str, mask: Mask) -> str:
+    """The path as `mask` leaves it, which reads it decoded, as the site's URL patterns do."""
+    decoded = _decoded(path)
+    read = decoded if len(decoded) <= _MOST_MASKED else decoded[:_MOST_MASKED].rpartition("/")[0] + "/"
+    masked = mask(read)
+    return path if masked == decoded else "/" + quote(masked.lstrip("/"), safe="/!$&'()*+,:;=@~")
 
 
-def _allowed_query(query: str, allowed: tuple[str, ...]) -> str:
+def _clean_path(path: str, phones: PhoneSearch) -> str:
+    is_coded = "%" in path or "@" in path or not has_few_digits(path)
+    if not is_coded and (len(path) < SHORTEST or _WORDS.fullmatch(path)) and RESET_FORM not in path:
+        return path  # as most are
+    if len(path) > _MOST_KEPT and (end := path.rfind("/", 0, _MOST_KEPT)) > 0:
+        path = path[: end + 1]
+    segments = path.split("/")
+    for index, segment in enumerate(segments):
+        if not is_coded and len(segment) < SHORTEST and segment != RESET_FORM:
+            continue
+        text = _decoded_twice(segment) if "%" in segment else segment
+        if index and is_reset_of(segments[index - 1], text):
+            segments[index - 1] = "-"
+        if "@" in text or is_bearer(text) or phones.cut(text)[1]:
+            segments[index] = "-"
+    return "/".join(segments)
+
+
+def _allowed_query(query: str, allowed: tuple[str, ...], phones: PhoneSearch) -> str:
+    """The parameters that may stay, "" for more than an address can hold, whatever is in them."""
     if not query:
         return ""
     names, prefixes = _names_and_prefixes(allowed)
-    kept = []
+    found, length = [], 0
     for part in _SEPARATOR.split(query):
         name, _, value = part.partition("=")
-        name = unquote_plus(name)
-        if not part or not (name in names or name.startswith(prefixes)):
-            continue
-        text = unquote(unquote_plus(value))
-        # A click id is random, and may hold a row of digits.
-        if not holds_email(text) and (name == "ttclid" or not without_phones(text)[1]):
-            kept.append(part)
-    return "&".join(kept)
+        if "%" in name or "+" in name:
+            name = _decoded(name.replace("+", " "))
+        if part and (name in names or name.startswith(prefixes)):
+            found.append((part, name, value))
+            length += len(part) + 1
+    if length > MAX_LENGTH:
+        return ""
+    return "&".join(part for part, name, value in found if _may_stay(name, value, phones))
+
+
+def _may_stay(name: str, value: str, phones: PhoneSearch) -> bool:
+    text = _decoded_twice(value.replace("+", " ")) if "%" in value or "+" in value else value
+    if holds_email(text):
+        return False
+    # A click id is random, and may hold a row of digits; campaigns have random names too.
+    if name == "ttclid":
+        return True
+    return not phones.cut(text)[1] and (name.startswith("utm_") or not is_bearer(text))
+
+
+def _decoded_twice(text: str) -> str:
+    return _decoded(_decoded(text))
+
+
+def _decoded(text: str) -> str:
+    """As `unquote`, which takes ten times as long for a row of bare percent signs."""
+    return _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), text)
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..exceptions import InvalidEvent
 from .counts import count, is_fraction
-from .text import MAX_TEXT, free_text, plain, tidy
+from .text import MAX_TEXT, bounded, free_text, plain, tidy, without_emails
 
 _TEXTS = ("content_name", "content_category", "brand")
 CONTENT_KEYS = ("content_id", "content_type", *_TEXTS, "price", "quantity")
@@ -50,18 +50,26 @@ def valid_content_type(v: object) -> str:
     return text
 
 
-def valid_id(v: object, where: str) -> str:
-    """An id as text: TikTok refuses the batch for a number. Raises InvalidEvent for what is no scalar id."""
-    text = plain(v)
-    if text is None:
+def valid_id(v: object, where: str, notes: list[str]) -> str:
+    """An id as text: TikTok refuses the batch for a number. Raises InvalidEvent for what is no scalar id.
+
+    An e-mail address goes, with a note. Digits stay, whatever they look like: they are what catalogues number by.
+    """
+    given = plain(v)
+    if given is None:
         raise InvalidEvent(f"{where} must be text or a whole number, not {type(v).__name__}")
-    return tidy(text)[:MAX_TEXT]
+    if len(given) <= MAX_TEXT and "@" not in given:
+        return tidy(given)
+    text, (emails,), _ = bounded(given, MAX_TEXT, without_emails)
+    if emails:
+        notes.append(f"{where}: an e-mail address was left out")
+    return text
 
 
 def _item(item: object, where: str, content_type: str, price: Price, notes: list[str]) -> dict[str, Any]:
     given = _given(item, where, notes)
     clean: dict[str, Any] = {}
-    content_id = valid_id(given["content_id"], f"{where}.content_id") if "content_id" in given else ""
+    content_id = valid_id(given["content_id"], f"{where}.content_id", notes) if "content_id" in given else ""
     if content_id:
         clean["content_id"] = content_id
     else:

@@ -23,6 +23,9 @@ _WITHOUT_MINOR_UNITS = ("BIF", "CLP", "ISK", "JPY", "KRW", "PYG", "VND")
 _EXPONENTS = dict.fromkeys(_WITHOUT_MINOR_UNITS, 0) | dict.fromkeys(("BHD", "KWD", "OMR"), 3)
 
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+_THREE_LETTERS = re.compile(r"[A-Z]{3}")
+_WITH_THOUSANDS_COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_WITH_DECIMAL_COMMA = re.compile(r"[0-9.]*,[0-9]{1,2}")
 _LONGEST = 40
 _STEP = Decimal("0.000001")
 # An own context: the caller's thread may have lowered the precision or set traps.
@@ -50,12 +53,18 @@ def currency_code(v: object) -> str:
     code = str(v).strip().upper()
     if code in CURRENCIES:
         return code
-    meant = _SPOKEN.get(code) or _swapped(code)
+    meant = meant_currency(code)
     if meant:
         raise InvalidEvent(f'the currency is not an ISO 4217 code that TikTok lists: did you mean "{meant}"?')
-    if re.fullmatch(r"[A-Z]{3}", code):
+    if _THREE_LETTERS.fullmatch(code):
         raise InvalidEvent(f"{code} is not in TikTok's list of {len(CURRENCIES)} currencies")
     raise InvalidEvent("the currency is not an ISO 4217 code of three letters, such as EUR")
+
+
+def meant_currency(written: str) -> str:
+    """Return the listed code that a text probably stands for ("eur", "euro", "€"), or "" for any other text."""
+    code = written.strip().upper()
+    return code if code in CURRENCIES else (_SPOKEN.get(code) or _swapped(code))
 
 
 def amount(v: object, *, currency: str = "", minor_units: bool = False) -> int | float:
@@ -116,9 +125,9 @@ def _from_text(text: str) -> Decimal:
         return Decimal(text)
     if not text:
         raise InvalidEvent("the amount is an empty text")
-    if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", text):
+    if _WITH_THOUSANDS_COMMAS.fullmatch(text):
         raise InvalidEvent('the amount has thousands commas: write "1234.50", not "1,234.50"')
-    if re.fullmatch(r"[0-9.]*,[0-9]{1,2}", text):
+    if _WITH_DECIMAL_COMMA.fullmatch(text):
         raise InvalidEvent('the amount has a decimal comma: write "19.99", not "19,99"')
     if text.startswith(("-", "\N{MINUS SIGN}")):
         raise InvalidEvent(_NEGATIVE)

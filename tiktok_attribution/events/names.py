@@ -69,6 +69,8 @@ _SUNSET_ADVICE = {
 # Help page on custom events, February 2026.
 _CUSTOM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 _HARMLESS = re.compile(r"[A-Za-z0-9_ -]{1,60}")
+_LETTER = re.compile(r"[A-Za-z]")
+_BETWEEN_WORDS = re.compile(r"[\s_-]")
 
 
 def canonical_name(name: object) -> str:
@@ -104,10 +106,15 @@ def sunset_note(name: str) -> str:
 def nearly_standard(name: str) -> str:
     """The standard event that a custom name is probably a slip of, "" for any other name.
 
-    A name that holds the whole of one ("Contacted", "PurchaseRefund", "Unsubscribe") is a word of its own.
+    A name that holds the whole of one ("PurchaseRefund", "Unsubscribe") is a word of its own, unless all that it adds
+    is the ending of a verb or a plural ("Purchased", "Leads").
     """
     if name in STANDARD_EVENTS or name in SUNSET_NAMES or name == PAGE_VIEW:
         return ""
+    for ending in ("ed", "d", "s"):
+        stem = name.lower().removesuffix(ending)
+        if stem != name.lower() and stem in _BY_LOWER:
+            return _BY_LOWER[stem]
     near = difflib.get_close_matches(name.lower(), _BY_LOWER, n=1, cutoff=_NEARLY)
     return _BY_LOWER[near[0]] if near and near[0] not in name.lower() else ""
 
@@ -117,7 +124,7 @@ _NEARLY = 0.85  # "Purchace" is at 0.875; "AddToWaitlist", no slip of AddToWishl
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).lower()
+    return _BETWEEN_WORDS.sub("", name).lower()
 
 
 _BY_FOLDED = {
@@ -136,6 +143,6 @@ def _fault(name: str) -> str:
         return "is empty"
     if len(name) > 50:
         return f"has {len(name)} characters, TikTok takes at most 50"
-    if re.match(r"[A-Za-z]", name) is None:
+    if _LETTER.match(name) is None:
         return "must start with a letter from A to Z"
     return "may hold only letters, digits, underscore and dash: no spaces, points or accents"

@@ -38,6 +38,7 @@ _PERSONAL = frozenset(
     | {"firstname", "lastname", "fullname", "customername", "birthday", "dateofbirth", "ipaddress"}
 )
 _OWN_NAME = re.compile(r"[^\W\d_][\w .-]{0,99}")
+_NO_LETTER = re.compile(r"[^a-z]")
 
 
 def properties(
@@ -125,7 +126,7 @@ def _take_contents(given: Mapping[str, object], clean: dict[str, Any], pricing: 
     items = []
     if "contents" in given:
         items = clean_contents(given["contents"], content_type=content_type, price=pricing, notes=notes)
-    ids = _content_ids(given["content_ids"]) if "content_ids" in given else []
+    ids = _content_ids(given["content_ids"], notes) if "content_ids" in given else []
     if items and ids:
         notes.append("content_ids left out: the contents carry the ids")
     if not content_type and (items or ids):
@@ -139,12 +140,12 @@ def _take_contents(given: Mapping[str, object], clean: dict[str, Any], pricing: 
         clean["content_ids"] = ids
 
 
-def _content_ids(v: object) -> list[str]:
+def _content_ids(v: object, notes: list[str]) -> list[str]:
     if isinstance(v, str):
         v = [v]
     if isinstance(v, (bytes, Mapping)) or not isinstance(v, Iterable):
         raise InvalidEvent("content_ids must be a list of ids")
-    ids = (valid_id(entry, f"content_ids[{index}]") for index, entry in enumerate(v))
+    ids = (valid_id(entry, f"content_ids[{index}]", notes) for index, entry in enumerate(v))
     return [entry for entry in ids if entry]
 
 
@@ -165,7 +166,7 @@ def _take_known(given: Mapping[str, object], clean: dict[str, Any], notes: list[
     if "predicted_ltv" in given:
         with At("predicted_ltv"):
             clean["predicted_ltv"] = amount(given["predicted_ltv"])
-    texts = {key: valid_id(given[key], key) for key in _IDS if key in given}
+    texts = {key: valid_id(given[key], key, notes) for key in _IDS if key in given}
     for key in _TEXTS:
         # `query` is the older name of `search_string`.
         source = "query" if key == "search_string" and key not in given else key
@@ -176,7 +177,7 @@ def _take_known(given: Mapping[str, object], clean: dict[str, Any], notes: list[
 
 def _take_own(key: str, value: object, clean: dict[str, Any], notes: list[str]) -> None:
     """A key of the site's own: a JSON scalar or a list of them."""
-    if re.sub(r"[^a-z]", "", key.lower()) in _PERSONAL:
+    if _NO_LETTER.sub("", key.lower()) in _PERSONAL:
         notes.append(f"{key} left out: personal data belongs into user, where it is hashed")
     elif isinstance(value, (list, tuple)):
         clean[key] = [_scalar(entry, f"{key}[{index}]", notes) for index, entry in enumerate(value)]

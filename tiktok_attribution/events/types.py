@@ -64,6 +64,11 @@ class User:
         keys = self.ttclid or self.ttp or self.email or self.phone or self.external_id
         return bool(keys or (self.ip and self.user_agent))
 
+    @property
+    def names_browser(self) -> bool:
+        """Whether anything is known of the browser that it was, apart from the person."""
+        return bool(self.ttclid or self.ttp or self.ip or self.user_agent)
+
     def merged(self, other: User) -> User:
         """Both together: this one's scalars win, lists are united in order, at most `MAX_VALUES` each."""
         if other == NO_USER:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from tiktok_attribution.delivery.selection import GIVEN_UP
+from tiktok_attribution.delivery.event_filter import GIVEN_UP
 from tiktok_attribution.delivery.since import first_pk_since
 from tiktok_attribution.events.matching import MATCH_KEYS
 from tiktok_attribution.models import HourTally, OutboxEvent, State, moment

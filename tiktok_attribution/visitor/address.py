@@ -13,6 +13,9 @@ from tiktok_attribution.readers import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+MOST_HOPS = 32  # looked at; a chain of more trusted proxies than that is somebody's making
+MOST_CHARACTERS = 64  # of one hop; an IPv6 address with its brackets and port has 47
+
 
 def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """The client's public address in text, "" where it is private, reserved or not to be known.
@@ -22,7 +25,7 @@ def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) 
     """
     address = _parsed(remote)
     speaker_trusted = _is_trusted(address, trusted) if address else bool(trusted) and not remote
-    for hop in reversed(forwarded_for.split(",") if forwarded_for else []):
+    for hop in reversed(forwarded_for.rsplit(",", MOST_HOPS) if forwarded_for else []):
         if not speaker_trusted:
             break
         address = _parsed(hop)
@@ -41,7 +44,7 @@ def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """
     address = _parsed(remote)
     is_vouched = _is_trusted(address, trusted) if address else bool(trusted) and not remote
-    for hop in reversed(forwarded_for.split(",") if forwarded_for and is_vouched else []):
+    for hop in reversed(forwarded_for.rsplit(",", MOST_HOPS) if forwarded_for and is_vouched else []):
         nearer, address = address, _parsed(hop)
         if address is None:
             address = nearer
@@ -64,6 +67,8 @@ def _public(address: Address | None) -> str:
 
 def _parsed(text: str) -> Address | None:
     """An address, also as "1.2.3.4:567", "[::1]:567" or an IPv4 one mapped into IPv6."""
+    if len(text) > MOST_CHARACTERS:
+        return None
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
 
 from tiktok_attribution.conf import Settings
 from tiktok_attribution.visitor import cookies
 from tiktok_attribution.visitor.click_id import COOKIE
+from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.visitor import Visitor
 
 
@@ -24,8 +24,8 @@ def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, 
             remember(response, visitor.request, found, settings)
     elif decision.is_refusal:
         if held:
-            cookies.remove(visitor.request, response, COOKIE, settings=settings)
-            patch_cache_control(response, private=True)
+            cookies.remove(visitor.request, response, COOKIE, settings=settings, domain=settings.cookie_domain)
+            make_private(response)
     elif not decision.is_denied and settings.hold_click_id and found and found != held:
         remember(response, visitor.request, found, settings, until_closed=True)
 
@@ -38,5 +38,6 @@ def remember(
     `until_closed`: for as long as the browser is open, where the visitor has not answered yet.
     """
     max_age = None if until_closed else settings.click_id_days * 86_400
-    cookies.put(request, response, COOKIE, click_id, settings=settings, max_age=max_age)
-    patch_cache_control(response, private=True)
+    domain = settings.cookie_domain
+    cookies.put(request, response, COOKIE, click_id, settings=settings, domain=domain, max_age=max_age)
+    make_private(response)

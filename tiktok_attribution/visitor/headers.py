@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tiktok_attribution.events.text import tidy, without_emails
+from tiktok_attribution.events.text import bounded, without_emails
 
 MOST_CHARACTERS = 1000
 _LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})(?![A-Za-z0-9])")
@@ -12,7 +12,7 @@ _LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})(?![A-Za-z0
 
 def user_agent(text: str) -> str:
     """The User-Agent header on one line, bounded; robots write their keeper's address into it, which goes."""
-    return without_emails(tidy(text))[0][:MOST_CHARACTERS]
+    return bounded(text, MOST_CHARACTERS, without_emails)[0]
 
 
 def locale(text: str) -> str:

@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import LazyObject, empty
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.adapters import SessionRule
 from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.readers import DENY, LIMIT, OptOut, Policy
+from tiktok_attribution.visitor.headers import MOST_CHARACTERS
 from tiktok_attribution.visitor.reason import report
 
 # Crawlers that say so, as most do. No tools and libraries: a shop's own app may speak through one.
@@ -29,6 +31,9 @@ _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_X_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_P
 _UNSEEN = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
 HTMX_PRELOAD = "HTTP_HX_PRELOADED"
 PAGE_PATH = "_tiktok_page_path"  # on a request that speaks of a page with another path: a beacon
+
+INSPECTION = "tiktok_attribution.inspection"
+"""Key of `request.META` by which the diagnosis marks its own request. Headers can't: theirs begin with HTTP_."""
 
 
 def decide(request: HttpRequest) -> Decision:
@@ -112,11 +117,36 @@ def is_private(path: str, settings: conf.Settings) -> bool:
 def circumstance_of(request: HttpRequest) -> Reason | None:
     """Why nothing is told of what this request itself does, whoever sends it."""
     settings, meta = conf.current(), request.META
+    if INSPECTION in meta:
+        return Reason.NO_VISITOR
     if is_private(path_of(request), settings):
         return Reason.PRIVATE_PATH
+    if is_preview(request):
+        return Reason.PREVIEW
     if is_prefetch(request):
         return Reason.PREFETCH
     return Reason.BOT if _is_bot(meta.get("HTTP_USER_AGENT", ""), settings.bots) else None
+
+
+def is_preview(request: HttpRequest) -> bool:
+    """A page that an editor looks at before it is published: nobody visits it.
+
+    Wagtail renders a preview, and "view draft", by a request that it makes itself (`is_dummy`), with the editor's
+    cookies and address; its handler sets `is_preview` when the middleware has run. A site may set it for its own ones.
+    """
+    carried = request.__dict__
+    return bool(carried.get("is_preview") or carried.get("is_dummy")) or _is_in_editor(carried.get("toolbar"))
+
+
+def _is_in_editor(toolbar: Any) -> bool:
+    """Django CMS in edit, structure or preview mode.
+
+    Its toolbar is lazy, and asking it reads session and user, which would cost every page of the site that. Where the
+    CMS renders a page for an editor it has been asked already; where it has not, nothing is known.
+    """
+    if toolbar is None or (isinstance(toolbar, LazyObject) and toolbar.__dict__.get("_wrapped") is empty):
+        return False
+    return bool(getattr(toolbar, "edit_mode_active", False) or getattr(toolbar, "preview_mode_active", False))
 
 
 def is_prefetch(request: HttpRequest) -> bool:
@@ -128,7 +158,7 @@ def _is_bot(agent: str, bots: Any) -> bool:
     if bots is False or not agent:
         return False
     try:
-        return _verdict(_says_so if bots is True else bots, agent)
+        return _verdict(_says_so if bots is True else bots, agent[:MOST_CHARACTERS])
     except Exception as error:  # noqa: BLE001 -- as above
         report(error, "BOTS failed, so the visitor counts as a person")
         return False

@@ -7,8 +7,9 @@ import traceback
 from pathlib import Path
 
 from tiktok_attribution import conf
-from tiktok_attribution.events.text import without_emails
+from tiktok_attribution.events.text import MAX_TEXT, bounded, without_emails
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import MIGRATE, lacks_tables
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -26,7 +27,9 @@ def report(error: Exception, message: str, *args: object) -> None:
 def reason(error: BaseException) -> str:
     """An InvalidEvent's own words, else type and place: the text of a stranger's error may hold anybody's data."""
     if isinstance(error, InvalidEvent):
-        return without_emails(str(error))[0]
+        return bounded(str(error), MAX_TEXT, without_emails)[0]
+    if lacks_tables(error):
+        return MIGRATE
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:
         return f"{type(error).__name__} was raised."

@@ -12,11 +12,15 @@ from tiktok_attribution.events import BrowserCall, User
 
 @dataclass(slots=True, kw_only=True)
 class Showing:
-    """One `ttq.track` call: for which pixels, with which keys to match by."""
+    """One `ttq.track` call: for which pixels, with which keys to match by.
+
+    `stored` is whom the outbox names, for an event that was read from there; None where this very request made it.
+    """
 
     call: BrowserCall
     pixel_codes: tuple[str, ...]
     identify: dict[str, str]
+    stored: User | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +44,12 @@ def identify_keys(user: User) -> dict[str, str]:
 
 
 def user_of_text(payload: str) -> User:
-    """The hashed lists of a stored event, for `identify_keys`."""
+    """Of a stored event the hashed lists, for `identify_keys`, and by what its visitor is known again."""
     sent = json.loads(payload).get("user", {})
 
     def several(key: str) -> tuple[str, ...]:
         value = sent.get(key, ())
         return (value,) if isinstance(value, str) else tuple(value)
 
-    return User(email=several("email"), phone=several("phone"), external_id=several("external_id"))
+    signals = {key: str(sent.get(key, "")) for key in ("ttclid", "ttp", "ip", "user_agent")}
+    return User(email=several("email"), phone=several("phone"), external_id=several("external_id"), **signals)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.addresses import clean_address
+from tiktok_attribution.events.addresses import decoded_path
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
-from tiktok_attribution.visitor.caller import Caller, caller_of
+from tiktok_attribution.visitor.caller import Caller, account_of, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
+from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.permission import (
     circumstance_of,
     decide,
@@ -53,7 +53,7 @@ class Visitor:
     def is_shopper(self) -> bool:
         """Whether the signals of this request are its person's. Not kept: before the URL is resolved there is less to
         tell by."""
-        return caller_of(self.request) is Caller.VISITOR
+        return caller_of(self.request).gives_signals
 
     @property
     def decision(self) -> Decision:
@@ -92,13 +92,31 @@ class Visitor:
     @property
     def signed_in(self) -> User:
         """The matching keys of the signed-in user, as the setting USER maps them; who signs up is so halfway."""
-        user = getattr(self.request, "user", None)
-        if user is None or not user.is_authenticated:
+        account = account_of(self.request)
+        if account is None:
             return NO_USER
-        keys, notes = identified(user, conf.current().user)
+        keys, notes = identified(account, conf.current().user)
         for note in notes:
             logger.debug("tiktok: of the signed-in user %s", note)
         return keys
+
+    # Which rows wait is said by a cookie, and a cookie can be copied into another browser. So the hashes of a stored
+    # event are shown only where something else says that this is its visitor again. A visitor who is not recognised (a
+    # new address and no cookie of the pixel's) loses one matching key in the browser; the server's event has them all.
+    # No secret of our own marks the browser: a cookie that identifies would need an answer of its own from the visitor.
+    def is_recognised(self, stored: User) -> bool:
+        """Whether this request is of the visitor whose signals stand in an event."""
+        here = self.user
+        if (stored.ttclid and stored.ttclid == here.ttclid) or (stored.ttp and stored.ttp == here.ttp):
+            return True
+        if stored.ip and stored.user_agent and (stored.ip, stored.user_agent) == (here.ip, here.user_agent):
+            return True
+        try:
+            known = self.signed_in
+        except SynchronousOnlyOperation:  # a template of an async view, and nobody has asked for the user before
+            return False
+        pairs = ((stored.email, known.email), (stored.phone, known.phone), (stored.external_id, known.external_id))
+        return any(not set(theirs).isdisjoint(own) for theirs, own in pairs)
 
     @cached_property
     def page(self) -> Page:
@@ -109,15 +127,14 @@ class Visitor:
         settings = conf.current()
         if self._is_on_private_page:
             return Page()
-        allowed = settings.allowed_parameters
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
             address = ""
-        referrer = clean_address(self.request.META.get("HTTP_REFERER", ""), allowed)
-        if settings.private_paths and is_private(unquote(urlsplit(referrer).path), settings):
+        referrer = self.request.META.get("HTTP_REFERER", "")
+        if settings.private_paths and is_private(decoded_path(referrer), settings):
             referrer = ""
-        return Page(url=clean_address(address, allowed), referrer=referrer)
+        return Page(url=page_address(address, settings), referrer=page_address(referrer, settings))
 
     @property
     def _is_on_private_page(self) -> bool:
@@ -181,6 +198,10 @@ def visitor_of(request: HttpRequest) -> Visitor:
     return visitor
 
 
+# What holds for a request even in a back office: the site's own veto, and that nobody visits.
+OF_ANYBODY = (Reason.PRIVATE_PATH, Reason.PREVIEW)
+
+
 class Requester(NamedTuple):
     """Who sends a request, and what of it counts for what the request itself makes or tracks."""
 
@@ -190,20 +211,25 @@ class Requester(NamedTuple):
     @property
     def shopper(self) -> Visitor | None:
         """The visitor, where the signals of the request are used."""
-        return self.visitor if self.caller is Caller.VISITOR else None
+        return self.visitor if self.caller.gives_signals else None
+
+    @property
+    def as_stranger(self) -> Requester:
+        """The same request where it makes or tracks what is another person's; see `Caller` for what is still heard."""
+        return self._replace(caller=Caller.UNKNOWN if self.caller is Caller.APP else Caller.BACK_OFFICE)
 
     @property
     def will(self) -> Decision | None:
         """The person's own will; of an unknown caller a refusal alone, of a back office nothing."""
-        if self.caller is Caller.VISITOR:
+        if self.caller.gives_signals:
             return self.visitor.will
         return refusal_of(self.visitor.request) if self.caller is Caller.UNKNOWN else None
 
     @property
     def circumstance(self) -> Reason | None:
-        """Why nothing is told of what this request itself does. In a back office only the path counts."""
+        """Why nothing is told of what this request itself does; less of it counts in a back office."""
         found = self.visitor.circumstance
-        return found if self.caller is not Caller.BACK_OFFICE or found is Reason.PRIVATE_PATH else None
+        return found if self.caller is not Caller.BACK_OFFICE or found in OF_ANYBODY else None
 
 
 def requester_of(request: HttpRequest) -> Requester:

@@ -1,6 +1,6 @@
 """Filters of the lists. None of them counts, and none asks the table for its distinct values.
 
-Those of the events only offer choices: `events.list` reads all of them at once, as a `Choice`.
+Those of the events only offer choices: `events.list` reads all of them at once, as a `ListQuery`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.admin.choice import known, parameters
+from tiktok_attribution.admin.choice import known, list_query
 from tiktok_attribution.models import State
 
 Choices = Iterable[tuple[str, Any]]
@@ -27,18 +27,19 @@ HALVES = (
     ("confirmed", _("Confirmed by the browser")),
     ("unconfirmed", _("Shown, not confirmed")),
 )
-"""Keys of `delivery.selection.HALVES`."""
+"""Keys of `delivery.event_filter.HALVES`."""
 
 
 class PixelFilter(admin.SimpleListFilter):
-    """Only where there is more than one pixel."""
+    """Only where there is more than one pixel, or where the address names one: else the list would not go by it."""
 
     title = _("pixel")
-    parameter_name = parameters.PIXEL
+    parameter_name = list_query.PIXEL
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         codes = known.pixels()
-        return [(code, code) for code in codes] if len(codes) > 1 else []
+        is_of_use = len(codes) > 1 or request.GET.get(self.parameter_name)
+        return [(code, code) for code in codes] if is_of_use else []
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         return queryset.filter(pixel_code=self.value()) if self.value() else queryset
@@ -57,7 +58,7 @@ class StateFilter(_Offer):
     """Of the server half."""
 
     title = _("state")
-    parameter_name = parameters.STATE
+    parameter_name = list_query.STATE
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return State.choices
@@ -67,7 +68,7 @@ class NameFilter(_Offer):
     """Names that are declared or that occur."""
 
     title = _("event")
-    parameter_name = parameters.NAME
+    parameter_name = list_query.NAME
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return [(name, name) for name in known.names(known.pixels())]
@@ -77,7 +78,7 @@ class HalvesFilter(_Offer):
     """What came of server and browser together."""
 
     title = _("both halves")
-    parameter_name = parameters.HALVES
+    parameter_name = list_query.HALVES
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return HALVES
@@ -87,12 +88,12 @@ class RecordedFilter(_Offer):
     """Today, the last days, or from one day to another; days begin at midnight of the current time zone."""
 
     title = _("recorded")
-    parameter_name = parameters.RECORDED
+    parameter_name = list_query.RECORDED
     template = "admin/tiktok_attribution/outboxevent/recorded_filter.html"
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        for name in (parameters.FROM, parameters.TO):
+        for name in (list_query.FROM, list_query.TO):
             if name in params:
                 self.used_parameters[name] = params.pop(name)[-1]
 
@@ -100,24 +101,24 @@ class RecordedFilter(_Offer):
         return [("today", _("Today")), ("7", _("Last 7 days")), ("30", _("Last 30 days"))]
 
     def expected_parameters(self) -> list[str | None]:
-        return [parameters.RECORDED, parameters.FROM, parameters.TO]
+        return [list_query.RECORDED, list_query.FROM, list_query.TO]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """The links; the last entry is the form's."""
         ours = [name for name in self.expected_parameters() if name]
-        chosen = self.used_parameters.get(parameters.RECORDED)
+        chosen = self.used_parameters.get(list_query.RECORDED)
         yield {
             "selected": not self.used_parameters,
             "query_string": changelist.get_query_string(remove=ours),
             "display": _("All"),
         }
         for key, text in self.lookup_choices:
-            query = changelist.get_query_string({parameters.RECORDED: key}, remove=ours)
+            query = changelist.get_query_string({list_query.RECORDED: key}, remove=ours)
             yield {"selected": chosen == key, "query_string": query, "display": text}
         yield {
             "form": True,
-            "from": self.used_parameters.get(parameters.FROM, ""),
-            "to": self.used_parameters.get(parameters.TO, ""),
+            "from": self.used_parameters.get(list_query.FROM, ""),
+            "to": self.used_parameters.get(list_query.TO, ""),
             "kept": [(name, value) for name, value in changelist.params.items() if name not in ours],
         }
 
@@ -126,10 +127,10 @@ class AttemptFilter(_Offer):
     """Shown only while it is used: the link from an attempt to its events sets it."""
 
     title = _("attempt")
-    parameter_name = parameters.ATTEMPT
+    parameter_name = list_query.ATTEMPT
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        pk = request.GET.get(parameters.ATTEMPT)
+        pk = request.GET.get(list_query.ATTEMPT)
         return [(pk, _("The chosen attempt"))] if pk else []
 
 
@@ -137,8 +138,8 @@ class PersonFilter(_Offer):
     """Shown only while it is used: the search for an e-mail address sets it."""
 
     title = _("person")
-    parameter_name = parameters.PERSON
+    parameter_name = list_query.PERSON
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        key = request.GET.get(parameters.PERSON)
+        key = request.GET.get(list_query.PERSON)
         return [(key, _("Whose e-mail address was typed"))] if key else []

@@ -1,4 +1,4 @@
-"""A choice of events as a phrase, for the question before a job and for its page."""
+"""A filter of events as a phrase, for the question before a job and for its page."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.choice.filters import HALVES
 from tiktok_attribution.admin.display.moments import moment_text
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import State, moment
 
 
-def in_words(chosen: Selection) -> str:
-    """ "state: rejected · event: Purchase"; says so where nothing is chosen."""
-    return " · ".join(f"{title}: {value}" for title, value in _parts(chosen)) or _("all events")
+def in_words(event_filter: EventFilter) -> str:
+    """ "state: rejected · event: Purchase"; says so where nothing is event_filter."""
+    return " · ".join(f"{title}: {value}" for title, value in _parts(event_filter)) or _("all events")
 
 
-def _parts(chosen: Selection) -> Iterator[tuple[str, Any]]:
-    if chosen.state:
-        yield _("state"), State(chosen.state).label
-    if chosen.name:
-        yield _("event"), chosen.name
-    if chosen.pixel_code:
-        yield _("pixel"), chosen.pixel_code
-    if chosen.halves:
-        yield _("both halves"), dict(HALVES)[chosen.halves]
-    if chosen.attempt:
-        yield _("attempt"), chosen.attempt
-    if chosen.since is not None:
-        yield _("recorded from"), moment_text(moment(chosen.since))
-    if chosen.until is not None:
-        yield _("recorded before"), moment_text(moment(chosen.until))
+def _parts(event_filter: EventFilter) -> Iterator[tuple[str, Any]]:
+    if event_filter.state:
+        yield _("state"), State(event_filter.state).label
+    if event_filter.name:
+        yield _("event"), event_filter.name
+    if event_filter.pixel_code:
+        yield _("pixel"), event_filter.pixel_code
+    if event_filter.halves:
+        yield _("both halves"), dict(HALVES)[event_filter.halves]
+    if event_filter.attempt:
+        yield _("attempt"), event_filter.attempt
+    if event_filter.since is not None:
+        yield _("recorded from"), moment_text(moment(event_filter.since))
+    if event_filter.until is not None:
+        yield _("recorded before"), moment_text(moment(event_filter.until))

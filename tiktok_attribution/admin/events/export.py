@@ -1,4 +1,4 @@
-"""The events of a choice as CSV, streamed: what the list shows and the moments of both halves, nothing of the person.
+"""The events of a filter as CSV, streamed: what the list shows and the moments of both halves, nothing of the person.
 
 Neither bodies nor hashes are read. `object` is the site's own key of the order or customer.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
-from tiktok_attribution.admin.choice.parameters import Choice
+from tiktok_attribution.admin.choice.list_query import ListQuery
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.display.spreadsheet import csv_text
 from tiktok_attribution.delivery.stretches import Found, newest
@@ -36,11 +36,11 @@ HEAD = (
 )
 
 
-def lines(rows: QuerySet[OutboxEvent], choice: Choice) -> Iterator[str]:
+def lines(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[str]:
     """Pieces of the file, the newest event first, `MOST_EXPORTED` at most; the last line then says that it was cut."""
     yield csv_text([HEAD])
     left = MOST_EXPORTED
-    for pks in _stretches(rows, choice):
+    for pks in _stretches(rows, asked):
         found = rows.filter(pk__in=pks[:left]).order_by("-pk").values_list(*_COLUMNS)
         yield csv_text((_line(dict(zip(_COLUMNS, row, strict=True))) for row in found), mark=False)
         left -= len(pks)
@@ -50,10 +50,10 @@ def lines(rows: QuerySet[OutboxEvent], choice: Choice) -> Iterator[str]:
             return
 
 
-def _stretches(rows: QuerySet[OutboxEvent], choice: Choice) -> Iterator[list[int]]:
+def _stretches(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[list[int]]:
     before: int | None = None
     for _ in range(MOST_LOOKS):
-        found = _next(rows, choice, before)
+        found = _next(rows, asked, before)
         if found.pks:
             yield found.pks
             before = found.pks[-1]
@@ -63,9 +63,9 @@ def _stretches(rows: QuerySet[OutboxEvent], choice: Choice) -> Iterator[list[int
             before = found.looked_to
 
 
-def _next(rows: QuerySet[OutboxEvent], choice: Choice, before: int | None) -> Found:
-    if not choice.is_search:
-        return newest(rows, choice.selection, most=STRETCH, before=before)
+def _next(rows: QuerySet[OutboxEvent], asked: ListQuery, before: int | None) -> Found:
+    if not asked.is_search:
+        return newest(rows, asked.event_filter, most=STRETCH, before=before)
     further = rows if before is None else rows.filter(pk__lt=before)
     return Found(pks=list(further.order_by("-pk").values_list("pk", flat=True)[:STRETCH]))
 

@@ -9,13 +9,11 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from tiktok_attribution.admin.choice.parameters import TERM, Choice, chosen
+from tiktok_attribution.admin.choice.list_query import AFTER, BEFORE, TERM, ListQuery, read_query
 from tiktok_attribution.admin.readonly import IndexedList
+from tiktok_attribution.admin.request_data import UnusableParameter
 from tiktok_attribution.delivery.stretches import Found, newest, oldest
 from tiktok_attribution.models import OutboxEvent
-
-BEFORE, AFTER = "before", "after"
-"""Parameters of the address: only keys below, or above, this one."""
 
 
 class EventList(IndexedList):
@@ -25,8 +23,7 @@ class EventList(IndexedList):
     that was looked at, where an end was made before the page was full.
     """
 
-    choice: Choice
-    _place: dict[str, str]
+    asked: ListQuery
     older = ""
     newer = ""
     looked_to: datetime | None = None
@@ -34,29 +31,28 @@ class EventList(IndexedList):
 
     def get_filters_params(self, params: Any = None) -> Any:
         """Without the place in the list, which no link to another filter may keep."""
-        place = {name: self.params.pop(name, "") for name in (BEFORE, AFTER)}
-        self._place = getattr(self, "_place", place)  # asked again by the actions of the list
         for name in (BEFORE, AFTER):
+            self.params.pop(name, None)
             self.filter_params.pop(name, None)
         return super().get_filters_params(params)
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[OutboxEvent]:
         try:
-            self.choice = chosen(self.params)
-        except (ValueError, OverflowError) as error:
+            self.asked = read_query(request.GET)
+        except UnusableParameter as error:
             raise IncorrectLookupParameters from error
-        if "@" in self.choice.term:
+        if "@" in self.asked.term:
             self._forget_term()
         rows: QuerySet[OutboxEvent] = super().get_queryset(request, exclude_parameters)
         if self.is_misplaced:
             return rows.none()
-        rows = rows.filter(self.choice.selection.condition(using=rows.db))
-        if self.choice.person is not None:
-            rows = rows.filter(email_key=self.choice.person)
+        rows = rows.filter(self.asked.event_filter.condition(using=rows.db))
+        if self.asked.person is not None:
+            rows = rows.filter(email_key=self.asked.person)
         return rows.defer("payload", "attempt_log")
 
     def get_results(self, request: HttpRequest) -> None:
-        before, after = (_key(self._place[name]) for name in (BEFORE, AFTER))
+        before, after = self.asked.before, self.asked.after
         size = self.list_per_page
         rows = self.queryset.select_related(None)
         found = self._found(rows, size + 1, before, after)
@@ -93,14 +89,14 @@ class EventList(IndexedList):
     def _found(self, rows: QuerySet[OutboxEvent], most: int, before: int | None, after: int | None) -> Found:
         if self.is_misplaced:
             return Found(pks=[])
-        if self.choice.is_search:
+        if self.asked.is_search:
             if after is not None:
                 return Found(pks=_pks(rows.filter(pk__gt=after).order_by("pk"), most))
             rows = rows if before is None else rows.filter(pk__lt=before)
             return Found(pks=_pks(rows.order_by("-pk"), most))
         if after is not None:
-            return oldest(rows, self.choice.selection, most=most, after=after)
-        return newest(rows, self.choice.selection, most=most, before=before)
+            return oldest(rows, self.asked.event_filter, most=most, after=after)
+        return newest(rows, self.asked.event_filter, most=most, before=before)
 
     def _link(self, pks: list[int], found: Found, *, more: bool, before: int | None, after: int | None) -> None:
         """Where the neighbouring pages are. What is at their edge is not known without another look, so a page that
@@ -126,11 +122,3 @@ class EventList(IndexedList):
 
 def _pks(rows: QuerySet[OutboxEvent], most: int) -> list[int]:
     return list(rows.values_list("pk", flat=True)[:most])
-
-
-def _key(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 18:
-        raise IncorrectLookupParameters
-    return int(text)

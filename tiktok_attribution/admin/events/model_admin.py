@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.db.models import QuerySet
@@ -17,6 +16,7 @@ from django.http import (
     HttpResponseBadRequest,
     HttpResponseBase,
     HttpResponseRedirect,
+    QueryDict,
     StreamingHttpResponse,
 )
 from django.urls import URLPattern, path, reverse
@@ -38,7 +38,7 @@ from tiktok_attribution.admin.choice.filters import (
     RecordedFilter,
     StateFilter,
 )
-from tiktok_attribution.admin.choice.parameters import TERM
+from tiktok_attribution.admin.choice.list_query import KNOWN, TERM, ListQuery, read_query
 from tiktok_attribution.admin.display import badges, cells
 from tiktok_attribution.admin.display.moments import moment_text, since
 from tiktok_attribution.admin.display.words import Text
@@ -63,6 +63,7 @@ class OutboxEventAdmin(SteeringAdmin):
     """Every event with its state, and everything about one of them."""
 
     fields = ("event_id",)
+    filter_parameters = KNOWN
     list_display = ("state_badge", "event", "money", "happened", "last_answer", "browser", "attempts", "recorded")
     list_display_links = ("event",)
     list_filter = (
@@ -136,6 +137,9 @@ class OutboxEventAdmin(SteeringAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
         return EventList
 
+    def read_parameters(self, parameters: QueryDict) -> ListQuery:
+        return read_query(parameters)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[OutboxEvent], search_term: str
     ) -> tuple[QuerySet[OutboxEvent], bool]:
@@ -157,12 +161,12 @@ class OutboxEventAdmin(SteeringAdmin):
     def _export(self, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
-        try:
-            changelist = cast(EventList, self.get_changelist_instance(request))
-        except IncorrectLookupParameters:
-            return HttpResponseBadRequest()
+        refusal = self.refusal(request)
+        if refusal:
+            return HttpResponseBadRequest(refusal, content_type="text/plain; charset=utf-8")
+        changelist = cast(EventList, self.get_changelist_instance(request))
         rows = changelist.queryset.select_related(None)
-        response = StreamingHttpResponse(export.lines(rows, changelist.choice), content_type="text/csv; charset=utf-8")
+        response = StreamingHttpResponse(export.lines(rows, changelist.asked), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="tiktok-events.csv"'
         return response
 

@@ -12,9 +12,9 @@ import re
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.admin.choice.parameters import PERSON, TERM, person_text
+from tiktok_attribution.admin.choice.list_query import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
-from tiktok_attribution.delivery.selection import Selection, sent_by
+from tiktok_attribution.delivery.event_filter import EventFilter, sent_by
 from tiktok_attribution.delivery.stretches import newest
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.identity import email_sha256
@@ -56,6 +56,6 @@ def matching(term: str, *, using: str) -> list[int]:
         # One statement a way: an OR over different indexes makes some engines read the table instead.
         found.update(dict.fromkeys(rows.filter(way).order_by("-pk").values_list("pk", flat=True)[:MOST]))
     for attempt in Attempt.objects.using(using).filter(request_id=term).order_by("-started_at")[:MOST_ATTEMPTS]:
-        sent = newest(rows.filter(sent_by(attempt)), Selection(attempt=attempt.pk), most=MOST)
+        sent = newest(rows.filter(sent_by(attempt)), EventFilter(attempt=attempt.pk), most=MOST)
         found.update(dict.fromkeys(sent.pks))
     return list(found)[:MOST]

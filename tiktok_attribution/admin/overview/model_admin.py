@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import Error as DatabaseTrouble
 from django.db import router
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
@@ -23,8 +23,9 @@ from tiktok_attribution.admin.display.spreadsheet import csv_text
 from tiktok_attribution.admin.display.tones import with_tone
 from tiktok_attribution.admin.overview.export import lines
 from tiktok_attribution.admin.overview.page import overview_page
-from tiktok_attribution.admin.overview.period import TITLES, chosen
+from tiktok_attribution.admin.overview.period import TITLES, chosen, unread
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
+from tiktok_attribution.admin.request_data import unreadable
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.diagnosis.finding import Finding, Level
@@ -91,6 +92,8 @@ class OverviewAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
         period = chosen(request.GET.dict())
+        for name in unread(request.GET, period):
+            return HttpResponseBadRequest(str(unreadable(name)), content_type="text/plain; charset=utf-8")
         response = HttpResponse(csv_text(lines(period, using=_refreshed())), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="tiktok-{period.key}.csv"'
         return response

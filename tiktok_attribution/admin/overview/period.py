@@ -1,11 +1,12 @@
-"""The period and the pixel that the overview shows, as the address says; whatever else it says is ignored."""
+"""The period and the pixel that the overview shows, as the address says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -38,6 +39,13 @@ class Period:
     def query(self) -> dict[str, str]:
         """As parameters of an address."""
         return {"period": self.key, **({"pixel": self.pixel_code} if self.pixel_code else {})}
+
+
+def unread(parameters: QueryDict, period: Period) -> Iterator[str]:
+    """The parameters of the address that this period does not go by. The page shows what it goes by; a file can't."""
+    for name, values in parameters.lists():
+        if values not in ([period.query.get(name)], [""]):
+            yield name
 
 
 def chosen(parameters: Mapping[str, str], *, now: datetime | None = None) -> Period:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin.choice.parameters import chosen
+from tiktok_attribution.admin.choice.list_query import read_query
 from tiktok_attribution.admin.choice.phrase import in_words
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
@@ -28,11 +28,13 @@ from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.run import STRETCH, Result, rows, run, stopped_pixels
 from tiktok_attribution.admin.steering.verbs import CANCEL, RETRY, Verb
 from tiktok_attribution.delivery import bulk
-from tiktok_attribution.delivery.selection import Selection
+from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.delivery.stretches import Found, newest
 from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 CONFIRMED = "confirmed"
+EVERYTHING = "everything"
+"""What the question asks for besides, where no filter is chosen."""
 MOST_NAMED = 10
 MOST_COUNTED = 1_000
 """Events of a whole filter that the question counts."""
@@ -70,11 +72,11 @@ class SteeringAdmin(ReadOnlyAdmin):
 
     def _act_on_list(self, request: HttpRequest, queryset: QuerySet[OutboxEvent], verb: Verb) -> HttpResponse | None:
         using = router.db_for_write(OutboxEvent)
-        choice = chosen(request.GET.dict())
+        asked = read_query(request.GET)
         # Building again needs the site's own declarations, which the floor of the jobs knows nothing of.
-        builds_again = verb is RETRY and choice.selection.state == State.INVALID
-        if request.POST.get("select_across") == "1" and not choice.is_search and not builds_again:
-            return self._act_on_all(request, verb, choice.selection, using)
+        builds_again = verb is RETRY and asked.event_filter.state == State.INVALID
+        if request.POST.get("select_across") == "1" and asked.for_job is not None and not builds_again:
+            return self._act_on_all(request, verb, asked.for_job, using)
         pks = list(queryset.using(using).values_list("pk", flat=True)[:MOST])
         if CONFIRMED in request.POST:
             self._do(request, verb, pks, using)
@@ -88,21 +90,26 @@ class SteeringAdmin(ReadOnlyAdmin):
         back = request.get_full_path()
         return self._ask(request, verb, plan, hidden, using=using, address=back, back=back)
 
-    def _act_on_all(self, request: HttpRequest, verb: Verb, selection: Selection, using: str) -> HttpResponse | None:
+    def _act_on_all(
+        self, request: HttpRequest, verb: Verb, event_filter: EventFilter, using: str
+    ) -> HttpResponse | None:
         """In the background, however many fit."""
-        if CONFIRMED in request.POST:
-            job = bulk.start(BulkVerb(verb.name), selection, asked_by=str(request.user.pk), using=using)
+        everything = not event_filter
+        # One more "yes" for all events: a filter that was lost on the way here looks just like none.
+        if CONFIRMED in request.POST and (not everything or EVERYTHING in request.POST):
+            who = str(request.user.pk)
+            job = bulk.start(BulkVerb(verb.name), event_filter, asked_by=who, using=using, everything=everything)
             self.log_by_hand(request, BulkJob.objects.using(using).filter(pk=job.pk), str(verb.asked))
             page = reverse("admin:tiktok_attribution_bulkjob_change", args=[job.pk], current_app=self.admin_site.name)
             return HttpResponseRedirect(page)
-        found = newest(selection.rows(using=using), selection, most=MOST_COUNTED)
+        found = newest(event_filter.rows(using=using), event_filter, most=MOST_COUNTED)
         if not found.pks and found.looked_to is None:
             self.message_user(request, _("No event fits this filter any more."), messages.WARNING)
             return None
-        return self._ask_for_all(request, verb, selection, found, using)
+        return self._ask_for_all(request, verb, event_filter, found, using)
 
     def _ask_for_all(
-        self, request: HttpRequest, verb: Verb, selection: Selection, found: Found, using: str
+        self, request: HttpRequest, verb: Verb, event_filter: EventFilter, found: Found, using: str
     ) -> HttpResponse:
         back = request.get_full_path()
         hidden = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)[:1]]
@@ -115,8 +122,9 @@ class SteeringAdmin(ReadOnlyAdmin):
             hidden=hidden,
             address=back,
             back=back,
-            plan=[verbs.all_that_fit(len(found.pks), in_words(selection), more=more), str(verbs.IN_BACKGROUND)],
+            plan=[verbs.all_that_fit(len(found.pks), in_words(event_filter), more=more), str(verbs.IN_BACKGROUND)],
             warnings=warnings,
+            everything="" if event_filter else EVERYTHING,
             events=rows(found.pks[:MOST_NAMED], using=using).order_by("-pk"),
             more=max(0, len(found.pks) - MOST_NAMED),
         )

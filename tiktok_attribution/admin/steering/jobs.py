@@ -26,7 +26,6 @@ from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.verbs import left_alone
 from tiktok_attribution.delivery import bulk
-from tiktok_attribution.delivery.selection import Selection
 from tiktok_attribution.delivery.steer import Why
 from tiktok_attribution.models import BulkJob, BulkState
 
@@ -118,8 +117,8 @@ def state_badge(job: BulkJob) -> SafeString:
 def chosen_words(job: BulkJob) -> str:
     """Which events it is about."""
     try:
-        return in_words(Selection.of_data(json.loads(job.chosen)))
-    except (ValueError, TypeError):
+        return in_words(bulk.filter_of(job))
+    except (ValueError, RecursionError):
         return job.chosen
 
 

@@ -1,9 +1,10 @@
-"""A choice of events by what the admin can filter: validated data, a condition, and the keys it can lie between."""
+"""A filter of events, as the admin offers it: validated data, a condition, and the range of keys it can lie in."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -14,6 +15,7 @@ from tiktok_attribution.models import Attempt, OutboxEvent, State, moment
 SLACK_SECONDS = 3600.0
 """By how much transactions may commit out of the order of their keys; `created_at` decides within."""
 
+MOMENTS = ("since", "until")
 GIVEN_UP = (State.INVALID, State.REJECTED, State.EXPIRED, State.CANCELLED)
 HALVES: Mapping[str, Q] = {
     "both": Q(state=State.DELIVERED, browser_at__isnull=False),
@@ -26,7 +28,7 @@ HALVES: Mapping[str, Q] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class EventFilter:
     """Empty fields choose nothing. `since` (from) and `until` (before) are epoch seconds of `created_at`."""
 
     state: str = ""
@@ -44,8 +46,20 @@ class Selection:
             raise ValueError("no such choice of halves")
 
     @classmethod
-    def of_data(cls, data: Mapping[str, Any]) -> Selection:
-        """The counterpart of `as_data`. ValueError or TypeError for what it never made."""
+    def of_data(cls, data: Mapping[str, Any]) -> EventFilter:
+        """The counterpart of `as_data`. Raises ValueError for anything that it never made.
+
+        Strict, for a background job stores its filter: a condition that was dropped, because another version named it
+        otherwise or a value was emptied, would have the job change events that nobody chose.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError("a filter is a JSON object")
+        unknown = set(data) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown conditions: {', '.join(sorted(map(str, unknown)))}")
+        for name, value in data.items():
+            if not (_is_moment(value) if name in MOMENTS else isinstance(value, str) and value):
+                raise ValueError(f"{name} has no usable value")
         return cls(**data)
 
     def as_data(self) -> dict[str, Any]:
@@ -96,6 +110,10 @@ class Selection:
     def _of_attempt(self, using: str) -> Q:
         attempt = self._attempt(using)
         return Q(pk__in=()) if attempt is None else sent_by(attempt)
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def attempt_end(attempt: Attempt) -> int:

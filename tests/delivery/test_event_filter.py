@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import NOW, row
-from tiktok_attribution.delivery.selection import HALVES, Selection
+from tiktok_attribution.delivery.event_filter import HALVES, EventFilter
 from tiktok_attribution.models import HourTally, OutboxEvent, State, moment
 from tiktok_attribution.tallies.refresh import refresh_all
 
@@ -27,21 +27,21 @@ WHOLE: dict[str, Any] = {
 
 @pytest.mark.parametrize("data", [{}, {"state": "held"}, WHOLE])
 def test_it_comes_back_from_its_data(data: dict[str, Any]) -> None:
-    chosen = Selection.of_data(data)
+    chosen = EventFilter.of_data(data)
 
     assert chosen.as_data() == data
-    assert Selection.of_data(json.loads(json.dumps(chosen.as_data()))) == chosen
+    assert EventFilter.of_data(json.loads(json.dumps(chosen.as_data()))) == chosen
     assert bool(chosen) is bool(data)
 
 
 def test_a_moment_of_zero_is_a_choice() -> None:
-    assert Selection(since=0.0).as_data() == {"since": 0.0}
+    assert EventFilter(since=0.0).as_data() == {"since": 0.0}
 
 
 @pytest.mark.parametrize("data", [{"state": "gone"}, {"halves": "three"}, {"what": 1}])
 def test_what_it_never_made_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        Selection.of_data(data)
+        EventFilter.of_data(data)
 
 
 @pytest.mark.django_db
@@ -59,14 +59,14 @@ def test_a_choice_of_halves_has_as_many_as_the_overview_counts(halves: str, fiel
 
     counted = sum(HourTally.objects.values_list(field, flat=True))
 
-    assert Selection(halves=halves).rows(using="default").count() == counted > 0
+    assert EventFilter(halves=halves).rows(using="default").count() == counted > 0
 
 
 @pytest.mark.django_db
 def test_the_keys_of_a_period_hold_all_of_it_and_the_condition_no_more() -> None:
     for hours in (30, 20, 10, 0):
         row(hours, created_at=moment(NOW - hours * 3600)).save()
-    chosen = Selection(since=NOW - 20 * 3600, until=NOW - 3600)
+    chosen = EventFilter(since=NOW - 20 * 3600, until=NOW - 3600)
 
     assert [one.event_id for one in chosen.rows(using="default").order_by("pk")] == ["order-20", "order-10"]
 
@@ -74,7 +74,7 @@ def test_the_keys_of_a_period_hold_all_of_it_and_the_condition_no_more() -> None
 @pytest.mark.django_db
 @pytest.mark.parametrize("halves", HALVES)
 def test_every_choice_works_on_an_empty_table(halves: str) -> None:
-    chosen = Selection.of_data({**WHOLE, "halves": halves})
+    chosen = EventFilter.of_data({**WHOLE, "halves": halves})
 
     assert not chosen.rows(using="default").exists()
     assert not OutboxEvent.objects.exists()

@@ -1,0 +1,1 @@
+"""What a visitor can send, and every function that reads it."""

@@ -1,0 +1,173 @@
+"""Every function of the package that reads text of a visitor, by name; a new one belongs here.
+
+Only to be imported where Django is set up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from django.test import RequestFactory
+
+from tests.hostile.texts import PARTS, consent_string, of_length
+from tiktok_attribution import conf
+from tiktok_attribution.browser import action, beacon, receipt
+from tiktok_attribution.browser.own_page import is_own_page, path_of_page
+from tiktok_attribution.browser.pending import Pending
+from tiktok_attribution.consent.adapters import Misread, rule_of
+from tiktok_attribution.consent.answer import as_consent
+from tiktok_attribution.conversions import recorder
+from tiktok_attribution.events import (
+    addresses,
+    contents,
+    counts,
+    echoes,
+    identity,
+    ids,
+    moments,
+    money,
+    names,
+    properties,
+    text,
+)
+from tiktok_attribution.events.types import User
+from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.readers import networks
+from tiktok_attribution.visitor import click_id, headers, object_key, permission
+from tiktok_attribution.visitor import identity as matching
+from tiktok_attribution.visitor.address import client_address, public_address, sender
+from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.visitor.visitor import Visitor
+
+Reader = Callable[[str], object]
+
+_ALLOWED = ("ttclid", "utm_*", "token")
+_PROXIES = networks(["10.0.0.0/8"])
+_MASKING = conf.read({"MASKED_PATHS": [r"^/orders/([^/]+)/", r"(?<=/invite/)[^/]+"]})
+
+
+def _address(before: str) -> Reader:
+    return lambda given: addresses.clean_address(before + given, _ALLOWED)
+
+
+def _property(key: str) -> Reader:
+    return lambda given: properties.properties({key: given}, event="Purchase")
+
+
+def _cookie(spec: dict[str, Any], name: str) -> Reader:
+    rule = rule_of(spec)
+    return lambda given: rule.read({name: given, "OptanonAlertBoxClosed": "x"})  # type: ignore[union-attr]
+
+
+def _visitor(given: str) -> object:
+    keys = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_ACCEPT_LANGUAGE", "HTTP_X_FORWARDED_FOR", "QUERY_STRING")
+    arrives = given.encode("utf-8", "replace").decode("latin-1")  # as servers hand on what came over the wire
+    visitor = Visitor(RequestFactory().get("/", **dict.fromkeys(keys, arrives)))
+    return visitor.page, visitor.user, visitor.decision
+
+
+def _beacon(given: str) -> object:
+    request = RequestFactory().post("/", HTTP_ORIGIN=given)
+    signed = action.sign(action.Action(name="Lead", allow=("search_string",)))
+    found = is_own_page(request), path_of_page(request, f"http://testserver{given[:3900]}")
+    beacon._act(request, {"action": signed, "event_id": given})
+    return found
+
+
+def _answer(given: str) -> object:
+    read = action.read(given, max_age_days=7)
+    return read.with_given(json.loads(given))
+
+
+READERS: dict[str, Reader] = {
+    "free text": lambda given: text.free_text(given, "it", []),
+    "an id of a property": lambda given: contents.valid_id(given, "it", []),
+    "whether it holds an e-mail address": lambda given: text.holds_email(given[: addresses.MAX_LENGTH]),
+    "a path": _address("https://a.example/"),
+    "a path of an order": lambda given: page_address(f"https://a.example/orders/{given}", _MASKING),
+    "a path of a password reset": _address("https://a.example/reset/MQ/set-password/"),
+    "a parameter that is allowed": _address("https://a.example/?utm_a="),
+    "an own parameter that is allowed": _address("https://a.example/?token="),
+    "a query": _address("https://a.example/?"),
+    "a host": _address("https://a"),
+    "a scheme": _address(""),
+    "a user in an address": lambda given: addresses.clean_address(f"https://{given}@a.example/", _ALLOWED),
+    "a fragment": _address("https://a.example/#"),
+    "a path that may be private": lambda given: addresses.decoded_path(f"https://a.example/{given}"),
+    "a search": _property("search_string"),
+    "a property of the site's own": _property("own"),
+    "the name of a property": lambda given: properties.properties({given: "x"}),
+    "a personal property": lambda given: properties.properties({given[:90]: "x", "a" + given[:90]: "x"}),
+    "contents": lambda given: properties.properties(
+        {"contents": [{"content_id": given, "content_name": given, "brand": given}]}
+    ),
+    "content ids": lambda given: properties.properties({"content_ids": [given]}),
+    "an order id": _property("order_id"),
+    "a content type": _property("content_type"),
+    "a value": lambda given: properties.properties({"value": given, "currency": "EUR"}),
+    "an amount": money.amount,
+    "the longest amount": lambda given: money.amount(given[:40]),
+    "a currency": money.currency_code,
+    "a count": lambda given: counts.count(given, least=0),
+    "a moment": lambda given: moments.epoch_seconds(given, now=1.8e9, max_age_seconds=604_800),
+    "the name of an event": names.canonical_name,
+    "the longest name of an event": lambda given: names.canonical_name(given[:50]),
+    "whether a name is nearly a standard one": names.nearly_standard,
+    "an event id": ids.valid_event_id,
+    "an event id of an object": lambda given: ids.object_event_id("order", given),
+    "a pixel code": ids.pixel_code_fault,
+    "an e-mail address": identity.email_sha256,
+    "a phone number": identity.phone_sha256,
+    "a phone number at home": lambda given: identity.phone_sha256(given, "DE"),
+    "an external id": identity.external_id_sha256,
+    "a person's name": identity.name_sha256,
+    "a postcode": identity.zip_sha256,
+    "a place": identity.place,
+    "the longest e-mail address": lambda given: identity.email_sha256(given[:512]),
+    "the longest phone number": lambda given: identity.phone_sha256(given[:512], "US"),
+    "the longest place": lambda given: (identity.place(given[:512]), identity.name_sha256(given[:512])),
+    "what is no hash": lambda given: User(email=(given,)),
+    "matching keys": lambda given: matching.hashed({"email": given, "phone": given, "ip": given, "locale": given}),
+    "a user agent": headers.user_agent,
+    "a language": headers.locale,
+    "whether it is a bot": lambda given: permission._is_bot(given, bots=True),
+    "a landing": lambda given: click_id.from_query(f"a={given}&ttclid={given}"),
+    "a click id": click_id.clean,
+    "hops": lambda given: client_address("10.0.0.9", given, _PROXIES),
+    "hops of who sends too much": lambda given: sender("10.0.0.9", given, _PROXIES),
+    "an IP address": public_address,
+    "the key of an object": object_key.object_key,
+    "the key of an object that is a phone number": lambda given: object_key.object_key(given[:64]),
+    "the words of an error": lambda given: reason(InvalidEvent(given)),
+    "everything of a visitor": _visitor,
+    "TikTok's words": lambda given: (echoes.without_echoes(given), echoes.without_ids(given)),
+    "an answer": as_consent,
+    "the name of a cookie": lambda given: rule_of({"cookie": given}),
+    "the app's own consent cookie": _cookie({"cookie": "tiktok_consent"}, "tiktok_consent"),
+    "OneTrust's cookie": _cookie({"onetrust": "C0004"}, "OptanonConsent"),
+    "Cookiebot's cookie": _cookie({"cookiebot": "marketing"}, "CookieConsent"),
+    "Consent Mode's cookie": _cookie({"consent_mode": "gcm"}, "gcm"),
+    "the site's own consent cookie": _cookie({"cookie": "ads", "granted": ["yes", "1"], "denied": "no"}, "ads"),
+    "the longest consent cookie": lambda given: _cookie({"onetrust": "C0004"}, "OptanonConsent")(given[:8000]),
+    "a consent string": _cookie({"tcf": {"vendor": 5}}, "euconsent-v2"),
+    "a consent string full of vendors": lambda given: _cookie({"tcf": {"vendor": 5}}, "euconsent-v2")(
+        consent_string(min(len(given), 8000))
+    ),
+    "an action": _answer,
+    "a receipt": receipt.read,
+    "the cookie of what is pending": Pending.from_text,
+    "a report of a browser": _beacon,
+    "the name of an event that failed": recorder._harmless_name,
+    "the id of an event that failed": recorder._harmless_id,
+}
+
+
+def run(name: str, length: int) -> None:
+    """Feed every text to one function. What it refuses is refused; anything else that it raises is a fault."""
+    for kind in PARTS:
+        with suppress(InvalidEvent, Misread):
+            READERS[name](of_length(kind, length))
