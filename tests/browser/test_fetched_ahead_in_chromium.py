@@ -108,3 +108,27 @@ def test_where_the_browser_keeps_nothing_an_event_is_fired_all_the_same(
     page.goto(site + "/lead/")
     assert seen(standin, 2) == [("C0SHOP", "Lead"), ("C0SHOP", "Pageview")]
     assert console_errors == []
+
+
+SPECULATES = """() => {
+  const rules = document.createElement("script");
+  rules.type = "speculationrules";
+  rules.textContent = JSON.stringify({prefetch: [{urls: ["/lead-page/"], eagerness: "immediate"}]});
+  document.head.append(rules);
+}"""
+
+
+def test_a_page_that_the_browser_itself_fetched_ahead_counts_when_it_is_opened(
+    site: str, page: Page, standin: StandIn, console_errors: list[str]
+) -> None:
+    page.goto(site + "/page/")
+    with page.expect_response("**/lead-page/") as answer:
+        page.evaluate(SPECULATES)
+    assert answer.value.request.all_headers()["sec-purpose"].startswith("prefetch")
+    assert seen(standin, 1) == [("C0SHOP", "Pageview")]
+    assert OutboxEvent.objects.count() == 0
+    page.evaluate("location.href = '/lead-page/'")
+    page.wait_for_url("**/lead-page/")
+    assert [name for _, name in seen(standin, 3)] == ["Lead", "Pageview", "Pageview"]
+    until(page, lambda: OutboxEvent.objects.filter(event_id="lead-1", browser_at__isnull=False))
+    assert console_errors == []

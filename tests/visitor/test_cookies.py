@@ -19,8 +19,8 @@ def set_and_taken(*, secure: bool) -> list[str]:
     """Both Set-Cookie headers, as they go out."""
     request = RequestFactory().get("/", secure=secure)
     given, taken = HttpResponse(), HttpResponse()
-    cookies.put(request, given, "ttclid", "E.C.P.1", settings=conf.current(), max_age=60)
-    cookies.remove(request, taken, "ttclid", settings=conf.current())
+    cookies.put(request, given, "ttclid", "E.C.P.1", settings=conf.current(), domain="", max_age=60)
+    cookies.remove(request, taken, "ttclid", settings=conf.current(), domain="")
     return [pickle.loads(pickle.dumps(one)).cookies["ttclid"].output(header="") for one in (given, taken)]  # noqa: S301
 
 

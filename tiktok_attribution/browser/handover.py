@@ -99,13 +99,6 @@ class Handover:
             self._not_for_everybody()
         return fresh
 
-    def _hide_from_others(self, showing: Showing) -> None:
-        """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
-        if not showing.identify or showing.stored is None or not conf.current().identify:
-            return
-        if not visitor_of(self.request).is_recognised(showing.stored):
-            showing.identify = {}
-
     def take_unseen(self) -> list[Later]:
         """What this page, which was fetched ahead, makes up for when it is shown. The page becomes private."""
         visitor = self._visitor
@@ -114,6 +107,13 @@ class Handover:
         unseen, visitor.unseen = visitor.unseen, []
         self.make_personal()
         return later(unseen)
+
+    def _hide_from_others(self, showing: Showing) -> None:
+        """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
+        if not showing.identify or showing.stored is None or not conf.current().identify:
+            return
+        if not visitor_of(self.request).is_recognised(showing.stored):
+            showing.identify = {}
 
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from time import time
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -189,7 +190,11 @@ def is_marked(request: HttpRequest) -> bool:
 
 def cookie_name(request: HttpRequest) -> str:
     """Under which name the cookie goes to and fro on this connection."""
-    return f"{SECURE_PREFIX}{COOKIE}" if cookies.is_secure(request) else COOKIE
+    return f"{SECURE_PREFIX}{COOKIE}" if _is_secure(request) else COOKIE
+
+
+def _is_secure(request: HttpRequest) -> bool:
+    return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
 
 
 def load(request: HttpRequest) -> Pending:
@@ -204,9 +209,11 @@ def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> 
     def keep(name: str, value: str, *, httponly: bool) -> None:
         if value:
             lifetime = pending.lifetime_seconds
-            cookies.put(request, response, name, value, settings=settings, max_age=lifetime, httponly=httponly)
+            cookies.put(
+                request, response, name, value, settings=settings, domain="", max_age=lifetime, httponly=httponly
+            )
         elif name in request.COOKIES:
-            cookies.remove(request, response, name, settings=settings)
+            cookies.remove(request, response, name, settings=settings, domain="")
 
     keep(cookie_name(request), pending.as_text(), httponly=True)
     is_asked_for = settings.page_script and bool(pending.events)

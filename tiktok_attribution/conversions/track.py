@@ -87,11 +87,11 @@ def track(
         )
         return Built(built, notes + more)
 
-    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and not visitor.will.is_denied:
-        # Its visitor may get to see the page without another request: then the page itself makes up for the event.
+    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and unusable is None:
         given = {**(properties or {}), **standard_properties}
-        one = Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
-        visitor.unseen.append(one)
+        _leave_to_page(
+            visitor, Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
+        )
     fact = Fact(
         name=str(event),
         event_id=str(fact_id),
@@ -121,6 +121,14 @@ def _told_of(user: Mapping[str, Any]) -> User:
         return hashed({key: value for key, value in user.items() if key in KEYS})[0]
     except Exception:
         return NO_USER
+
+
+def _leave_to_page(visitor: Visitor, unseen: Unseen) -> None:
+    """Its visitor may get to see a prefetched page without another request: then the page makes up for the event."""
+    with protected(write_database()):
+        is_refused = visitor.will.is_denied
+    if not is_refused:
+        visitor.unseen.append(unseen)
 
 
 def _decision(requester: Requester | None, declared: Consent) -> Decision:

@@ -24,7 +24,7 @@ def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, 
             remember(response, visitor.request, found, settings)
     elif decision.is_refusal:
         if held:
-            cookies.remove(visitor.request, response, COOKIE, settings=settings, domain=settings.cookie_domain or None)
+            cookies.remove(visitor.request, response, COOKIE, settings=settings, domain=settings.cookie_domain)
             make_private(response)
     elif not decision.is_denied and settings.hold_click_id and found and found != held:
         remember(response, visitor.request, found, settings, until_closed=True)
@@ -38,6 +38,6 @@ def remember(
     `until_closed`: for as long as the browser is open, where the visitor has not answered yet.
     """
     max_age = None if until_closed else settings.click_id_days * 86_400
-    domain = settings.cookie_domain or None
-    cookies.put(request, response, COOKIE, click_id, settings=settings, max_age=max_age, domain=domain)
+    domain = settings.cookie_domain
+    cookies.put(request, response, COOKIE, click_id, settings=settings, domain=domain, max_age=max_age)
     make_private(response)

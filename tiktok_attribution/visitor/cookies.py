@@ -31,11 +31,6 @@ class PartitionedMorsel(PlainMorsel):
         return f"{super().OutputString(attrs)}; Partitioned"
 
 
-def is_secure(request: HttpRequest) -> bool:
-    """Whether the visitor's browser speaks https, also behind a proxy that does not say so."""
-    return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
-
-
 def put(
     request: HttpRequest,
     response: HttpResponseBase,
@@ -43,30 +38,26 @@ def put(
     value: str,
     *,
     settings: Settings,
+    domain: str,
     max_age: int | None,
     httponly: bool = True,
-    domain: str | None = None,
 ) -> None:
-    """Set a cookie for the whole site; `max_age` in seconds, None for as long as the browser is open.
-
-    Without a `domain` it is this host's alone.
+    """Set a cookie for the whole site. `max_age` in seconds, None for as long as the browser is open; `domain` "" for
+    this host alone.
     """
-    secure = is_secure(request)
+    secure = request.is_secure() or django_settings.SESSION_COOKIE_SECURE
     if settings.in_frames and secure:  # browsers refuse None without Secure
-        response.set_cookie(name, value, max_age, None, "/", domain, secure, httponly, "None")
+        response.set_cookie(name, value, max_age, None, "/", domain or None, secure, httponly, "None")
         _partition(response, name)
     else:
-        response.set_cookie(name, value, max_age, None, "/", domain, secure, httponly, "Lax")
+        response.set_cookie(name, value, max_age, None, "/", domain or None, secure, httponly, "Lax")
 
 
-def remove(
-    request: HttpRequest, response: HttpResponseBase, name: str, *, settings: Settings, domain: str | None = None
-) -> None:
+def remove(request: HttpRequest, response: HttpResponseBase, name: str, *, settings: Settings, domain: str) -> None:
     """Take it away; a browser does that only with the attributes that it was set with."""
-    in_frames = settings.in_frames and is_secure(request)
-    response.delete_cookie(name, domain=domain, samesite="None" if in_frames else "Lax")
+    in_frames = settings.in_frames and (request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
+    response.delete_cookie(name, domain=domain or None, samesite="None" if in_frames else "Lax")
     if in_frames:
-        response.cookies[name]["secure"] = True
         _partition(response, name)
 
 
