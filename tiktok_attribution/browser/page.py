@@ -24,7 +24,7 @@ from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.permission import is_private
+from tiktok_attribution.visitor.permission import is_preview, is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
@@ -154,7 +154,7 @@ def _with_base(
 
 
 def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
-    return request is not None and is_private(request.path_info, settings)
+    return request is not None and (is_private(request.path_info, settings) or is_preview(request))
 
 
 def _with_file(request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing]) -> SafeString:

@@ -9,17 +9,20 @@ from django.http import HttpRequest
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Decision, as_consent, denied
+from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused
 from tiktok_attribution.conversions.permitted import permitted
+from tiktok_attribution.conversions.person import teller_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events import Page
+from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
+from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.page_address import page_address
@@ -49,12 +52,12 @@ def track(
     makes it count once however often this is called. `consent` is what the site
     knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
     invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
-    shopper's (the admin's, a webhook's) gives none of its signals; a refusal that it carries holds all the same, unless
-    it comes from a back office (see `Caller`).
+    shopper's (the admin's, a webhook's), or one of staff for whom `user` names another person, gives none of its
+    signals; a refusal that it carries holds all the same, unless it comes from a back office (see `Caller`).
     """
     if is_paused():
         return None
-    requester = _requester(request)
+    requester = _requester(request, event, user)
     visitor = None if requester is None else requester.shopper
     unusable: InvalidEvent | None = None
     try:
@@ -95,11 +98,23 @@ def track(
     return record(fact, visitor)
 
 
-def _requester(request: HttpRequest | None) -> Requester | None:
+@errors_without_values
+def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] | None) -> Requester | None:
+    """Who sends the request; as a stranger, where the event is told of another person."""
     if request is None:
         return None
     with protected(write_database()):
-        return requester_of(request)
+        requester = requester_of(request)
+        return teller_of(event, _told_of(user), requester) if user else requester
+
+
+@errors_without_values
+def _told_of(user: Mapping[str, Any]) -> User:
+    """What tells the person from others; what is wrong with it is said when the event is built."""
+    try:
+        return hashed({key: value for key, value in user.items() if key in KEYS})[0]
+    except Exception:
+        return NO_USER
 
 
 def _decision(requester: Requester | None, declared: Consent) -> Decision:

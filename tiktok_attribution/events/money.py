@@ -56,7 +56,7 @@ def currency_code(v: object) -> str:
     code = str(v).strip().upper()
     if code in CURRENCIES:
         return code
-    meant = _SPOKEN.get(code) or _swapped(code)
+    meant = meant_currency(code)
     if meant:
         raise InvalidEvent(f'the currency is not an ISO 4217 code that TikTok lists: did you mean "{meant}"?')
     if _THREE_LETTERS.fullmatch(code):
@@ -78,11 +78,17 @@ def money_parts(v: object) -> tuple[object, object] | None:
     return None
 
 
+def meant_currency(written: str) -> str:
+    """Return the listed code that a text probably stands for ("eur", "euro", "€"), or "" for any other text."""
+    code = written.strip().upper()
+    return code if code in CURRENCIES else (_SPOKEN.get(code) or _swapped(code))
+
+
 def amount(v: object, *, currency: str = "", minor_units: bool = False, signed: bool = False) -> int | float:
     """A finite number from 0 up, with at most six decimals; an int where it is whole. Raises InvalidEvent.
 
-    With `minor_units` the input counts cents (or what `currency` has in their place) and must be whole. NegativeAmount
-    is raised below zero, unless `signed` allows it.
+    With `minor_units` the input counts cents (or what `currency` has in their place) and must be whole. Below zero
+    only with `signed`.
     """
     if parts := money_parts(v):
         v, minor_units = parts[0], False

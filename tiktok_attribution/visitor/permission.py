@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import LazyObject, empty
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.adapters import SessionRule
@@ -119,9 +120,32 @@ def circumstance_of(request: HttpRequest) -> Reason | None:
         return Reason.NO_VISITOR
     if is_private(path_of(request), settings):
         return Reason.PRIVATE_PATH
+    if is_preview(request):
+        return Reason.PREVIEW
     if is_prefetch(request):
         return Reason.PREFETCH
     return Reason.BOT if _is_bot(meta.get("HTTP_USER_AGENT", ""), settings.bots) else None
+
+
+def is_preview(request: HttpRequest) -> bool:
+    """A page that an editor looks at before it is published: nobody visits it.
+
+    Wagtail renders a preview, and "view draft", by a request that it makes itself (`is_dummy`), with the editor's
+    cookies and address; its handler sets `is_preview` when the middleware has run. A site may set it for its own ones.
+    """
+    carried = request.__dict__
+    return bool(carried.get("is_preview") or carried.get("is_dummy")) or _is_in_editor(carried.get("toolbar"))
+
+
+def _is_in_editor(toolbar: Any) -> bool:
+    """Django CMS in edit, structure or preview mode.
+
+    Its toolbar is lazy, and asking it reads session and user, which would cost every page of the site that. Where the
+    CMS renders a page for an editor it has been asked already; where it has not, nothing is known.
+    """
+    if toolbar is None or (isinstance(toolbar, LazyObject) and toolbar.__dict__.get("_wrapped") is empty):
+        return False
+    return bool(getattr(toolbar, "edit_mode_active", False) or getattr(toolbar, "preview_mode_active", False))
 
 
 def is_prefetch(request: HttpRequest) -> bool:
