@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.checks import ERROR, CheckMessage, run_checks
 from django.db import connection
+from django.urls import set_urlconf
 
 from tiktok_attribution.checks import TAG
 from tiktok_attribution.middleware import AttributionMiddleware
@@ -446,6 +447,12 @@ def test_a_deployment_without_token_and_pixel_is_refused(tmp_path: Path) -> None
     done = manage_check(tmp_path, BARE.replace("tempfile.gettempdir()", repr(str(tmp_path))), "check", "--deploy")
     assert done.returncode == 1
     assert all(f"tiktok_attribution.{number}" in done.stderr for number in ("E002", "E003", "E006"))
+
+
+def test_a_worker_whose_settings_have_no_urls_is_checked_too(found: Any, settings: Any) -> None:
+    set_urlconf(None)
+    del settings.ROOT_URLCONF
+    assert ids(found(CONSENT={"cookie": "tiktok_consent"})) == ["I001"]
 
 
 # SQLite ---------------------------------------------------------------------------------------------------------------

@@ -207,6 +207,8 @@ def banner_reaches_the_server(settings: conf.Settings) -> Iterator[CheckMessage]
 
 
 def _answer_address() -> str:
+    if not getattr(django_settings, "ROOT_URLCONF", None):
+        return ""
     try:
         return reverse("tiktok_attribution:consent")
     except (NoReverseMatch, ImproperlyConfigured):

@@ -97,7 +97,8 @@ def calls(showings: Iterable[Showing], codes: Sequence[str]) -> Iterable[dict[st
 
 def beacon_url() -> str:
     """Where the page reports to; "" where the site has not included `tiktok_attribution.urls`."""
-    return _reversed(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix())
+    urlconf = get_urlconf() or getattr(django_settings, "ROOT_URLCONF", None)  # a worker's settings may have no URLs
+    return _reversed(urlconf, get_script_prefix()) if urlconf else ""
 
 
 @lru_cache(maxsize=64)
