@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from tests.hostile.texts import PARTS, consent_string, of_length
 from tiktok_attribution import conf
 from tiktok_attribution.browser import action, beacon, receipt
-from tiktok_attribution.browser.own_page import is_own_page, path_of_page
+from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.browser.pending import Pending
 from tiktok_attribution.consent.adapters import Misread, rule_of
 from tiktok_attribution.consent.answer import as_consent
@@ -39,6 +39,7 @@ from tiktok_attribution.readers import networks
 from tiktok_attribution.visitor import click_id, headers, object_key, permission
 from tiktok_attribution.visitor import identity as matching
 from tiktok_attribution.visitor.address import client_address, public_address, sender
+from tiktok_attribution.visitor.document import path_of_page
 from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.reason import reason
 from tiktok_attribution.visitor.visitor import Visitor
@@ -70,6 +71,14 @@ def _visitor(given: str) -> object:
     return visitor.page, visitor.user, visitor.decision
 
 
+def _script(given: str) -> object:
+    arrives = given.encode("utf-8", "replace").decode("latin-1")
+    keys = ("HTTP_HX_REQUEST", "HTTP_HX_CURRENT_URL", "HTTP_REFERER", "HTTP_ACCEPT")
+    named = {"HTTP_HX_CURRENT_URL_URI_AUTOENCODED": "true"}
+    own = f"http://testserver/{arrives}"
+    return [Visitor(RequestFactory().get("/", **dict.fromkeys(keys, one), **named)).page for one in (arrives, own)]
+
+
 def _beacon(given: str) -> object:
     request = RequestFactory().post("/", HTTP_ORIGIN=given)
     signed = action.sign(action.Action(name="Lead", allow=("search_string",)))
@@ -85,6 +94,7 @@ def _answer(given: str) -> object:
 
 READERS: dict[str, Reader] = {
     "a statement of the site": lambda given: recorded._names(frozenset({"shop_order", "shop_line"}), given),
+    "the page of a script": _script,
     "free text": lambda given: text.free_text(given, "it", []),
     "an id of a property": lambda given: contents.valid_id(given, "it", []),
     "whether it holds an e-mail address": lambda given: text.holds_email(given[: addresses.MAX_LENGTH]),

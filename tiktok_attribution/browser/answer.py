@@ -14,8 +14,8 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import handover
 from tiktok_attribution.browser.endpoint import Report, endpoint
 from tiktok_attribution.browser.gate import Gate, is_told_by_server
-from tiktok_attribution.browser.own_page import path_of_page
 from tiktok_attribution.visitor import click_id, click_id_cookie
+from tiktok_attribution.visitor.document import path_of_page
 from tiktok_attribution.visitor.permission import is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of

@@ -15,9 +15,9 @@ from tiktok_attribution.browser import action, halves, pending, receipt
 from tiktok_attribution.browser.endpoint import TOO_MANY, Refused, Report, endpoint, is_crowded
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.handover import pending_events
-from tiktok_attribution.browser.own_page import path_of_page
 from tiktok_attribution.conversions.track import track
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.document import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH
 from tiktok_attribution.visitor.visitor import visitor_of
 

@@ -7,7 +7,7 @@ Then everything waits on. So an event is shown at least once, and TikTok drops a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.http import HttpRequest
@@ -23,6 +23,7 @@ from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.document import is_page_load, is_subresource
 from tiktok_attribution.visitor.permission import is_prefetch
 from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.showing import Showing
@@ -48,9 +49,10 @@ class Handover:
         self.pending = pending.load(request)
         self.shown: list[Showing] = []
         self.is_given = False  # in a JSON answer, by `pending_events`
-        self._stored = self.pending.as_entries()
+        self._stored, self._known = self.pending.as_entries(), self.pending.entries
         self._earlier: list[Showing] | None = None
         self._answered = False
+        self._postponed: list[Callable[[], object]] = []
         self.is_personal = False
 
     def answer(self) -> None:
@@ -115,6 +117,19 @@ class Handover:
         if not visitor_of(self.request).is_recognised(showing.stored):
             showing.identify = {}
 
+    # A template that an async view renders by itself runs in the event loop, where Django refuses the database. What a
+    # tag asks for there is done by the middleware when the view has answered, in the thread of Django's async ORM.
+    # This page can't show it any more, so the visitor's next one does. `sync_to_async(render)` keeps it on this page.
+    def postpone(self, step: Callable[[], object]) -> None:
+        """Do this after the view; what it finds is shown by the next page."""
+        self._postponed.append(step)
+        self._not_for_everybody()
+
+    def claim_later(self, labels: Iterable[str]) -> None:
+        """The same for the conversions of these objects ("shop.Order:42")."""
+        if _may_show(self.request):
+            self.postpone(lambda: self.pending.add((), labels))
+
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
         self.is_personal = True
@@ -136,6 +151,8 @@ class Handover:
 
     def settle(self, response: HttpResponseBase) -> None:
         """After the view: note what was shown, keep the rest, make private what is one visitor's own."""
+        for step in self._postponed:
+            step()
         if (visitor := self._visitor) is not None:
             self.pending.add(_keys(visitor.to_show), visitor.to_watch)
             self.pending.note_answers(visitor.of_interest)
@@ -148,14 +165,25 @@ class Handover:
             halves.note_shown(given)
             self.pending.forget(given)
         self.pending.add(key for key in keys if key not in given)
-        is_useless = not self.pending and pending.is_marked(self.request)
-        is_changed = is_useless or self.pending.as_entries() != self._stored
-        if is_changed:
-            pending.save(self.request, response, self.pending)
+        is_changed = self._store(response)
         if is_changed or keys or self.is_personal:
             make_private(response)
         if keys:
             _never_again(response)
+
+    def _store(self, response: HttpResponseBase) -> bool:
+        """Set the cookies of what waits from now on; True where one changes."""
+        request = self.request
+        kept, fresh = self.pending.split(self._known)
+        beside = "" if is_page_load(request) else fresh.as_short_text()
+        rest = kept if beside else self.pending
+        is_useless = not rest and pending.is_marked(request)
+        is_changed = is_useless or rest.as_entries() != self._stored or pending.is_crowded(request)
+        if is_changed:
+            pending.save(request, response, rest)
+        if beside:
+            pending.save_beside(request, response, fresh, beside)
+        return is_changed or bool(beside)
 
     def _put_into_header(self, response: HttpResponseBase) -> list[Showing]:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
@@ -199,13 +227,19 @@ def is_open(request: HttpRequest) -> bool:
     """Whether this response can still hand something over, and its visitor agrees.
 
     Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
-    browser that throws the page away (HEAD) or only may show it (prefetch).
+    browser that throws the page away (HEAD, a missing image) or only may show it (prefetch).
     """
-    return current_request.get() is request and _may_show(request)
+    return has_middleware(request) and _may_show(request)
+
+
+def has_middleware(request: HttpRequest) -> bool:
+    """Whether the middleware stands around this request and will settle it."""
+    return current_request.get() is request
 
 
 def _may_show(request: HttpRequest) -> bool:
-    is_unseen = request.method == "HEAD" or is_prefetch(request) or HTMX_RESTORES in request.META
+    is_unseen = request.method == "HEAD" or is_prefetch(request) or is_subresource(request)
+    is_unseen = is_unseen or HTMX_RESTORES in request.META
     return not is_unseen and visitor_of(request).decision.is_granted
 
 

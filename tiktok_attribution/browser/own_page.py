@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
-
 from django.http import HttpRequest
-from django.urls import get_script_prefix
 
-from tiktok_attribution import conf
 from tiktok_attribution.events.addresses import split_address
-
-MOST_CHARACTERS = 4000
 
 
 def is_own_page(request: HttpRequest) -> bool:
@@ -32,17 +26,3 @@ def hides_its_origin(request: HttpRequest) -> bool:
     site. Nothing in the request tells the two apart (sendBeacon can set no header of its own), so it is not taken.
     """
     return request.META.get("HTTP_ORIGIN") == "null" and not request.META.get("HTTP_SEC_FETCH_SITE")
-
-
-def path_of_page(request: HttpRequest, address: object) -> str | None:
-    """The path of a page that a report names, as `request.path_info` would have it; None where it is not this site's.
-
-    SITE_URL counts as well as the request's host, which behind some proxies is an inner name.
-    """
-    parts = split_address(address) if isinstance(address, str) and len(address) <= MOST_CHARACTERS else None
-    if parts is None:
-        return None
-    if parts.netloc not in (request.get_host(), urlsplit(conf.current().site_url).netloc):
-        return None
-    path, prefix = unquote(parts.path) or "/", get_script_prefix()
-    return f"/{path.removeprefix(prefix)}" if path.startswith(prefix) else path

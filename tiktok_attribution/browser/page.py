@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings as django_settings
@@ -20,11 +21,14 @@ from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import ONCE, base_code, identify_call, once_call, report_call
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
+from tiktok_attribution.conversions.pausing import is_paused
 from tiktok_attribution.conversions.track import track
 from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.document import is_page_load
+from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.permission import is_preview, is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
@@ -45,7 +49,7 @@ def pixel_text(request: HttpRequest | None) -> SafeString:
             return _everybodys(settings, request)
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
-    is_here = handover.is_open(request) and not handover.by_header(request)
+    is_here = handover.is_open(request) and is_page_load(request) and not handover.by_header(request)
     showings = _harmless(lambda: handover.of(request).take() if is_here else [])
     return _with_base(request, codes, showings, loaded=())
 
@@ -95,10 +99,14 @@ def event_tag(
 
 
 def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
-    if request is None or not handover.is_open(request):
+    if request is None or not handover.has_middleware(request):
         return []
-    labels = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
-    found = halves.of_objects([f"{label}:{obj.pk}" for label in labels])
+    models = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
+    labels = [f"{label}:{obj.pk}" for label in models]
+    if in_event_loop():
+        handover.of(request).claim_later(labels)
+        return []
+    found = halves.of_objects(labels) if handover.is_open(request) else []
     for one in found:
         # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
         # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
@@ -109,6 +117,11 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
 
 def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
     """Record both halves, and show this one here instead of on the next page."""
+    if request is not None and in_event_loop() and handover.has_middleware(request):
+        if not is_paused():
+            later = partial(track, request, name, event_id=event_id or None, properties=properties)
+            handover.of(request).postpone(later)
+        return []
     recorded = track(request, name, event_id=event_id or None, properties=properties)
     showing = None if recorded is None else recorded.showing
     if request is None or showing is None or not handover.is_open(request):

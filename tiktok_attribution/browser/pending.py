@@ -11,7 +11,9 @@ is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable
+from itertools import count
 from time import time
 from typing import Any
 
@@ -24,7 +26,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.held import Key, Theirs
 from tiktok_attribution.visitor import cookies
 
-__all__ = ["Key", "Pending", "is_marked", "load", "save"]
+__all__ = ["Key", "Pending", "is_crowded", "is_marked", "load", "save", "save_beside"]
 
 # The cookie is this host's alone, whatever COOKIE_DOMAIN says: with a Domain every sub-domain would get it, and a
 # sub-domain could set one of its own choice. On https the prefix makes browsers hold to that: they take a __Host-
@@ -37,6 +39,17 @@ LIFETIME_SECONDS = 3600
 MOST_ENTRIES = 30  # of each kind; the oldest go
 MOST_ANSWERABLE = 60  # of those that an answer decides: about 2 kB of cookie
 MOST_COOKIE_BYTES = 3500  # browsers keep 4096 a cookie, its name and attributes included
+
+# Requests of a page's script run side by side (Promise.all), each with the same cookie, and the last answer's cookie
+# wins. So what such a request adds goes into a cookie beside the first, `tiktok_pending_<number>`, and nobody reads and
+# rewrites it; the next page takes all of them together. The numbers are few, for servers refuse a request whose cookies
+# exceed some 8 kB. They follow each other, so two answers of one process never share one; of two processes one pair in
+# 16 does, and then one pixel call is lost, its server event never. Where 8 come along, their content moves into the
+# first cookie: every answer at that moment moves the same, so this loses nothing either.
+MOST_BESIDE = 16
+MANY_BESIDE = 8
+MOST_BESIDE_BYTES = 320  # one event, waiting and undecided, takes about 200
+_turn = count()
 
 
 Entry = Key | str
@@ -97,7 +110,7 @@ class Pending:
 
     def clear(self) -> None:
         """Nothing waits any more, whatever it was."""
-        for part in (self._events, self._watched, self._held, self._agreed):
+        for part in self._parts:
             part.clear()
 
     def add(self, events: Iterable[Key], watched: Iterable[str] = ()) -> None:
@@ -113,6 +126,30 @@ class Pending:
         """These wait no longer."""
         for key in events:
             self._events.pop(key, None)
+
+    @property
+    def _parts(self) -> tuple[dict[Any, int], ...]:
+        return self._events, self._watched, self._held, self._agreed
+
+    @property
+    def entries(self) -> frozenset[Entry]:
+        """Every row and object in it, whatever it waits for."""
+        return frozenset(entry for part in self._parts for entry in part)
+
+    def merge(self, other: Pending) -> None:
+        """Take in what waits in another cookie, with its age."""
+        for own, theirs in zip(self._parts, other._parts, strict=True):
+            for entry, since in theirs.items():
+                own.setdefault(entry, since)
+        self.trim()
+
+    def split(self, known: Collection[Entry]) -> tuple[Pending, Pending]:
+        """Apart: what is of these entries, and what is new."""
+        old, new = Pending(), Pending()
+        for own, kept, fresh in zip(self._parts, old._parts, new._parts, strict=True):
+            for entry, since in own.items():
+                (kept if entry in known else fresh)[entry] = since
+        return old, new
 
     def trim(self) -> None:
         """Drop what has waited too long, and the oldest of too many."""
@@ -145,6 +182,11 @@ class Pending:
             longer: dict[Any, int] = max(self._agreed, self._events, self._watched, self._held, key=len)
             del longer[next(iter(longer))]
         return ""
+
+    def as_short_text(self) -> str:
+        """As `as_text`, for a cookie beside the first; "" where it is too long for one."""
+        text = self.as_text()
+        return text if len(text) <= MOST_BESIDE_BYTES else ""
 
     @classmethod
     def from_text(cls, text: str) -> Pending:
@@ -185,7 +227,19 @@ def _youngest(entries: dict[Any, int], oldest: float, most: int = MOST_ENTRIES) 
 
 def is_marked(request: HttpRequest) -> bool:
     """Whether something may wait; looks at the raw header first, so that an ordinary page costs nothing."""
-    return COOKIE in request.META.get("HTTP_COOKIE", "") and bool(request.COOKIES.get(cookie_name(request)))
+    return COOKIE in request.META.get("HTTP_COOKIE", "") and bool(_present(request))
+
+
+def _present(request: HttpRequest) -> list[str]:
+    """The names of our cookies that came along with something in them, the first one before those beside it."""
+    name = cookie_name(request)
+    return [
+        one for one in (name, *(_beside(name, number) for number in range(MOST_BESIDE))) if request.COOKIES.get(one)
+    ]
+
+
+def _beside(name: str, number: int) -> str:
+    return f"{name}_{number}"
 
 
 def cookie_name(request: HttpRequest) -> str:
@@ -199,22 +253,44 @@ def _is_secure(request: HttpRequest) -> bool:
 
 def load(request: HttpRequest) -> Pending:
     """What waits for this visitor."""
-    return Pending.from_text(request.COOKIES[cookie_name(request)]) if is_marked(request) else Pending()
+    found = Pending()
+    if is_marked(request):
+        for name in _present(request):
+            found.merge(Pending.from_text(request.COOKIES[name]))
+    return found
+
+
+def is_crowded(request: HttpRequest) -> bool:
+    """Whether so many cookies came along that it is time to make one of them."""
+    return is_marked(request) and len(_present(request)) > MANY_BESIDE
 
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
-    """Keep what waits in the visitor's browser, or take the cookie away when nothing does."""
+    """Keep what waits in the visitor's browser, in one cookie, or take it away when nothing does."""
+    name = cookie_name(request)
+    _keep(request, response, name, pending.as_text(), pending)
+    for number in range(MOST_BESIDE):
+        _keep(request, response, _beside(name, number), "", pending)
+    is_asked_for = conf.current().page_script and bool(pending.events)
+    _keep(request, response, MARKER, "1" if is_asked_for else "", pending)
+
+
+def save_beside(request: HttpRequest, response: HttpResponseBase, fresh: Pending, text: str) -> None:
+    """Keep what one response adds in a cookie of its own; after `save`, which takes such cookies away."""
+    name, beside = cookie_name(request), ""
+    for _ in range(MOST_BESIDE):
+        beside = _beside(name, (next(_turn) + os.getpid()) % MOST_BESIDE)
+        if not request.COOKIES.get(beside):
+            break
+    _keep(request, response, beside, text, fresh)
+    if conf.current().page_script and fresh.events:
+        _keep(request, response, MARKER, "1", fresh)
+
+
+def _keep(request: HttpRequest, response: HttpResponseBase, name: str, value: str, pending: Pending) -> None:
     settings = conf.current()
-
-    def keep(name: str, value: str, *, httponly: bool) -> None:
-        if value:
-            lifetime = pending.lifetime_seconds
-            cookies.put(
-                request, response, name, value, settings=settings, domain="", max_age=lifetime, httponly=httponly
-            )
-        elif name in request.COOKIES:
-            cookies.remove(request, response, name, settings=settings, domain="")
-
-    keep(cookie_name(request), pending.as_text(), httponly=True)
-    is_asked_for = settings.page_script and bool(pending.events)
-    keep(MARKER, "1" if is_asked_for else "", httponly=False)
+    if value:
+        lifetime, httponly = pending.lifetime_seconds, name != MARKER
+        cookies.put(request, response, name, value, settings=settings, domain="", max_age=lifetime, httponly=httponly)
+    elif name in request.COOKIES:
+        cookies.remove(request, response, name, settings=settings, domain="")

@@ -37,6 +37,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 NO_PIXEL = 'No pixel is known: set PIXEL_CODE, or "pixel" in the declaration.'
 NO_PAGE = "No page address is known, and TikTok wants one: set SITE_URL."
+LOST = "no object tells of it, so it is lost"
 _NAME = re.compile(r"[A-Za-z0-9_ -]{1,50}")
 
 
@@ -192,8 +193,8 @@ def _give_way(fact: Fact, conflict: outbox.LockConflict, *, is_lost: bool) -> No
         raise conflict.error
     logger.warning(
         "tiktok: %s %s was not recorded by this transaction: %s. Most likely the other one records the same event id: "
-        "when it commits, its event stands and counts once; when not, tiktok_backfill finds the object's event",
-        *(name, event_id, conflict),
+        "when it commits, its event stands and counts once; when not, %s",
+        *(name, event_id, conflict, "tiktok_backfill finds the object's event" if fact.object_label else LOST),
     )
 
 
@@ -223,7 +224,8 @@ def _record_invalid(fact: Fact, error: Exception) -> None:
                     outbox.renew_note(row, using=fact.using)
     except Exception as second:
         # The outbox itself failed (no table, a full disk): the order goes on, and the backfill finds it.
-        report(second, "%s %s could not be recorded, tiktok_backfill finds it later", name, event_id)
+        later = "tiktok_backfill finds it later" if fact.object_label else LOST
+        report(second, "%s %s could not be recorded, %s", name, event_id, later)
 
 
 def _harmless_name(name: str) -> str:

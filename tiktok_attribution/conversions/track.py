@@ -1,10 +1,14 @@
-"""`track`: an event by hand, from a view or from code without a request."""
+"""`track` and `atrack`: an event by hand, from a view or from code without a request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
@@ -19,15 +23,26 @@ from tiktok_attribution.conversions.person import teller_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
-from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.page_address import page_address
 from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
+
+logger = logging.getLogger("tiktok_attribution")
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+NO_AWAIT = (
+    "track() was called in a running event loop, where Django refuses the database: nothing is recorded. "
+    "In an async view or task write: await atrack(request, …), from tiktok_attribution.conversions.track"
+)
 
 
 @errors_without_values
@@ -54,9 +69,13 @@ def track(
     knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
     invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
     shopper's (the admin's, a webhook's), or one of staff for whom `user` names another person, gives none of its
-    signals; a refusal that it carries holds all the same, unless it comes from a back office (see `Caller`).
+    signals; a refusal that it carries holds all the same, unless it comes from a back office (see `Caller`). In async
+    code use `atrack`.
     """
     if is_paused():
+        return None
+    if in_event_loop():
+        _refuse_event_loop()
         return None
     requester = _requester(request, event, user)
     visitor = None if requester is None else requester.shopper
@@ -102,6 +121,36 @@ def track(
         decision=decision,
     )
     return record(fact, visitor)
+
+
+def _async_twin(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, Coroutine[Any, Any, _Result]]:
+    """The same function for async code, under the same arguments.
+
+    In the thread that Django's own async ORM calls share (thread-sensitive), so that it sees their connection and
+    the transaction on it. asgiref hands the context variables over: the current request, and `paused()`.
+    """
+
+    @wraps(function)
+    async def twin(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs  # asgiref's frames hold them as well
+            raise strip_values(error)  # noqa: B904 -- the same error, which keeps its causes
+
+    return twin
+
+
+atrack = _async_twin(track)
+atrack.__name__ = atrack.__qualname__ = "atrack"
+atrack.__doc__ = "As `track`, for async views and tasks: `await atrack(request, …)`."
+
+
+def _refuse_event_loop() -> None:
+    """Say which call is right. No row can be written here, not even one that says that the event is invalid."""
+    if conf.current().strict:
+        raise SynchronousOnlyOperation(NO_AWAIT)
+    logger.error("tiktok: %s", NO_AWAIT)
 
 
 @errors_without_values

@@ -18,6 +18,7 @@ from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
 from tiktok_attribution.visitor.caller import Caller, account_of, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
+from tiktok_attribution.visitor.document import is_of_script, page_of_script, path_of_page
 from tiktok_attribution.visitor.headers import locale, user_agent
 from tiktok_attribution.visitor.identity import identified
 from tiktok_attribution.visitor.page_address import page_address
@@ -122,19 +123,28 @@ class Visitor:
     def page(self) -> Page:
         """The page's address and the one before it, with nothing in them but what is allowed.
 
-        Empty on a private path: an object that is made there may be told of later, and its page never.
+        Empty on a private path: an object that is made there may be told of later, and its page never. For a request
+        of a page's script it is the page that the script runs on; the page before that one is not known then.
         """
         settings = conf.current()
         if self._is_on_private_page:
             return Page()
+        if is_of_script(self.request) and (address := page_of_script(self.request)):
+            if not is_private(path_of_page(self.request, address) or "", settings):
+                return Page(url=page_address(address, settings))
+            return Page(url=self._own_address)  # the endpoint's, for no private page is named
+        referrer = self.request.META.get("HTTP_REFERER", "")
+        if settings.private_paths and is_private(decoded_path(referrer), settings):
+            referrer = ""
+        return Page(url=self._own_address, referrer=page_address(referrer, settings))
+
+    @property
+    def _own_address(self) -> str:
         try:
             address = self.request.build_absolute_uri()
         except DisallowedHost:
             address = ""
-        referrer = self.request.META.get("HTTP_REFERER", "")
-        if settings.private_paths and is_private(decoded_path(referrer), settings):
-            referrer = ""
-        return Page(url=page_address(address, settings), referrer=page_address(referrer, settings))
+        return page_address(address, conf.current())
 
     @property
     def _is_on_private_page(self) -> bool:
