@@ -44,6 +44,13 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+@pytest.fixture
+def immediate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite as the system check wants it: for tests of a site about which there is nothing to say."""
+    if connection.vendor == "sqlite":
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", "IMMEDIATE")
+
+
 @contextmanager
 def _or_skipped(engine: AbstractContextManager[Server]) -> Iterator[Server]:
     try:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, run_checks
+from django.core.checks import ERROR, CheckMessage, run_checks
+from django.db import connection
+from django.urls import set_urlconf
 
 from tiktok_attribution.checks import TAG
 from tiktok_attribution.middleware import AttributionMiddleware
@@ -28,12 +30,12 @@ class OwnMiddleware(AttributionMiddleware):
 
 
 @pytest.fixture
-def found(settings: Any) -> Any:
+def found(settings: Any, immediate: None) -> Any:
     settings.CACHES = {"default": {"BACKEND": SHARED_CACHE, "LOCATION": "counts"}}
 
-    def check(**options: Any) -> list[CheckMessage]:
+    def check(*, deploy: bool = False, **options: Any) -> list[CheckMessage]:
         settings.TIKTOK_ATTRIBUTION = {**SOUND, **options}
-        return list(run_checks(tags=[TAG]))
+        return list(run_checks(tags=[TAG], include_deployment_checks=deploy))
 
     return check
 
@@ -57,8 +59,15 @@ def test_every_message_says_how_to_mend_it(found: Any, settings: Any) -> None:
     settings.MIDDLEWARE, settings.CELERY_TASK_ALWAYS_EAGER = [OURS, SESSIONS], True
     options = {"PIXEL_CODE": "", "ACCESS_TOKEN": "", "SITE_URL": "", "API_URL": "http://127.0.0.1:8765"}
     conversions = {"shop.Order": PURCHASE, "shop.Nothing": PURCHASE}
-    messages = found(TEST_EVENT_CODE="T1", MODE="standard", CONVERSIONS=conversions, PIXEL_KODE="", **options)
-    expected = {*(f"E00{number}" for number in range(1, 7)), *(f"W00{number}" for number in range(1, 5))}
+    messages = found(
+        deploy=True, TEST_EVENT_CODE="T1", MODE="standard", CONVERSIONS=conversions, PIXEL_KODE="", **options
+    )
+    expected = {
+        *(f"E00{number}" for number in range(1, 7)),
+        *(f"W00{number}" for number in range(1, 6)),
+        "W020",
+        "W021",
+    }
     assert set(ids(messages)) == expected
     assert [message.id for message in messages if not message.hint] == []
 
@@ -83,25 +92,30 @@ def test_one_slip_is_one_message(found: Any, option: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("written", [["PIXEL_CODE"], "PIXEL_CODE", None, 7], ids=str)
-def test_what_is_no_dict_is_one_message(settings: Any, written: object) -> None:
+def test_what_is_no_dict_is_one_message(settings: Any, immediate: None, written: object) -> None:
     settings.TIKTOK_ATTRIBUTION = written
     assert ids(list(run_checks(tags=[TAG]))) == ["E001"]
 
 
 def test_a_missing_pixel(found: Any) -> None:
-    assert ids(found(PIXEL_CODE="")) == ["E002"]
+    assert ids(found(PIXEL_CODE="")) == ["W020"]
+    assert ids(found(deploy=True, PIXEL_CODE="")) == ["W020", "E002"]
 
 
 def test_a_callable_stands_for_the_pixel(found: Any) -> None:
     assert found(PIXEL_CODE="", PIXEL_FOR_REQUEST=lambda request: "C0A") == []
 
 
-@pytest.mark.parametrize(("debug", "number"), [(False, "E003"), (True, "W005")])
-def test_a_missing_token_stops_production_and_not_a_developer(
-    found: Any, settings: Any, debug: bool, number: str
-) -> None:
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_missing_token_is_an_error_only_where_production_is_checked(found: Any, settings: Any, debug: bool) -> None:
     settings.DEBUG = debug
-    assert ids(found(ACCESS_TOKEN="")) == [number]
+    assert ids(found(ACCESS_TOKEN="")) == ["W005"]
+    assert ids(found(deploy=True, ACCESS_TOKEN="")) == ["W005", "E003"]
+
+
+def test_what_the_environment_of_a_build_lacks_is_no_error(found: Any) -> None:
+    messages = found(PIXEL_CODE=None, ACCESS_TOKEN=None, SITE_URL=None, API_URL="", TRUSTED_PROXIES=[""])
+    assert [message for message in messages if message.level >= ERROR] == []
 
 
 def test_the_pixels_without_token_are_named(found: Any) -> None:
@@ -110,7 +124,7 @@ def test_the_pixels_without_token_are_named(found: Any) -> None:
 
 
 def test_pixels_by_request_need_a_token_as_well(found: Any) -> None:
-    assert ids(found(PIXEL_CODE="", PIXEL_FOR_REQUEST=lambda request: "C0A", ACCESS_TOKEN="")) == ["E003"]
+    assert ids(found(PIXEL_CODE="", PIXEL_FOR_REQUEST=lambda request: "C0A", ACCESS_TOKEN="")) == ["W005"]
 
 
 @pytest.mark.parametrize("token", [lambda code: 1 / 0, {"C0A": lambda code: 1 / 0}], ids=["callable", "in a dict"])
@@ -149,6 +163,12 @@ def test_a_mapping_that_can_not_work(found: Any, change: dict[str, Any], words: 
     (message,) = found(CONVERSIONS={"shop.Order": {**PURCHASE, **change}})
     assert message.id == "tiktok_attribution.E004"
     assert words in message.msg
+
+
+def test_a_model_and_its_proxy_with_the_same_event(found: Any) -> None:
+    (message,) = found(CONVERSIONS={"shop.Order": PURCHASE, "shop.PhoneOrder": PURCHASE})
+    assert message.id == "tiktok_attribution.E004"
+    assert "the backfill counts their rows twice" in message.msg
 
 
 def test_two_declarations_with_the_same_ids(found: Any) -> None:
@@ -193,11 +213,13 @@ def test_a_subclass_of_the_middleware_will_do(found: Any, settings: Any, path: s
 
 
 @pytest.mark.parametrize(
-    ("debug", "allowed", "expected"), [(False, False, ["E006"]), (False, True, []), (True, False, [])]
+    ("debug", "allowed", "expected"), [(False, False, ["W021", "E006"]), (False, True, []), (True, False, [])]
 )
 def test_a_test_code_outside_debug(found: Any, settings: Any, debug: bool, allowed: bool, expected: list[str]) -> None:
     settings.DEBUG = debug
-    assert ids(found(TEST_EVENT_CODE="TEST1", TEST_EVENT_CODE_IN_PRODUCTION=allowed)) == expected
+    options = {"TEST_EVENT_CODE": "TEST1", "TEST_EVENT_CODE_IN_PRODUCTION": allowed}
+    assert ids(found(deploy=True, **options)) == expected
+    assert ids(found(**options)) == expected[:1]
 
 
 @pytest.mark.parametrize(
@@ -254,21 +276,23 @@ TIKTOK_ATTRIBUTION = {{
     "TRUSTED_PROXIES": "10.0.0.0/8",
     "CONVERSIONS": {{"shop.Order": {{"event": "purchase", "value": "sum"}}}},
 }}
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"
 """
 
 
 IMPORTS = "from tests.settings import *\n"
 
 
-def manage_check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+def manage_check(folder: Path, text: str, *command: str) -> subprocess.CompletedProcess[str]:
     (folder / "site_settings.py").write_text(text)
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "site_settings",
         "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parents[1])]),
     }
-    command = [sys.executable, "-m", "django", "check"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    line = [sys.executable, "-m", "django", *(command or ("check",))]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_manage_check_names_every_mistake_at_once(tmp_path: Path) -> None:
@@ -309,10 +333,15 @@ def test_what_compresses_stands_before_the_middleware_that_inserts(found: Any, s
     gzip = "django.middleware.gzip.GZipMiddleware"
     plain = list(settings.MIDDLEWARE)
     settings.MIDDLEWARE = [*plain, gzip]
-    assert ids(found(INSERT_TAG=True)) == ["W021"]
+    assert ids(found(INSERT_TAG=True)) == ["W025"]
     assert found() == []
     settings.MIDDLEWARE = [gzip, *plain]
     assert found(INSERT_TAG=True) == []
+
+
+def test_cookies_for_frames_need_https(found: Any) -> None:
+    assert ids(found(IN_FRAMES=True, SITE_URL="http://shop.example")) == ["W024"]
+    assert found(IN_FRAMES=True, SITE_URL="https://shop.example") == []
 
 
 def test_the_page_script_needs_static_files(found: Any, settings: Any) -> None:
@@ -378,3 +407,93 @@ def test_a_cache_in_which_no_process_sees_the_others_counts(found: Any, settings
     assert (message.id, backend.partition(".")[2] in message.msg) == ("tiktok_attribution.W014", True)
     settings.DEBUG = True
     assert ids(found()) == []
+
+
+# What a site's CI runs, without anything that production has in its environment -------------------------------------
+
+BARE = """
+from tests.settings import *
+import os, tempfile
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.path.join(tempfile.gettempdir(), "no.db")}}
+DATABASES["default"]["TEST"] = {"NAME": ":memory:"}
+TIKTOK_ATTRIBUTION = {
+    "PIXEL_CODE": os.environ.get("TIKTOK_PIXEL"),
+    "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""),
+    "SITE_URL": os.environ.get("SITE_URL"),
+    "TEST_EVENT_CODE": "TEST1",
+}
+TEST_RUNNER = "site_runner.OneTest"
+"""
+RUNNER = """
+from django.test import SimpleTestCase
+from django.test.runner import DiscoverRunner
+
+class OfTheSite(SimpleTestCase):
+    def test_it(self):
+        from tiktok_attribution import in_tests
+        assert in_tests.is_test_process()
+
+class OneTest(DiscoverRunner):
+    def build_suite(self, *args, **options):
+        return self.test_suite([OfTheSite("test_it")])
+
+    def setup_databases(self, **options):
+        return []
+
+    def teardown_databases(self, old_config, **options):
+        pass
+"""
+
+
+@pytest.mark.parametrize("command", [("test",), ("check",), ("migrate", "--plan")], ids=lambda command: command[0])
+def test_a_build_without_token_and_pixel_goes_on(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "site_runner.py").write_text(RUNNER)
+    done = manage_check(tmp_path, BARE.replace("tempfile.gettempdir()", repr(str(tmp_path))), *command)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert ("\nOK\n" in done.stderr) is (command == ("test",))
+
+
+def test_a_deployment_without_token_and_pixel_is_refused(tmp_path: Path) -> None:
+    done = manage_check(tmp_path, BARE.replace("tempfile.gettempdir()", repr(str(tmp_path))), "check", "--deploy")
+    assert done.returncode == 1
+    assert all(f"tiktok_attribution.{number}" in done.stderr for number in ("E002", "E003", "E006"))
+
+
+def test_a_worker_whose_settings_have_no_urls_is_checked_too(found: Any, settings: Any) -> None:
+    set_urlconf(None)
+    del settings.ROOT_URLCONF
+    assert ids(found(CONSENT={"cookie": "tiktok_consent"})) == ["I001"]
+
+
+# SQLite ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.on_engine("sqlite")
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("shop.sqlite3", {}, ["W022"]),
+        ("shop.sqlite3", {"transaction_mode": "DEFERRED"}, ["W022"]),
+        ("shop.sqlite3", {"transaction_mode": "immediate"}, []),
+        ("shop.sqlite3", {"transaction_mode": "EXCLUSIVE"}, []),
+        (":memory:", {}, []),
+        ("file:memorydb_default?mode=memory&cache=shared", {}, []),
+    ],
+    ids=str,
+)
+def test_sqlite_files_whose_transactions_do_not_wait(
+    found: Any, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, str], expected: list[str]
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "NAME", name)
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+    messages = found()
+    assert ids(messages) == expected
+    for message in messages:
+        assert '"OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20}' in str(message.hint)
+
+
+@pytest.mark.on_engine("sqlite")
+def test_a_database_that_holds_no_outbox_is_left_alone(found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
+    monkeypatch.setattr("tiktok_attribution.checks.outbox_databases", list)
+    assert found() == []

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from tiktok_attribution import conf
-from tiktok_attribution.conf import OPTIONS, Settings, read
+from tiktok_attribution.conf import FROM_ENVIRONMENT, OPTIONS, Settings, read
 from tiktok_attribution.consent.adapters import SessionRule
 from tiktok_attribution.consent.tcf import TcfRule
 from tiktok_attribution.readers import PathPatterns, Policy
@@ -35,6 +35,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("PIXEL_CODE", "", ()),
     ("ACCESS_TOKEN", f" {TOKEN}\n", TOKEN),
     ("ACCESS_TOKEN", {"C0A": TOKEN}, {"C0A": TOKEN}),
+    ("ACCESS_TOKEN", {"C0A": None}, {"C0A": ""}),
     ("ACCESS_TOKEN", callable_of_the_site, callable_of_the_site),
     ("MODE", "Standard", "standard"),
     ("CONVERSIONS", {"shop.Order": {}}, {"shop.Order": {}}),
@@ -42,20 +43,24 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("PIXEL_FOR_REQUEST", HERE, callable_of_the_site),
     ("PIXEL_FOR_REQUEST", None, None),
     ("STRICT", True, True),
+    ("SEND_IN_TESTS", True, True),
     ("USER", {"email": "mail"}, {"email": "mail"}),
     ("PHONE_REGION", "de", "DE"),
     ("CURRENCY", "eur", "EUR"),
     ("CURRENCY", "", ""),
     ("VALUES_IN_MINOR_UNITS", True, True),
+    ("TRUSTED_PROXIES", [""], ()),
     ("TRUSTED_PROXIES", ["10.0.0.0/8"], (ipaddress.ip_network("10.0.0.0/8"),)),
     ("TRUSTED_PROXIES", ["10.1.2.3/8", "::1"], (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))),
     ("IS_VISITOR", callable_of_the_site, callable_of_the_site),
+    ("IS_STAFF", callable_of_the_site, callable_of_the_site),
     ("EXCLUDED_PATHS", ["/api/", ""], ("/api/",)),
     ("SITE_URL", "https://www.example.com/", "https://www.example.com"),
     ("SITE_URL", "", ""),
     ("ALLOWED_QUERY_PARAMETERS", ("page",), ("page",)),
     ("CLICK_ID_DAYS", 7, 7),
     ("COOKIE_DOMAIN", ".example.com", ".example.com"),
+    ("IN_FRAMES", True, True),
     ("SNAPSHOT_DAYS", 400, 400),
     ("IDENTIFY", False, False),
     ("INSERT_TAG", True, True),
@@ -83,6 +88,8 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("RETRY_SECONDS", 0.5, 0.5),
     ("RETRY_MOST_SECONDS", 60, 60.0),
     ("MAX_AGE_DAYS", 28, 28.0),
+    ("BACKFILL_HOURS", None, None),
+    ("BACKFILL_HOURS", 48, 48.0),
     ("HINT_SECONDS", 0, 0.0),
     ("KEEP_PAYLOAD_DAYS", 1, 1.0),
     ("KEEP_EVENT_DAYS", 365, 365.0),
@@ -116,11 +123,11 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("LATE_MINUTES", 0, "must be a number from 1 to 10_080, not 0."),
     ("FAILURE_PERCENT", 101, "must be a number from 0 to 100, not 101."),
     ("ENABLED", "False", "must be True or False, not 'False'."),
-    ("PIXEL_CODE", None, "must be text or a list of texts, not NoneType."),
+    ("PIXEL_CODE", 7, "must be text or a list of texts, not int."),
     ("PIXEL_CODE", [1], "must be a list of strings."),
     ("PIXEL_CODE", "C0-A", "may hold only letters and digits. Copy the pixel's id from TikTok Events Manager."),
     ("PIXEL_CODE", TOKEN, "holds what looks like an access token. The token belongs into ACCESS_TOKEN."),
-    ("ACCESS_TOKEN", None, "must be text, a callable of the pixel code, or a dict of either by pixel code."),
+    ("ACCESS_TOKEN", 7, "must be text, a callable of the pixel code, or a dict of either by pixel code."),
     ("ACCESS_TOKEN", f"Bearer {TOKEN}", 'begins with "Bearer": TikTok refuses that (40105). Give the bare token.'),
     ("ACCESS_TOKEN", {"C0A": f"{TOKEN} x"}, "white space or other characters no token has. Copy the token again."),
     ("MODE", "event builder", "is 'event builder', not one of 'developer', 'standard'."),
@@ -137,7 +144,7 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("SITE_URL", "www.example.com", "must be an address that begins with https://, and 'www.example.com' isn't."),
     ("SITE_URL", "https://", "must be an address that begins with https://"),
     ("COOKIE_DOMAIN", "https://example.com", "is 'https://example.com', no domain."),
-    ("API_URL", "", "must be an address that begins with https://"),
+    ("API_URL", "tiktok", "must be an address that begins with https://"),
     ("BATCH_SIZE", 1001, "must be a whole number from 1 to 1_000, not 1001."),
     ("BATCH_SIZE", 10.5, "must be a whole number from 1 to 1_000, not 10.5."),
     ("LANES", True, "must be a whole number from 1 to 64, not True."),
@@ -156,6 +163,7 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("CONSENT", {"cookiebot": "ads"}, 'has a "cookiebot" that is no category'),
     ("CONSENT", {"onetrust": ""}, "has a 'onetrust' that is not text."),
     ("GPC", "no", "is 'no', not one of 'deny', 'limited_data_use', 'ignore'."),
+    ("BACKFILL_HOURS", 0, "must be a number from 0.1 to 672, not 0."),
     ("HELD_HOURS", -1, "must be a number from 0 to 168, not -1."),
     ("OPT_OUT", {"name": "x"}, "is a dict"),
     ("OPT_OUT", {"cookie": "x", "means": "ignore"}, "is 'ignore', not one of 'deny', 'limited_data_use'."),
@@ -182,6 +190,12 @@ def test_an_unusable_value_keeps_its_default_and_says_why(key: str, given: Any, 
     assert words in f"{problem.message} {problem.hint}"
     assert problem.message.startswith(f"TIKTOK_ATTRIBUTION[{key!r}] ")
     assert getattr(settings, key.lower()) == getattr(Settings(), key.lower())
+
+
+@pytest.mark.parametrize("given", [None, ""])
+@pytest.mark.parametrize("key", FROM_ENVIRONMENT)
+def test_a_variable_that_the_environment_lacks_is_a_setting_that_is_not_set(key: str, given: Any) -> None:
+    assert read({key: given}) == Settings()
 
 
 def test_every_key_is_tried_here() -> None:

@@ -14,8 +14,9 @@ SOURCE = Path(__file__).parents[1] / PACKAGE
 HOUSE = [
     {"csp", "errors", "exceptions", "signals"},
     {"events", "consent"},
-    {"readers"},
+    {"failures", "readers"},
     {"conf"},
+    {"in_tests"},
     {"models"},
     {"migrations"},
     {"delivery"},

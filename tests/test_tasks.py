@@ -86,6 +86,7 @@ class TestTasks:
         assert parameters == {
             "tiktok_attribution.deliver": ["pixel_code", "using"],
             "tiktok_attribution.sweep": [],
+            "tiktok_attribution.backfill": [],
             "tiktok_attribution.bulk": ["using"],
             "tiktok_attribution.prune": [],
         }

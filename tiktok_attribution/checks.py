@@ -1,14 +1,17 @@
 """System checks: every mistake that a person makes in the settings, one check a concern.
 
-E001 a key or value of the settings dict · E002 pixel code · E003 access token · E004 conversions · E005 middleware ·
-E006 test event code · E007 USER · E008 DATABASES · W001 events that Standard Mode counts twice · W002 no SITE_URL ·
-W003 eager Celery · W004 stand-in's address outside DEBUG · W005 access token, while DEBUG is on ·
-W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings' source ·
-W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS ·
-W010 page views by Turbo without PAGE_SCRIPT · W011 an event that is nearly a standard one ·
-W014 a cache in which no process sees the others' counts ·
-W021 INSERT_TAG behind what compresses ·
-I001 consent is asked, and a banner can't tell the server.
+E001 a key or value of the settings dict · E004 conversions · E005 middleware · E007 USER · E008 DATABASES ·
+W001 events that Standard Mode counts twice · W002 no SITE_URL · W003 eager Celery · W004 stand-in's address outside
+DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings'
+source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
+without PAGE_SCRIPT · W011 an event that is nearly a standard one · W014 a cache in which no process sees the
+others' counts · W022 SQLite whose transactions don't wait for each other · W023 visitor_of, with
+signals that are kept for too short a time · W024 cookies for frames on plain http ·
+W025 INSERT_TAG behind what compresses · I001 consent is asked, and a
+banner can't tell the server.
+
+What production alone needs is a warning, and an error under `check --deploy`: W005 and E003 access token ·
+W020 and E002 pixel code · W021 and E006 test event code.
 """
 
 from __future__ import annotations
@@ -30,12 +33,13 @@ from django.db import connections
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from tiktok_attribution import conf
+from tiktok_attribution import conf, in_tests
 from tiktok_attribution.browser.block import beacon_url
 from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
 from tiktok_attribution.readers import TURBO
@@ -47,9 +51,11 @@ BEFORE_US = {
     "may want the session and the user",
     "django.middleware.cache.UpdateCacheMiddleware": "else it stores pages for everybody before they are made private",
 }
-TIKTOK = (".tiktok.com", ".tiktokw.us")
+DAYS_OF_A_MONTH = 31
 
 Check = Callable[..., list[CheckMessage]]
+Find = Callable[[conf.Settings], Iterator[tuple[str, str]]]
+"""Gives what is wrong, and what to do."""
 
 
 def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
@@ -62,6 +68,28 @@ def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
     check.__name__ = find.__name__
     register(check, TAG)
     return check
+
+
+def _check_of_production(*, warning: str, error: str) -> Callable[[Find], Find]:
+    """Register a generator twice: as a warning everywhere, and as an error under `check --deploy`.
+
+    Decision: `migrate` and `test` refuse to run beside an Error. A site's CI has no token and maybe no pixel, and
+    Django's test runner switches DEBUG off, so what production alone needs must not stop them. A slip in the code of
+    the settings, which no environment can make good, stays an Error everywhere.
+    """
+
+    def register_both(find: Find) -> Find:
+        def warn(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+            return [Warning(said, hint=hint, id=_id(warning)) for said, hint in find(conf.current())]
+
+        def refuse(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+            return [Error(said, hint=hint, id=_id(error)) for said, hint in find(conf.current())]
+
+        register(warn, TAG)
+        register(refuse, TAG, deploy=True)
+        return find
+
+    return register_both
 
 
 def _id(number: str) -> str:
@@ -80,36 +108,32 @@ def settings_are_readable(settings: conf.Settings) -> Iterator[CheckMessage]:
         yield Error(problem.message, hint=problem.hint or None, id=_id("E001"))
 
 
-@_check
-def pixel_is_configured(settings: conf.Settings) -> Iterator[CheckMessage]:
+@_check_of_production(warning="W020", error="E002")
+def pixel_is_configured(settings: conf.Settings) -> Iterator[tuple[str, str]]:
     """A pixel code, or a callable that gives one for each request."""
     has_one = settings.pixel_code or settings.pixel_for_request
     if settings.enabled and not has_one and _is_readable(settings, "PIXEL_CODE", "PIXEL_FOR_REQUEST"):
-        yield Error(
+        yield (
             f"{SETTING} has no PIXEL_CODE, so neither browser nor server can tell TikTok anything.",
-            hint=f'Write {SETTING} = {{"PIXEL_CODE": "…"}} with the pixel\'s id from TikTok Events Manager. '
+            f'Write {SETTING} = {{"PIXEL_CODE": "…"}} with the pixel\'s id from TikTok Events Manager. '
             'To leave TikTok out here, on a developer\'s machine for example, write {"ENABLED": False}.',
-            id=_id("E002"),
         )
 
 
-@_check
-def token_is_configured(settings: conf.Settings) -> Iterator[CheckMessage]:
+@_check_of_production(warning="W005", error="E003")
+def token_is_configured(settings: conf.Settings) -> Iterator[tuple[str, str]]:
     """A token for every configured pixel. Callables aren't asked: a check must not reach for a vault."""
     token = settings.access_token
     missing = [code for code in settings.pixel_code if isinstance(token, Mapping) and not token.get(code)]
     if not settings.enabled or (token and not missing) or not _is_readable(settings, "ACCESS_TOKEN"):
         return
     whose = f" for {', '.join(missing)}" if missing else ""
-    # While one develops, server events may just wait; in production they would wait until they are too old.
-    kind, number = (Warning, "W005") if django_settings.DEBUG else (Error, "E003")
-    yield kind(
+    yield (
         f"{SETTING} has no ACCESS_TOKEN{whose}: server events wait until there is one, and are dropped when they "
         f"are {settings.max_age_days:g} days old.",
-        hint="In TikTok Events Manager: your pixel, Settings, Events API, Generate access token. Keep it out of the "
-        'code: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""). Where nothing is to be sent, write '
-        '"ENABLED": False.',
-        id=_id(number),
+        "In TikTok Events Manager: your pixel, Settings, Events API, Generate access token. Keep it out of the "
+        'code: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""). Tests need none. Where nothing is to be '
+        'sent, write "ENABLED": False.',
     )
 
 
@@ -184,6 +208,8 @@ def banner_reaches_the_server(settings: conf.Settings) -> Iterator[CheckMessage]
 
 
 def _answer_address() -> str:
+    if not getattr(django_settings, "ROOT_URLCONF", None):
+        return ""
     try:
         return reverse("tiktok_attribution:consent")
     except (NoReverseMatch, ImproperlyConfigured):
@@ -204,6 +230,27 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
                 yield Error(message, hint=hint or None, id=_id("E004"))
     for message in registry.ambiguous():
         yield Error(message, hint='Give one of them its own "label".', id=_id("E004"))
+    for event, label, proxy in registry.told_twice():
+        yield Error(
+            f"{event} is declared for {label} and for its proxy {proxy}: the backfill counts their rows twice.",
+            hint=f"Declare one of them; a condition (when) in that of {label} can tell them apart.",
+            id=_id("E004"),
+        )
+
+
+@_check
+def first_visitors_are_kept_long_enough(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """The first renewal comes after a month at the soonest."""
+    with_first = [conversion for conversion in registry.every() if conversion.visitor_models]
+    if with_first and settings.snapshot_days <= DAYS_OF_A_MONTH:
+        conversion = with_first[0]
+        yield Warning(
+            f"{conversion.event} of {conversion.model._meta.label} takes its visitor from another object (visitor_of), "
+            f"but signals are kept for {settings.snapshot_days} days: a monthly renewal finds none.",
+            hint='Raise "SNAPSHOT_DAYS" above the time between two renewals; at most 400. If yours come within days, '
+            f'silence this check: SILENCED_SYSTEM_CHECKS = ["{_id("W023")}"].',
+            id=_id("W023"),
+        )
 
 
 @_check
@@ -263,7 +310,7 @@ def tag_can_be_inserted(settings: conf.Settings) -> Iterator[CheckMessage]:
             "INSERT_TAG is on, but GZipMiddleware stands after AttributionMiddleware in MIDDLEWARE: it compresses "
             "pages before the tag is put in, so they get none.",
             hint="Put GZipMiddleware before AttributionMiddleware.",
-            id=_id("W021"),
+            id=_id("W025"),
         )
 
 
@@ -280,15 +327,14 @@ def _is_ours(path: str) -> bool:
     )
 
 
-@_check
-def test_code_is_for_tests(settings: conf.Settings) -> Iterator[CheckMessage]:
+@_check_of_production(warning="W021", error="E006")
+def test_code_is_for_tests(settings: conf.Settings) -> Iterator[tuple[str, str]]:
     """Events with a test code are shown in the Test events tab; no official text says that they are counted. `conf`
     leaves the code out then, so this only says what becomes of a setting that somebody counts on."""
     if settings.test_event_code and not django_settings.DEBUG and not settings.test_event_code_in_production:
-        yield Error(
+        yield (
             "TEST_EVENT_CODE is set while DEBUG is off: TikTok would count no event, so they are sent without it.",
-            hint="Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as the test takes.",
-            id=_id("E006"),
+            "Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as the test takes.",
         )
 
 
@@ -333,6 +379,18 @@ def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
             "admin) have no page address, which TikTok wants, and are recorded as invalid.",
             hint='Write "SITE_URL": "https://www.example.com".',
             id=_id("W002"),
+        )
+
+
+@_check
+def cookies_for_frames_need_https(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """IN_FRAMES on plain http: browsers refuse `SameSite=None` without `Secure`, so the cookies stay as they are."""
+    if settings.in_frames and urlsplit(settings.site_url).scheme == "http":
+        yield Warning(
+            "IN_FRAMES has no effect on plain http: a browser keeps a cookie in another site's frame only with Secure.",
+            hint="Serve the site over https and write that into SITE_URL. Behind a proxy that ends TLS, also set "
+            "Django's SECURE_PROXY_SSL_HEADER.",
+            id=_id("W024"),
         )
 
 
@@ -407,9 +465,36 @@ def addresses_are_tiktoks(settings: conf.Settings) -> Iterator[CheckMessage]:
         return
     for key, address in (("API_URL", settings.api_url), ("PIXEL_HOST", settings.pixel_host)):
         host = urlsplit(address).hostname or ""
-        if not host.endswith(TIKTOK):
+        if not in_tests.is_tiktoks(host):
             yield Warning(
                 f"{key} points to {host}, not to TikTok, while DEBUG is off.",
                 hint=f"Remove {key}, unless this is a test against the stand-in.",
                 id=_id("W004"),
+            )
+
+
+@_check
+def sqlite_transactions_wait(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """SQLite files that hold an outbox, written to by the site and by whoever delivers.
+
+    Decision: this can't be cured from inside. A deferred transaction that has read and then writes is refused at once
+    while another process writes, whatever the timeout, since SQLite could not let both go on
+    (https://www.sqlite.org/lang_transaction.html). Here 2 to 9 of 150 pages failed beside `tiktok_deliver --loop`,
+    and none with IMMEDIATE, which lets a transaction wait for its turn before it reads.
+    """
+    if not settings.enabled:
+        return
+    for alias in outbox_databases():
+        if alias not in connections or connections[alias].vendor != "sqlite":
+            continue
+        database: Any = connections[alias]
+        mode = str(database.settings_dict.get("OPTIONS", {}).get("transaction_mode") or "").upper()
+        if mode not in ("IMMEDIATE", "EXCLUSIVE") and not database.is_in_memory_db():
+            yield Warning(
+                f"Database {alias!r} is SQLite with deferred transactions: some pages of the site will fail with "
+                '"database is locked" while events are delivered.',
+                hint=f"Write into DATABASES[{alias!r}]: "
+                '"OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20}. On a site with many visitors use '
+                "PostgreSQL, MySQL or MariaDB.",
+                id=_id("W022"),
             )

@@ -16,6 +16,10 @@ class InvalidEvent(TikTokAttributionError, ValueError):
     """The caller's mistake, found before anything is sent; the message says what, where and how to mend it."""
 
 
+class TooOld(InvalidEvent):
+    """It happened longer ago than MAX_AGE_DAYS. Of an object that is history and no mistake."""
+
+
 class DeliveryError(TikTokAttributionError):
     """A POST to the Events API that did not deliver. Never carries the body or the token."""
 

@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover, insertion, pending, untagged
+from tiktok_attribution.conversions import request_end
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.current import current_request
@@ -26,7 +27,7 @@ Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
 # By names of this module: each request looks at them.
-_VISITOR, _HANDOVER = ATTRIBUTE, handover.ATTRIBUTE
+_VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, handover.ATTRIBUTE, request_end.ATTRIBUTE
 _CLICK_ID, _PENDING = click_id.PARAMETER + "=", pending.COOKIE
 
 
@@ -75,7 +76,7 @@ class AttributionMiddleware:
 
 def _has_work(request: HttpRequest, response: Response) -> bool:
     carried, meta = request.__dict__, request.META
-    if _VISITOR in carried or _HANDOVER in carried or _CLICK_ID in meta.get("QUERY_STRING", ""):
+    if _VISITOR in carried or _HANDOVER in carried or _AT_END in carried or _CLICK_ID in meta.get("QUERY_STRING", ""):
         return True
     if _PENDING not in meta.get("HTTP_COOKIE", ""):
         return False
@@ -96,6 +97,7 @@ def _insert(request: HttpRequest, response: Response) -> None:
 
 @errors_without_values
 def _after(request: HttpRequest, response: Response) -> None:
+    request_end.run(request)
     settings = conf.current()
     if not settings.enabled:
         return

@@ -77,7 +77,7 @@ def codes(value: object) -> tuple[str, ...]:
 
 def token(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(code): token(one) for code, one in value.items()}
+        return {str(code): "" if one is None else token(one) for code, one in value.items()}
     if isinstance(value, str):
         bare = value.strip()
         if bare.lower().startswith("bearer"):
@@ -96,6 +96,11 @@ def currency(value: object) -> str:
         return currency_code(written) if written else ""
     except InvalidEvent as error:
         raise Unusable(f"is {written!r}: {error}") from None
+
+
+def hours_or_none(value: object) -> object:
+    """At most what MAX_AGE_DAYS may be."""
+    return None if value is None else number(0.1, 28 * 24, float)(value)
 
 
 def region(value: object) -> str:
@@ -127,7 +132,7 @@ def callable_or_none(value: object) -> Callable[..., Any] | None:
 
 def networks(value: object) -> tuple[Network, ...]:
     networks = []
-    for item in texts(value):
+    for item in filter(None, texts(value)):  # "".split(",") gives [""]
         try:
             networks.append(ipaddress.ip_network(item, strict=False))
         except ValueError:

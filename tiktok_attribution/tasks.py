@@ -11,14 +11,18 @@ import os
 import time
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from importlib.metadata import metadata
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
-from celery import current_app, shared_task
+from celery import Task, current_app, shared_task
 
+from tiktok_attribution import in_tests
 from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import heartbeat, housekeeping, send
+from tiktok_attribution.delivery import chores, heartbeat, housekeeping, send
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.failures import describe, missing_module
 from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 
@@ -27,6 +31,7 @@ logger = logging.getLogger("tiktok_attribution")
 PRUNE_MOST = 50_000  # rows of a kind and database in one task
 SWEEP_SECONDS = 60
 NO_APP = "no Celery app is loaded in this process"
+NOT_ASKED = "this is a test process"
 
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
@@ -40,14 +45,24 @@ def deliver(pixel_code: str, using: str = "default") -> None:
 def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
     housekeeping.drop_unanswered()
+    chores.run(chores.FINISH)
     for using, pixel_code in send.work_everywhere():
-        deliver.apply_async((pixel_code, using), ignore_result=True)
+        _publish(deliver, pixel_code, using)
     for using in jobs.waiting_databases():
         # The next sweep asks again, so what no worker has taken by then would only pile up.
-        bulk.apply_async((using,), ignore_result=True, expires=SWEEP_SECONDS)
+        _publish(bulk, using, expires=SWEEP_SECONDS)
+    if chores.is_due(chores.BACKFILL):
+        _publish(backfill, expires=SWEEP_SECONDS)
     _alive(heartbeat.SWEEP, heartbeat.WORKER)
     refresh.refresh_all()
     telling.notify_all()
+
+
+@shared_task(name="tiktok_attribution.backfill", ignore_result=True)
+def backfill() -> None:
+    """Record conversions of the last BACKFILL_HOURS that no signal saw; the sweep asks for it every hour."""
+    _alive(heartbeat.WORKER)
+    chores.run(chores.BACKFILL)
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)
@@ -64,7 +79,7 @@ def prune() -> None:
     """For Celery beat, about once a day: clear payloads and delete old rows, in as many short tasks as that takes."""
     done = housekeeping.prune_all(most=PRUNE_MOST)
     if housekeeping.has_more(done, PRUNE_MOST):
-        prune.apply_async((), ignore_result=True)  # else a site with more events a day than that would grow for ever
+        _publish(prune)  # else a site with more events a day than that would grow for ever
 
 
 _alive_at: dict[str, float] = {}
@@ -79,18 +94,41 @@ def _alive(*names: str) -> None:
                 _alive_at[name] = now
                 heartbeat.beat(name, using=write_database(), now=now)
     except Exception as error:
-        logger.warning("tiktok: no sign of life was noted (%s)", type(error).__name__)
+        logger.warning("tiktok: no sign of life was noted (%s)", describe(error))
 
 
 def uses_broker() -> bool:
     """Whether this process would tell workers of new events."""
-    return not current_app.conf.task_always_eager and _has_celery()
+    return not current_app.conf.task_always_eager and _has_celery() and _may_reach_broker()
+
+
+def _may_reach_broker() -> bool:
+    """False in a test process that has not asked for it. Celery's broker in memory ends with the process."""
+    return not in_tests.keeps_inside() or _broker_is_in_memory()
+
+
+def _broker_is_in_memory() -> bool:
+    return _transport() == "memory"
+
+
+def _transport() -> str:
+    """The scheme of the broker's URL; of the first, where there are several to fall back on."""
+    written: Any = current_app.conf.broker_write_url or current_app.conf.broker_url or ""
+    return str(written[0] if isinstance(written, list) else written).partition(":")[0]
+
+
+def _publish(task: Task[..., Any], *arguments: str, **options: Any) -> None:
+    """Have a worker run a task. Every task that a task of ours leads to goes this way; an eager one reaches nobody."""
+    if current_app.conf.task_always_eager or _may_reach_broker():
+        task.apply_async(arguments, ignore_result=True, **options)
 
 
 def broker_trouble(seconds: int = 2) -> str:
     """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
     if not _has_celery():
         return NO_APP
+    if not _may_reach_broker():
+        return NOT_ASKED
     try:
         # A broker may also take the connection and say nothing.
         limits = {"socket_connect_timeout": seconds, "socket_timeout": seconds}
@@ -98,8 +136,54 @@ def broker_trouble(seconds: int = 2) -> str:
             connection.connect_timeout = seconds
             connection.ensure_connection(max_retries=0, timeout=seconds)
     except Exception as error:  # whatever the transport's library raises
-        return type(error).__name__
+        return describe(error)
     return ""
+
+
+class Lacking(NamedTuple):
+    """A Python module without which this process can't speak with the broker, and what to install for it."""
+
+    module: str
+    package: str
+
+
+def lacking() -> Lacking | None:
+    """Return what is missing to speak the broker's protocol, None where nothing is. Connects to nothing."""
+    transport = _transport()
+    if transport.startswith(("redis", "sentinel")):  # rediss over TLS
+        # Looked for by name: without `redis`, kombu 5.7 fails on the attribute of a None, and names no module.
+        missing = [name for name in ("redis", "packaging") if find_spec(name) is None]
+        return Lacking(missing[0], "django-tiktok-attribution[redis]") if missing else None
+    try:
+        _ = current_app.connection_for_read().transport
+    except ImportError as error:
+        extras = metadata("celery").get_all("Provides-Extra") or []  # there is one for most of its transports
+        module = missing_module(error) or transport
+        return Lacking(module, f"celery[{transport}]" if transport in extras else module)
+    except Exception:  # an unknown transport, an unreadable URL: another trouble
+        return None
+    return None
+
+
+def queues() -> list[str]:
+    """Return the names of the queues that this app's tasks go to, by the project's routes. Asks no broker."""
+    names = set()
+    for task in (deliver, sweep, bulk, prune):
+        route = current_app.amqp.router.route({}, task.name, (), {})
+        queue = route.get("queue")
+        names.add(str(getattr(queue, "name", queue) or current_app.conf.task_default_queue))
+    return sorted(names)
+
+
+def worker_command() -> str:
+    """Return the command that starts a worker for this app's tasks; "" where the project's routes can't be read."""
+    if not _has_celery():
+        return ""
+    try:
+        return f"celery -A {current_app.main or 'PROJECT'} worker -Q {','.join(queues())}"
+    except Exception as error:  # a router of the site's own code
+        logger.info("tiktok: the queue of this app's tasks is not known (%s)", describe(error))
+        return ""
 
 
 def hint(pixel_code: str, using: str) -> None:
@@ -110,7 +194,7 @@ def hint(pixel_code: str, using: str) -> None:
         if not _announcer.will_publish(pixel_code, using) and uses_broker():
             _announcer.announce(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
-        logger.warning("tiktok: no hint was given (%s); the sweep will deliver", type(error).__name__)
+        logger.warning("tiktok: no hint was given (%s); the sweep will deliver", describe(error))
 
 
 @lru_cache(maxsize=1)
@@ -134,11 +218,14 @@ class _Broker:
             with suppress(Exception):
                 return self._send(pixel_code, using)
             self._drop()
-        self._connection = current_app.connection_for_write()
         try:
+            self._connection = current_app.connection_for_write()
             self._send(pixel_code, using)
-        except Exception:
+        except Exception as error:
             self._drop()
+            lack = lacking()
+            if lack is not None:
+                raise ModuleNotFoundError(f"install {lack.package}", name=lack.module) from error
             raise
 
     def _send(self, pixel_code: str, using: str) -> None:

@@ -181,6 +181,8 @@ TIKTOK_ATTRIBUTION = {
         "auth.User": {
             "event": "CompleteRegistration",
             "when": {"is_staff": False},
+            "time": "date_joined",
+            "made_by": "visitor",  # none that a colleague, an import or a shell makes
             "user": {"email": "email", "external_id": "pk"},
         },
     },

@@ -31,7 +31,7 @@ Deliver = Callable[[], Any]
 
 
 @pytest.fixture(autouse=True)
-def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def shop(settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site that is well: its pages carry the tag, worker and sweep were seen, and the broker answers."""
     settings.ROOT_URLCONF = site.WITH_TAG
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver")

@@ -21,6 +21,7 @@ from tests.admin import offices
 from tests.shop.models import Member, Order
 from tiktok_attribution.admin import site_objects
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
+from tiktok_attribution.visitor.snapshot import Signals, keep
 
 pytestmark = pytest.mark.django_db
 USERS, ORDERS, MEMBERS = "/office/auth/user/", "/office/shop/order/", "/office/shop/member/"
@@ -132,6 +133,15 @@ def test_it_says_whether_an_event_should_be_there(boss: Client, settings: Any, s
     order = Order.objects.bulk_create([Order(status=status, total=5)])[0]  # which no signal sees
 
     assert why in text_of(boss, f"{ORDERS}{order.pk}/change/")
+
+
+def test_an_account_that_no_visitor_made_says_so(boss: Client, settings: Any) -> None:
+    sign_up = {"event": "CompleteRegistration", "made_by": "visitor"}
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONVERSIONS": {"auth.User": sign_up}}
+    address = f"{USERS}{User.objects.get().pk}/change/"
+    assert "no visitor of this object is known" in text_of(boss, address)
+    keep(Signals(by_visitor=True), "auth.User", User.objects.get().pk, using="default")
+    assert "manage.py tiktok_backfill records it" in text_of(boss, address)
 
 
 def test_a_declaration_that_raises_does_not_break_the_sites_page(boss: Client, settings: Any) -> None:

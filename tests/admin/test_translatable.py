@@ -190,7 +190,9 @@ def test_what_came_of_a_test_event(boss: Client, monkeypatch: pytest.MonkeyPatch
     assert untold(boss.post(address, {"pixel": pixel, "test_event_code": code}, follow=True)) == []
 
 
-def test_the_findings_of_a_site_that_is_ill(boss: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_findings_of_a_site_that_is_ill(
+    boss: Client, settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.ROOT_URLCONF = filled.__name__
     monkeypatch.setattr("tiktok_attribution.tasks.broker_trouble", lambda: "ann")
     Heartbeat.objects.update_or_create(pk=WORKER, defaults={"seen_at": time.time() - 9999})

@@ -192,9 +192,16 @@ def with_turbo(request: HttpRequest) -> HttpResponse:
     """A page under Turbo with links to itself, to an event, and to an address that redirects."""
     links = '<a href="/turbo/private/?n=7">Private</a> '
     links += '<a href="/turbo/?n=2">Two</a> <a href="/turbo/?n=3">Three</a> <a href="/turbo/moved/">Moved</a>'
+    links += ' <a href="/turbo/view/?n=view">View</a>'
     form = '<form method="post" action="/turbo/lead/"><button>Ask</button></form>'
+    form += '<form action="/turbo/" {% tiktok_action "Search" %}><button name="n" value="6">Search</button></form>'
     head = "<script src=/scripts/turbo.js defer></script>{% tiktok_pixel %}"
     return HttpResponse(html(request, f"<h1>Page {request.GET.get('n', '1')}</h1>{links}{form}", head=head))
+
+
+def turbo_view(request: HttpRequest) -> HttpResponse:
+    track(request, "ViewContent", value=5, currency="EUR")
+    return with_turbo(request)
 
 
 def turbo_moved(request: HttpRequest) -> HttpResponse:
@@ -222,6 +229,7 @@ urlpatterns = [
     path("scripts/dompurify.js", vendored, {"name": "dompurify"}),
     path("turbo/private/", with_turbo),
     path("turbo/", with_turbo),
+    path("turbo/view/", turbo_view),
     path("turbo/moved/", turbo_moved),
     path("turbo/lead/", csrf_exempt(turbo_lead)),
     path("scripts/<str:name>", script_of),

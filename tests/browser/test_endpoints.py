@@ -228,6 +228,15 @@ def test_a_proxy_that_is_not_named_is_told_of_once(
     assert caplog.text.count("TRUSTED_PROXIES") == 1
 
 
+def test_a_page_that_hides_its_origin_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    endpoint._tell_of_hidden_origin.cache_clear()
+    for number in range(3):
+        post(BEACON, action_report(number), HTTP_SEC_FETCH_SITE="", HTTP_ORIGIN="null")
+    post(BEACON, action_report(9), HTTP_SEC_FETCH_SITE="cross-site", HTTP_ORIGIN="null")
+    assert caplog.text.count("Referrer-Policy: no-referrer") == 1
+    assert OutboxEvent.objects.count() == 0
+
+
 class TestCeiling:
     """While all visitors together are too many, only what a page signed lately is taken."""
 

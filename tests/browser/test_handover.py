@@ -159,11 +159,25 @@ def test_asking_for_the_head_takes_nothing(client: Client) -> None:
     assert tracked(client.get("/page/")) == ["Lead"]
 
 
-@pytest.mark.parametrize("header", ["Sec-Purpose", "Purpose", "X-Moz"])
-def test_a_page_that_is_only_fetched_ahead_takes_nothing(client: Client, header: str) -> None:
+AHEAD = [
+    *(("Sec-Purpose", purpose) for purpose in ("prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip")),
+    *(("X-Sec-Purpose", "prefetch"), ("Purpose", "prefetch"), ("X-Purpose", "preview"), ("X-Moz", "prefetch")),
+    ("HX-Preloaded", "true"),
+]
+
+
+@pytest.mark.parametrize(("header", "value"), AHEAD)
+def test_a_page_that_is_only_fetched_ahead_takes_nothing(client: Client, header: str, value: str) -> None:
     client.post("/lead/")
-    assert tracked(client.get("/page/", headers={header: "prefetch"})) == []
+    assert tracked(client.get("/page/", headers={header: value})) == []
     assert tracked(client.get("/page/")) == ["Lead"]
+
+
+@pytest.mark.parametrize(("header", "value"), AHEAD)
+def test_what_a_page_that_is_only_fetched_ahead_tracks_is_not_recorded(client: Client, header: str, value: str) -> None:
+    for _ in range(3):
+        client.get("/lead-page/", headers={header: value})
+    assert OutboxEvent.objects.count() == 0
 
 
 def test_an_entity_tag_of_the_sites_own_takes_nothing(client: Client) -> None:

@@ -196,9 +196,51 @@ def test_where_cookies_are_refused_a_click_still_has_both_halves(show: Open, sta
     assert page.context.cookies() == []
 
 
+FORM = '<form id="search" action="/page/" {% tiktok_action "Search" %}><input name="q"><button>Find</button></form>'
+PREVENTS = (
+    '<button id="prevent" onclick="search.addEventListener(\'submit\', (event) => { event.preventDefault();'
+    ' event.stopPropagation() })">Prevent</button>'
+)
+
+
+def test_a_form_that_leaves_the_page_is_counted(show: Open, page: Page, standin: StandIn) -> None:
+    show(FORM)
+    page.click("text=Find")
+    page.wait_for_url("**/page/**")
+    assert until(page, OutboxEvent.objects.first).name == "Search"
+    assert [name for _, name in seen(standin, 3)].count("Search") == 1
+
+
+def test_a_form_whose_own_script_prevents_the_submit_is_not(show: Open, page: Page, standin: StandIn) -> None:
+    show(FORM + PREVENTS + BUTTON)
+    page.click("#prevent")
+    for _ in range(3):
+        page.click("text=Find")
+    page.click("text=Add")  # later than any report of the form
+    until(page, OutboxEvent.objects.first)
+    assert seen(standin, 2) == [("C0SHOP", "AddToCart"), ("C0SHOP", "Pageview")]
+    assert [row.name for row in OutboxEvent.objects.all()] == ["AddToCart"]
+
+
 @pytest.mark.parametrize("version", [2, 4])
 class TestHtmx:
     """Both versions that are in use; they name their own events differently."""
+
+    @pytest.mark.parametrize(
+        "kind", ["hx-get='/lead-fragment/' hx-target='#target'", "hx-boost='true' action='/page/'"]
+    )
+    def test_a_form_that_it_sends_is_counted(  # noqa: PLR0917 -- fixtures
+        self, kind: str, version: int, show: Open, standin: StandIn, page: Page, console_errors: list[str]
+    ) -> None:
+        show(
+            f'<script src="/scripts/htmx-{version}.min.js"></script><p id="target"></p>'
+            f'<form {kind} {{% tiktok_action "Search" %}}><button>Find</button></form>'
+        )
+        page.click("text=Find")
+        until(page, lambda: OutboxEvent.objects.filter(name="Search"))
+        assert [name for _, name in seen(standin, 2)].count("Search") == 1
+        assert OutboxEvent.objects.filter(name="Search").count() == 1
+        assert console_errors == []
 
     def test_a_swap_brings_its_event_in_the_trigger(
         self, version: int, show: Open, standin: StandIn, page: Page, console_errors: list[str]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.arrivals import seen
+from tests.browser.test_page_script_in_chromium import until
+from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.testing.server import StandIn
 
 if TYPE_CHECKING:
@@ -76,3 +78,32 @@ def test_a_visit_of_a_private_page_is_no_page_view(turbo: Page, standin: StandIn
     assert views(standin, 1) == 1
     go(turbo, "Two", 2)
     assert views(standin, 2) == 2
+
+
+def test_a_form_that_turbo_sends_is_counted_once(turbo: Page, standin: StandIn) -> None:
+    turbo.click("text=Search")
+    turbo.wait_for_selector("text=Page 6")
+    assert [name for _, name in seen(standin, 3)].count("Search") == 1
+    until(turbo, lambda: OutboxEvent.objects.filter(name="Search"))
+
+
+def test_links_that_are_hovered_over_count_when_they_are_visited(turbo: Page, standin: StandIn) -> None:
+    """Turbo fetches a page when the pointer rests on its link, and shows that answer when it is clicked."""
+    for _ in range(3):
+        with turbo.expect_response(lambda answer: "/turbo/view/" in answer.url) as answer:
+            turbo.hover("text=View")
+        assert answer.value.request.headers["x-sec-purpose"] == "prefetch"
+        turbo.hover("text=Page 1")
+        turbo.wait_for_timeout(50)
+    assert OutboxEvent.objects.count() == 0
+    asked: list[str] = []
+    turbo.on("request", lambda request: asked.append(request.url))
+    with turbo.expect_response(lambda answer: "/turbo/view/" in answer.url):
+        turbo.hover("text=View")
+    before = len(asked)
+    turbo.click("text=View")
+    turbo.wait_for_selector("text=Page view")
+    assert [name for _, name in seen(standin, 3)] == ["Pageview", "Pageview", "ViewContent"]
+    until(turbo, lambda: OutboxEvent.objects.filter(name="ViewContent", browser_at__isnull=False))
+    assert not any("/turbo/view/" in url for url in asked[before:])
+    assert OutboxEvent.objects.count() == 1

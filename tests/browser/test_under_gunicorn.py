@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,17 @@ def server(child_environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[
     """Its port, and the file of what it wrote to standard error."""
     log = tmp_path / "gunicorn.log"
     environment = {**child_environment, "DJANGO_SETTINGS_MODULE": "tests.browser.served_settings"}
-    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:0", APPLICATION]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--no-control-socket",
+        "--timeout",
+        "5",
+        "--bind",
+        "127.0.0.1:0",
+        APPLICATION,
+    ]
     with log.open("wb") as written:
         running = subprocess.Popen(command, env=environment, stdout=written, stderr=written)
         try:
@@ -92,3 +103,21 @@ def test_nothing_that_is_sent_is_an_error(server: tuple[int, Path]) -> None:
     said = [line for line in log.read_text().splitlines() if line.startswith(("ERROR", "CRITICAL"))]
     # Of a host that is not allowed Django itself tells, before any view is asked.
     assert [line for line in said if "django.security.DisallowedHost" not in line] == []
+
+
+DIGITS = "01%20" + "1" * 300 + "x"
+
+
+def test_an_address_that_is_hard_to_read_keeps_no_worker_busy(server: tuple[int, Path]) -> None:
+    """gunicorn kills a worker that is busy for 5 seconds: one such address took longer than that."""
+    port, log = server
+    for path, referrer in {
+        "/lead-page/": f"https://a.example/{DIGITS}",
+        f"/search/?q={DIGITS}&utm_source={DIGITS}": "https://a.example/",
+        f"/lead-page/?utm_campaign={DIGITS}": f"https://a.example/?utm_term={DIGITS}",
+    }.items():
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", path, headers={"Referer": referrer, "User-Agent": "01 " + "1" * 300 + "x"})
+        assert connection.getresponse().status in (200, 404)
+        connection.close()
+    assert "WORKER TIMEOUT" not in log.read_text()

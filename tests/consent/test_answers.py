@@ -345,6 +345,15 @@ def test_a_page_that_depends_on_a_callable_is_private(configure: Configure, clie
         assert "private" in page["Cache-Control"]
 
 
+def test_a_page_that_is_shown_again_hears_the_answer_that_only_the_server_knows(
+    configure: Configure, client: Client
+) -> None:
+    configure(CONSENT=lambda request: {"yes": True, "no": False}.get(request.COOKIES.get("hidden", "")))
+    for value, state in (("yes", "granted"), ("no", "denied"), ("", "unknown")):
+        client.cookies["hidden"] = value
+        assert answer(client, "").json() == {"calls": [], "state": state}
+
+
 def test_with_a_cookie_rule_every_visitor_gets_the_same_page(client: Client) -> None:
     plain = client.get("/page/")
     texts = set()

@@ -77,7 +77,7 @@ STAGES = [
     "tiktok_attribution.conversions.recorder.Commitment",
     "tiktok_attribution.conversions.recorder.identify_keys",
     "tiktok_attribution.browser.halves.user_of_text",
-    "tiktok_attribution.browser.page.track_call",
+    "tiktok_attribution.browser.page.once_call",
     "tiktok_attribution.browser.pending.signing.dumps",
     "tiktok_attribution.delivery.drain.due_rows",
     "tiktok_attribution.delivery.post.request_body",

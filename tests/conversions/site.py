@@ -13,6 +13,7 @@ from django.template import Context, Template
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from tests.conversions.samples import with_line
 from tests.shop.models import Order
 from tests.visitor.undone import rolled_back
 from tiktok_attribution.conversions.track import track
@@ -34,6 +35,31 @@ def thanks(request: HttpRequest) -> HttpResponse:
     return HttpResponse(
         Template("{% load tiktok_attribution %}{% tiktok_pixel %}").render(Context({"request": request}))
     )
+
+
+def growing(request: HttpRequest) -> HttpResponse:
+    """A paid order and its lines, each committed by itself; with `save` the order is saved after each line."""
+    order = Order.objects.create(status="paid", total=5)
+    for number in range(int(request.GET.get("lines", 1))):
+        with_line(order, f"sku {number}")
+        if "save" in request.GET:
+            order.save()
+    if "dies" in request.GET:
+        raise KeyboardInterrupt
+    return HttpResponse(str(order.pk))
+
+
+async def growing_async(request: HttpRequest) -> HttpResponse:
+    return await sync_to_async(growing)(request)
+
+
+def grown_before(request: HttpRequest) -> HttpResponse:
+    """Lines first, then paid; then one more."""
+    order = with_line(Order.objects.create(total=5), "sku 0")
+    order.status = "paid"
+    order.save()
+    with_line(order, "sku 1")
+    return HttpResponse(str(order.pk))
 
 
 def pay(request: HttpRequest) -> HttpResponse:
@@ -75,6 +101,9 @@ urlpatterns = [
     path("admin/", shop_admin.urls),
     path("checkout/", checkout),
     path("thanks/", thanks),
+    path("growing/", growing),
+    path("growing-async/", growing_async),
+    path("grown-before/", grown_before),
     path("pay/", pay),
     path("failing/", failing),
     path("by-hand/", by_hand),

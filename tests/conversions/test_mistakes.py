@@ -28,6 +28,7 @@ def found(mapping: Any, model: Any = Order) -> list[str]:
         {"user": {"email": ["email", lambda order: ""], "country": {"constant": "DE"}}},
         {"contents": {"each": lambda order: [], "content_id": "anything"}},
         {"contents": {"content_id": "pk"}},
+        {"made_by": "visitor", "maker_is_person": "customer_id"},
     ],
 )
 def test_a_right_declaration_has_no_mistakes(changes: dict[str, Any]) -> None:
@@ -41,6 +42,19 @@ def test_a_right_declaration_has_no_mistakes(changes: dict[str, Any]) -> None:
         ({}, "['event']: an event name is text, not NoneType"),
         ({"event": "purchase"}, '[\'event\']: event name "purchase": case counts, did you mean "Purchase"?'),
         ({"event": "Lead", "halves": "all"}, "['halves'] is 'all', not one of both, server, browser."),
+        ({"event": "Lead", "made_by": "visitors"}, "['made_by'] is 'visitors', not one of anyone, visitor."),
+        (
+            {"event": "Lead", "visitor_of": 7},
+            '[\'visitor_of\'] must be a path of foreign keys. Write "visitor_of": "sub',
+        ),
+        (
+            {"event": "Lead", "visitor_of": "lines"},
+            "['visitor_of'] is 'lines', which leads to no other object. Name a f",
+        ),
+        (
+            {"event": "Lead", "visitor_of": "ordr"},
+            "['visitor_of'] is 'ordr', which leads to no other object. shop.Order has no",
+        ),
         ({"event": "Lead", "label": 7}, '[\'label\'] must be text. Write "label": "order".'),
         ({"event": "Lead", "user": "email"}, '[\'user\'] must be a dict. Write {"email": "email"}.'),
         ({"event": "Lead", "contents": "lines"}, '[\'contents\'] must be a dict. Write {"each": "lines"'),
@@ -85,6 +99,14 @@ def test_what_leaves_nothing_to_work_with_is_named(mapping: Any, message: str) -
 def test_what_may_still_be_recorded_is_named(changes: dict[str, Any], message: str) -> None:
     assert [one for one in found({**PURCHASE, **changes}) if message in one]
     assert list(unusable("shop.Order", Order, {**PURCHASE, **changes})) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("eur", "EUR"), ("Usd", "USD"), ("euro", "EUR"), ("€", "EUR"), ("ERU", "EUR")]
+)
+def test_a_currency_that_is_no_field_names_the_code(written: str, meant: str) -> None:
+    (one,) = found({**PURCHASE, "currency": written})
+    assert one.endswith(f"Did you mean '{meant}'? A code is written in capitals; any other text is a field path.")
 
 
 @pytest.mark.parametrize(

@@ -123,13 +123,27 @@ def test_halves_may_be_chosen(request_: HttpRequest, halves: str, state: str, sh
         ({"value": "a lot", "currency": "EUR"}, "value: the amount is not a plain number"),
         ({"event_time": "yesterday"}, "event_time is not ISO text"),
         ({"properties": 7}, "TypeError was raised at"),
-        ({"contents": "tea"}, "contents must be a list of items"),
     ],
 )
 def test_bad_arguments_are_recorded_as_invalid_and_raise_nothing(arguments: dict[str, Any], reason: str) -> None:
     assert track(None, **{"event": "Lead", **arguments}) is None
     assert row().state == State.INVALID
     assert reason in row().note
+
+
+def test_one_bad_line_or_property_does_not_cost_the_purchase() -> None:
+    lines = [
+        {"content_id": "mug", "price": "20.00", "quantity": "2.0"},
+        {"content_id": "voucher", "price": -10},
+    ]
+    assert track(None, "Purchase", value=30, currency="EUR", contents=lines, properties={"nested": {"a": 1}})
+    found = row()
+    assert (found.state, found.value) == (State.WAITING, 30)
+    assert body()["properties"]["contents"] == [
+        {"content_id": "mug", "content_type": "product", "price": 20, "quantity": 2}
+    ]
+    assert "contents[1] left out: its price is negative" in found.note
+    assert "nested left out: must be text" in found.note
 
 
 def test_strict_raises(configure: Configure) -> None:

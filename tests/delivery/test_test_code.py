@@ -87,9 +87,9 @@ def test_it_is_logged_once_a_process(
     assert [one.levelname for one in caplog.records if "TEST_EVENT_CODE" in one.getMessage()] == ["ERROR"]
 
 
-def test_the_command_still_refuses_by_its_check() -> None:
+def test_a_deployment_with_a_code_is_refused() -> None:
     with pytest.raises(SystemCheckError, match="sent without it"):
-        call_command("tiktok_deliver", skip_checks=False)
+        call_command("check", tags=["tiktok_attribution"], deploy=True)
 
 
 def test_the_diagnosis_sends_a_code_that_somebody_types(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 import time
 from io import StringIO
@@ -22,18 +23,19 @@ from django.utils import translation
 from tests.admin.samples import PIXEL, stored_event, with_settings
 from tests.diagnosis import site
 from tests.engines.server import free_port
-from tiktok_attribution import tasks
+from tiktok_attribution import in_tests, tasks
+from tiktok_attribution.conversions.building import SEEN_AS_HTTP
 from tiktok_attribution.delivery import heartbeat, pixels
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.diagnosis import pixel_state, run, running
 from tiktok_attribution.management.commands import tiktok_deliver
-from tiktok_attribution.models import Heartbeat, HourTally
+from tiktok_attribution.models import Heartbeat, HourTally, State
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def front_page(settings: Any) -> None:
+def front_page(settings: Any, immediate: None) -> None:
     settings.ROOT_URLCONF = site.WITH_TAG
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver")
 
@@ -155,6 +157,60 @@ def test_a_broker_that_takes_connections_and_says_nothing_is_told_too(monkeypatc
     assert time.monotonic() - started < 8
 
 
+@pytest.mark.parametrize(
+    ("url", "hidden", "said", "package"),
+    [
+        ("redis://:sesame@127.0.0.1:1/0", "packaging", "packaging", "django-tiktok-attribution[redis]"),
+        ("rediss://127.0.0.1:1/0", "redis", "redis", "django-tiktok-attribution[redis]"),
+        ("sqs://", "botocore", "botocore", "celery[sqs]"),
+    ],
+)
+def test_a_missing_package_is_named_and_not_the_broker_blamed(
+    monkeypatch: pytest.MonkeyPatch, url: str, hidden: str, said: str, package: str
+) -> None:
+    monkeypatch.setattr(tasks, "current_app", Celery("shop", set_as_current=False, broker=url))
+    monkeypatch.setattr(in_tests, "keeps_inside", lambda: False)
+    monkeypatch.setitem(sys.modules, hidden, None)
+    told = found("broker")
+    assert told["level"] == "warning"
+    assert told["what"].startswith("This process can't speak with Celery's broker: ")
+    assert said in told["what"]
+    assert told["mend"] == f'Run: pip install "{package}"; without Celery: manage.py tiktok_deliver --loop 5'
+    assert "sesame" not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("routes", "queues"),
+    [
+        (None, "celery"),
+        ({"tiktok_attribution.*": {"queue": "tiktok"}}, "tiktok"),
+        ({"tiktok_attribution.prune": {"queue": "slow"}}, "celery,slow"),
+    ],
+    ids=str,
+)
+def test_the_queues_that_a_worker_must_serve_are_named(
+    monkeypatch: pytest.MonkeyPatch, routes: dict[str, dict[str, str]] | None, queues: str
+) -> None:
+    project = Celery("shop", set_as_current=False, broker="memory://")
+    project.conf.task_routes = routes
+    monkeypatch.setattr(tasks, "current_app", project)
+    assert found("worker")["mend"].startswith(f"Start a worker: celery -A shop worker -Q {queues}; or run: ")
+
+
+def test_a_default_queue_of_the_sites_own_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Celery("shop", set_as_current=False, broker="memory://")
+    project.conf.task_default_queue = "shop"
+    monkeypatch.setattr(tasks, "current_app", project)
+    assert "-Q shop;" in found("worker")["mend"]
+
+
+def test_a_router_that_fails_costs_the_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Celery("shop", set_as_current=False, broker="memory://")
+    project.conf.task_routes = lambda name, *rest, **more: 1 / 0
+    monkeypatch.setattr(tasks, "current_app", project)
+    assert found("worker")["mend"].startswith("Start a worker for the queue of this app's tasks")
+
+
 def test_a_project_without_a_celery_app_is_not_told_to_start_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "_has_celery", lambda: False)
     told = found("broker")
@@ -212,6 +268,40 @@ def test_a_host_that_django_takes_is_asked(settings: Any, is_debug: bool, allowe
     settings.DEBUG, settings.ALLOWED_HOSTS = is_debug, allowed
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL=address)
     assert found("tag")["level"] == "ok"
+
+
+@pytest.mark.parametrize("address", ["http://testserver", "https://testserver"])
+def test_the_front_page_is_asked_for_as_the_site_is_reached(settings: Any, address: str) -> None:
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL=address)
+    site.seen.clear()
+    assert found("tag")["what"] == f"The page {address}/ carries the tag."
+    assert [request.scheme for request in site.seen] == [address.partition(":")[0]]
+
+
+@pytest.mark.parametrize(
+    ("age", "header", "is_told"), [(60, None, True), (90_000, None, False), (60, ("X", "y"), False)]
+)
+def test_pages_that_came_as_http_are_told(settings: Any, age: float, header: Any, is_told: bool) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = header
+    stored_event(age=age, state=State.DELIVERED, due_at=None, note=f"{SEEN_AS_HTTP}.")
+    told = [one for one in json.loads(doctor("--json").partition("FAILED")[0]) if one["id"] == "proxy"]
+    assert len(told) == is_told
+    assert [one.id for one in run.quick([]) if one.id == "proxy"] == ["proxy"] * is_told
+    for one in told:
+        assert "SECURE_PROXY_SSL_HEADER" in one["mend"]
+
+
+def test_pages_that_came_as_they_are_say_nothing() -> None:
+    stored_event(age=60, state=State.DELIVERED, due_at=None)
+    assert "proxy" not in doctor("--json")
+
+
+@pytest.mark.parametrize(("debug", "level"), [(False, "error"), (True, "warning")])
+def test_a_missing_token_is_told_once(settings: Any, debug: bool, level: str) -> None:
+    settings.DEBUG = debug
+    settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver", ACCESS_TOKEN="")
+    told = [one for one in json.loads(doctor("--json").partition("FAILED")[0]) if "ACCESS_TOKEN" in one["what"]]
+    assert [one["level"] for one in told] == [level]
 
 
 def test_a_redirect_is_followed_inside_the_site(settings: Any) -> None:

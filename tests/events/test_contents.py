@@ -73,47 +73,91 @@ def test_prices_in_minor_units_are_converted() -> None:
     assert contents({"content_id": "a", "price": 1999}, value_in_minor_units=True)[0]["price"] == 19.99
 
 
+FINE = {"content_id": "fine", "price": 20, "quantity": 2}
+BARE = {"content_id": "a", "content_type": "product"}
+
+
 @pytest.mark.parametrize(
-    ("item", "reason"),
+    ("part", "sent", "note"),
     [
-        ({"content_id": True}, r"^contents\[1\]\.content_id must be text or a whole number, not bool"),
-        ({"content_id": 1.5}, r"^contents\[1\]\.content_id must be text or a whole number, not float"),
-        ({"content_type": "thing"}, r'^contents\[1\]\.content_type: must be "product" or "product_group"'),
-        ({"content_name": ["x"]}, r"^contents\[1\]\.content_name must be text, not list"),
-        ({"price": "1,234.50"}, r"^contents\[1\]\.price: the amount has thousands commas"),
-        ({"price": -1}, r"^contents\[1\]\.price: an amount can't be negative"),
-        ({"price": float("nan")}, r"^contents\[1\]\.price: an amount must be a finite number"),
-        ({"quantity": 0}, r"^contents\[1\]\.quantity: must be at least 1"),
-        ({"quantity": -2}, r"^contents\[1\]\.quantity: must be at least 1"),
-        ({"quantity": Decimal(-2)}, r"^contents\[1\]\.quantity: must be at least 1"),
-        ({"quantity": True}, r"^contents\[1\]\.quantity: must be a whole number"),
-        ({"quantity": "two"}, r"^contents\[1\]\.quantity: must be a whole number"),
-        ({"quantity": Decimal("sNaN")}, r"^contents\[1\]\.quantity: must be a whole number"),
-        ({"quantity": Decimal("1E+999999")}, r"^contents\[1\]\.quantity: must be a whole number"),
-        ({"quantity": 10**10}, r"^contents\[1\]\.quantity: is too large"),
-        ("sku", r"^contents\[1\] must be a mapping or have a content_id, not str"),
-        (None, r"^contents\[1\] must be a mapping or have a content_id, not NoneType"),
+        ({"content_id": True}, {"content_type": "product"}, "contents[1].content_id left out: must be text or a whole"),
+        ({"content_id": 1.5}, {"content_type": "product"}, "contents[1].content_id left out: must be text or a whole"),
+        ({"content_type": "thing"}, BARE, 'contents[1].content_type left out: must be "product" or "product_group"'),
+        ({"content_name": ["x"]}, BARE, "contents[1].content_name left out: must be text, not list"),
+        ({"price": "1,234.50"}, BARE, "contents[1].price left out: the amount has thousands commas"),
+        ({"price": float("nan")}, BARE, "contents[1].price left out: an amount must be a finite number"),
+        ({"quantity": True}, BARE, "contents[1]: quantity and price left out, for quantity must be a whole number"),
+        ({"quantity": "two"}, BARE, "contents[1]: quantity and price left out, for quantity must be a whole number"),
+        ({"quantity": Decimal("sNaN")}, BARE, "contents[1]: quantity and price left out, for quantity must be a whole"),
+        ({"quantity": Decimal("1E+999999")}, BARE, "contents[1]: quantity and price left out, for quantity must be"),
+        ({"quantity": 10**10}, BARE, "contents[1]: quantity and price left out, for quantity is too large"),
     ],
 )
-def test_a_bad_item_is_refused_with_index_and_key(item: object, reason: str) -> None:
-    with pytest.raises(InvalidEvent, match=reason):
-        contents({"content_id": "fine"}, item)
+def test_a_bad_part_of_an_item_is_left_out_and_the_rest_goes(
+    part: dict[str, object], sent: dict[str, object], note: str
+) -> None:
+    clean, said = properties({"value": 50, "currency": "EUR", "contents": [FINE, {"content_id": "a", **part}]})
+    assert clean["value"] == 50
+    assert clean["contents"][1] == sent
+    assert said[0].startswith(note)
 
 
-@pytest.mark.parametrize("quantity", [1.5, Decimal("0.25")])
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ({"price": -10}, "contents[1] left out: its price is negative, so it is no item that was bought"),
+        ({"price": "-10.00", "quantity": 1}, "contents[1] left out: its price is negative"),
+        ({"price": -10, "quantity": "many"}, "contents[1]: quantity and price left out"),
+        ({"price": 5, "quantity": 0}, "contents[1] left out: its quantity is not positive"),
+        ({"price": 5, "quantity": -2}, "contents[1] left out: its quantity is not positive"),
+        ({"price": 5, "quantity": Decimal(-2)}, "contents[1] left out: its quantity is not positive"),
+        ("sku", "contents[1] left out: an item is a mapping or has a content_id, not str"),
+        (None, "contents[1] left out: an item is a mapping or has a content_id, not NoneType"),
+    ],
+)
+def test_a_line_that_is_no_item_is_left_out_and_the_purchase_goes(line: object, note: str) -> None:
+    clean, said = properties({"value": 50, "currency": "EUR", "contents": [FINE, line, FINE]})
+    assert (clean["value"], len(clean["contents"])) == (50, 2)
+    assert said[0].startswith(note)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ({"content_id": "voucher", "price": -10}, 30),
+        ({"content_id": "returned", "price": 5, "quantity": -2}, 30),
+        ({"content_id": "out of stock", "price": 5, "quantity": 0}, 40),
+        ({"content_id": "both", "price": -5, "quantity": -2}, None),
+        ({"content_id": "unknown", "price": "a lot"}, None),
+        ({"content_id": "unknown", "price": 5, "quantity": "a few"}, None),
+        ("no line", None),
+    ],
+)
+def test_the_sum_counts_a_line_that_is_left_out_or_is_not_made(line: object, value: object) -> None:
+    clean, _ = properties({"contents": [FINE, line]}, default_currency="EUR")
+    assert clean.get("value") == value
+
+
+def test_lines_that_are_worth_less_than_nothing_together_are_no_sale() -> None:
+    with pytest.raises(InvalidEvent, match=r"^value: an amount can't be negative"):
+        properties({"contents": [FINE, {"content_id": "voucher", "price": -100}]}, default_currency="EUR")
+
+
+@pytest.mark.parametrize("quantity", [1.5, Decimal("0.25"), "1.5"])
 def test_goods_sold_by_weight_cost_quantity_and_price_not_the_purchase(quantity: object) -> None:
     item = {"content_id": "cloth", "price": 20, "quantity": quantity}
     assert contents(item) == [{"content_id": "cloth", "content_type": "product"}]
     assert notes(item) == ["contents[0]: quantity and price left out, for TikTok takes whole quantities only"]
 
 
-@pytest.mark.parametrize("quantity", [2, 2.0, "2", " 2 ", Decimal("2.00")])
+@pytest.mark.parametrize("quantity", [2, 2.0, "2", " 2 ", Decimal("2.00"), "2.0", "2."])
 def test_a_quantity_is_an_integer(quantity: object) -> None:
     result = contents({"content_id": "a", "quantity": quantity})[0]["quantity"]
     assert (result, type(result)) == (2, int)
 
 
 @pytest.mark.parametrize("given", ["sku", {"content_id": "sku"}, b"sku", 7])
-def test_contents_that_are_no_list_are_refused(given: object) -> None:
-    with pytest.raises(InvalidEvent, match="contents must be a list of items"):
-        properties({"contents": given})
+def test_contents_that_are_no_list_are_left_out(given: object) -> None:
+    clean, said = properties({"value": 5, "currency": "EUR", "contents": given})
+    assert clean == {"value": 5, "currency": "EUR"}
+    assert said == ["contents left out: they must be a list of items, each a mapping or a Content"]

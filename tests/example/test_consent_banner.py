@@ -82,13 +82,17 @@ def test_the_banner_can_be_used_without_a_mouse(shopper: Shopper) -> None:
     assert shopper.page.evaluate("document.activeElement.textContent") == "Privacy settings"
 
 
-def test_a_browser_that_objects_by_itself_is_not_asked(shopper: Shopper) -> None:
-    shopper.context.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {get: () => true})")
-    shopper.page.set_extra_http_headers({"Sec-GPC": "1"})
+@pytest.mark.parametrize(
+    ("signal", "value", "header"), [("globalPrivacyControl", "true", "Sec-GPC"), ("doNotTrack", "'1'", "DNT")]
+)
+def test_a_browser_that_objects_by_itself_is_not_asked(shopper: Shopper, signal: str, value: str, header: str) -> None:
+    shopper.context.add_init_script(f"Object.defineProperty(navigator, '{signal}', {{get: () => {value}}})")
+    shopper.page.set_extra_http_headers({header: "1"})
     shopper.land()
     assert shopper.page.is_hidden(BANNER)
     shopper.page.click(SETTINGS)
     assert "Global Privacy Control" in shopper.page.inner_text("[data-consent-now]")
     shopper.answer("Accept")
+    assert "objects by itself" in " ".join(shopper.page.get_by_role("status").all_inner_texts())
     shopper.expect(views=0)
     assert shopper.errors == []

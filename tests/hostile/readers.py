@@ -19,7 +19,7 @@ from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.browser.pending import Pending
 from tiktok_attribution.consent.adapters import Misread, rule_of
 from tiktok_attribution.consent.answer import as_consent
-from tiktok_attribution.conversions import recorder
+from tiktok_attribution.conversions import recorded, recorder
 from tiktok_attribution.events import (
     addresses,
     contents,
@@ -93,6 +93,7 @@ def _answer(given: str) -> object:
 
 
 READERS: dict[str, Reader] = {
+    "a statement of the site": lambda given: recorded._names(frozenset({"shop_order", "shop_line"}), given),
     "the page of a script": _script,
     "free text": lambda given: text.free_text(given, "it", []),
     "an id of a property": lambda given: contents.valid_id(given, "it", []),

@@ -31,25 +31,30 @@ const block = (data, tagName = "SCRIPT") =>
 const signed = (payload) => Buffer.from(JSON.stringify({ d: 1, ...payload })).toString("base64url") + ":signature";
 
 /** A page with these blocks; `sent` are the reports, `scripts` the pixels' own script elements. */
-function open(blocks, { search = "", path = "/", cookie = "", window = {}, answer = {}, metas = [], gate = null } = {}) {
-  const page = { sent: [], scripts: [], fetched: [], listeners: {}, blocks: blocks.map((one) => block(one)) };
+function open(blocks, { search = "", path = "/", cookie = "", window = {}, answer = {}, metas = [], gate = null, prerendering = false } = {}) {
+  const page = { sent: [], scripts: [], fetched: [], listeners: {}, later: [], blocks: blocks.map((one) => block(one)) };
   page.document = Object.create({
     cookie,
+    prerendering,
     currentScript: { nonce: "n0" },
     getElementsByClassName: () => ({ [Symbol.iterator]: () => page.blocks.filter((one) => one.className).values() }),
     querySelector: () => gate && { textContent: JSON.stringify(gate) },
     createElement: () => ({}),
     head: { appendChild: (script) => page.scripts.push(script) },
-    addEventListener: (name, listener) => (page.listeners[name] = listener),
+    addEventListener: (name, listener) => {
+      page.listeners[name] = listener;
+      page.later.push(...(name === "prerenderingchange" ? [listener] : []));
+    },
     querySelectorAll: () => metas,
   });
   page.window = {
     location: { origin: "https://shop.example", pathname: path, search, href: "https://shop.example" + path + search },
     navigator: { sendBeacon: (to, text) => page.sent.push([to, JSON.parse(text)]) > 0 },
     crypto: globalThis.crypto,
+    setTimeout,
     fetch: async (to, options) => {
       page.fetched.push([to, options]);
-      return { status: answer.status || 200, json: async () => answer.body || {} };
+      return { ok: answer.ok, status: answer.status || 200, json: async () => answer.body || {} };
     },
     MutationObserver: class { constructor(seen) { page.changed = seen; } observe() {} },
     ...window,
@@ -60,6 +65,7 @@ function open(blocks, { search = "", path = "/", cookie = "", window = {}, answe
   run(page.window, page.document);
   page.queue = () => Array.from(page.window.ttq || []);
   page.names = () => page.queue().filter((call) => call[0] === "track").map((call) => call[1]);
+  page.activate = () => page.later.splice(0).forEach((listener) => listener());
   page.loadScripts = () => page.scripts.forEach((script) => script.onload());
   page.click = (target, type = "click") => page.listeners[type]({ target, type });
   return page;
@@ -174,16 +180,111 @@ test("a text that is no signed one fires nothing", () => {
   assert.deepEqual([page.names(), page.sent], [[], []]);
 });
 
-test("a form counts when it is sent, not when it is clicked", () => {
+function searchForm(attributes = {}) {
+  return element("FORM", { "tiktok-action": signed({ e: "Search", a: ["search_string"] }), ...attributes });
+}
+
+test("a form counts when it is sent, not when it is clicked", async () => {
   const page = open([BASE]);
-  const form = element("FORM", { "tiktok-action": signed({ e: "Search", a: ["search_string"] }) });
+  const form = searchForm();
   form.fields = ["search_string", "value"].map((name) =>
     Object.assign(element("INPUT", { "tiktok-property": name }), { value: "7" }));
   page.click(form);
   assert.deepEqual(page.names(), []);
   page.click(form, "submit");
+  await settled();
   assert.deepEqual(page.queue().at(-1)[2], { search_string: "7" });
   assert.deepEqual(page.sent[0][1].properties, { search_string: "7" });
+});
+
+for (const [name, attributes, event, heard] of [
+  ["by a script of the page's own", {}, "", []],
+  ["and sent by a script that says so", { "tiktok-sent": "" }, "", ["Search"]],
+  ["by Turbo, which sends it", {}, "turbo:submit-start", ["Search"]],
+  ["by htmx 2, which sends it", {}, "htmx:beforeRequest", ["Search"]],
+  ["by htmx 4, which sends it", {}, "htmx:before:request", ["Search"]],
+]) {
+  test(`a form whose submit is prevented ${name}`, async () => {
+    const page = open([BASE]);
+    const form = searchForm(attributes);
+    page.listeners.submit({ target: form, type: "submit", defaultPrevented: true });
+    assert.deepEqual(page.names(), []);
+    await settled();
+    if (event) {
+      assert.deepEqual(page.names(), []);
+      page.listeners[event]({ target: form });
+      page.listeners[event]({ target: form });
+    }
+    assert.deepEqual(page.names(), heard);
+  });
+}
+
+test("a form that htmx sends at once counts once", async () => {
+  const page = open([BASE]);
+  const form = searchForm();
+  page.listeners.submit({ target: form, type: "submit", defaultPrevented: true });
+  page.listeners["htmx:beforeRequest"]({ target: form });
+  await settled();
+  assert.deepEqual(page.names(), ["Search"]);
+});
+
+/** What a browser keeps for the site, over several pages. */
+function storage(held = {}) {
+  return { held, getItem: (key) => held[key] || null, setItem: (key, text) => (held[key] = text) };
+}
+
+test("a page that runs again out of the browser's cache repeats no event", () => {
+  const localStorage = storage();
+  const again = (calls) => open([{ ...BASE, calls }], { window: { localStorage } }).names();
+  assert.deepEqual(again([LEAD]), ["Lead"]);
+  assert.deepEqual(again([LEAD, { event: "Contact" }]), ["Contact"]);
+  assert.deepEqual(again([{ ...LEAD, event_id: "lead-2" }, { ...LEAD, event: "Search" }]), ["Lead", "Search"]);
+  assert.doesNotMatch(JSON.stringify(localStorage.held), /lead|Search/i);
+});
+
+test("what was fired is forgotten after a month, and beyond a hundred events", () => {
+  const localStorage = storage();
+  const lead = (number) => ({ ...LEAD, event_id: `lead-${number}` });
+  open([{ ...BASE, calls: Array.from({ length: 130 }, (_, number) => lead(number)) }], { window: { localStorage } });
+  const kept = JSON.parse(localStorage.held.tiktok_fired);
+  assert.equal(Object.keys(kept).length, 100);
+  const aged = Object.fromEntries(Object.keys(kept).map((key) => [key, Date.now() - 31 * 86_400_000]));
+  localStorage.held.tiktok_fired = JSON.stringify(aged);
+  assert.deepEqual(open([{ ...BASE, calls: [lead(1)] }], { window: { localStorage } }).names(), ["Lead"]);
+});
+
+for (const text of ["{", "null", "5", '"x"', "[]"]) {
+  test(`where the storage holds ${text} the call is made`, () => {
+    const localStorage = storage({ tiktok_fired: text });
+    assert.deepEqual(open([{ ...BASE, calls: [LEAD] }], { window: { localStorage } }).names(), ["Lead"]);
+  });
+}
+
+test("clicks are not remembered, for their ids are new each time", () => {
+  const localStorage = storage();
+  open([BASE], { window: { localStorage } }).click(button());
+  assert.deepEqual(localStorage.held, {});
+});
+
+for (const gate of [null, { state: "granted" }]) {
+  test(`a prerendered page does nothing until somebody visits it, ${gate ? "with" : "without"} a gate`, () => {
+    const blocks = [{ ...BASE, calls: [LEAD], unseen: [signed({ e: "ViewContent", i: "view-1", p: { value: 5 } })] }];
+    const page = open(blocks, { gate, prerendering: true, search: "?ttclid=E.1" });
+    page.window.ttqTrack("Contact");
+    assert.deepEqual([page.scripts, page.window.ttq, page.fetched, page.sent], [[], undefined, [], []]);
+    become(page, { prerendering: false });
+    page.activate();
+    assert.deepEqual(page.names(), ["Lead", "ViewContent", "Contact"]);
+    assert.equal(page.sent[0][1].event_id, "view-1");
+    assert.equal(page.sent[0][1].page, "https://shop.example/?ttclid=E.1");
+  });
+}
+
+test("a page that refused and has agreed elsewhere counts again from the next click on", () => {
+  const page = open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=no" });
+  become(page, { cookie: "choice=yes" });
+  page.click(button());
+  assert.deepEqual([page.names(), page.scripts.length], [["AddToCart"], 1]);
 });
 
 test("what is signed wins over what the page says", () => {
@@ -244,6 +345,90 @@ test("refused consent drops what was held and what comes", () => {
 test("the cookie of the consent tool is asked", () => {
   assert.deepEqual(open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=yes" }).names(), ["Lead"]);
   assert.equal(open([{ ...BASE, calls: [LEAD] }], { gate: ASKS, cookie: "choice=no" }).window.ttq, undefined);
+});
+
+/* As the browser changes what document says, whatever the content has put over it. */
+function become(page, members) {
+  Object.assign(Object.getPrototypeOf(page.document), members);
+}
+
+for (const [name, cookie, told, heard] of [
+  ["a refusal", "choice=no", true, []],
+  ["a refusal that ends what the banner said on this page", "choice=no", false, []],
+  ["a cookie that is gone", "", true, []],
+  ["no change", "choice=yes", true, ["AddToCart"]],
+]) {
+  test(`before each call the cookie is looked at: ${name}`, () => {
+    const page = open([BASE], { gate: ASKS, cookie: told ? "choice=yes" : "" });
+    if (!told) {
+      page.window.tiktokAttribution.consent(true);
+    }
+    become(page, { cookie });
+    page.click(button());
+    assert.deepEqual(page.names(), heard);
+    assert.equal(page.queue().at(-1)[0] === "revokeConsent", heard.length === 0);
+    become(page, { cookie: "choice=yes" });
+    page.window.ttqTrack("Contact");
+    assert.deepEqual(page.names().at(-1), "Contact");
+  });
+}
+
+for (const type of ["pageshow", "visibilitychange", "focus"]) {
+  test(`an answer that is given elsewhere is seen on ${type}, and the server is told of this page`, () => {
+    const page = open([{ ...BASE, calls: [LEAD] }], { gate: { ...ASKS, url: "/consent/" }, search: "?ttclid=E.1" });
+    become(page, { cookie: "choice=yes" });
+    become(page, { visibilityState: "visible" });
+    page.listeners[type]({ type, persisted: true });
+    assert.deepEqual(page.names(), ["Lead"]);
+    const [[, told]] = page.fetched.filter(([to]) => to.endsWith("/consent/"));
+    assert.equal(JSON.parse(told.body).search, "?ttclid=E.1");
+    become(page, { cookie: "choice=no" });
+    page.listeners[type]({ type, persisted: true });
+    assert.equal(page.queue().at(-1)[0], "revokeConsent");
+  });
+}
+
+test("a page that is just being left looks at nothing", () => {
+  const page = open([{ ...BASE, calls: [LEAD] }], { gate: ASKS });
+  become(page, { cookie: "choice=yes" });
+  become(page, { visibilityState: "hidden" });
+  page.listeners.visibilitychange({ type: "visibilitychange" });
+  assert.deepEqual(page.scripts, []);
+});
+
+const SERVER = { state: "granted", remote: true, url: "/consent/" };
+
+for (const [state, heard] of [["denied", []], ["granted", ["AddToCart"]], ["unknown", []]]) {
+  test(`where only the server knows the answer it is asked, and calls wait: ${state}`, async () => {
+    const page = open([BASE], { gate: { ...SERVER }, answer: { ok: true, body: { calls: [], state } } });
+    page.listeners.pageshow({ type: "pageshow", persisted: true });
+    page.click(button());
+    assert.deepEqual(page.names(), []);
+    await settled();
+    assert.deepEqual(page.names(), heard);
+  });
+}
+
+test("a server that does not answer leaves calls waiting, until it is asked again", async () => {
+  const answer = { ok: false, body: { calls: [], state: "granted" } };
+  const page = open([BASE], { gate: { ...SERVER }, answer });
+  page.listeners.pageshow({ type: "pageshow", persisted: true });
+  page.click(button());
+  await settled();
+  assert.deepEqual(page.names(), []);
+  answer.ok = true;
+  become(page, { visibilityState: "visible" });
+  page.listeners.visibilitychange({ type: "visibilitychange" });
+  await settled();
+  assert.deepEqual(page.names(), ["AddToCart"]);
+});
+
+test("a banner can ask whether the browser refuses already", () => {
+  const refused = (navigator, rule) => open([BASE], { gate: rule, window: { navigator } }).window.tiktokAttribution.refused();
+  const rule = { dnt: "deny", gpc: "limited_data_use" };
+  assert.equal(refused({ doNotTrack: "1" }, rule), true);
+  assert.equal(refused({ globalPrivacyControl: true }, rule), false);
+  assert.equal(refused({}, rule), false);
 });
 
 test("a browser that says no to all of them is heard", () => {

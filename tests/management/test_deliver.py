@@ -7,15 +7,18 @@ import sys
 import threading
 import time
 from io import StringIO
+from typing import Any
 
+import django
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from tests.delivery.samples import PIXEL, fill, row, states, store
 from tiktok_attribution.delivery import bulk, lanes
 from tiktok_attribution.delivery.event_filter import EventFilter
-from tiktok_attribution.models import BulkVerb, OutboxEvent, State
+from tiktok_attribution.management.commands import tiktok_deliver as command
+from tiktok_attribution.models import BulkVerb, Heartbeat, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,6 +95,36 @@ def test_a_loop_goes_on_until_it_is_asked_to_end(tiktok_standin: StandIn, number
 
     assert told == "1 delivered (1 requests)\n"
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["nothing is there", "a stopped pixel's events wait"])
+def test_rounds_without_work_write_nothing_more_often_than_once_a_minute(
+    settings: Any, tiktok_standin: StandIn, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    """On SQLite each write, even one that changes no row, may fail a page of the site that has read and then writes."""
+    settings.ADMINS = [("Ann", "ann@example.com")] if django.VERSION < (6,) else ["ann@example.com"]
+    if is_stopped:
+        due_now(2)
+        tiktok_standin.faults.add("token_revoked", times=None)
+    rounds: list[list[str]] = [[]]
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        rounds[-1].append(sql)
+        return execute(sql, params, many, context)
+
+    def next_round(ending: threading.Event, seconds: float) -> None:
+        if len(rounds) == 1:  # what is due each minute, hour and day has just been done
+            Heartbeat.objects.exclude(name__endswith="-at").update(seen_at=time.time() + 600)
+        ending.set() if len(rounds) == 4 else rounds.append([])
+
+    monkeypatch.setattr(command, "_wait", next_round)
+    with connection.execute_wrapper(note):
+        run(loop=1)
+
+    assert len(rounds) == 4
+    for asked in rounds[1:]:
+        assert asked
+        assert [sql for sql in asked if not sql.startswith(("SELECT", "SET "))] == []  # MySQL sets what a session is
 
 
 @pytest.mark.faults

@@ -43,6 +43,28 @@ def test_without_tables_it_says_to_migrate(tmp_path: Path, arguments: tuple[str,
     assert "Traceback" not in done.stderr
 
 
+def test_a_site_without_tables_logs_what_to_run_and_its_users_are_made(tmp_path: Path) -> None:
+    (tmp_path / "empty_settings.py").write_text(EMPTY.format(name=str(tmp_path / "empty.sqlite3")))
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "empty_settings",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])]),
+    }
+    script = (
+        "import django; django.setup()\n"
+        "from django.core.management import call_command\n"
+        "call_command('migrate', 'auth', verbosity=0, skip_checks=True)\n"
+        "from django.contrib.auth.models import User\n"
+        "User.objects.create_user('ada')\n"
+        "print(User.objects.count())\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    assert "run manage.py migrate" in done.stderr
+    assert "was raised at" not in done.stderr
+
+
 @pytest.fixture
 def trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> Any:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import stored_event
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
-from tiktok_attribution.models import Heartbeat, HourTally, moment
+from tiktok_attribution.models import Heartbeat, HourTally, OutboxEvent, State, moment
 from tiktok_attribution.tallies import refresh
 from tiktok_attribution.tallies.counting import HOUR
 from tiktok_attribution.tallies.refresh import LATE, STEP_SECONDS, WHOLE, go_on, refresh_all, refresh_recent
@@ -32,9 +34,14 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], int]:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """Which stretches were counted, from and to; counting itself is left out."""
+    """Which stretches were counted, from and to; counting itself is left out, as if each held something."""
     stretches: Counted = []
-    monkeypatch.setattr(refresh, "_replace", lambda start, end, using: stretches.append((start, end)))
+
+    def count(start: int, end: int, using: str) -> bool:
+        stretches.append((start, end))
+        return True
+
+    monkeypatch.setattr(refresh, "_replace", count)
     return stretches
 
 
@@ -85,9 +92,10 @@ def test_full_hours_are_counted_singly(counted: Counted, monkeypatch: pytest.Mon
 
 
 def test_a_step_ends_in_time(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(start: int, end: int, using: str) -> None:
+    def slow(start: int, end: int, using: str) -> bool:
         counted.append((start, end))
         time.sleep(0.06 * (end - start) / HOUR)
+        return True
 
     monkeypatch.setattr(refresh, "_replace", slow)
     began = time.monotonic()
@@ -154,3 +162,40 @@ def test_two_processes_share_a_round(counted: Counted) -> None:
         thread.join(60)
     found: Any = hours_of(counted)
     assert len(found) == len(set(found)) == WHOLE.hours
+
+
+def writes(run: Callable[[], Any]) -> list[str]:
+    """The statements that were more than a look."""
+    with CaptureQueriesContext(connection) as asked:
+        run()
+    return [one["sql"] for one in asked.captured_queries if not one["sql"].startswith("SELECT")]
+
+
+def test_hours_that_are_counted_alike_cost_no_write() -> None:
+    event = stored_event(age=60)
+    refresh.count_again(3, using="default", now=NOW)
+    stored = list(HourTally.objects.values())
+    assert writes(lambda: refresh.count_again(3, using="default", now=NOW)) == []
+    assert list(HourTally.objects.values()) == stored
+
+    OutboxEvent.objects.filter(pk=event.pk).update(state=State.CANCELLED)
+    assert writes(lambda: refresh.count_again(3, using="default", now=NOW)) != []
+    assert HourTally.objects.get(recorded=1).cancelled == 1
+
+
+def test_hours_in_which_nothing_happened_are_claimed_at_once() -> None:
+    stored_event(age=20 * DAY)
+    HourTally.objects.create(hour=int(NOW) // HOUR * HOUR - 10 * DAY, pixel_code="GONE", name="Purchase", recorded=1)
+    assert len(writes(lambda: step(60))) < 30  # hour by hour it was 30 places alone
+    assert [tally.recorded for tally in HourTally.objects.all()] == [1]
+    assert not HourTally.objects.filter(pixel_code="GONE").exists()
+
+
+def test_an_event_that_came_late_in_the_order_of_keys_is_counted() -> None:
+    """Two transactions: the one with the higher key was begun ten minutes before the other."""
+    hour = int(NOW) // HOUR * HOUR - 5 * DAY
+    for second, name in ((60, "Search"), (-540, "Contact")):
+        row = stored_event(name=name, age=0)
+        OutboxEvent.objects.filter(pk=row.pk).update(created_at=moment(hour + second))
+    step(60)
+    assert dict(HourTally.objects.values_list("name", "hour")) == {"Search": hour, "Contact": hour - HOUR}

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.paths import each, read, resolve
+from tiktok_attribution.visitor.paths import read, resolve
 
 
 class Customer:
@@ -88,10 +88,3 @@ def test_a_declaration_names_a_path_a_callable_or_a_constant(path: Any, value: A
 def test_anything_else_is_an_error(path: Any) -> None:
     with pytest.raises(InvalidEvent):
         read(ORDER, path)
-
-
-@pytest.mark.parametrize(
-    ("path", "items"), [("guest.lines", []), ({"constant": (1, 2)}, [1, 2]), (lambda order: iter("ab"), ["a", "b"])]
-)
-def test_items_may_be_any_iterable(path: Any, items: list[Any]) -> None:
-    assert list(each(ORDER, path)) == items

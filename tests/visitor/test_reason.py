@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import importlib
 import logging
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from tests.shop.models import Order
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import describe
 from tiktok_attribution.visitor.reason import reason, report
 
 
@@ -59,3 +61,47 @@ def test_a_report_raises_where_strict_asks_for_it(settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = {"STRICT": True}
     with pytest.raises(InvalidEvent, match="why"):
         report(InvalidEvent("why"), "this failed")
+
+
+# Tables that `migrate` makes -----------------------------------------------------------------------------------------
+
+
+def asked(sql: str) -> Exception:
+    def ask() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    return caught(ask)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 FROM tiktok_attribution_nothing",
+        "SELECT tiktok_attribution_lane.no_column FROM tiktok_attribution_lane",
+        "INSERT INTO tiktok_attribution_nothing (id) VALUES (1)",
+    ],
+)
+def test_a_site_that_forgot_migrate_is_told_so(sql: str) -> None:
+    error = asked(sql)
+    assert reason(error) == "Tables of tiktok_attribution are missing or old: run manage.py migrate."
+    assert describe(error) == f"{type(error).__name__}: {reason(error)}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 1 FROM shop_nothing", "SELEKT id FROM tiktok_attribution_lane", "SELECT shop_order.x FROM shop_order"],
+)
+def test_another_error_of_a_database_is_not_taken_for_that(sql: str) -> None:
+    error = asked(sql)
+    assert "migrate" not in reason(error) + describe(error)
+
+
+def test_a_lock_is_not_taken_for_that() -> None:
+    assert "migrate" not in describe(OperationalError("database table is locked: tiktok_attribution_lane"))
+
+
+def test_a_missing_module_is_named() -> None:
+    assert describe(caught(lambda: importlib.import_module("no_such.module"))) == "ModuleNotFoundError: no_such"

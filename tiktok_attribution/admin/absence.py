@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.display import cells
 from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.declaration import VISITOR
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
+from tiktok_attribution.visitor.snapshot import recall
 
 
 def why_nothing_was_recorded(obj: Model, using: str) -> str:
@@ -23,11 +25,21 @@ def why_nothing_was_recorded(obj: Model, using: str) -> str:
         return nothing
     if not counts:
         return nothing
-    if any(counts):
+    if any(counts) and _is_by_visitor(obj, using):
         why = _("It counts now: unless its visitor refused, manage.py tiktok_backfill records it.")
+    elif any(counts):
+        why = _("Only what a visitor made counts (made_by), and no visitor of this object is known.")
     else:
         why = _("What its conversion waits for (when) has not happened.")
     return f"{nothing} {why}"
+
+
+def _is_by_visitor(obj: Model, using: str) -> bool:
+    """Whether a conversion counts it whoever made it, or a visitor is known to have done so."""
+    conversions = registry.of(type(obj))
+    if any(conversion.made_by != VISITOR for conversion in conversions):
+        return True
+    return any(recall(one.model._meta.label, obj.pk, using=using).by_visitor for one in conversions)
 
 
 def why_not_there(rows: Sequence[OutboxEvent], using: str) -> list[str]:

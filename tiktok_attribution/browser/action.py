@@ -36,6 +36,7 @@ class Action:
     given: Mapping[str, Any] | None = None
     allow: Sequence[str] = ()
     pixel_codes: Sequence[str] = ()
+    event_id: str = ""  # of an event that the server has named already; else the browser makes one for each click
 
     def with_given(self, given: object) -> dict[str, Any]:
         """The signed properties, and of what the visitor's browser gave those that may be given."""
@@ -49,13 +50,14 @@ def sign(action: Action) -> str:
     if forbidden := NEVER_FREE.intersection(action.allow):
         raise InvalidEvent(f"allow names {', '.join(sorted(forbidden))}: a visitor could send any amount")
     parts = {"e": action.name, "d": _today()}
-    lists = {
+    more = {
         "p": _plain(action.properties),
         "g": _plain(action.given or {}),
         "a": list(action.allow),
         "c": list(action.pixel_codes),
+        "i": action.event_id,
     }
-    text = signing.Signer(salt=SALT).sign_object({**parts, **{k: v for k, v in lists.items() if v}})
+    text = signing.Signer(salt=SALT).sign_object({**parts, **{k: v for k, v in more.items() if v}})
     if len(text) > MOST_CHARACTERS:
         raise InvalidEvent(f"its properties make {len(text)} characters, at most {MOST_CHARACTERS} are sent back")
     return text
@@ -72,6 +74,7 @@ def read(text: object, *, max_age_days: float) -> Action:
             given=signed.get("g"),
             allow=signed.get("a", ()),
             pixel_codes=signed.get("c", ()),
+            event_id=signed.get("i", ""),
         )
     except (signing.BadSignature, ValueError, TypeError, KeyError) as error:
         raise InvalidEvent("the action is not one that this site has signed") from error

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover
 from tiktok_attribution.browser.endpoint import Report, endpoint
+from tiktok_attribution.browser.gate import Gate, is_told_by_server
 from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.document import path_of_page
 from tiktok_attribution.visitor.permission import is_private
@@ -26,14 +27,20 @@ def _no_calls(status: int) -> HttpResponse:
 
 @endpoint("consent", _no_calls)
 def consent(request: HttpRequest, report: Report) -> HttpResponse:
-    """`{"search": location.search, "page": location.href}` in, the calls that this visitor's page has to make out."""
+    """`{"search": location.search, "page": location.href}` in, the calls that this visitor's page has to make out.
+
+    Where no cookie tells the page the answer, `state` does: a page that is shown again asks for it.
+    """
     settings = conf.current()
     waiting = handover.of(request)
     waiting.answer()
     is_seen = _is_seen(request, report, settings)
     may_show = is_seen and settings.mode == conf.DEVELOPER and handover.is_open(request)
     found = waiting.hand_over() if may_show else []
-    response = JsonResponse({"calls": [call for showing in found for call in _calls(showing, settings)]})
+    data: dict[str, Any] = {"calls": [call for showing in found for call in _calls(showing, settings)]}
+    if is_told_by_server(settings):
+        data["state"] = Gate(settings, request).state
+    response = JsonResponse(data)
     click_id_cookie.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
     return response
 

@@ -8,6 +8,8 @@ element says only what it was signed for.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -18,9 +20,10 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser.action import Action, sign
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.ids import random_event_id, valid_pixel_codes
+from tiktok_attribution.events import BrowserCall, Event, Page, User
+from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.visitor.showing import Unseen
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -51,14 +54,56 @@ def _signed(
 ) -> str:
     if not conf.current().page_script:
         raise InvalidEvent("it needs PAGE_SCRIPT: True in the settings, and this app's URLs")
-    built, notes = build_event(
-        name, event_id=random_event_id(), event_time=None, user=User(), page=Page(), properties=properties
-    )
-    for note in notes:
-        logger.info("tiktok: {%% tiktok_action %r %%}: %s", built.name, note)
+    built = _built(name, random_event_id(), properties)
     pixels = list(valid_pixel_codes(pixels))
     of_page = tuple(pixel_codes(request))
     codes = tuple(pixels) or (of_page if of_page != conf.current().pixel_code else ())
     # Clean amounts would be divided by a hundred once more when the server cleans them: it gets the template's.
     given = properties if conf.current().values_in_minor_units else None
     return sign(Action(name=built.name, properties=dict(built.properties), given=given, allow=allow, pixel_codes=codes))
+
+
+def _built(name: str, event_id: str, properties: Mapping[str, Any]) -> Event:
+    built, notes = build_event(
+        name, event_id=event_id, event_time=None, user=User(), page=Page(), properties=dict(properties)
+    )
+    for note in notes:
+        logger.info("tiktok: {%% tiktok_action %r %%}: %s", built.name, note)
+    return built
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """An unseen event for the page to make up for: the pixel's call, and what it reports to the site for the server."""
+
+    call: BrowserCall
+    pixel_codes: tuple[str, ...]
+    action: str
+
+
+@errors_without_values
+def later(unseen: Sequence[Unseen]) -> list[Later]:
+    """These, signed. What can't be signed is left out with a line in the log: nothing of ours breaks a page.
+
+    The id is the server's and stands in the signed text, so a page that is shown twice records it once.
+    """
+    found = []
+    for one in unseen:
+        try:
+            built = _built(one.name, valid_event_id(one.event_id), one.properties)
+            given = one.properties if conf.current().values_in_minor_units else None
+            signed = Action(
+                name=built.name,
+                properties=dict(built.properties),
+                given=given,
+                pixel_codes=one.pixel_codes,
+                event_id=built.event_id,
+            )
+            call = BrowserCall(name=built.name, properties=built.properties, event_id=built.event_id)
+            found.append(Later(call=call, pixel_codes=one.pixel_codes, action=sign(signed)))
+        except Exception as error:
+            if conf.current().strict:
+                raise
+            why = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
+            logger.warning("tiktok: an event of a page that was fetched ahead is left out: %s", why)
+    return found

@@ -77,8 +77,8 @@ def _be_on(request: HttpRequest, page: object) -> None:
 def _act(request: HttpRequest, report: Report) -> None:
     """Record the server half, with the signals of this visitor; the page has made the pixel's call already."""
     allowed = action.read(report["action"], max_age_days=conf.current().action_days)
-    event_id = report.get("event_id")
-    if not isinstance(event_id, str) or not _BROWSERS_ID.fullmatch(event_id):
+    event_id = allowed.event_id or report.get("event_id")
+    if not isinstance(event_id, str) or not (allowed.event_id or _BROWSERS_ID.fullmatch(event_id)):
         raise InvalidEvent("its event_id is none that tiktok.js makes")
     if not visitor_of(request).is_shopper:
         raise InvalidEvent("the request is no visitor's")

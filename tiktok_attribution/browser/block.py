@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from tiktok_attribution import conf
 from tiktok_attribution.browser import gate as gate_file
 from tiktok_attribution.browser import receipt
+from tiktok_attribution.browser.attributes import Later
 from tiktok_attribution.browser.gate import Gate, private_prefixes
 from tiktok_attribution.browser.nonce import nonce_of
 from tiktok_attribution.browser.script import options_of, safe_json
@@ -33,12 +34,14 @@ FILE = "tiktok_attribution/tiktok.js"
 URL_NAME = "tiktok_attribution:beacon"
 
 
-def head(codes: Sequence[str], showings: Sequence[Showing], request: HttpRequest | None) -> SafeString:
+def head(
+    codes: Sequence[str], showings: Sequence[Showing], request: HttpRequest | None, unseen: Sequence[Later] = ()
+) -> SafeString:
     """A block with what the page needs, the gate where anybody may refuse, and the static file."""
     nonce = nonce_of(request)
     gate = Gate(conf.current(), request)
     gate_text = _gate(gate) + _file(gate_file.FILE, nonce) if gate.has_work else ""
-    return mark_safe(element(content(codes, showings)) + gate_text + _file(FILE, nonce))  # noqa: S308 -- all escaped
+    return mark_safe(element(content(codes, showings, unseen)) + gate_text + _file(FILE, nonce))  # noqa: S308 -- all escaped
 
 
 def _gate(gate: Gate) -> str:
@@ -50,7 +53,7 @@ def element(data: dict[str, Any]) -> SafeString:
     return mark_safe(f'<script type="application/json" class="{CLASS}">{safe_json(data)}</script>')  # noqa: S308
 
 
-def content(codes: Sequence[str], showings: Sequence[Showing]) -> dict[str, Any]:
+def content(codes: Sequence[str], showings: Sequence[Showing], unseen: Sequence[Later] = ()) -> dict[str, Any]:
     """What tiktok.js is told: pixels, calls in their order, where the site listens, and what to give back."""
     settings = conf.current()
     data: dict[str, Any] = {
@@ -72,6 +75,8 @@ def content(codes: Sequence[str], showings: Sequence[Showing]) -> dict[str, Any]
         data["calls"] = list(calls(showings, codes))
         if url and settings.browser_receipts and (signed := receipt.of(showings)):
             data["receipt"] = signed
+    if unseen:
+        data["unseen"] = [one.action for one in unseen]
     return data
 
 
@@ -92,7 +97,8 @@ def calls(showings: Iterable[Showing], codes: Sequence[str]) -> Iterable[dict[st
 
 def beacon_url() -> str:
     """Where the page reports to; "" where the site has not included `tiktok_attribution.urls`."""
-    return _reversed(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix())
+    urlconf = get_urlconf() or getattr(django_settings, "ROOT_URLCONF", None)  # a worker's settings may have no URLs
+    return _reversed(urlconf, get_script_prefix()) if urlconf else ""
 
 
 @lru_cache(maxsize=64)

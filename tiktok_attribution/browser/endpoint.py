@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser.own_page import is_own_page
+from tiktok_attribution.browser.own_page import hides_its_origin, is_own_page
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.address import sender
@@ -84,6 +84,8 @@ def _heard(request: HttpRequest, kind: str) -> Report:
     if not conf.current().enabled:
         raise Refused(OFF, "ENABLED is False")
     if not is_own_page(request):
+        if hides_its_origin(request):
+            _tell_of_hidden_origin()
         raise Refused(FOREIGN, "it comes from another site, or does not say from which")
     if not 0 <= int(request.META.get("CONTENT_LENGTH") or 0) <= MOST_BYTES:
         raise Refused(MALFORMED, f"it has more than {MOST_BYTES} bytes")
@@ -130,4 +132,13 @@ def _tell_of_proxy() -> None:
     logger.warning(
         "tiktok: more than BEACONS_PER_MINUTE reports came from one address, with X-Forwarded-For. If that is your "
         "proxy's, name it in TRUSTED_PROXIES: until then all visitors behind it count as one sender."
+    )
+
+
+@lru_cache(maxsize=1)
+def _tell_of_hidden_origin() -> None:
+    """Once a process: no report of such a site's visitors is ever taken."""
+    logger.warning(
+        'tiktok: reports come with "Origin: null" and are not taken. If they are those of your own pages, these come '
+        "over plain http with Referrer-Policy: no-referrer. Use https, or the policy same-origin."
     )

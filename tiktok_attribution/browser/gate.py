@@ -23,6 +23,12 @@ from tiktok_attribution.visitor.visitor import visitor_of
 
 SIGNALS = {"gpc": "navigator.globalPrivacyControl", "dnt": 'navigator.doNotTrack==="1"'}
 
+# A browser may run a page before its visitor opens it, or instead of that; gate.js and tiktok.js look at the same.
+_WHEN_VISITED = (
+    "!function(d,f){var m=Object.getPrototypeOf(d);"
+    'Reflect.get(m,"prerendering",d)?m.addEventListener.call(d,"prerenderingchange",f):f()}'
+    "(document,function(){%s});"
+)
 FILE = "tiktok_attribution/gate.js"
 _RULE_OF_PAGE = (
     'JSON.parse(Object.getPrototypeOf(document).querySelector.call(document, "script#tiktok-gate").textContent)'
@@ -85,7 +91,7 @@ class Gate:
         if self.is_full:
             return f"{self._text() if first else ''}tiktokAttribution.when(function(){{{text}}});"
         condition = "||".join(SIGNALS[name] for name, effect in self.effects.items() if effect == DENY)
-        return f"if(!({condition})){{{text}}}" if condition else text
+        return _WHEN_VISITED % (f"if({condition}){{return}}{text}" if condition else text)
 
     def _text(self) -> str:
         return _code().replace(_RULE_OF_PAGE, safe_json(self.rule()))
@@ -102,8 +108,11 @@ class Gate:
         rule |= {"hold": settings.hold_consent, "limited": self.limited, "url": _address(), "state": self.state}
         if prefixes := private_prefixes(settings):
             rule["private"] = prefixes
+        if is_told_by_server(settings):
+            rule["remote"] = True
         if self.asks and not hides_answer(settings):
             own = {"days": settings.click_id_days, "domain": settings.cookie_domain}
+            own |= {"frames": True} if settings.in_frames else {}
             rule |= {"consent": settings.consent.as_data(), **own}
         if isinstance(settings.opt_out, OptOut):
             rule |= {"out": settings.opt_out.rule.as_data(), "effect": settings.opt_out.effect}
@@ -113,6 +122,11 @@ class Gate:
 def hides_answer(settings: conf.Settings) -> bool:
     """Whether only the server can tell what the visitor answered."""
     return settings.is_closed or callable(settings.consent) or isinstance(settings.consent, SessionRule)
+
+
+def is_told_by_server(settings: conf.Settings) -> bool:
+    """Whether a page that is shown again has to ask the server what its visitor answered meanwhile."""
+    return not settings.is_closed and (hides_answer(settings) or callable(settings.opt_out))
 
 
 def private_prefixes(settings: conf.Settings) -> list[str]:

@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf, tasks
 from tiktok_attribution.browser import block, halves, pending, untagged
+from tiktok_attribution.browser.attributes import Later, later
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.script import safe_json
@@ -35,8 +36,7 @@ WITHOUT_BODY = (204, 205)
 HEADER = "X-TikTok-Events"
 HTMX_HEADER = "HX-Trigger"
 HTMX_EVENT = "tiktok:events"
-# A page that htmx preloads may never be seen; of one that it restores, htmx 2 reads neither <head> nor HX-Trigger.
-HTMX_UNSEEN = ("HTTP_HX_PRELOADED", "HTTP_HX_HISTORY_RESTORE_REQUEST")
+HTMX_RESTORES = "HTTP_HX_HISTORY_RESTORE_REQUEST"  # of such a page, htmx 2 reads neither <head> nor HX-Trigger
 HTMX_LEAVES = ("HX-Redirect", "HX-Refresh", "HX-Location")  # the next page follows at once and can show it
 MOST_HEADER_CHARACTERS = 6000  # servers and proxies take 8 kB for all headers together
 
@@ -100,6 +100,15 @@ class Handover:
         if fresh:
             self._not_for_everybody()
         return fresh
+
+    def take_unseen(self) -> list[Later]:
+        """What this page, which was fetched ahead, makes up for when it is shown. The page becomes private."""
+        visitor = self._visitor
+        if visitor is None or not visitor.unseen or not block.beacon_url():
+            return []
+        unseen, visitor.unseen = visitor.unseen, []
+        self.make_personal()
+        return later(unseen)
 
     def _hide_from_others(self, showing: Showing) -> None:
         """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
@@ -200,12 +209,12 @@ class Handover:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
         header, status = by_header(self.request), response.status_code
         is_read = status < 300 or 400 <= status < 500
-        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)) or not _may_show(self.request):
+        if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)):
             return []
-        fresh = self.take()
-        if not fresh:
+        fresh, unseen = self.take() if _may_show(self.request) else [], self.take_unseen()
+        if not fresh and not unseen:
             return []
-        text = safe_json(block.content(pixel_codes(self.request), fresh))
+        text = safe_json(block.content(pixel_codes(self.request), fresh, unseen))
         if header == HTMX_HEADER:
             text = _with_trigger(response.get(HTMX_HEADER, ""), text)
         if not 0 < len(text) <= MOST_HEADER_CHARACTERS:
@@ -230,7 +239,7 @@ def of(request: HttpRequest) -> Handover:
 def is_needed(request: HttpRequest) -> bool:
     """Whether anything may be on its way to this visitor; an ordinary page is done here."""
     visitor = request.__dict__.get(VISITOR)
-    own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest)
+    own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest or visitor.unseen)
     return bool(own) or ATTRIBUTE in request.__dict__ or pending.is_marked(request)
 
 
@@ -250,7 +259,7 @@ def has_middleware(request: HttpRequest) -> bool:
 
 def _may_show(request: HttpRequest) -> bool:
     is_unseen = request.method == "HEAD" or is_prefetch(request) or is_subresource(request)
-    is_unseen = is_unseen or any(map(request.META.__contains__, HTMX_UNSEEN))
+    is_unseen = is_unseen or HTMX_RESTORES in request.META
     return not is_unseen and visitor_of(request).decision.is_granted
 
 

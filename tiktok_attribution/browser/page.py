@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings as django_settings
 from django.db.models import Model
@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import block, halves, handover
+from tiktok_attribution.browser.attributes import Later
 from tiktok_attribution.browser.gate import Gate, is_personal
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
-from tiktok_attribution.browser.script import base_code, identify_call, track_call
+from tiktok_attribution.browser.script import ONCE, base_code, identify_call, once_call, report_call
 from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
@@ -29,11 +30,13 @@ from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.document import is_page_load
 from tiktok_attribution.visitor.event_loop import in_event_loop
-from tiktok_attribution.visitor.permission import is_private
+from tiktok_attribution.visitor.permission import is_preview, is_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
+
+T = TypeVar("T")
 
 
 def pixel_text(request: HttpRequest | None) -> SafeString:
@@ -88,7 +91,8 @@ def event_tag(
         return _browser_only(event, event_id, properties)
 
     showings = _harmless(find)
-    if settings.mode == conf.STANDARD or not showings:
+    is_unseen = request is not None and bool(visitor_of(request).unseen)
+    if settings.mode == conf.STANDARD or not (showings or is_unseen):
         return script("", request)
     loaded = () if request is None else request.__dict__.get(LOADED, ())
     return _with_base(request, _codes(request), showings, loaded=loaded)
@@ -152,24 +156,30 @@ def _with_base(
     needed = dict.fromkeys([*codes, *(code for showing in showings for code in showing.pixel_codes)])
     if not needed:
         return script("", request)
+    unseen = [] if request is None or settings.mode == conf.STANDARD else _harmless(handover.of(request).take_unseen)
     if settings.page_script:
-        return _with_file(request, tuple(needed), showings)
+        return _with_file(request, tuple(needed), showings, unseen)
     missing = tuple(code for code in needed if code not in loaded)
     gate = Gate(settings, request)
     limited, held = gate.limited_expression, gate.held_expression
     base = base_code(missing, settings.pixel_host, settings.history_observer is True, limited, held)
+    together = (*loaded, *missing)
     if request is not None:
-        request.__dict__[LOADED] = (*loaded, *missing)
+        request.__dict__[LOADED] = together
         if is_personal(settings):
             handover.of(request).make_personal()
-    return script(gate.around(base + calls(showings, (*loaded, *missing)), first=not loaded), request)
+    return script(
+        gate.around(base + calls(showings, together) + later_calls(unseen, together), first=not loaded), request
+    )
 
 
 def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
-    return request is not None and is_private(request.path_info, settings)
+    return request is not None and (is_private(request.path_info, settings) or is_preview(request))
 
 
-def _with_file(request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing]) -> SafeString:
+def _with_file(
+    request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing], unseen: Sequence[Later] = ()
+) -> SafeString:
     """A data block, and the static file where the page has not got it yet."""
     if request is None:
         return block.head(codes, showings, request)
@@ -178,21 +188,37 @@ def _with_file(request: HttpRequest | None, codes: Sequence[str], showings: Sequ
     loaded = request.__dict__.get(LOADED, ())
     together = request.__dict__[LOADED] = tuple(dict.fromkeys([*loaded, *codes]))
     if loaded:
-        return block.element(block.content(together, showings))
-    return block.head(together, showings, request)
+        return block.element(block.content(together, showings, unseen))
+    return block.head(together, showings, request, unseen)
 
 
 def calls(showings: Iterable[Showing], codes: Sequence[str]) -> str:
     """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
     text = []
     identified: dict[str, str] = {}
+    showings = list(showings)
+    if any(showing.call.event_id for showing in showings):
+        text.append(ONCE)
     for showing in showings:
         if showing.identify != identified and showing.identify and conf.current().identify:
             text.append(identify_call(showing.identify))
             identified = showing.identify
-        everywhere = not showing.pixel_codes or set(showing.pixel_codes) == set(codes)
-        text.append(track_call(showing.call, () if everywhere else showing.pixel_codes))
+        text.append(once_call(showing.call, _single(showing.pixel_codes, codes)))
     return "".join(text)
+
+
+def later_calls(unseen: Sequence[Later], codes: Sequence[str]) -> str:
+    """What a page that was fetched ahead does when it runs at last: the pixel's calls, and a report of each."""
+    if not unseen:
+        return ""
+    url = block.beacon_url()
+    made = (once_call(one.call, _single(one.pixel_codes, codes)) + report_call(one.action, url) for one in unseen)
+    return ONCE + "".join(made)
+
+
+def _single(wanted: Sequence[str], codes: Sequence[str]) -> Sequence[str]:
+    """The pixels that are meant, () for all of the page."""
+    return () if not wanted or set(wanted) == set(codes) else wanted
 
 
 def _codes(request: HttpRequest | None) -> tuple[str, ...]:
@@ -206,7 +232,7 @@ def _codes(request: HttpRequest | None) -> tuple[str, ...]:
 
 
 @errors_without_values
-def _harmless(find: Callable[[], list[Showing]]) -> list[Showing]:
+def _harmless(find: Callable[[], list[T]]) -> list[T]:
     """Nothing of ours breaks a page: what fails is logged, and raised only where the setting STRICT asks for it."""
     try:
         return find()

@@ -24,6 +24,7 @@ from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.held import Key, Theirs
+from tiktok_attribution.visitor import cookies
 
 __all__ = ["Key", "Pending", "is_crowded", "is_marked", "load", "save", "save_beside"]
 
@@ -287,9 +288,9 @@ def save_beside(request: HttpRequest, response: HttpResponseBase, fresh: Pending
 
 
 def _keep(request: HttpRequest, response: HttpResponseBase, name: str, value: str, pending: Pending) -> None:
+    settings = conf.current()
     if value:
-        httponly = name != MARKER
-        lifetime, is_secure = pending.lifetime_seconds, _is_secure(request)
-        response.set_cookie(name, value, lifetime, None, "/", None, is_secure, httponly, "Lax")
+        lifetime, httponly = pending.lifetime_seconds, name != MARKER
+        cookies.put(request, response, name, value, settings=settings, domain="", max_age=lifetime, httponly=httponly)
     elif name in request.COOKIES:
-        response.delete_cookie(name, samesite="Lax")
+        cookies.remove(request, response, name, settings=settings, domain="")

@@ -57,6 +57,24 @@ _BASE = """\
   }
 }(window, document, "ttq", %(ids)s, %(options)s, %(host)s);"""
 
+# A page out of the browser's cache runs again, when its visitor goes back to it or the browser restores its tabs, and
+# TikTok drops a repeated id for 48 hours only. So the browser remembers what it has fired, as digests: the newest 100,
+# for 30 days. Where it keeps nothing, the call is made again. tiktok.js has the same.
+ONCE = """\
+function once(key, fire) {
+  var made = {}, now = Date.now(), digest = 5381, text = key.join(" "), at, store;
+  for (at = 0; at < text.length; at++) { digest = (digest * 33 ^ text.charCodeAt(at)) >>> 0; }
+  try { store = localStorage; made = JSON.parse(store.getItem("tiktok_fired")) || {}; } catch (error) {}
+  if (now - made[digest] < 2592e6) { return; }
+  fire();
+  made[digest] = now;
+  Object.keys(made).sort(function (a, b) { return made[b] - made[a]; }).slice(100).forEach(function (old) {
+    delete made[old];
+  });
+  try { store.setItem("tiktok_fired", JSON.stringify(made)); } catch (error) {}
+}
+"""
+
 _UNSAFE = {ord(character): f"\\u{ord(character):04X}" for character in "<>&'"}
 
 
@@ -112,3 +130,17 @@ def track_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
     if not pixel_codes:
         return f"ttq.track({arguments});"
     return "".join(f"ttq.instance({safe_json(code)}).track({arguments});" for code in pixel_codes)
+
+
+def once_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
+    """`track_call`, unless this browser has made it before; `ONCE` has to stand before it. Without an id, each time."""
+    text = track_call(call, pixel_codes)
+    if not call.event_id:
+        return text
+    return f"once({safe_json([call.name, call.event_id, *pixel_codes])},function(){{{text}}});"
+
+
+def report_call(action: str, url: str) -> str:
+    """Tell the site of an event that its page has made up for; `action` is signed. Needs the endpoint's address."""
+    report = f"JSON.stringify({{action:{safe_json(action)},page:location.href}})"
+    return f"navigator.sendBeacon&&navigator.sendBeacon(new URL({safe_json(url)},location.origin).href,{report});"

@@ -25,12 +25,15 @@ class Reason(str, Enum):
     VETO = "veto"
     PRIVATE_PATH = "private path"
     PREFETCH = "prefetch"
+    PREVIEW = "preview"
     BOT = "bot"
     ERASED = "erased"
+    TOO_OLD = "too old"
 
 
 # Two kinds of "no". The person's own will holds for whatever becomes of an object later, so it is stored with it.
-# The circumstances of a request (a bot's agent, a prefetch, a private path) say nothing about the person. They count
+# The circumstances of a request (a bot's agent, a prefetch, an editor's preview, a private path) say nothing about the
+# person. They count
 # for what this request itself makes or tracks, and are never stored: an order may be made by a prefetch and paid later,
 # and the webhook that reports the payment may come from any agent and to any path.
 REFUSALS = (Reason.DENIED, Reason.OPT_OUT)

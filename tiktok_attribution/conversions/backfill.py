@@ -6,17 +6,19 @@ Safe to run twice: event ids are made from the object, and the outbox takes each
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import time
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from tiktok_attribution import conf
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.declaration import VISITOR, Conversion
 from tiktok_attribution.conversions.fact import Fact
 from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.maker import first_visitor, of_first
 from tiktok_attribution.conversions.objects import fact_of, record_object
 from tiktok_attribution.conversions.recorder import halves_now
 from tiktok_attribution.delivery.outbox import known_event_ids
@@ -25,43 +27,82 @@ from tiktok_attribution.events.moments import epoch_seconds
 from tiktok_attribution.models import OutboxEvent, State, events_of, moment
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.snapshot import NOBODY, recall_many
+from tiktok_attribution.visitor.snapshot import NOBODY, Signals, recall_many
 
 STRETCH = 500
 
 
 @errors_without_values
 def backfill(
-    conversion: Conversion, *, using: str, since_seconds: float | None = None, dry: bool = False
+    conversion: Conversion,
+    *,
+    using: str,
+    since_seconds: float | None = None,
+    dry: bool = False,
+    recent: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Counter[str]:
     """Record what happened within the last `since_seconds` (at most MAX_AGE_DAYS) and is not in the outbox.
 
-    Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, or as nobody was asked)
-    and "unreadable" (it can't be told whether it happened). An
-    object without a time of its own is left alone: to send it as if it had happened now would be a false conversion.
+    With `recent` only objects are read that a query finds by their time. `stopping` is asked before each stretch.
+
+    Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, `paused()`, or as nobody
+    was asked), "without visitor" (where only those count that a visitor made) and "unreadable" (it can't be told
+    whether it happened). An object without a time of its own is left alone: to send it as if it had happened now would
+    be a false conversion.
     """
     tally: Counter[str] = Counter()
     to_server, _ = halves_now(conversion.halves, conversion.event)
     if not to_server:
         return tally  # no page would show them any more
-    most = conf.current().max_age_seconds
+    most = _most_seconds()
     oldest = time() - min(most if since_seconds is None else since_seconds, most)
-    for stretch in _stretches(conversion.candidates_since(moment(oldest)).using(using)):
+    candidates = conversion.recent(moment(oldest)) if recent else conversion.candidates_since(moment(oldest))
+    if candidates is None:
+        return tally
+    for stretch in _stretches(_without_children(conversion, candidates.using(using))):
+        if stopping():
+            break
         facts = _facts(conversion, stretch, using, tally)
         known, invalid = _known(facts, using), _invalid(conversion, facts, using)
         for obj, fact in facts:
             if known.issuperset(_keys(fact)):
                 tally["known"] += 1
                 continue
-            if fact.decision.is_denied:
-                tally["refused"] += 1
-                continue
             since = invalid.get((fact.object_pk, fact.event_id))
+            if (why := _why_not(conversion, fact, since)) is not None:
+                tally[why] += 1
+                continue
             when = _when(conversion, obj, since, oldest)
             if when == RECENT:
                 when = "recorded" if dry else _record(conversion, obj, fact, since)
             tally[when] += 1
     return tally
+
+
+def _most_seconds() -> float:
+    """A refusal, a veto and what `paused()` held back are known as long as snapshots are kept, and no longer. What is
+    older than that is not looked for."""
+    settings = conf.current()
+    return min(settings.max_age_seconds, settings.snapshot_days * 86_400)
+
+
+def _without_children(conversion: Conversion, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """A child of the model that has a declaration of the same event counts by that one."""
+    for child in registry.overriding(conversion):
+        link = child.model._meta.get_ancestor_link(conversion.model)
+        if link is not None:
+            children = child.model._base_manager.filter(**{link.attname: OuterRef("pk")})
+            rows = rows.exclude(Exists(children))
+    return rows
+
+
+def _why_not(conversion: Conversion, fact: Fact, since: int | None) -> str | None:
+    """Why it is not recorded; what stands as invalid (`since`) was found to be a visitor's when it was made."""
+    is_whoevers = conversion.made_by == VISITOR and not fact.signals.by_visitor and since is None
+    if is_whoevers and not fact.decision.is_refusal:
+        return "without visitor"
+    return "refused" if fact.decision.is_denied else None
 
 
 def _record(conversion: Conversion, obj: Any, fact: Fact, since: int | None) -> str:
@@ -96,10 +137,33 @@ def _facts(conversion: Conversion, stretch: Sequence[Any], using: str, tally: Co
                 report(error, "can't tell whether %r happened", conversion)
             tally["unreadable"] += 1
     signals = recall_many(conversion.model._meta.label, [obj.pk for obj in happened], using=using)
-    for obj in happened:
-        maker = signals.get(object_key(obj.pk), NOBODY)
+    made = [(obj, signals.get(object_key(obj.pk), NOBODY)) for obj in happened]
+    for obj, maker in _with_first_visitors(conversion, made, using):
         found.append((obj, fact_of(conversion, obj, maker, using=using)))
     return found
+
+
+def _with_first_visitors(
+    conversion: Conversion, made: list[tuple[Any, Signals]], using: str
+) -> Iterator[tuple[Any, Signals]]:
+    """Objects without a visitor get the one of the object that `visitor_of` names; one statement a model."""
+    wanted: dict[Any, tuple[str, str]] = {}
+    for obj, own in made if conversion.visitor_models else ():
+        try:
+            first = first_visitor(conversion, obj, own)
+        except Exception as error:
+            report(error, "%r goes without its visitor", conversion)
+            continue
+        if first is not None:
+            wanted[obj.pk] = first
+    kept = {
+        (label, key): signals
+        for label in {label for label, _ in wanted.values()}
+        for key, signals in recall_many(label, [key for of, key in wanted.values() if of == label], using=using).items()
+    }
+    for obj, own in made:
+        first = wanted.get(obj.pk)
+        yield obj, own if first is None else of_first(own, kept.get(first, NOBODY))
 
 
 def _keys(fact: Fact) -> set[tuple[str, str]]:

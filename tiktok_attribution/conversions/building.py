@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from time import time
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -14,10 +19,15 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.ids import valid_pixel_codes
-from tiktok_attribution.events.moments import epoch_seconds
-from tiktok_attribution.events.names import canonical_name
+from tiktok_attribution.events.moments import epoch_seconds, note_ahead
+from tiktok_attribution.events.names import canonical_name, nearly_standard
 from tiktok_attribution.events.payload import properties as clean_properties
 from tiktok_attribution.visitor.reason import report
+
+logger = logging.getLogger("tiktok_attribution")
+
+SEEN_AS_HTTP = "page.url: this site took the page for http, SITE_URL says https (see SECURE_PROXY_SSL_HEADER)"
+SLIP_CHECK = "tiktok_attribution.W011"
 
 
 def build_event(
@@ -33,20 +43,23 @@ def build_event(
     """The event and notes on what was left out of it. Raises InvalidEvent."""
     settings = conf.current()
     name = canonical_name(name)
+    _warn_of_a_slip(name)
     cleaned, notes = clean_properties(
         properties,
         event=name,
         default_currency=settings.currency,
         value_in_minor_units=settings.values_in_minor_units,
     )
-    moment = epoch_seconds(
-        event_time,
-        now=time(),
-        default_timezone=timezone.get_default_timezone(),
-        max_age_seconds=settings.max_age_seconds,
-    )
+    now, zone = time(), timezone.get_default_timezone()
+    moment = epoch_seconds(event_time, now=now, default_timezone=zone, max_age_seconds=settings.max_age_seconds)
+    ahead = note_ahead(event_time, now=now, default_timezone=zone)
+    if ahead:
+        notes.append(ahead)
     if not page.url and settings.site_url:
         page = Page(url=settings.site_url + "/")
+    elif _is_seen_without_tls(page.url, settings.site_url):
+        page = replace(page, url=f"https{page.url.removeprefix('http')}")
+        notes.append(SEEN_AS_HTTP)
     event = Event(
         name=name,
         event_id=event_id,
@@ -57,6 +70,30 @@ def build_event(
         limited_data_use=limited_data_use or settings.limited_data_use,
     )
     return event, notes
+
+
+def _is_seen_without_tls(address: str, site_url: str) -> bool:
+    """Tell whether the site's own page seems to have come over http, where SITE_URL says https.
+
+    Decision: then SITE_URL is right. Behind a proxy that ends TLS, Django without SECURE_PROXY_SSL_HEADER takes every
+    request for plain http, while the visitor's browser, and with it the pixel, is at https. The host must be that of
+    SITE_URL: of another one nothing is known. The note is what the diagnosis finds it by.
+    """
+    if not site_url.startswith("https://") or not address.startswith("http://"):
+        return False
+    return urlsplit(address).netloc.lower() == urlsplit(site_url).netloc.lower()
+
+
+@lru_cache(maxsize=256)
+def _warn_of_a_slip(name: str) -> None:
+    """Log once in a process that a custom event may be a slip of a standard one: no check sees a template or a view."""
+    meant = nearly_standard(name)
+    if meant and SLIP_CHECK not in django_settings.SILENCED_SYSTEM_CHECKS:
+        logger.warning(
+            'tiktok: "%s" is no standard event, so it counts for no campaign; did you mean "%s"? If it is a custom '
+            'event of yours: SILENCED_SYSTEM_CHECKS = ["%s"]',
+            *(name, meant, SLIP_CHECK),
+        )
 
 
 def pixel_codes(request: HttpRequest | None, wanted: object = ()) -> Sequence[str]:

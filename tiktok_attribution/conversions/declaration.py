@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from tiktok_attribution.conversions.accounts import KEYS, Owner, account_columns, concrete, read_accounts
+from tiktok_attribution.conversions.fact import Tables
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import object_event_id
+from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
 
 BOTH, SERVER, BROWSER = "both", "server", "browser"
 HALVES = (BOTH, SERVER, BROWSER)
+ANYONE, VISITOR = MAKERS = ("anyone", "visitor")
+
+
+def own_tables(model: type[Model]) -> frozenset[str]:
+    """The table of a model, and those of the models that it inherits from."""
+    return frozenset(one._meta.db_table for one in (model, *model._meta.get_parent_list()))
 
 
 class Conversion:
@@ -32,6 +43,10 @@ class Conversion:
     event: str = ""
     halves: str = BOTH
     label: str = ""
+    made_by: str = ANYONE
+    """"visitor": only an object counts that its own person made in a visitor's request, and no import or colleague."""
+    visitor_models: Sequence[type[Model]] = ()
+    """The models of what `visitor_of` gives: the visitor who makes one of them is kept for later objects."""
     model: type[Model]
 
     def __init__(self, model: type[Model]) -> None:
@@ -60,6 +75,17 @@ class Conversion:
         """True for an object that nobody is told of: a child's, a patient's. It is not recorded at all."""
         return False
 
+    def maker_is_person(self, obj: Any) -> bool | None:
+        """Whether whoever makes the object is its person; None to go by the rule (docs/browser.md).
+
+        False for an order that a clerk enters or a till prints: it carries nothing of who made it.
+        """
+        return None
+
+    def visitor_of(self, obj: Any) -> Model | None:
+        """Another object, whose visitor this one has where it was made without one: an invoice's subscription."""
+        return None
+
     def event_id(self, obj: Any) -> str:
         """The same for the same object, so that nothing can count twice. Default: "order-42"."""
         return self.default_event_id(obj)
@@ -73,13 +99,25 @@ class Conversion:
         return ()
 
     def candidates(self) -> QuerySet[Any]:
-        """Where the backfill looks for objects that happened. Narrow it, where a query can, and prefetch."""
-        rows: QuerySet[Any] = self.model._default_manager.all()
+        """Where the backfill looks for objects that happened. Narrow it, where a query can, and prefetch.
+
+        By the base manager, as `had_happened` looks: a default manager that hides archived orders is for the site's
+        pages, and an order that was archived an hour after it was paid was paid all the same.
+        """
+        rows: QuerySet[Any] = self.model._base_manager.all()
         return rows
 
     def candidates_since(self, moment: datetime) -> QuerySet[Any]:
         """The candidates that may have happened since then; undated ones are among them."""
         return self.candidates()
+
+    def recent(self, moment: datetime) -> QuerySet[Any] | None:
+        """Of the candidates those with a time since then, for the hourly search; None where no query can tell.
+
+        Then that search leaves this declaration out: it must not read a whole table of orders every hour.
+        """
+        narrows = type(self).candidates_since is not Conversion.candidates_since
+        return self.candidates_since(moment) if narrows else None
 
     def concerns(self, update_fields: Collection[str] | None) -> bool:
         """Whether a save of only these fields can make it happen."""
@@ -99,6 +137,35 @@ class Conversion:
     def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
         """The object's matching keys as they are sent, and notes on those left out."""
         return hashed(self.user(obj))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What an event of it is made of, to notice what changes it before the commit."""
+        return Tables(own=own_tables(self.model), others=None)
+
+    @errors_without_values
+    def owner(self, obj: Any, account: str, *, freely: bool) -> Owner | None:
+        """What the object says of its person; None where the declaration does not say where that stands.
+
+        No more is looked at once it names this `account`. Unless `freely`, what a statement would have to fetch is left
+        out where that can be seen.
+        """
+        if type(self).user is not Conversion.user:
+            keys = {key: value for key, value in self.user(obj).items() if key in KEYS}
+            return Owner(keys=hashed(keys)[0])
+        model: type[Model] = type(obj)
+        accounts = read_accounts(obj, account_columns(model))
+        return Owner(accounts) if accounts else None
+
+    def first_visitor(self, obj: Any) -> tuple[str, object] | None:
+        """Label and primary key of what `visitor_of` gives."""
+        first = self.visitor_of(obj)
+        for model in self.visitor_models:
+            if isinstance(first, model):
+                return concrete(model)._meta.label, first.pk
+        if first is not None:
+            raise InvalidEvent(f"visitor_of gave a {type(first).__name__}, and visitor_models does not name it.")
+        return None
 
     @property
     def happens_when_made(self) -> bool:

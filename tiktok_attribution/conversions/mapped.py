@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import DateField, Model, Q, QuerySet
 
 from tiktok_attribution import conf
+from tiktok_attribution.conversions.accounts import (
+    KEYS,
+    Owner,
+    is_at_hand,
+    linked_account,
+    listed,
+    names_of_one_kind,
+    read_accounts,
+    related_model,
+)
 from tiktok_attribution.conversions.condition import Condition, column
-from tiktok_attribution.conversions.declaration import BOTH, Conversion
+from tiktok_attribution.conversions.declaration import ANYONE, BOTH, Conversion, own_tables
+from tiktok_attribution.conversions.fact import Tables
+from tiktok_attribution.conversions.relations import items_of, reached_model, tables_of
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.paths import each, read
+from tiktok_attribution.visitor.paths import read, resolve
 
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
-PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel", "consent", "skip")
-OTHER_KEYS = ("event", "when", "contents", "user", "halves", "label", "content_type", "properties")
+WHOSE_KEYS = ("made_by", "visitor_of")
+PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel", "consent", "skip", "maker_is_person")
+OTHER_KEYS = ("event", "when", "contents", "user", "halves", "label", "content_type", "properties", *WHOSE_KEYS)
 KNOWN_KEYS = (*OTHER_KEYS, *PATH_KEYS)
 
 
@@ -34,6 +48,9 @@ class MappedConversion(Conversion):
         self.event = canonical_name(mapping.get("event"))
         self.halves = mapping.get("halves", BOTH)
         self.label = mapping.get("label", "")
+        self.made_by = mapping.get("made_by", ANYONE)
+        first = related_model(model, mapping.get("visitor_of", ""))
+        self.visitor_models = () if first is None else (first,)
         self.condition = Condition(model, mapping.get("when") or {})
 
     def happened(self, obj: Any) -> bool:
@@ -50,8 +67,8 @@ class MappedConversion(Conversion):
         return {key: value for key, value in found.items() if value is not None}
 
     def _contents(self, obj: Any, mapping: Mapping[str, Any]) -> list[dict[str, Any]]:
-        items = each(obj, mapping["each"]) if "each" in mapping else [obj]
         paths = {key: path for key, path in mapping.items() if key != "each"}
+        items = items_of(obj, mapping["each"], paths.values()) if "each" in mapping else [obj]
         found = [{key: _read(item, path, key) for key, path in paths.items()} for item in items]
         return [{key: value for key, value in item.items() if value is not None} for item in found]
 
@@ -78,9 +95,45 @@ class MappedConversion(Conversion):
         path = self.mapping.get("skip")
         return bool(path) and bool(_read(obj, path, "skip"))
 
+    def maker_is_person(self, obj: Any) -> bool | None:
+        path = self.mapping.get("maker_is_person")
+        found = _read(obj, path, "maker_is_person") if path else None
+        return None if found is None else bool(found)
+
+    def owner(self, obj: Any, account: str, *, freely: bool) -> Owner | None:
+        if not any(key in self.mapping.get("user", {}) for key in KEYS):
+            return super().owner(obj, account, freely=freely)
+        links, comparable = self._person
+        accounts = read_accounts(obj, [path for path in links if freely or is_at_hand(obj, path)])
+        if account in accounts:
+            return Owner(accounts)
+        if not freely:
+            comparable = {key: [one for one in paths if is_at_hand(obj, one)] for key, paths in comparable.items()}
+        return Owner(accounts, identified(obj, comparable)[0])
+
+    @cached_property
+    def _person(self) -> tuple[tuple[str, ...], Mapping[str, list[Any]]]:
+        """Paths to the user rows of an object's person, and the matching keys that tell persons apart."""
+        mapping = self.mapping.get("user", {})
+        paths = [path for key in KEYS for path in listed(mapping.get(key, ())) if isinstance(path, str)]
+        links = dict.fromkeys(filter(None, (linked_account(self.model, path) for path in paths)))
+        return tuple(links), names_of_one_kind(self.model, mapping)
+
+    def first_visitor(self, obj: Any) -> tuple[str, object] | None:
+        """By the value of the foreign key, so that the row itself needs not be read."""
+        before, _, last = self.mapping["visitor_of"].replace("__", ".").rpartition(".")
+        at = resolve(obj, before) if before else obj
+        field: Any = None if at is None else column(type(at), last)
+        if field is None:
+            return None
+        is_key = field.target_field.primary_key
+        key = getattr(at, field.attname) if is_key else getattr(getattr(at, field.name), "pk", None)
+        return None if key is None else (self.visitor_models[0]._meta.label, key)
+
     def candidates(self) -> QuerySet[Any]:
         rows = super().candidates().filter(self.condition.narrowed())
-        paths = [*self.condition.paths, *(self.mapping.get(key) for key in ("time", "event_id", "pixel"))]
+        keys = ("time", "event_id", "pixel", "visitor_of")
+        paths = [*self.condition.paths, *(self.mapping.get(key) for key in keys)]
         relations = sorted(set(_forward_relations(self.model, paths)))
         return rows.select_related(*relations) if relations else rows
 
@@ -89,10 +142,27 @@ class MappedConversion(Conversion):
         field = column(self.model, time) if isinstance(time, str) else None
         if not isinstance(field, DateField):  # a DateTimeField is one too
             return self.candidates()
-        # A day more, for a date has no time zone. Python looks at each once again.
-        since = moment - timedelta(days=1)
-        recent = Q((f"{field.name}__gte", since if field.get_internal_type() == "DateTimeField" else since.date()))
-        return self.candidates().filter(recent | Q((f"{field.name}__isnull", True)))
+        return self.candidates().filter(_since(field, moment) | Q((f"{field.name}__isnull", True)))
+
+    def recent(self, moment: datetime) -> QuerySet[Any] | None:
+        time = self.mapping.get("time")
+        field = column(self.model, time) if isinstance(time, str) else None
+        return self.candidates().filter(_since(field, moment)) if isinstance(field, DateField) else None
+
+    @cached_property
+    def tables(self) -> Tables:
+        mapping, contents = self.mapping, self.mapping.get("contents", {})
+        paths = [mapping[key] for key in PROPERTY_KEYS if key in mapping and not _is_currency(mapping[key])]
+        paths += [*mapping.get("properties", {}).values(), *([contents["each"]] if "each" in contents else [])]
+        found = [tables_of(self.model, path) for path in paths]
+        item = reached_model(self.model, contents["each"]) if "each" in contents else self.model
+        for key, path in contents.items():
+            if key != "each":
+                found.append(None if item is None else tables_of(item, path))
+        for path in mapping.get("user", {}).values():
+            found += [tables_of(self.model, one) for one in (path if isinstance(path, (list, tuple)) else [path])]
+        known = [one for one in found if one is not None]
+        return Tables(own_tables(self.model), frozenset().union(*known) if len(known) == len(found) else None)
 
     def concerns(self, update_fields: Collection[str] | None) -> bool:
         if update_fields is None:
@@ -108,9 +178,19 @@ class MappedConversion(Conversion):
         return bool(self.mapping.get("time"))
 
 
+def _since(field: DateField[Any, Any], moment: datetime) -> Q:
+    """A day more, for a date has no time zone. Python looks at each once again."""
+    since = moment - timedelta(days=1)
+    return Q((f"{field.name}__gte", since if field.get_internal_type() == "DateTimeField" else since.date()))
+
+
 def _read(obj: Any, path: Any, key: str) -> Any:
     """As `paths.read`; for a currency its code itself will do."""
-    return path if key == "currency" and isinstance(path, str) and path in CURRENCIES else read(obj, path)
+    return path if key == "currency" and _is_currency(path) else read(obj, path)
+
+
+def _is_currency(path: Any) -> bool:
+    return isinstance(path, str) and path in CURRENCIES
 
 
 def _forward_relations(model: type[Model], paths: Iterable[Any]) -> Iterator[str]:

@@ -10,11 +10,13 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field, Model
 from django.utils.module_loading import import_string
 
+from tiktok_attribution.conversions.accounts import related_model
 from tiktok_attribution.conversions.condition import SEVERAL, column
-from tiktok_attribution.conversions.declaration import BOTH, HALVES
+from tiktok_attribution.conversions.declaration import ANYONE, BOTH, HALVES, MAKERS
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
+from tiktok_attribution.conversions.relations import reached_model, relation
 from tiktok_attribution.events.ids import valid_pixel_codes
-from tiktok_attribution.events.money import CURRENCIES
+from tiktok_attribution.events.money import CURRENCIES, meant_currency
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import KEYS
@@ -47,6 +49,9 @@ def unusable(label: str, model: type[Model], mapping: object) -> Iterator[Mistak
         yield f"{where}['event']: {error}", ""
     if mapping.get("halves", BOTH) not in HALVES:
         yield f"{where}['halves'] is {mapping['halves']!r}, not one of {', '.join(HALVES)}.", ""
+    if mapping.get("made_by", ANYONE) not in MAKERS:
+        yield f"{where}['made_by'] is {mapping['made_by']!r}, not one of {', '.join(MAKERS)}.", ""
+    yield from _visitor_of_unusable(f"{where}['visitor_of']", model, mapping.get("visitor_of"))
     if not isinstance(mapping.get("label", ""), str):
         yield f"{where}['label'] must be text.", 'Write "label": "order".'
     for part in ("user", "properties", "contents"):
@@ -60,6 +65,16 @@ _EXAMPLES = {
     "properties": 'Write {"shop_id": "shop.code"}.',
     "contents": 'Write {"each": "lines", "content_id": "sku", …}.',
 }
+
+
+def _visitor_of_unusable(where: str, model: type[Model], path: object) -> Iterator[Mistake]:
+    if path is None:
+        return
+    if not isinstance(path, str):
+        yield f"{where} must be a path of foreign keys.", 'Write "visitor_of": "subscription".'
+    elif related_model(model, path) is None:
+        hint = unresolved(model, path) or "Name a foreign key of the model, or a path of several."
+        yield f"{where} is {path!r}, which leads to no other object.", hint
 
 
 def _when_unusable(where: str, when: object) -> Iterator[Mistake]:
@@ -139,6 +154,9 @@ def user_mistakes(where: str, model: type[Model], mapping: Mapping[str, Any]) ->
 def _path_mistakes(where: str, model: type[Model] | None, path: object, *, currency: bool = False) -> Iterator[Mistake]:
     if isinstance(path, str):
         hint = "" if model is None or (currency and path in CURRENCIES) else unresolved(model, path)
+        meant = meant_currency(path) if currency else ""
+        if hint and meant:
+            hint = f"Did you mean {meant!r}? A code is written in capitals; any other text is a field path."
         if hint:
             yield f"{where} names {path!r}, which doesn't resolve.", hint
     elif isinstance(path, Mapping):
@@ -154,7 +172,7 @@ def _contents_mistakes(where: str, model: type[Model], contents: Mapping[str, An
         found = list(_path_mistakes(f"{where}['each']", model, contents["each"]))
         yield from found
         each = contents["each"]
-        item_model = _related(model, each) if isinstance(each, str) and not found else None
+        item_model = reached_model(model, each) if isinstance(each, str) and not found else None
     for key, path in contents.items():
         if key not in (*CONTENT_KEYS, "each"):
             yield f"{where} has no key {key!r}.", _nearest(key, ("each", *CONTENT_KEYS))
@@ -177,9 +195,9 @@ def unresolved(model: type[Model], path: str) -> str:
             names = [field.name for field in at._meta.get_fields()]
             near = difflib.get_close_matches(step, names, n=1)
             return f"{at._meta.label} has no {step!r}." + (f" Did you mean {near[0]!r}?" if near else "")
-        relation = _relation(at, step)
+        followed = relation(at, step)
         # A manager's own methods may be the next step, as in "lines.first".
-        at = None if relation is None or relation.one_to_many or relation.many_to_many else relation.related_model
+        at = None if followed is None or followed.one_to_many or followed.many_to_many else followed.related_model
     return ""
 
 
@@ -189,20 +207,3 @@ def _has_field(model: type[Model], name: str) -> bool:
     except FieldDoesNotExist:
         return False
     return True
-
-
-def _related(model: type[Model], path: str) -> type[Model] | None:
-    """The model that a path leads to, None where only an object can tell."""
-    at: type[Model] | None = model
-    for step in path.replace("__", ".").split("."):
-        at = getattr(_relation(at, step) if at else None, "related_model", None)
-    return at
-
-
-def _relation(model: type[Model], step: str) -> Any:
-    """The field or reverse relation that an attribute of this name leads through, None for any other attribute."""
-    for field in model._meta.get_fields():
-        name = field.get_accessor_name() if hasattr(field, "get_accessor_name") else field.name
-        if name == step and field.is_relation:
-            return field
-    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -11,20 +10,20 @@ from django.db import connections
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions import ongoing
-from tiktok_attribution.conversions.building import build_event, pixel_codes, pixels_of_request
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.building import build_event, pixel_codes
+from tiktok_attribution.conversions.declaration import VISITOR, Conversion
 from tiktok_attribution.conversions.fact import AGREED, Built, Fact
+from tiktok_attribution.conversions.maker import signals_for
 from tiktok_attribution.conversions.permitted import permitted
+from tiktok_attribution.conversions.person import maker_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.conversions.saved import stored
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor import snapshot
 from tiktok_attribution.visitor.current import made_under
 from tiktok_attribution.visitor.object_key import object_key
-from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.snapshot import NOBODY, Signals
+from tiktok_attribution.visitor.snapshot import Signals
 from tiktok_attribution.visitor.visitor import Requester
 
 
@@ -42,16 +41,19 @@ def record_object(
 
     `maker` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
     the request may be a webhook's; of an object that was `just_made` there can be none. `broken` is why it can't be
-    told whether it happened; `moment` its time, in epoch seconds, where the declaration knows none.
+    told whether it happened; `moment` its time, in epoch seconds, where the declaration knows none: of one that stands
+    as invalid, so that it did count.
     """
-    signals = NOBODY if just_made and maker is None else signals_for(conversion, obj, maker, using)
+    maker = maker_of(conversion, obj, maker, using=using)
+    signals = signals_for(conversion, obj, maker, using, just_made=just_made)
+    if conversion.made_by == VISITOR and not signals.by_visitor and moment is None:
+        return None  # an import, a shell, a colleague
     fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment, maker=maker)
     if not fact.pixel_codes and signals.pixel_codes == ():
         return None  # made in a shop that has no pixel
     opened = connections[using].in_atomic_block
     recorded = record(fact, None if maker is None else maker.shopper)
     if recorded is not None and opened:
-        recorded.settle = partial(_as_committed, conversion, obj, recorded)
         ongoing.note(conversion, obj.pk, recorded, using=using)
     return recorded
 
@@ -60,11 +62,6 @@ def renewed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact:
     """The fact as the object tells it now, with the visitor and the moment of the first time."""
     first = recorded.fact
     return fact_of(conversion, obj, first.signals, using=first.using, moment=recorded.event.event_time)
-
-
-def _as_committed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact | None:
-    fresh = stored(obj, using=recorded.fact.using)
-    return None if fresh is None else renewed(conversion, fresh, recorded)
 
 
 def fact_of(
@@ -103,10 +100,15 @@ def fact_of(
             properties=properties,
             limited_data_use=decision.limited_data_use,
         )
-        empty = "contents" in properties and not event.properties.get("contents")
+        has_contents = "contents" in properties
+        empty = has_contents and not event.properties.get("contents")
         if empty:
             more.append("contents are empty: catalogue ads can't tell what was bought")
-        return Built(event, [*notes, *more], incomplete=empty)
+        return Built(event, [*notes, *more], has_contents=has_contents, incomplete=empty)
+
+    def again(moment: int) -> Fact | None:
+        fresh = stored(obj, using=using)
+        return None if fresh is None else fact_of(conversion, fresh, signals, using=using, moment=moment)
 
     return Fact(
         name=conversion.event,
@@ -119,6 +121,8 @@ def fact_of(
         object_pk=object_key(obj.pk),
         signals=signals,
         decision=decision,
+        tables=conversion.tables,
+        again=again,
     )
 
 
@@ -147,18 +151,3 @@ def _codes_of_broken(signals: Signals) -> Sequence[str]:
         return pixel_codes(None, signals.pixel_codes)
     except InvalidEvent:
         return conf.current().pixel_code
-
-
-def signals_for(conversion: Conversion, obj: Any, maker: Requester | None, using: str) -> Signals:
-    """Who made the object: whoever sends this request, else whom the snapshot remembers."""
-    try:
-        with protected(using):
-            if maker is None:
-                return snapshot.recall(conversion.model._meta.label, obj.pk, using=using)
-            if maker.shopper is not None:
-                return snapshot.signals_of(maker.shopper, pixels_of_request(maker.shopper.request))
-            refusal = maker.will
-            return NOBODY if refusal is None else Signals(decision=refusal)
-    except Exception as error:
-        report(error, "%r goes without its visitor", conversion)
-        return NOBODY

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
-from django.db import connections
+from django.db import connections, router
 from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 from django.db.transaction import TransactionManagementError
@@ -14,13 +14,15 @@ from django.db.transaction import TransactionManagementError
 from tiktok_attribution.conversions import ongoing, registry
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.holding import hold_back_one
 from tiktok_attribution.conversions.maker import current_maker, keep_maker
 from tiktok_attribution.conversions.objects import record_object, renewed
-from tiktok_attribution.conversions.pausing import is_paused
+from tiktok_attribution.conversions.pausing import is_inside_paused, is_paused
 from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import halves_now
-from tiktok_attribution.conversions.saved import Saved, has_expressions
+from tiktok_attribution.conversions.saved import Saved, has_expressions, stored
+from tiktok_attribution.delivery.dropped import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester
@@ -34,6 +36,8 @@ BEFORE = "_tiktok_counted_before"
 
 def connect() -> None:
     """Watch every declared model; may be called again when the declarations have changed."""
+    lasting_refusals.clear()
+    lasting_refusals.update(model._meta.label for model in registry.first_visitor_models())
     for model in registry.watched_models():
         uid = f"tiktok_attribution.{model._meta.label}"
         pre_save.connect(before_save, sender=model, dispatch_uid=uid)
@@ -67,11 +71,31 @@ def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
 def before_save(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
     """Note which conversions the stored object counts for already: what is saved again must not happen again."""
     instance.__dict__.pop(BEFORE, None)
-    if raw or is_paused() or _is_surely_new(instance):
+    if raw or (is_paused() and not is_inside_paused()) or _is_surely_new(instance):
         return
-    fields = kwargs.get("update_fields")
-    not_open = [one for one in _concerned(sender, fields) if ongoing.find(one, instance.pk, using=using) is None]
-    instance.__dict__[BEFORE] = [id(one) for one in not_open if _had_counted(one, instance, using)]
+    model, obj = _as_child(sender, instance, using)
+    not_open = []
+    for conversion in _concerned(model, kwargs.get("update_fields")):
+        recorded = ongoing.find(conversion, obj.pk, using=using)
+        if recorded is None:
+            not_open.append(conversion)
+        else:
+            recorded.is_saving = True  # `after_save` builds it again, so this UPDATE is no news
+    instance.__dict__[BEFORE] = [id(one) for one in not_open if _had_counted(one, obj, using)]
+
+
+def _as_child(sender: type[Model], instance: Any, using: str) -> tuple[type[Model], Any]:
+    """The stored child, where a declared one is saved through its parent: Django tells of the parent alone.
+
+    A query for each declared child of the model, and none where there is no such child.
+    """
+    for child in registry.children_of(sender):
+        link = child._meta.get_ancestor_link(sender)
+        with protected(using):
+            found = child._base_manager.using(using).filter(**{link.attname: instance.pk}).first() if link else None
+        if found is not None:
+            return child, found
+    return sender, instance
 
 
 def _concerned(sender: type[Model], fields: Collection[str] | None) -> list[Conversion]:
@@ -101,9 +125,19 @@ def _is_surely_new(instance: Any) -> bool:
 def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
     """Record what has just become true; keep the shopper with what may become true later."""
     counted: list[int] = instance.__dict__.pop(BEFORE, [])
+    if is_inside_paused():
+        hold_back_one(instance, using=using, but=() if created else counted)
     if raw or is_paused():
         return
-    saved = Saved(instance, kwargs.get("update_fields"), using)
+    if not created:
+        sender, instance = _as_child(sender, instance, using)
+    _saved(sender, instance, counted, created=created, using=using, fields=kwargs.get("update_fields"))
+
+
+def _saved(
+    sender: type[Model], instance: Any, counted: list[int], *, created: bool, using: str, fields: Collection[str] | None
+) -> None:
+    saved = Saved(instance, fields, using)
     maker = current_maker(using) if created else None  # whoever saves it later has not made it
     awaited = []
     for conversion in registry.of(sender):
@@ -116,12 +150,15 @@ def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, usi
             heal(conversion, saved.row, using=using)
         elif not _record(conversion, saved, maker, just_made=created) and created:
             awaited.append(conversion)
-    if maker is not None and awaited:
-        keep_maker(maker, awaited, instance, using=using)
+    if maker is not None:
+        awaited += registry.kept_for_others(sender)
+        if awaited:
+            keep_maker(maker, awaited, instance, using=using)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
     """Saved once more in the transaction that recorded it. What has ceased to count did happen all the same."""
+    recorded.is_saving = False
     if _happened(conversion, saved.row, saved.using) is True:
         recorded.renew(renewed(conversion, saved.row, recorded))
 
@@ -147,3 +184,35 @@ def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
             return bool(conversion.happened(obj))
     except Exception as error:
         return error
+
+
+@errors_without_values
+def recheck(obj: Model, *, using: str | None = None) -> list[str]:
+    """Look at this object now: record what it has come to count for, though no signal told of it.
+
+    For `QuerySet.update()`, and for conditions over other tables. The object is read again from the database. What was
+    recorded already stays as it is, unless it was invalid or the transaction that recorded it is still open. Without a
+    time of its own it happened now. Returns the ids of the events that were recorded.
+    """
+    if is_paused():
+        return []
+    using = using or obj._state.db or router.db_for_write(type(obj))
+    with protected(using):
+        fresh = stored(obj, using=using)
+    return [] if fresh is None else _recheck(*_as_child(type(fresh), fresh, using), using)
+
+
+def _recheck(model: type[Model], obj: Any, using: str) -> list[str]:
+    found = []
+    for conversion in _concerned(model, None):
+        open_one = ongoing.find(conversion, obj.pk, using=using)
+        happened = _happened(conversion, obj, using)
+        if open_one is not None:
+            _renew(conversion, Saved(obj, None, using), open_one)
+        elif isinstance(happened, Exception):
+            report(happened, "can't tell whether %r happened", conversion)
+        elif happened:
+            recorded = heal(conversion, obj, using=using) or record_object(conversion, obj, using=using)
+            if recorded is not None:
+                found.append(recorded.event.event_id)
+    return found

@@ -1,18 +1,33 @@
-"""What became of a fact, as long as its transaction is open: it may still be built again."""
+"""What became of a fact, until its event is finished: it may still be built again.
+
+An event is finished when nothing is to come that it is made of. Three moments can be that, the first that fits:
+
+- when it is built, if its contents are there and its transaction writes nothing more of what it is made of: the usual
+  order, whose lines were saved before it was paid. It costs nothing more.
+- the commit, where it is built again if its contents were empty or if more was written after it was built.
+- the end of the request, where lines may be saved in a transaction of their own: without a transaction, and if its
+  contents are empty still. Where no request is, the sweep finishes it a minute later (`conversions.finishing`), as it
+  does with what a killed process left.
+
+Until then its rows are marked, and not due (`delivery.unfinished`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache
+from time import time
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from tiktok_attribution import tasks
 from tiktok_attribution.consent.answer import Reason
-from tiktok_attribution.conversions.fact import Fact
-from tiktok_attribution.delivery.bodies import forget, write_body
+from tiktok_attribution.conversions import request_end
+from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.delivery import unfinished
+from tiktok_attribution.delivery.bodies import forget
 from tiktok_attribution.delivery.dropped import count_dropped
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.matching import match_bits, search_key
@@ -23,40 +38,89 @@ from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Showing, identify_keys
 
+OUR_TABLES = "tiktok_attribution_"
+
 
 @dataclass(kw_only=True, eq=False)
 class Recorded:
     """The rows that were new, and their browser half where this visitor's page shows it.
 
-    `settle`, where it is set, gives the fact as it stands at the commit; asked if the contents are `incomplete` still.
+    `is_open` is True where they were written in a transaction of the site's; `is_saving` while its object is saved
+    there once more, which builds the event again anyway. `unfinished` says that rows are marked so, or may be: a
+    rollback to a savepoint may have taken the mark back.
     """
 
     fact: Fact
-    event: Event
+    built: Built
     rows: list[OutboxEvent]
+    is_open: bool
+    unfinished: bool
+    event: Event = field(init=False)
     commitment: Commitment = field(init=False)
     showing: Showing | None = None
-    incomplete: bool = False
-    settle: Callable[[], Fact | None] | None = None
+    is_saving: bool = False
+    _is_postponed: bool = False
     _renewed: bool = False
 
+    def __post_init__(self) -> None:
+        self.event = self.built.event
+        self._is_postponed = self.unfinished
+
     def commit(self) -> None:
-        """Run by the commit: what is missing still is filled in, then everybody may know."""
+        """Run by the commit; at once where no transaction is open."""
         try:
-            fact = self.settle() if self.incomplete and self.settle is not None else None
-            if fact is not None:
-                self.renew(fact)
+            if self.unfinished:
+                self._finish_by_commit()
             elif self._renewed and self.showing is not None:
                 self._show_what_is_stored(self.showing)
         except Exception as error:
             report(error, "%s stays as it was", self.fact.event_id)
-        for row in self.rows:
-            event_recorded.send_robust(OutboxEvent, event=row, using=self.fact.using)
-            if row.due_at is not None:
-                tasks.hint(row.pixel_code, self.fact.using)
+        if not self.unfinished:
+            announce(self.rows, using=self.fact.using)
+
+    def _finish_by_commit(self) -> None:
+        """Unless lines may still come, in a transaction of their own."""
+        fact, built = self._again() if self.is_open else (None, None)
+        if self.is_open and (built is None or not built.incomplete):
+            self._finish(fact, built)
+        else:
+            request_end.at_end(self.finish)  # where there is no request, the sweep does it
+
+    def finish(self) -> None:
+        """At the end of the request: whatever is there by now is the event."""
+        self._finish(*self._again())
+        announce(self.rows, using=self.fact.using)
+
+    def _again(self) -> tuple[Fact | None, Built | None]:
+        """As its object stands now; nothing where that is gone, or can't be built any more."""
+        fact = None
+        try:
+            fact = self.fact.again(self.event.event_time) if self.fact.again is not None else None
+            return fact, None if fact is None or fact.decision.is_denied else fact.build()
+        except Exception as error:
+            report(error, "%s stays as it was built first", self.fact.event_id)
+            return fact, None
+
+    def _finish(self, fact: Fact | None, built: Built | None) -> None:
+        using = self.fact.using
+        if fact is not None and fact.decision.is_denied:
+            self._take_back(fact.decision.reason or Reason.DENIED)
+            self.unfinished = False
+            return
+        with transaction.atomic(using=using):
+            for row in self.rows:
+                before = row.payload
+                if built is not None:
+                    fill(row, replace(built.event, event_id=self.event.event_id), built.notes)
+                # A renewal may have been rolled back with its savepoint, so then the stored text is not known.
+                rebuilt = built is not None and (row.payload != before or self._renewed)
+                unfinished.finish(row, using=using, now=time(), rebuilt=rebuilt)
+        if built is not None:
+            self._is_now(built)
+        self.unfinished = False
 
     def renew(self, fact: Fact) -> None:
-        """Build again, before anything was sent: lines or a total were saved after the event was recorded."""
+        """Build again in the open transaction: lines or a total were saved after the event was recorded."""
         if fact.decision.is_denied:
             self._take_back(fact.decision.reason or Reason.DENIED)
             return
@@ -66,40 +130,63 @@ class Recorded:
                 event = replace(built.event, event_id=self.event.event_id)
                 for row in self.rows:
                     fill(row, event, built.notes)
-                    unsent = self._unsent(row).update(
-                        event_time=row.event_time,
-                        value=row.value,
-                        currency=row.currency,
-                        note=row.note,
-                        match_keys=row.match_keys,
-                    )
-                    if unsent:
-                        write_body(row, row.pk, using=fact.using)
+                    unfinished.rebuild(row, using=fact.using)
         except Exception as error:
             report(error, "%s stays as it was built first", self.fact.event_id)
             return
-        self.event, self.incomplete, self._renewed = event, built.incomplete, True
+        self._is_now(built)
+        self._renewed = True
+        if built.incomplete:
+            self.postpone()
+
+    def _is_now(self, built: Built) -> None:
+        self.built, self.event = built, replace(built.event, event_id=self.event.event_id)
         if self.showing is not None:
-            self.showing.call, self.showing.identify = browser_call(event), identify_keys(event.user)
+            self.showing.call, self.showing.identify = browser_call(self.event), identify_keys(self.event.user)
+
+    def concerns(self, statement: str) -> bool:
+        """Whether the event may be another one after this statement, which writes something."""
+        own, others = self.fact.tables
+        if self.is_saving and _names(own, statement):
+            return False
+        if others is None and self.built.has_contents:
+            return OUR_TABLES not in statement  # only the site's own code knows what it reads
+        return _names(own | (others or frozenset()), statement)
+
+    def postpone(self) -> None:
+        """More is written of what it is made of: it is not due before the commit has built it again."""
+        if not self._is_postponed:
+            unfinished.postpone([row.pk for row in self.rows], using=self.fact.using, now=time())
+            self._is_postponed = self.unfinished = True
+
+    def rolled_back(self) -> None:
+        """To a savepoint that may lie before the mark."""
+        self._is_postponed = False
 
     def _take_back(self, reason: Reason) -> None:
-        """The object has come to say no in the very transaction that recorded it."""
-        using = self.fact.using
+        """The object has come to say no before its event was finished."""
+        using, pks = self.fact.using, [row.pk for row in self.rows]
+        mine = OutboxEvent.objects.using(using).filter(attempts=0)
         with transaction.atomic(using=using):
-            for row in self.rows:
-                forget(self._unsent(row), [row.pk])
+            forget(mine if self.commitment.is_open else unfinished.unfinished(pks, using=using), pks)
             count_dropped([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
         self.rows = []
         self.commitment.take_back()
 
-    def _unsent(self, row: OutboxEvent) -> QuerySet[OutboxEvent]:
-        return OutboxEvent.objects.using(self.fact.using).filter(pk=row.pk, attempts=0)
-
     def _show_what_is_stored(self, showing: Showing) -> None:
         """A savepoint may have taken a renewal back; the row knows."""
-        payload = self._unsent(self.rows[0]).values_list("payload", flat=True).first()
+        rows = OutboxEvent.objects.using(self.fact.using).filter(pk=self.rows[0].pk, attempts=0)
+        payload = rows.values_list("payload", flat=True).first()
         if payload:
             showing.call = browser_call_of_text(payload)
+
+
+def announce(rows: list[OutboxEvent], *, using: str) -> None:
+    """These are finished: everybody may know."""
+    for row in rows:
+        event_recorded.send_robust(OutboxEvent, event=row, using=using)
+        if row.due_at is not None:
+            tasks.hint(row.pixel_code, using)
 
 
 def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
@@ -112,3 +199,12 @@ def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
     row.note = " ".join(f"{note.rstrip('.')}." for note in notes)[:500]
     row.match_keys = match_bits(event.user)
     row.email_key = search_key(event.user.email[0] if event.user.email else "")
+
+
+def _names(tables: frozenset[str], statement: str) -> bool:
+    return bool(tables) and _pattern(tables).search(statement) is not None
+
+
+@lru_cache(maxsize=256)
+def _pattern(tables: frozenset[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(tables)))})(?!\w)")

@@ -8,10 +8,11 @@ from functools import lru_cache
 from time import time
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.conversions import request_end
 from tiktok_attribution.conversions.declaration import BROWSER, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused, paused
@@ -22,7 +23,7 @@ from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.held import keys_of
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
 from tiktok_attribution.events.payload import browser_call
-from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.exceptions import InvalidEvent, TooOld
 from tiktok_attribution.models import OutboxEvent, State, moment
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.reason import reason, report
@@ -51,9 +52,13 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
         return None
     block = None
     try:
+        connection = connections[fact.using]
+        is_open = connection.in_atomic_block
+        commits_each = not is_open and fact.again is not None and connection.get_autocommit()
         with together(fact.using) as block:
             built = fact.build()
-            rows = _rows(fact, built)
+            unfinished = _is_unfinished(fact, built, commits_each=commits_each)
+            rows = _rows(fact, built, unfinished=unfinished)
             if len(rows) == 1:
                 block.next_is_last()
             rows = [row for row in rows if outbox.add(row, using=fact.using)]
@@ -63,21 +68,40 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
     except Exception as error:
         if block is not None and block.has_lost_all:
             raise
-        _record_invalid(fact, error)
+        _record_unbuilt(fact, error)
         return None
     if not rows:
         return None
-    recorded = Recorded(fact=fact, event=built.event, rows=rows, incomplete=built.incomplete)
+    recorded = Recorded(fact=fact, built=built, rows=rows, is_open=is_open, unfinished=unfinished)
     recorded.commitment = Commitment(fact.using, then=recorded.commit)
-    if visitor is not None and conf.current().asks:
+    if visitor is not None:
+        _tell_visitor(recorded, visitor)
+    return recorded
+
+
+def _tell_visitor(recorded: Recorded, visitor: Visitor) -> None:
+    """What this visitor's answer decides, and the browser half for a page of theirs."""
+    fact, rows, event = recorded.fact, recorded.rows, recorded.event
+    if conf.current().asks:
         for key in keys_of(rows):
             visitor.answers_for(key, recorded.commitment, held=not fact.decision.is_granted)
-    if visitor is not None and rows[0].wants_browser and fact.decision.is_granted:
+    if rows[0].wants_browser and fact.decision.is_granted:
         codes = tuple(row.pixel_code for row in rows)
-        keys = identify_keys(built.event.user)
-        recorded.showing = Showing(call=browser_call(built.event), pixel_codes=codes, identify=keys)
+        recorded.showing = Showing(call=browser_call(event), pixel_codes=codes, identify=identify_keys(event.user))
         visitor.show(recorded.showing, recorded.commitment)
-    return recorded
+
+
+def _is_unfinished(fact: Fact, built: Built, *, commits_each: bool) -> bool:
+    """Whether more may come of what it is made of, before anybody would notice it.
+
+    Lines are what comes after its order. In a transaction the rest is noticed when it is written (`ongoing.Watch`).
+    Without one each line is committed by itself, and the end of the request is the first moment at which all are
+    there. A task or a command has no such end: there an event that has contents is taken to be finished, or each
+    payment that a task confirms would wait for the sweep.
+    """
+    if fact.again is None or not built.has_contents:
+        return False
+    return built.incomplete or (commits_each and request_end.is_to_come())
 
 
 def _leave_out(fact: Fact, reason: Reason) -> None:
@@ -114,7 +138,7 @@ def halves_now(halves: str, name: str) -> tuple[bool, bool]:
     return to_server, halves != SERVER and settings.mode == conf.DEVELOPER
 
 
-def _rows(fact: Fact, built: Built) -> list[OutboxEvent]:
+def _rows(fact: Fact, built: Built, *, unfinished: bool) -> list[OutboxEvent]:
     settings, event = conf.current(), built.event
     to_server, to_browser = halves_now(fact.halves, event.name)
     if not to_server and not to_browser:
@@ -135,6 +159,8 @@ def _rows(fact: Fact, built: Built) -> list[OutboxEvent]:
         row.state, row.due_at = (State.WAITING, time()) if to_server else (State.BROWSER_ONLY, None)
         if not fact.decision.is_granted:
             row.state, row.due_at = State.HELD, None
+        if unfinished:
+            row.unfinished_since, row.due_at = time(), None
         rows.append(row)
     return rows
 
@@ -170,6 +196,17 @@ def _give_way(fact: Fact, conflict: outbox.LockConflict, *, is_lost: bool) -> No
         "when it commits, its event stands and counts once; when not, %s",
         *(name, event_id, conflict, "tiktok_backfill finds the object's event" if fact.object_label else LOST),
     )
+
+
+def _record_unbuilt(fact: Fact, error: Exception) -> None:
+    """As invalid; but an order from an import, or from before the app, is no mistake and alarms nobody.
+
+    Nor is there a row for each of a hundred thousand: the count shows a declaration whose "time" names a wrong field.
+    """
+    if isinstance(error, TooOld) and fact.object_label:
+        _leave_out(fact, Reason.TOO_OLD)
+    else:
+        _record_invalid(fact, error)
 
 
 def _record_invalid(fact: Fact, error: Exception) -> None:

@@ -12,7 +12,8 @@ from django.db.models import Model
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
-from tiktok_attribution.conversions.declaration import HALVES, Conversion
+from tiktok_attribution.conversions.accounts import concrete
+from tiktok_attribution.conversions.declaration import HALVES, MAKERS, Conversion
 from tiktok_attribution.conversions.mapped import MappedConversion
 from tiktok_attribution.conversions.mistakes import mistakes, unusable
 from tiktok_attribution.events.names import canonical_name
@@ -47,6 +48,10 @@ def _fault(declared: type[Conversion], models: Sequence[type[Model]]) -> str:
         return "it names no model, write @register(Order)."
     if declared.halves not in HALVES:
         return f"halves is {declared.halves!r}, not one of {', '.join(HALVES)}."
+    if declared.made_by not in MAKERS:
+        return f"made_by is {declared.made_by!r}, not one of {', '.join(MAKERS)}."
+    if declared.visitor_of is not Conversion.visitor_of and not declared.visitor_models:
+        return "it has visitor_of, but no visitor_models: name the models of what it gives, so that they are watched."
     for model in models:
         if model._meta.swapped or model._meta.abstract:
             return f"{model.__name__} has no objects, register {model._meta.swapped or 'its children'}."
@@ -60,14 +65,61 @@ def every() -> Iterator[Conversion]:
 
 
 def of(model: type[Model]) -> list[Conversion]:
-    """The conversions of a model, also through its parents and of proxies."""
-    return [conversion for conversion in every() if issubclass(model, conversion.model)]
+    """The conversions of a model, also through its parents and of proxies.
+
+    As a method of a child replaces its parent's: where both declare the same event, a child's object is counted by the
+    child's declaration alone. Else a subscription that is an order would be two purchases, with two ids.
+    """
+    found = [conversion for conversion in every() if issubclass(model, conversion.model)]
+    if len(found) < 2:
+        return found
+    return [one for one in found if not any(_overrides(other, one) for other in found)]
+
+
+def _overrides(other: Conversion, one: Conversion) -> bool:
+    return other.event == one.event and other.model is not one.model and issubclass(other.model, one.model)
+
+
+def overriding(conversion: Conversion) -> list[Conversion]:
+    """Those that replace it for the objects of a child with a table of its own."""
+    return [other for other in every() if _overrides(other, conversion) and not _is_proxy_of(other, conversion)]
+
+
+def _is_proxy_of(other: Conversion, one: Conversion) -> bool:
+    return other.model._meta.concrete_model is one.model._meta.concrete_model
+
+
+def children_of(model: type[Model]) -> list[type[Model]]:
+    """Declared children with tables of their own, those nearest to the leaves first: saving through the parent sends
+    no signal of theirs."""
+    found = {one.model for one in every() if one.model is not model and issubclass(one.model, model)}
+    children = (one for one in found if one._meta.concrete_model is not model._meta.concrete_model)
+    return sorted(children, key=lambda one: len(one._meta.get_parent_list()), reverse=True)
+
+
+def first_visitor_models() -> set[type[Model]]:
+    """The models whose visitors are kept for other objects (`visitor_of`), whether they are conversions or not."""
+    return {concrete(model) for conversion in every() for model in conversion.visitor_models}
+
+
+def kept_for_others(model: type[Model]) -> list[Conversion]:
+    """Stand for an object of this model that is made, where its visitor is to be kept for others; of no event."""
+    return [Conversion(kept) for kept in first_visitor_models() if issubclass(model, kept)]
 
 
 def watched_models() -> set[type[Model]]:
-    """Every model whose saves matter: the declared ones, their proxies and their children."""
-    declared = tuple({conversion.model for conversion in every()})
-    return {model for model in apps.get_models() if declared and issubclass(model, declared)}
+    """Every model whose saves matter: the declared ones, those of `visitor_of`, their proxies, children and parents."""
+    declared = tuple({conversion.model for conversion in every()} | first_visitor_models())
+    parents = {parent for model in declared for parent in model._meta.get_parent_list()}
+    return parents | {model for model in apps.get_models() if declared and issubclass(model, declared)}
+
+
+def told_twice() -> Iterator[tuple[str, str, str]]:
+    """Event, model and proxy of it that are both declared: the same rows, under two ids."""
+    for one in every():
+        for other in every():
+            if _overrides(other, one) and _is_proxy_of(other, one):
+                yield one.event, one.model._meta.label, other.model._meta.label
 
 
 def _settings_form() -> list[Conversion]:

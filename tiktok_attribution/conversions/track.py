@@ -12,22 +12,26 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Consent, Decision, as_consent, denied
+from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
+from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused
 from tiktok_attribution.conversions.permitted import permitted
+from tiktok_attribution.conversions.person import teller_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.errors import errors_without_values, strip_values
-from tiktok_attribution.events import Page
+from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
+from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -64,15 +68,16 @@ def track(
     makes it count once however often this is called. `consent` is what the site
     knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
     invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
-    shopper's (the admin's, a webhook's) gives none of its signals; a refusal that it carries holds all the same, unless
-    it comes from a back office (see `Caller`). In async code use `atrack`.
+    shopper's (the admin's, a webhook's), or one of staff for whom `user` names another person, gives none of its
+    signals; a refusal that it carries holds all the same, unless it comes from a back office (see `Caller`). In async
+    code use `atrack`.
     """
     if is_paused():
         return None
     if in_event_loop():
         _refuse_event_loop()
         return None
-    requester = _requester(request)
+    requester = _requester(request, event, user)
     visitor = None if requester is None else requester.shopper
     unusable: InvalidEvent | None = None
     try:
@@ -101,6 +106,11 @@ def track(
         )
         return Built(built, notes + more)
 
+    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and unusable is None:
+        given = {**(properties or {}), **standard_properties}
+        _leave_to_page(
+            visitor, Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
+        )
     fact = Fact(
         name=str(event),
         event_id=str(fact_id),
@@ -143,11 +153,31 @@ def _refuse_event_loop() -> None:
     logger.error("tiktok: %s", NO_AWAIT)
 
 
-def _requester(request: HttpRequest | None) -> Requester | None:
+@errors_without_values
+def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] | None) -> Requester | None:
+    """Who sends the request; as a stranger, where the event is told of another person."""
     if request is None:
         return None
     with protected(write_database()):
-        return requester_of(request)
+        requester = requester_of(request)
+        return teller_of(event, _told_of(user), requester) if user else requester
+
+
+@errors_without_values
+def _told_of(user: Mapping[str, Any]) -> User:
+    """What tells the person from others; what is wrong with it is said when the event is built."""
+    try:
+        return hashed({key: value for key, value in user.items() if key in KEYS})[0]
+    except Exception:
+        return NO_USER
+
+
+def _leave_to_page(visitor: Visitor, unseen: Unseen) -> None:
+    """Its visitor may get to see a prefetched page without another request: then the page makes up for the event."""
+    with protected(write_database()):
+        is_refused = visitor.will.is_denied
+    if not is_refused:
+        visitor.unseen.append(unseen)
 
 
 def _decision(requester: Requester | None, declared: Consent) -> Decision:

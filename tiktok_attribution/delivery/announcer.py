@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from tiktok_attribution import conf
+from tiktok_attribution.failures import describe
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -62,7 +63,7 @@ class Announcer:
             self._publish(pixel_code, using)
         except Exception as error:  # noqa: BLE001 -- whatever a broker's library raises
             if not self._failing:
-                logger.warning("tiktok: the broker takes no hints (%s); the sweep delivers", type(error).__name__)
+                logger.warning("tiktok: the broker takes no hints (%s); the sweep delivers", describe(error))
             self._failing = True
         else:
             self._failing = False

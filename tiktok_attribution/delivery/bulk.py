@@ -17,6 +17,7 @@ from tiktok_attribution.delivery import steer
 from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.steer import Steered
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, moment
 
 logger = logging.getLogger("tiktok_attribution")
@@ -187,5 +188,5 @@ def _has_work(using: str) -> bool:
     try:
         return _running(using).exists()
     except DatabaseTrouble as error:
-        logger.warning("tiktok: jobs in database %r could not be looked for (%s)", using, type(error).__name__)
+        logger.warning("tiktok: jobs in database %r could not be looked for (%s)", using, describe(error))
         return False

@@ -13,6 +13,12 @@ from django.db.models import F
 from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.models import DroppedCount, VisitorSnapshot, snapshots_of
 
+# Labels of models whose visitor speaks for later objects as well (an invoice's subscription), set by the conversions. A
+# refusal at one of them outlives SNAPSHOT_DAYS: it holds nothing of the person, and a renewal in a year must find it.
+lasting_refusals: set[str] = set()
+IS_DENIED = f'"consent": "{Consent.DENIED.value}"'
+"""Stands in the text of every snapshot that says no."""
+
 
 def count_dropped(pixel_codes: Iterable[str], name: str, reason: Reason, *, using: str, many: int = 1) -> None:
     """Count after the commit: the row is everybody's, so no checkout may keep it locked."""

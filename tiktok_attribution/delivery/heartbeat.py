@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from django.db import Error as DatabaseTrouble
-from django.db import transaction
 
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Heartbeat
 
 logger = logging.getLogger("tiktok_attribution")
@@ -20,20 +20,19 @@ _MOST_CHARACTERS = 32  # of `Heartbeat.name`
 def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> bool:
     """Note that `name` is alive, at most once in `every` seconds. True for the one caller that noted it.
 
-    Raises nothing: a sign of life is not worth a delivery.
+    It looks before it writes, and outside of a transaction: an UPDATE takes SQLite's write lock even where no row
+    fits, and `tiktok_deliver --loop` comes here three times a round. Raises nothing: a sign of life is not worth a
+    delivery.
     """
     try:
-        with transaction.atomic(using=using):
-            beats = Heartbeat.objects.using(using)
-            late = beats.filter(pk=name, seen_at__lte=now - every)
-            if late.update(seen_at=now):
-                return True
-            if beats.filter(pk=name).exists():
-                return False
-            _, is_new = beats.get_or_create(pk=name, defaults={"seen_at": now})
-            return is_new
+        last = seen_at(name, using=using)
+        if last is None:
+            return Heartbeat.objects.using(using).get_or_create(pk=name, defaults={"seen_at": now})[1]
+        if last > now - every:
+            return False
+        return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at__lte=now - every).update(seen_at=now))
     except DatabaseTrouble as error:
-        logger.warning("tiktok: no sign of life was noted (%s)", type(error).__name__)
+        logger.warning("tiktok: no sign of life was noted (%s)", describe(error))
         return False
 
 

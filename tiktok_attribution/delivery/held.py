@@ -18,6 +18,7 @@ from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.unfinished import due_when_finished
 from tiktok_attribution.models import (
     OutboxEvent,
     State,
@@ -68,7 +69,7 @@ def release(theirs: Theirs, *, now: float | None = None) -> list[tuple[Key, str]
         with _one_change(using):
             rows = theirs.events(using).filter(state=State.HELD, created_at__gte=_oldest(now))
             found = {pk: Key(*key) for pk, *key in rows.values_list("pk", *Key._fields)}
-            _held(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=now)
+            _held(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=due_when_finished(now))
             for snapshot in theirs.snapshots(using):
                 _agree(snapshot, using)
         released += [(key, using) for key in found.values()]

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import clear_bodies, forget, sweep
+from tiktok_attribution.delivery.dropped import IS_DENIED, lasting_refusals
 from tiktok_attribution.delivery.event_filter import SLACK_SECONDS
 from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
@@ -75,6 +76,8 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)
     hours = HourTally.objects.using(using).filter(hour__lt=now - settings.keep_event_days * 86_400)
     left = VisitorSnapshot.objects.using(using).filter(created_at__lt=moment(now - settings.snapshot_days * 86_400))
+    if lasting_refusals:
+        left = left.exclude(object_label__in=lasting_refusals, signals__contains=IS_DENIED)
     jobs = BulkJob.objects.using(using).filter(created_at__lt=past)
     counts = DroppedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(

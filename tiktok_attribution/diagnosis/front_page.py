@@ -34,14 +34,14 @@ MOST_REDIRECTS = 3
 
 def findings() -> Iterator[Finding]:
     """GET alone, and without a cookie of whoever looks."""
-    host = _host()
-    page = {"page": f"https://{host}/"}
+    scheme, host = _scheme(), _host()
+    page = {"page": f"{scheme}://{host}/"}
     if not _is_allowed(host):  # Django would log a traceback
         yield _disallowed(page, host)
         return
     try:
         with _without_trace():
-            response = _get(host)
+            response = _get(host, is_secure=scheme == "https")
             text = b"".join(response) if response.streaming else response.content
     except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
         logger.info("tiktok: the front page could not be asked for: %s", type(error).__name__)
@@ -100,15 +100,16 @@ def _rolled_back(alias: str) -> Iterator[None]:
             transaction.set_rollback(True, using=alias)
 
 
-def _get(host: str) -> Any:
+def _get(host: str, *, is_secure: bool) -> Any:
     client = Client(raise_request_exception=False, headers={"host": host})
     client.defaults[INSPECTION] = "1"
-    response: Any = client.get("/", secure=True)
+    response: Any = client.get("/", secure=is_secure)
     for _hop in range(MOST_REDIRECTS):
         target = urlsplit(response.headers.get("Location", ""))
         if response.status_code not in (301, 302, 303, 307, 308) or target.netloc not in ("", host):
             break
-        response = client.get(target.path or "/", secure=True)
+        is_secure = is_secure if not target.scheme else target.scheme == "https"
+        response = client.get(target.path or "/", secure=is_secure)
     return response
 
 
@@ -140,6 +141,10 @@ def _is_allowed(host: str) -> bool:
         allowed = [".localhost", "127.0.0.1", "[::1]"]
     domain, _port = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
+
+
+def _scheme() -> str:
+    return urlsplit(conf.current().site_url).scheme or "https"
 
 
 def _host() -> str:

@@ -62,10 +62,16 @@ def beats(*, now: float | None = None) -> Iterator[Finding]:
     if _loops(now):
         yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
-    mend = _("Start a worker for the queue of this app's tasks, or run: manage.py tiktok_deliver --loop 5")
-    yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), mend)
+    yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), _start_a_worker())
     mend = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
     yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), mend)
+
+
+def _start_a_worker() -> str:
+    command = tasks.worker_command()
+    if not command:
+        return _("Start a worker for the queue of this app's tasks, or run: manage.py tiktok_deliver --loop 5")
+    return _("Start a worker: %(command)s; or run: manage.py tiktok_deliver --loop 5") % {"command": command}
 
 
 def _loops(now: float) -> bool:
@@ -87,7 +93,13 @@ def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Fin
 def broker() -> Iterator[Finding]:
     """Whether Celery's broker answers within two seconds."""
     trouble = tasks.broker_trouble()
-    if trouble:
+    if trouble == tasks.NOT_ASKED:
+        yield Finding(
+            id="broker",
+            level=Level.OK,
+            what=_("Celery's broker is not asked in a test process, unless SEND_IN_TESTS is True."),
+        )
+    elif trouble:
         yield _unreachable(trouble)
     else:
         yield Finding(id="broker", level=Level.OK, what=_("Celery's broker answers."))
@@ -115,6 +127,17 @@ def _unreachable(trouble: str) -> Finding:
                 "Make a celery.py beside settings.py and import its app in the __init__.py there, as Celery's "
                 "documentation on Django shows. Without Celery this is enough: manage.py tiktok_deliver --loop 5"
             ),
+        )
+    lack = tasks.lacking()
+    if lack is not None:
+        return Finding(
+            id="broker",
+            level=Level.WARNING,
+            what=_("This process can't speak with Celery's broker: there is no Python module %(module)s.")
+            % {"module": lack.module},
+            why=_("Without it no task is published, and new events wait."),
+            mend=_('Run: pip install "%(package)s"; without Celery: manage.py tiktok_deliver --loop 5')
+            % {"package": lack.package},
         )
     return Finding(
         id="broker",

@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from ..exceptions import InvalidEvent
-from .counts import count, is_fraction
+from .counts import LARGEST, count, is_fraction
+from .phones import without_written_phones
 from .text import MAX_TEXT, bounded, free_text, plain, tidy, without_emails
 
-_TEXTS = ("content_name", "content_category", "brand")
-CONTENT_KEYS = ("content_id", "content_type", *_TEXTS, "price", "quantity")
+ITEM_TEXTS = ("content_name", "content_category", "brand")
+CONTENT_KEYS = ("content_id", "content_type", *ITEM_TEXTS, "price", "quantity")
 CONTENT_TYPES = ("product", "product_group")
 """Ids are a catalogue's SKU ids, or its item-group ids."""
 
-Price = Callable[[object], "int | float | None"]
-"""The clean unit price of what was given, or None where it can't be sent. Raises InvalidEvent."""
+
+class Price(Protocol):
+    """The clean unit price of what was given, or None where it can't be sent. Raises InvalidEvent."""
+
+    def __call__(self, v: object, *, signed: bool = False) -> int | float | None: ...
 
 
-def clean_contents(contents: object, *, content_type: str, price: Price, notes: list[str]) -> list[dict[str, Any]]:
-    """The items as they are sent; `notes` gets what was left out. Raises InvalidEvent with index and key."""
-    if isinstance(contents, (str, bytes, Mapping)) or not isinstance(contents, Iterable):
-        raise InvalidEvent("contents must be a list of items, each a mapping or a Content")
-    return [
-        _item(item, f"contents[{index}]", content_type or "product", price, notes)
-        for index, item in enumerate(contents)
-    ]
+# One rule for every part of an event: what can't be sent is left out with a note, and the rest goes. A shop's one odd
+# line must not cost the sale. Only what makes the event meaningless makes it invalid: no name, no pixel, an event id
+# that can't be one, a value below zero or that is no amount (see `properties._value`).
+class LeftOut:
+    """Turn an InvalidEvent that is raised inside into a note that this part of the event is left out."""
 
-
-class At:
-    """Puts the place in front of the reason of an InvalidEvent that is raised inside."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, notes: list[str]) -> None:
+        self._where, self._notes = where, notes
 
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, InvalidEvent):
-            raise InvalidEvent(f"{self._where}: {error}") from None
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if not isinstance(error, InvalidEvent):
+            return False
+        reason = str(error).removeprefix(self._where).lstrip(" :")
+        self._notes.append(f"{self._where} left out: {reason}")
+        return True
+
+
+class Lines(NamedTuple):
+    """The items that are sent, and what all the lines are worth together.
+
+    `worth` has signed price and quantity of every line, also of those that are left out; None where that is not known.
+    """
+
+    items: list[dict[str, Any]]
+    worth: list[tuple[int | float, int]] | None
+
+
+def clean_contents(contents: Sequence[object], *, content_type: str, price: Price, notes: list[str]) -> Lines:
+    """The items as they are sent; `notes` gets what was left out, with index and key."""
+    items: list[dict[str, Any]] = []
+    worth: list[tuple[int | float, int]] = []
+    for index, item in enumerate(contents):
+        line = _Line(f"contents[{index}]", price, notes)
+        with LeftOut(line.where, notes):
+            sent = line.clean(item, content_type or "product")
+            if sent:
+                items.append(sent)
+        if line.worth is not None:
+            worth.append(line.worth)
+    return Lines(items, worth if len(worth) == len(contents) else None)
 
 
 def valid_content_type(v: object) -> str:
@@ -66,34 +91,77 @@ def valid_id(v: object, where: str, notes: list[str]) -> str:
     return text
 
 
-def _item(item: object, where: str, content_type: str, price: Price, notes: list[str]) -> dict[str, Any]:
-    given = _given(item, where, notes)
-    clean: dict[str, Any] = {}
-    content_id = valid_id(given["content_id"], f"{where}.content_id", notes) if "content_id" in given else ""
-    if content_id:
-        clean["content_id"] = content_id
-    else:
-        notes.append(f"{where} has no content_id: it can't be matched to a catalogue")
-    # TikTok's reference wants it beside the list, its tag templates put it into the items: both are accepted.
-    with At(f"{where}.content_type"):
-        clean["content_type"] = valid_content_type(given.get("content_type", content_type))
-    for key in _TEXTS:
-        text = free_text(given[key], f"{where}.{key}", notes) if key in given else ""
-        if text:
-            clean[key] = text
-    if is_fraction(given.get("quantity")):
-        # Cloth is sold by the metre, tea by weight. A unit price without its quantity would tell a wrong value.
-        notes.append(f"{where}: quantity and price left out, for TikTok takes whole quantities only")
+class _Line:
+    """One line of an order on its way to an item. `worth` is signed price and quantity, None where one is unknown."""
+
+    worth: tuple[int | float, int] | None = None
+
+    def __init__(self, where: str, price: Price, notes: list[str]) -> None:
+        self.where, self._price, self._notes = where, price, notes
+
+    def clean(self, item: object, content_type: str) -> dict[str, Any]:
+        """The item, empty for a line that is none, such as a voucher. Raises InvalidEvent for what is no line."""
+        given, clean = _given(item, self.where, self._notes), {}
+        money = self._money(given)
+        if money is None:
+            return {}
+        content_id = ""
+        if "content_id" in given:
+            with LeftOut(f"{self.where}.content_id", self._notes):
+                content_id = valid_id(given["content_id"], f"{self.where}.content_id", self._notes)
+        if content_id:
+            clean["content_id"] = content_id
+        else:
+            self._notes.append(f"{self.where} has no content_id: it can't be matched to a catalogue")
+        # TikTok's reference wants it beside the list, its tag templates put it into the items: both are accepted.
+        clean["content_type"] = content_type
+        if "content_type" in given:
+            with LeftOut(f"{self.where}.content_type", self._notes):
+                clean["content_type"] = valid_content_type(given["content_type"])
+        for key in ITEM_TEXTS:
+            if key in given:
+                with LeftOut(f"{self.where}.{key}", self._notes):
+                    if text := item_text(given[key], f"{self.where}.{key}", self._notes):
+                        clean[key] = text
+        clean.update(money)
         return clean
-    if "price" in given:
-        with At(f"{where}.price"):
-            unit_price = price(given["price"])
-        if unit_price is not None:
-            clean["price"] = unit_price
-    if "quantity" in given:
-        with At(f"{where}.quantity"):
-            clean["quantity"] = count(given["quantity"], least=1)
-    return clean
+
+    def _money(self, given: dict[str, object]) -> dict[str, Any] | None:
+        """Price and quantity to send; None for a line that is no item: a voucher, a returned piece, none at all."""
+        price, quantity = self._unit_price(given), 1
+        if is_fraction(given.get("quantity")):
+            # Cloth is sold by the metre, tea by weight. A unit price without its quantity would tell a wrong value.
+            self._notes.append(f"{self.where}: quantity and price left out, for TikTok takes whole quantities only")
+            return {} if price is None or price >= 0 else None
+        if "quantity" in given:
+            try:
+                quantity = count(given["quantity"], least=-LARGEST)
+            except InvalidEvent as error:
+                self._notes.append(f"{self.where}: quantity and price left out, for quantity {error}")
+                return {} if price is None or price >= 0 else None
+        if quantity == 0 or (price is not None and max(price, quantity) >= 0):
+            self.worth = (price or 0, quantity)
+        if quantity <= 0 or (price is not None and price < 0):
+            what = "quantity is not positive" if quantity <= 0 else "price is negative"
+            self._notes.append(f"{self.where} left out: its {what}, so it is no item that was bought")
+            return None
+        money: dict[str, Any] = {} if price is None else {"price": price}
+        return {**money, "quantity": quantity} if "quantity" in given else money
+
+    def _unit_price(self, given: dict[str, object]) -> int | float | None:
+        if "price" not in given:
+            return None
+        with LeftOut(f"{self.where}.price", self._notes):
+            return self._price(given["price"], signed=True)
+        return None
+
+
+# What a catalogue calls a thing is written by the shop, and part numbers look like phone numbers at home ("Ersatzteil
+# 0986494596"). So digits in one piece stay there; a number with a plus sign, or in groups as people write it, is still
+# cut out, for a sign or a card may be made to order. A text that visitors type has the wider test.
+def item_text(value: object, where: str, notes: list[str]) -> str:
+    """Clean a name, category or brand as `free_text` does, but keep part numbers."""
+    return free_text(value, where, notes, without_written_phones)
 
 
 def _given(item: object, where: str, notes: list[str]) -> dict[str, object]:
@@ -106,5 +174,5 @@ def _given(item: object, where: str, notes: list[str]) -> dict[str, object]:
     elif hasattr(item, "content_id"):
         values = {key: getattr(item, key, None) for key in CONTENT_KEYS}
     else:
-        raise InvalidEvent(f"{where} must be a mapping or have a content_id, not {type(item).__name__}")
+        raise InvalidEvent(f"an item is a mapping or has a content_id, not {type(item).__name__}")
     return {key: value for key, value in values.items() if value is not None and value != ""}

@@ -11,11 +11,11 @@ from ..exceptions import InvalidEvent
 LARGEST = 10**9
 """Ours: more than that is a key or a timestamp in the wrong place."""
 
-_DIGITS = re.compile(r"[0-9]{1,12}")
+_DIGITS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{0,12})?")
 
 
 def count(v: object, *, least: int) -> int:
-    """A whole number from `least` up, also out of "2", 2.0 or Decimal("2"). Raises InvalidEvent."""
+    """A whole number from `least` up, also out of "2", "2.0", 2.0 or Decimal("2"). Raises InvalidEvent."""
     number = _whole(v)
     if number is None:
         raise InvalidEvent("must be a whole number")
@@ -28,6 +28,9 @@ def count(v: object, *, least: int) -> int:
 
 def is_fraction(v: object) -> bool:
     """Whether it is a positive amount that is no whole number, such as 1.5 metres."""
+    if isinstance(v, str):
+        text = v.strip()
+        v = Decimal(text) if _DIGITS.fullmatch(text) else None
     if isinstance(v, Decimal):
         return v.is_finite() and 0 < v <= LARGEST and v != int(v)
     return isinstance(v, float) and math.isfinite(v) and v > 0 and not v.is_integer()
@@ -39,7 +42,11 @@ def _whole(v: object) -> int | None:
     if isinstance(v, int):
         return int(v)
     if isinstance(v, str):
-        return int(v) if _DIGITS.fullmatch(v.strip()) else None
+        text = v.strip()
+        digits = text.removeprefix("-")
+        if _DIGITS.fullmatch(digits) is None:
+            return None
+        v = Decimal(digits) if digits == text else -Decimal(digits)
     if isinstance(v, Decimal):
         # Not math.isfinite(), which raises for a signalling NaN; and int() of 1E+999999 has a million digits.
         return int(v) if v.is_finite() and -10 * LARGEST <= v <= 10 * LARGEST and v == int(v) else None

@@ -6,10 +6,14 @@ import math
 import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
-from ..exceptions import InvalidEvent
+from ..exceptions import InvalidEvent, TooOld
 
-MAX_AHEAD_SECONDS = 600
-"""How far a clock may run ahead before it is a mistake. TikTok documents no limit."""
+MAX_AHEAD_SECONDS = 3600
+"""How far a clock may run ahead before it is a mistake: a payment provider's that is wrong by minutes, or a summer time
+that was forgotten. TikTok documents no limit, and the stand-in refuses what is more than ten minutes ahead; what is
+sent is never ahead at all, for it becomes now."""
+NOTED_AHEAD_SECONDS = 60
+"""Less is what the clocks of two machines differ by, and nobody's to look at."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # datetime.fromisoformat() of Python 3.10 knows neither "Z" nor every number of decimals.
@@ -33,7 +37,8 @@ def epoch_seconds(
 ) -> int:
     """Seconds since 1970; None is `now`, a date is its midnight, a little ahead of `now` becomes `now`.
 
-    Raises InvalidEvent for what can't be read, is older than `max_age_seconds` or further ahead than allowed.
+    Raises TooOld for what is older than `max_age_seconds`, InvalidEvent for what can't be read or is further ahead
+    than allowed.
     """
     if value is None:
         return math.floor(now)
@@ -41,10 +46,14 @@ def epoch_seconds(
     if seconds > now + max_ahead_seconds:
         raise InvalidEvent(f"event_time is {_span(seconds - now)} in the future; check the clock or the timezone")
     if seconds < now - max_age_seconds:
-        raise InvalidEvent(
-            f"event_time is {_span(now - seconds)} ago; nothing older than {_span(max_age_seconds)} is sent"
-        )
+        raise TooOld(f"event_time is {_span(now - seconds)} ago; nothing older than {_span(max_age_seconds)} is sent")
     return math.floor(min(seconds, now))
+
+
+def note_ahead(value: datetime | date | float | str | None, *, now: float, default_timezone: tzinfo) -> str:
+    """What to note of a time that `epoch_seconds` took and that lay ahead; "" where there is nothing to say."""
+    ahead = 0.0 if value is None else _seconds(value, default_timezone) - now
+    return f"event_time was {_span(ahead)} ahead and became now" if ahead > NOTED_AHEAD_SECONDS else ""
 
 
 def _seconds(value: object, default_timezone: tzinfo) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 from ..exceptions import InvalidEvent
@@ -41,6 +43,7 @@ _SPOKEN = {
     "RMB": "CNY",
     "R$": "BRL",
 }
+_MINUS = ("-", "\N{MINUS SIGN}")
 _NEGATIVE = "an amount can't be negative"
 _TOO_LARGE = "the amount is too large to be money"
 _NOT_A_SLIP = {"AMD"}  # Armenia's, one swap away from MAD
@@ -53,7 +56,7 @@ def currency_code(v: object) -> str:
     code = str(v).strip().upper()
     if code in CURRENCIES:
         return code
-    meant = _SPOKEN.get(code) or _swapped(code)
+    meant = meant_currency(code)
     if meant:
         raise InvalidEvent(f'the currency is not an ISO 4217 code that TikTok lists: did you mean "{meant}"?')
     if _THREE_LETTERS.fullmatch(code):
@@ -61,14 +64,39 @@ def currency_code(v: object) -> str:
     raise InvalidEvent("the currency is not an ISO 4217 code of three letters, such as EUR")
 
 
-def amount(v: object, *, currency: str = "", minor_units: bool = False) -> int | float:
+# py-moneyed's Money (which django-money's fields give) and that of `prices` share these two attributes and no class, so
+# they are known by them. Neither package is imported. Such an amount never counts cents, whatever VALUE_IN_MINOR_UNITS
+# says of plain numbers.
+def money_parts(v: object) -> tuple[object, object] | None:
+    """Return amount and currency of a money object, None for anything else. Never raises."""
+    if v is None or isinstance(v, (str, int, float, Decimal, bytes, Mapping)):
+        return None
+    with suppress(Exception):  # attributes of somebody else's object
+        own, currency = v.amount, v.currency  # type: ignore[attr-defined]
+        if isinstance(own, (int, float, Decimal, str)) and not isinstance(own, bool):
+            return own, getattr(currency, "code", currency)
+    return None
+
+
+def meant_currency(written: str) -> str:
+    """Return the listed code that a text probably stands for ("eur", "euro", "€"), or "" for any other text."""
+    code = written.strip().upper()
+    return code if code in CURRENCIES else (_SPOKEN.get(code) or _swapped(code))
+
+
+def amount(v: object, *, currency: str = "", minor_units: bool = False, signed: bool = False) -> int | float:
     """A finite number from 0 up, with at most six decimals; an int where it is whole. Raises InvalidEvent.
 
-    With `minor_units` the input counts cents (or what `currency` has in their place) and must be whole.
+    With `minor_units` the input counts cents (or what `currency` has in their place) and must be whole. Below zero
+    only with `signed`.
     """
+    if parts := money_parts(v):
+        v, minor_units = parts[0], False
     number = _decimal(v)
     if number.is_signed() and number != 0:
-        raise InvalidEvent(_NEGATIVE)
+        if not signed:
+            raise InvalidEvent(_NEGATIVE)
+        return -amount(-number, currency=currency, minor_units=minor_units)
     if number > MAX_AMOUNT:
         raise InvalidEvent(_TOO_LARGE)
     if minor_units:
@@ -78,7 +106,7 @@ def amount(v: object, *, currency: str = "", minor_units: bool = False) -> int |
 
 
 def total(prices: list[tuple[int | float, int]]) -> int | float:
-    """The sum of unit price times quantity, exact in decimals. Raises InvalidEvent when it is too large."""
+    """The sum of unit price times quantity, exact in decimals. Raises as `amount` does."""
     result = Decimal(0)
     for price, quantity in prices:
         result = _EXACT.add(result, _EXACT.multiply(Decimal(repr(price)), Decimal(quantity)))
@@ -115,15 +143,16 @@ def _decimal(v: object) -> Decimal:
 def _from_text(text: str) -> Decimal:
     """The text itself is not repeated in the message: what was mapped here by mistake may be an address."""
     text = text.strip()
-    if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
-        return Decimal(text)
+    unsigned = text[1:] if text.startswith(_MINUS) else text
+    if len(text) <= _LONGEST and _NUMBER.fullmatch(unsigned):
+        return Decimal(unsigned) if unsigned == text else -Decimal(unsigned)
     if not text:
         raise InvalidEvent("the amount is an empty text")
     if _WITH_THOUSANDS_COMMAS.fullmatch(text):
         raise InvalidEvent('the amount has thousands commas: write "1234.50", not "1,234.50"')
     if _WITH_DECIMAL_COMMA.fullmatch(text):
         raise InvalidEvent('the amount has a decimal comma: write "19.99", not "19,99"')
-    if text.startswith(("-", "\N{MINUS SIGN}")):
+    if text.startswith(_MINUS):
         raise InvalidEvent(_NEGATIVE)
     raise InvalidEvent('the amount is not a plain number: write "19.99", without currency, letters or spaces')
 

@@ -106,10 +106,15 @@ def sunset_note(name: str) -> str:
 def nearly_standard(name: str) -> str:
     """The standard event that a custom name is probably a slip of, "" for any other name.
 
-    A name that holds the whole of one ("Contacted", "PurchaseRefund", "Unsubscribe") is a word of its own.
+    A name that holds the whole of one ("PurchaseRefund", "Unsubscribe") is a word of its own, unless all that it adds
+    is the ending of a verb or a plural ("Purchased", "Leads").
     """
     if name in STANDARD_EVENTS or name in SUNSET_NAMES or name == PAGE_VIEW:
         return ""
+    for ending in ("ed", "d", "s"):
+        stem = name.lower().removesuffix(ending)
+        if stem != name.lower() and stem in _BY_LOWER:
+            return _BY_LOWER[stem]
     near = difflib.get_close_matches(name.lower(), _BY_LOWER, n=1, cutoff=_NEARLY)
     return _BY_LOWER[near[0]] if near and near[0] not in name.lower() else ""
 

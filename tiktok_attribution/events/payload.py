@@ -16,9 +16,17 @@ from typing import Any
 from ..exceptions import InvalidEvent
 from .properties import properties
 from .text import well_formed
-from .types import MAX_VALUES, BrowserCall, Event, User
+from .types import MAX_VALUES, BrowserCall, Event, Page, User
 
-__all__ = ["MAX_EVENTS", "browser_call", "browser_call_of_text", "event_text", "properties", "request_body"]
+__all__ = [
+    "MAX_EVENTS",
+    "browser_call",
+    "browser_call_of_text",
+    "event_of_text",
+    "event_text",
+    "properties",
+    "request_body",
+]
 
 MAX_EVENTS = 1000
 """Events in one request; above it TikTok refuses the whole of it."""
@@ -82,6 +90,27 @@ def browser_call_of_text(text: str) -> BrowserCall:
         return BrowserCall(name=sent["event"], properties=own, event_id=sent["event_id"])
     except (ValueError, TypeError, KeyError, AttributeError):
         # Without its cause: a JSONDecodeError carries the whole text.
+        raise InvalidEvent("the stored text is no event, or was cleared") from None
+
+
+def event_of_text(text: str) -> Event:
+    """The event that `event_text` made this of. Raises InvalidEvent when the text is no event, or was cleared."""
+    try:
+        sent = json.loads(text)
+        keys: dict[str, Any] = {
+            key: (tuple(value) if isinstance(value, list) else (value,)) if key in _HASH_LISTS else value
+            for key, value in sent.get("user", {}).items()
+        }
+        return Event(
+            name=sent["event"],
+            event_id=sent["event_id"],
+            event_time=sent["event_time"],
+            user=User(**keys),
+            page=Page(**sent.get("page", {})),
+            properties=sent.get("properties", {}),
+            limited_data_use=sent.get("limited_data_use", False),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise InvalidEvent("the stored text is no event, or was cleared") from None
 
 

@@ -15,13 +15,12 @@ import phonenumbers
 
 _MANY_DIGITS = re.compile(r"(?:\d[ ()./\-]{0,3}){7}")
 _ABROAD = re.compile(r"(?:\+|\b00(?=[1-9]))[ (]{0,2}\d(?:[ ()./\-]{0,3}\d){6,}")
-_NATIONAL = re.compile(
-    r"(?<![\w.,+/-])(?:"
+_GROUPS = (
     r"\(?0\d{1,5}\)?[ /-]{1,3}(?:\d{2,}(?:[ -]\d{2,}){1,4}|\d{4,})"  # (0171) 123 45 67, 01 23 45 67 89, 030 901820
     r"|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}[.-]\d{3}[.-]\d{4}"  # (555) 010-0199, 555-010-0199
-    r"|0[1-9]\d{8,9}"  # 01711234567
-    r")(?![\w-])"
 )
+_GROUPED = re.compile(rf"(?<![\w.,+/-])(?:{_GROUPS})(?![\w-])")
+_NATIONAL = re.compile(rf"(?<![\w.,+/-])(?:{_GROUPS}|0[1-9]\d{{8,9}})(?![\w-])")  # and 01711234567
 
 # libphonenumber takes 50 to 300 µs for one candidate, 20 µs for each character of a text that is made of candidates, so
 # it gets one candidate at a time and few of them. A text with more is not an ordinary one: there every candidate counts
@@ -44,11 +43,21 @@ class PhoneSearch:
         text, more = _NATIONAL.subn("-", text)
         return text, found + more
 
-    def _cut_abroad(self, text: str) -> tuple[str, int]:
+    def cut_written(self, text: str) -> tuple[str, int]:
+        """As `cut`, but digits in one piece stay, unless a plus sign stands before them."""
+        if has_few_digits(text):
+            return text, 0
+        text, found = self._cut_abroad(text, is_bare_kept=True)
+        text, more = _GROUPED.subn("-", text)
+        return text, found + more
+
+    def _cut_abroad(self, text: str, *, is_bare_kept: bool = False) -> tuple[str, int]:
         pieces, done, at = [], 0, 0
         while candidate := _ABROAD.search(text, at):
             begin, at = candidate.start(), candidate.start() + 1
-            if end := self._end(candidate):
+            if is_bare_kept and candidate[0].isdigit():
+                at = candidate.end()
+            elif end := self._end(candidate):
                 pieces.append(text[done:begin])
                 done = at = end
         return "-".join([*pieces, text[done:]]), len(pieces)
@@ -73,3 +82,8 @@ def has_few_digits(text: str) -> bool:
 def without_phones(text: str) -> tuple[str, int]:
     """The text with "-" in place of each number, and how many there were."""
     return (text, 0) if has_few_digits(text) else PhoneSearch().cut(text)
+
+
+def without_written_phones(text: str) -> tuple[str, int]:
+    """The same, but digits in one piece stay, unless a plus sign stands before them."""
+    return (text, 0) if has_few_digits(text) else PhoneSearch().cut_written(text)

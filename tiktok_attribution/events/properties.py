@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from ..exceptions import InvalidEvent
-from .contents import At, clean_contents, valid_content_type, valid_id
+from .contents import ITEM_TEXTS, LeftOut, Lines, clean_contents, item_text, valid_content_type, valid_id
 from .counts import count
-from .money import MAX_AMOUNT, amount, currency_code, total
+from .money import MAX_AMOUNT, amount, currency_code, money_parts, total
 from .text import free_text, holds_email
 
 _IDS = ("order_id", "shop_id", "content_id")
-_ITEM_TEXTS = ("content_name", "content_category", "brand")
-_TEXTS = ("search_string", "description", "status", "delivery_category", *_ITEM_TEXTS)
+_TEXTS = ("search_string", "description", "status", "delivery_category", *ITEM_TEXTS)
 _OTHERS = (
     "contents",
     "content_type",
@@ -37,6 +36,7 @@ _PERSONAL = frozenset(
     | {"phone", "phonenumber", "customerphone", "telephone", "shaphonenumber"}
     | {"firstname", "lastname", "fullname", "customername", "birthday", "dateofbirth", "ipaddress"}
 )
+NO_CURRENCY = "value left out: it has no currency, and CURRENCY is not set"
 _OWN_NAME = re.compile(r"[^\W\d_][\w .-]{0,99}")
 _NO_LETTER = re.compile(r"[^a-z]")
 
@@ -50,20 +50,21 @@ def properties(
 ) -> tuple[dict[str, Any], list[str]]:
     """What a caller gave, in the form and order that is sent, and notes on what was left out or is missing.
 
-    None and "" count as not given. `value_in_minor_units` holds for `value` and for each price. Raises
-    InvalidEvent that names the key where leaving it out would be wrong too, such as a negative value.
+    None and "" count as not given. `value_in_minor_units` holds for `value` and for each price, unless it is a money
+    object. What can't be sent is left out with a note. Raises InvalidEvent for a value that is negative or no amount.
     """
-    given = _given(raw)
     notes: list[str] = []
-    currency = _currency(given, default_currency, notes)
+    given = _given(raw, notes)
+    lines = _lines(given, notes)
+    currency = _currency(given, lines, default_currency, notes)
     pricing = _Pricing(currency, value_in_minor_units, notes)
 
     clean: dict[str, Any] = {}
-    _take_contents(given, clean, pricing, notes)
-    value = _value(given, clean.get("contents", []), pricing)
+    sent = _take_contents(given, lines, clean, pricing, notes)
+    value = _value(given, sent, pricing)
     if value is not None and currency:
         clean = {"value": value, "currency": currency, **clean}
-    elif currency and ("currency" in given or any("price" in item for item in clean.get("contents", []))):
+    elif currency and ("currency" in given or any("price" in item for item in sent.items)):
         clean = {"currency": currency, **clean}
     _take_known(given, clean, notes)
     for key, own in given.items():
@@ -82,36 +83,53 @@ class _Pricing:
         self.minor_units = minor_units
         self.notes = notes
 
-    def __call__(self, v: object) -> int | float | None:
+    def __call__(self, v: object, *, signed: bool = False) -> int | float | None:
         """None for cents of an unknown currency: how many of them make one is unknown as well."""
-        if self.minor_units and not self.currency:
-            amount(v)  # still refuses what is no amount at all
+        parts = money_parts(v)
+        if parts is not None:
+            self._check_currency(parts[1])
+        elif self.minor_units and not self.currency:
+            amount(v, signed=signed)  # still refuses what is no amount at all
             note = "amounts in minor units left out: they need a currency that TikTok lists"
             if note not in self.notes:
                 self.notes.append(note)
             return None
-        return amount(v, currency=self.currency, minor_units=self.minor_units)
+        return amount(v, currency=self.currency, minor_units=self.minor_units, signed=signed)
+
+    def _check_currency(self, own: object) -> None:
+        """An event has one currency. An amount of another one would be a wrong number in it."""
+        if self.currency and currency_code(own) != self.currency:
+            raise InvalidEvent(f"its currency is not the event's, {self.currency}")
 
 
-def _given(raw: Mapping[Any, object]) -> dict[str, object]:
+def _given(raw: Mapping[Any, object], notes: list[str]) -> dict[str, object]:
     given: dict[str, object] = {}
     for key, value in raw.items():
         if key not in _TAKEN and (not isinstance(key, str) or _OWN_NAME.fullmatch(key) is None):
             shown = repr(key) if len(str(key)) < 100 and not holds_email(str(key)) else "(not shown)"
-            raise InvalidEvent(f"property name {shown} must be text: a letter, then letters, digits, _ - .")
-        if value is not None and not (isinstance(value, str) and not value.strip()):
+            notes.append(f"property name {shown} left out: it must be a letter, then letters, digits, _ - .")
+        elif value is not None and not (isinstance(value, str) and not value.strip()):
             given[key] = value
     return given
 
 
-def _currency(given: Mapping[str, object], default_currency: str, notes: list[str]) -> str:
+def _lines(given: Mapping[str, object], notes: list[str]) -> list[object]:
+    """The contents as a list: they may be a generator, and are looked at twice."""
+    contents = given.get("contents", ())
+    if isinstance(contents, (str, bytes, Mapping)) or not isinstance(contents, Iterable):
+        notes.append("contents left out: they must be a list of items, each a mapping or a Content")
+        return []
+    return list(contents)
+
+
+def _currency(given: Mapping[str, object], lines: Sequence[object], default: str, notes: list[str]) -> str:
     """The code to send, or "" with a note. A bad currency costs the value, not the event."""
     if not {"currency", "value", "contents"} & given.keys():
         return ""
-    code = given.get("currency", default_currency)
+    code = given.get("currency") or _own_currency(given.get("value"), lines) or default
     if not code:
         if "value" in given:
-            notes.append("value left out: it has no currency, and CURRENCY is not set")
+            notes.append(NO_CURRENCY)
         return ""
     try:
         return currency_code(code)
@@ -120,12 +138,26 @@ def _currency(given: Mapping[str, object], default_currency: str, notes: list[st
         return ""
 
 
-def _take_contents(given: Mapping[str, object], clean: dict[str, Any], pricing: _Pricing, notes: list[str]) -> None:
-    with At("content_type"):
-        content_type = valid_content_type(given["content_type"]) if "content_type" in given else ""
-    items = []
-    if "contents" in given:
-        items = clean_contents(given["contents"], content_type=content_type, price=pricing, notes=notes)
+def _own_currency(value: object, lines: Iterable[object]) -> object:
+    """The currency of the value, or of the first price, where these are money objects that name one."""
+    if value is not None:
+        parts = money_parts(value)
+        return parts[1] if parts else None
+    for line in lines:
+        price = line.get("price") if isinstance(line, Mapping) else getattr(line, "price", None)
+        if price is not None and (parts := money_parts(price)):
+            return parts[1]
+    return None
+
+
+def _take_contents(
+    given: Mapping[str, object], lines: Sequence[object], clean: dict[str, Any], pricing: _Pricing, notes: list[str]
+) -> Lines:
+    content_type = ""
+    if "content_type" in given:
+        with LeftOut("content_type", notes):
+            content_type = valid_content_type(given["content_type"])
+    items, worth = clean_contents(lines, content_type=content_type, price=pricing, notes=notes)
     ids = _content_ids(given["content_ids"], notes) if "content_ids" in given else []
     if items and ids:
         notes.append("content_ids left out: the contents carry the ids")
@@ -138,41 +170,56 @@ def _take_contents(given: Mapping[str, object], clean: dict[str, Any], pricing: 
         clean["contents"] = items
     elif ids:
         clean["content_ids"] = ids
+    return Lines(items, worth)
 
 
 def _content_ids(v: object, notes: list[str]) -> list[str]:
     if isinstance(v, str):
         v = [v]
     if isinstance(v, (bytes, Mapping)) or not isinstance(v, Iterable):
-        raise InvalidEvent("content_ids must be a list of ids")
-    ids = (valid_id(entry, f"content_ids[{index}]", notes) for index, entry in enumerate(v))
+        notes.append("content_ids left out: they must be a list of ids")
+        return []
+    ids = []
+    for index, entry in enumerate(v):
+        with LeftOut(f"content_ids[{index}]", notes):
+            ids.append(valid_id(entry, f"content_ids[{index}]", notes))
     return [entry for entry in ids if entry]
 
 
-def _value(given: Mapping[str, object], items: list[dict[str, Any]], pricing: _Pricing) -> int | float | None:
-    """The value given, else the sum over items that all have a price, as in TikTok's server tag template."""
-    with At("value"):
+# `value` is the one part that is never left out because it can't be read: a purchase that is delivered without it has
+# no revenue, and can't be repaired. An invalid one raises an alert and is built again once the declaration is fixed.
+# Nor does the sum replace it: that lacks shipping and tax. The sum stands where the site gives no value and the worth
+# of every line is known. Lines that are no items (a voucher, a returned piece) are not sent, and lower it.
+def _value(given: Mapping[str, object], lines: Lines, pricing: _Pricing) -> int | float | None:
+    """The value given, else the sum over lines that all have a price, as in TikTok's server tag template."""
+    try:
         if "value" in given:
             return pricing(given["value"])
-        if items and all("price" in item for item in items):
-            return total([(item["price"], item.get("quantity", 1)) for item in items])
-    return None
+        return total(lines.worth) if lines.items and lines.worth is not None else None
+    except InvalidEvent as error:
+        raise InvalidEvent(f"value: {error}") from None
 
 
 def _take_known(given: Mapping[str, object], clean: dict[str, Any], notes: list[str]) -> None:
     if "num_items" in given:
-        with At("num_items"):
+        with LeftOut("num_items", notes):
             clean["num_items"] = count(given["num_items"], least=0)
     if "predicted_ltv" in given:
-        with At("predicted_ltv"):
+        with LeftOut("predicted_ltv", notes):
             clean["predicted_ltv"] = amount(given["predicted_ltv"])
-    texts = {key: valid_id(given[key], key, notes) for key in _IDS if key in given}
-    for key in _TEXTS:
+    for key in (*_IDS, *_TEXTS):
         # `query` is the older name of `search_string`.
         source = "query" if key == "search_string" and key not in given else key
         if source in given:
-            texts[key] = free_text(given[source], key, notes)
-    clean.update((key, text) for key, text in texts.items() if text)
+            with LeftOut(key, notes):
+                if text := _text(key, given[source], notes):
+                    clean[key] = text
+
+
+def _text(key: str, value: object, notes: list[str]) -> str:
+    if key in _IDS:
+        return valid_id(value, key, notes)
+    return item_text(value, key, notes) if key in ITEM_TEXTS else free_text(value, key, notes)
 
 
 def _take_own(key: str, value: object, clean: dict[str, Any], notes: list[str]) -> None:
@@ -180,9 +227,13 @@ def _take_own(key: str, value: object, clean: dict[str, Any], notes: list[str]) 
     if _NO_LETTER.sub("", key.lower()) in _PERSONAL:
         notes.append(f"{key} left out: personal data belongs into user, where it is hashed")
     elif isinstance(value, (list, tuple)):
-        clean[key] = [_scalar(entry, f"{key}[{index}]", notes) for index, entry in enumerate(value)]
+        clean[key] = []
+        for index, entry in enumerate(value):
+            with LeftOut(f"{key}[{index}]", notes):
+                clean[key].append(_scalar(entry, f"{key}[{index}]", notes))
     else:
-        clean[key] = _scalar(value, key, notes)
+        with LeftOut(key, notes):
+            clean[key] = _scalar(value, key, notes)
 
 
 def _scalar(v: object, where: str, notes: list[str]) -> str | bool | int | float:

@@ -10,6 +10,9 @@ from contextlib import suppress
 from ..exceptions import InvalidEvent
 from .phones import has_few_digits, without_phones
 
+Cutter = Callable[[str], tuple[str, int]]
+"""Returns the text without what it looks for, and how often that was there."""
+
 MAX_TEXT = 1000
 """Characters kept of a property's text. Ours: TikTok documents none, but a batch should stay under 1 MB."""
 
@@ -65,7 +68,7 @@ def without_emails(text: str) -> tuple[str, int]:
 # Whatever a visitor sends costs the same from some length on. So the text is cut twice: before it is looked through, a
 # little behind the limit, or half an address at the limit would not be seen for one; and to the limit afterwards. What
 # was cut out made the text shorter, so the end that the first cut left may stand before the limit. What it broke goes.
-def bounded(text: str, limit: int, *cutters: Callable[[str], tuple[str, int]]) -> tuple[str, list[int], bool]:
+def bounded(text: str, limit: int, *cutters: Cutter) -> tuple[str, list[int], bool]:
     """One tidy line of at most `limit` characters, after each cutter has cut out what may not leave.
 
     Also how often each of them did, and whether the text was too long.
@@ -90,10 +93,11 @@ def _without_broken_end(line: str) -> str:
     return line[:-_LONGEST_NUMBER] + line[-_LONGEST_NUMBER:].rstrip(" 0123456789()./+-")
 
 
-def free_text(value: object, where: str, notes: list[str]) -> str:
+def free_text(value: object, where: str, notes: list[str], phones: Cutter | None = None) -> str:
     """Text that a person may have typed, without e-mail addresses and phone numbers, and not too long.
 
-    Changes go to `notes`. Raises InvalidEvent for what is no scalar.
+    `phones` cuts out the numbers, `without_phones` by default. Changes go to `notes`. Raises InvalidEvent for what is
+    no scalar.
     """
     given = plain(value)
     if given is None:
@@ -102,7 +106,7 @@ def free_text(value: object, where: str, notes: list[str]) -> str:
         line = tidy(given)
         if "@" not in line and has_few_digits(line):
             return line  # as nearly all are
-    text, (emails, numbers), is_cut = bounded(given, MAX_TEXT, without_emails, without_phones)
+    text, (emails, numbers), is_cut = bounded(given, MAX_TEXT, without_emails, phones or without_phones)
     if emails:
         notes.append(f"{where}: an e-mail address was left out")
     if numbers:

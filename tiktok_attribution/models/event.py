@@ -48,6 +48,11 @@ class OutboxEvent(EventBody):
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
     lane = models.PositiveSmallIntegerField(default=0)
     due_at = models.FloatField(null=True, help_text=_("Unix seconds of the next attempt; empty when there is none."))
+    # While it is set the event is not due (`due_at` is empty), so no worker has read it, and its body may still change.
+    # Not a later `due_at` instead: whether that has come is a question to a worker's clock, and clocks are wrong.
+    unfinished_since = models.FloatField(
+        null=True, help_text=_("Unix seconds since when its object may still be saved; empty once the event is final.")
+    )
     note = models.CharField(_("note"), max_length=500, blank=True)
 
     value = models.DecimalField(_("value"), max_digits=20, decimal_places=6, null=True)
@@ -91,6 +96,11 @@ class OutboxEvent(EventBody):
                 fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
             PartialIndex(fields=("created_at",), condition=models.Q(state=State.HELD), name="tiktok_event_held"),
+            PartialIndex(
+                fields=("unfinished_since",),
+                condition=models.Q(unfinished_since__isnull=False),
+                name="tiktok_event_unfinished",
+            ),
         )
 
     def __str__(self) -> str:

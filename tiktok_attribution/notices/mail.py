@@ -167,6 +167,8 @@ def _paragraph(notice: Notice) -> list[str]:
 def _address(view: str, *arguments: str) -> str:
     """ "" where the site's address is not known, or where it has no admin."""
     site = conf.current().site_url
+    if not getattr(django_settings, "ROOT_URLCONF", None):  # a worker's settings may have no URLs
+        return ""
     try:
         return site and site + reverse(f"admin:tiktok_attribution_{view}", args=arguments)
     except (NoReverseMatch, ImproperlyConfigured):

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.heartbeat import beat
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Notice
 from tiktok_attribution.notices import mail
 from tiktok_attribution.notices.watching import Seen, seen
@@ -33,15 +34,20 @@ def notify_all(*, now: float | None = None) -> None:
             if beat(TURN, using=using, now=now, every=EVERY_SECONDS):
                 notify(using=using, now=now)
         except DatabaseTrouble as error:
-            logger.warning("tiktok: whether database %r has troubles is not known (%s)", using, type(error).__name__)
+            logger.warning("tiktok: whether database %r has troubles is not known (%s)", using, describe(error))
         except Exception:
             logger.exception("tiktok: no notice could be given for database %r", using)
 
 
 def notify(*, using: str, now: float) -> None:
     """Note what has changed, with its signals; then the e-mail that is due."""
+    notices = Notice.objects.using(using)
+    told = {
+        (code, trouble): is_open for code, trouble, is_open in notices.values_list("pixel_code", "trouble", "is_open")
+    }
     for one in seen(using=using, now=now):
-        if one.is_there is not None:
+        # What is as it was costs no write. See `beat`.
+        if one.is_there is not None and told.get((one.pixel_code, one.trouble), False) is not one.is_there:
             _note(one, using=using, now=now)
     mail.send_due(using=using, now=now)
 

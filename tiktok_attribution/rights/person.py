@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +11,15 @@ from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
 from tiktok_attribution.events.matching import search_key
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot, events_of, snapshots_of
 from tiktok_attribution.visitor.object_key import object_key
+
+logger = logging.getLogger("tiktok_attribution")
 
 STRETCH = 2000
 
@@ -87,10 +92,28 @@ def find(who: Person, *, using: str, quick: bool = False) -> Found:
     objects = set(who.objects)
     objects |= {pair for pair in events.filter(pk__in=found).values_list("object_label", "object_pk") if pair[0]}
     objects |= set(snapshots.filter(pk__in=kept).values_list("object_label", "object_pk"))
+    objects |= set(_first_visitors(objects, using))
     if objects:
         found |= set(events.filter(events_of(objects)).values_list("pk", flat=True))
         kept |= set(snapshots.filter(snapshots_of(objects)).values_list("pk", flat=True))
     return Found(sorted(found), sorted(kept))
+
+
+def _first_visitors(objects: Iterable[tuple[str, str]], using: str) -> Iterator[tuple[str, str]]:
+    """The objects whose visitor also speaks for these (`visitor_of`): of an invoice its subscription."""
+    for conversion in registry.every():
+        label = conversion.model._meta.label
+        keys = [key for of, key in objects if of == label] if conversion.visitor_models else []
+        for key in keys:
+            try:
+                with protected(using):
+                    obj = conversion.model._base_manager.using(using).filter(pk=key).first()
+                    first = None if obj is None else conversion.first_visitor(obj)
+            except Exception as error:  # noqa: BLE001 -- the site's own code; and a key may be a digest, which is no key
+                logger.info("tiktok: whose visitor %s had can't be told: %s", label, type(error).__name__)
+                continue
+            if first is not None:
+                yield first[0], object_key(first[1])
 
 
 def _holding(rows: QuerySet[Any], column: str, texts: Sequence[str]) -> Iterator[int]:

@@ -8,11 +8,21 @@ from typing import Any
 import pytest
 from django.utils.module_loading import import_string
 
-from tiktok_attribution import conf
+from tiktok_attribution import conf, in_tests
 from tiktok_attribution.testing.server import StandIn
 
 PIXEL_CODE, ACCESS_TOKEN = "C0STANDIN", "0" * 40
 """For sites that take theirs from an environment that a test run doesn't have."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """From here on nothing of this app leaves the process unless a test asks for it: see `in_tests`."""
+    in_tests.note_pytest(runs=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The process goes on without tests: a program that called `pytest.main()`."""
+    in_tests.note_pytest(runs=False)
 
 
 @pytest.fixture
@@ -50,8 +60,15 @@ def _tokens(given: Any, pixel_codes: tuple[str, ...]) -> Any:
 def tiktok_deliver(tiktok_standin: StandIn) -> Callable[[], Any]:
     """Send what is due, as the worker does: `tiktok_deliver()` returns how many ended in which state.
 
+    An event whose lines were saved after it is built again first, as the commit does it: a test's transaction has none.
     It brings `tiktok_standin` along, so that no test sends anything to TikTok itself.
     """
     # By its name: it reaches models, and pytest loads this file before Django is set up.
+    finish_everywhere: Callable[..., int] = import_string("tiktok_attribution.conversions.finishing.finish_everywhere")
     deliver_all: Callable[[], Any] = import_string("tiktok_attribution.delivery.send.deliver_all")
-    return deliver_all
+
+    def deliver() -> Any:
+        finish_everywhere(after_seconds=0)
+        return deliver_all()
+
+    return deliver

@@ -15,23 +15,35 @@ from tiktok_attribution import conf
 from tiktok_attribution.visitor.permission import INSPECTION, path_of
 from tiktok_attribution.visitor.reason import report
 
+# The first pages of back offices that can be found by name. Each stands for its whole path.
+BACK_OFFICES = ("admin:index", "wagtailadmin_home")
+
 
 class Caller(Enum):
-    """Whose browser or machine it is."""
+    """Whose browser or machine it is. Whether it is also the person of an object: `conversions.person`."""
 
-    # A refusal is heard from the first and the last. A member of staff who enters a customer's order in the admin sends
-    # Sec-GPC for their own browser: the customer has said nothing by it. The same goes for EXCLUDED_PATHS and for what
-    # IS_VISITOR calls no visitor: the site knows that somebody else speaks there. Of an unknown caller the site knows
-    # nothing: it may be the person's own app or a page that sends no cookies, so its refusal holds, and nothing else.
+    # A refusal is heard from all but the back office. A member of staff who enters a customer's order in the admin
+    # sends Sec-GPC for their own browser: the customer has said nothing by it. The same goes for EXCLUDED_PATHS, for
+    # what IS_VISITOR calls no visitor, and for whoever makes an object of somebody else's: the site knows that another
+    # person speaks there. Of an unknown caller the site knows nothing: it may be the person's own app or a page that
+    # sends no cookies, so its refusal holds, and nothing else.
     VISITOR = "visitor"
+    NAMED_VISITOR = "visitor, as IS_VISITOR says"
+    APP = "signed in by a token"
     BACK_OFFICE = "back office"
     UNKNOWN = "unknown"
 
+    @property
+    def gives_signals(self) -> bool:
+        """Whether the signals of the request are its visitor's."""
+        return self is Caller.VISITOR or self is Caller.NAMED_VISITOR or self is Caller.APP
+
 
 def caller_of(request: HttpRequest) -> Caller:
-    """By IS_VISITOR, the admin's and the excluded paths, and by how payment providers call.
+    """By IS_VISITOR, the paths of back offices, the header X-TikTok-Events, and by how payment providers call.
 
-    They call a view that takes cross-site POSTs, without any cookie; so does a visitor's app that signs in by a token.
+    They call a view that takes cross-site POSTs, without any cookie. So does a visitor's app; but that is signed in by
+    a token, or asks for events by the header.
     """
     settings = conf.current()
     if INSPECTION in request.META:
@@ -43,11 +55,49 @@ def caller_of(request: HttpRequest) -> Caller:
     match = request.resolver_match
     if match is not None and "admin" in match.app_names:
         return Caller.BACK_OFFICE
-    if path_of(request).startswith((*filter(None, settings.excluded_paths), *_admin_paths())):
+    offices = _back_offices()
+    if path_of(request).startswith((*settings.excluded_paths, *offices)) or request.path.startswith(offices):
         return Caller.BACK_OFFICE
     view = match and match.func
     is_open = getattr(view, "csrf_exempt", False) and not getattr(view, "is_of_visitors", False)
-    return Caller.VISITOR if request.COOKIES or not is_open else Caller.UNKNOWN
+    if request.COOKIES or not is_open or "HTTP_X_TIKTOK_EVENTS" in request.META:
+        return Caller.VISITOR
+    return _without_cookies(request)
+
+
+def _without_cookies(request: HttpRequest) -> Caller:
+    """An app of a visitor's, or a machine.
+
+    Django REST framework and the headless API of allauth put the user of a token on the request. A machine has such a
+    user as well (an ERP, a till), so of an APP each object is asked whose it is. allauth marks the requests of a
+    person's app, which matters while they sign up: there is no user yet.
+    """
+    if getattr(getattr(request, "allauth", None), "headless", None) is not None:
+        return Caller.VISITOR
+    try:
+        account = account_of(request)
+    except Exception as error:  # noqa: BLE001 -- the site's own way to sign in may raise anything
+        report(error, "the user of a request can't be told")
+        return Caller.UNKNOWN
+    return Caller.UNKNOWN if account is None or is_staff(account) else Caller.APP
+
+
+def account_of(request: HttpRequest) -> Any:
+    """The signed-in user of a request; None where nobody is signed in."""
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def is_staff(account: Any) -> bool:
+    """Whether this user enters other people's orders, as IS_STAFF says; by default as Django's `is_staff` does."""
+    settings = conf.current()
+    if settings.is_staff is None:
+        return bool(getattr(account, "is_staff", False))
+    try:
+        return bool(settings.is_staff(account))
+    except Exception as error:  # noqa: BLE001 -- as above
+        report(error, "IS_STAFF failed, so the user counts as staff")
+        return True
 
 
 def _answer(is_visitor: Any, request: HttpRequest) -> Caller | None:
@@ -59,16 +109,20 @@ def _answer(is_visitor: Any, request: HttpRequest) -> Caller | None:
         return Caller.UNKNOWN
     if answer is None:
         return None
-    return Caller.VISITOR if answer else Caller.BACK_OFFICE
+    return Caller.NAMED_VISITOR if answer else Caller.BACK_OFFICE
 
 
-def _admin_paths() -> tuple[str, ...]:
+def _back_offices() -> tuple[str, ...]:
     return _reversed(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix(), get_language())
 
 
 @lru_cache(maxsize=64)
 def _reversed(urlconf: Any, prefix: str, language: str | None) -> tuple[str, ...]:
+    return tuple(path for name in BACK_OFFICES for path in _found(name))
+
+
+def _found(name: str) -> tuple[str, ...]:
     try:
-        return (reverse("admin:index"),)
+        return (reverse(name),)
     except NoReverseMatch:
         return ()

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution.conf import Settings
+from tiktok_attribution.visitor import cookies
 from tiktok_attribution.visitor.click_id import COOKIE
 from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.visitor import Visitor
@@ -23,7 +24,7 @@ def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, 
             remember(response, visitor.request, found, settings)
     elif decision.is_refusal:
         if held:
-            response.delete_cookie(COOKIE, domain=settings.cookie_domain or None, samesite="Lax")
+            cookies.remove(visitor.request, response, COOKIE, settings=settings, domain=settings.cookie_domain)
             make_private(response)
     elif not decision.is_denied and settings.hold_click_id and found and found != held:
         remember(response, visitor.request, found, settings, until_closed=True)
@@ -36,13 +37,7 @@ def remember(
 
     `until_closed`: for as long as the browser is open, where the visitor has not answered yet.
     """
-    response.set_cookie(
-        COOKIE,
-        click_id,
-        max_age=None if until_closed else settings.click_id_days * 86_400,
-        domain=settings.cookie_domain or None,
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    max_age = None if until_closed else settings.click_id_days * 86_400
+    domain = settings.cookie_domain
+    cookies.put(request, response, COOKIE, click_id, settings=settings, domain=domain, max_age=max_age)
     make_private(response)

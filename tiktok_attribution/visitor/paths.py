@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -64,13 +64,3 @@ def read(obj: object, path: Any) -> Any:
     if "constant" not in path:
         raise InvalidEvent('a dict in place of a path is {"constant": value}.')
     return path["constant"]
-
-
-def each(obj: object, path: Any) -> Iterable[Any]:
-    """The items that a path leads to: a related manager, a queryset or any iterable."""
-    items = read(obj, path)
-    if items is None:
-        return ()
-    if hasattr(items, "all"):
-        items = items.all()
-    return items  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import LazyObject, empty
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.adapters import SessionRule
@@ -17,13 +18,22 @@ from tiktok_attribution.visitor.headers import MOST_CHARACTERS
 from tiktok_attribution.visitor.reason import report
 
 # Crawlers that say so, as most do. No tools and libraries: a shop's own app may speak through one.
+# Phones and tablets are named like bots (CUBOT, "M BOT 551", "Spider 8"), and a person who is taken for a bot never
+# counts, while a bot that is taken for a person seldom buys. So the part of an agent in which an Android device says
+# its model is not looked at, unless it also says what only a bot would.
+_ANDROID_DEVICE = re.compile(r"\((?:linux; |u; )*android(?![^()]*(?:compatible|http|bot[/-]|@))[^()]*\)", re.IGNORECASE)
 _BOTS = re.compile(
-    r"bot\b|bot/|crawler|spider|slurp|facebookexternalhit|bingpreview|mediapartners-google|google-inspectiontool|"
-    r"googleother|apis-google|feedfetcher-google|google web preview|^whatsapp/|skypeuripreview|embedly|meta-external|"
-    r"gtmetrix|datadogsynthetics|newrelicsynthetics|uptime|statuscake|site24x7|pingdom|lighthouse",
+    r"(?<!cu)bot\b|crawler|spider|slurp|facebookexternalhit|bingpreview|mediapartners-google|google-inspectiontool|"
+    r"googleother|apis-google|feedfetcher-google|google web preview|^whatsapp/(?!.* device/)|skypeuripreview|embedly|"
+    r"meta-external|gtmetrix|datadogsynthetics|newrelicsynthetics|uptime|statuscake|site24x7|pingdom|lighthouse",
     re.IGNORECASE,
 )
 _EVERYBODY = Policy()
+# Sec-Purpose of today's browsers ("prefetch;prerender"), Turbo's X-Sec-Purpose (a script may set no Sec- header),
+# X-Purpose of Safari's previews, Purpose of older Chrome and Safari, X-Moz of older Firefox.
+_PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_X_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+_UNSEEN = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
+HTMX_PRELOAD = "HTTP_HX_PRELOADED"
 PAGE_PATH = "_tiktok_page_path"  # on a request that speaks of a page with another path: a beacon
 
 INSPECTION = "tiktok_attribution.inspection"
@@ -115,15 +125,37 @@ def circumstance_of(request: HttpRequest) -> Reason | None:
         return Reason.NO_VISITOR
     if is_private(path_of(request), settings):
         return Reason.PRIVATE_PATH
+    if is_preview(request):
+        return Reason.PREVIEW
     if is_prefetch(request):
         return Reason.PREFETCH
     return Reason.BOT if _is_bot(meta.get("HTTP_USER_AGENT", ""), settings.bots) else None
 
 
+def is_preview(request: HttpRequest) -> bool:
+    """A page that an editor looks at before it is published: nobody visits it.
+
+    Wagtail renders a preview, and "view draft", by a request that it makes itself (`is_dummy`), with the editor's
+    cookies and address; its handler sets `is_preview` when the middleware has run. A site may set it for its own ones.
+    """
+    carried = request.__dict__
+    return bool(carried.get("is_preview") or carried.get("is_dummy")) or _is_in_editor(carried.get("toolbar"))
+
+
+def _is_in_editor(toolbar: Any) -> bool:
+    """Django CMS in edit, structure or preview mode.
+
+    Its toolbar is lazy, and asking it reads session and user, which would cost every page of the site that. Where the
+    CMS renders a page for an editor it has been asked already; where it has not, nothing is known.
+    """
+    if toolbar is None or (isinstance(toolbar, LazyObject) and toolbar.__dict__.get("_wrapped") is empty):
+        return False
+    return bool(getattr(toolbar, "edit_mode_active", False) or getattr(toolbar, "preview_mode_active", False))
+
+
 def is_prefetch(request: HttpRequest) -> bool:
-    """A page that may never be seen: only its browser asked for it."""
-    meta = request.META
-    return "prefetch" in (meta.get("HTTP_SEC_PURPOSE") or meta.get("HTTP_PURPOSE") or meta.get("HTTP_X_MOZ") or "")
+    """A page that may never be seen: only its browser, or a library in its page, asked for it."""
+    return any(_UNSEEN.search(request.META.get(header, "")) for header in _PURPOSES) or HTMX_PRELOAD in request.META
 
 
 def _is_bot(agent: str, bots: Any) -> bool:
@@ -143,7 +175,7 @@ def _verdict(bots: Callable[[str], Any], agent: str) -> bool:
 
 
 def _says_so(agent: str) -> bool:
-    return _BOTS.search(agent) is not None
+    return _BOTS.search(_ANDROID_DEVICE.sub("()", agent)) is not None
 
 
 def _effects(request: HttpRequest, settings: conf.Settings, policy: Policy) -> set[str]:

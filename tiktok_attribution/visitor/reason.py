@@ -9,6 +9,7 @@ from pathlib import Path
 from tiktok_attribution import conf
 from tiktok_attribution.events.text import MAX_TEXT, bounded, without_emails
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import MIGRATE, lacks_tables
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -27,6 +28,8 @@ def reason(error: BaseException) -> str:
     """An InvalidEvent's own words, else type and place: the text of a stranger's error may hold anybody's data."""
     if isinstance(error, InvalidEvent):
         return bounded(str(error), MAX_TEXT, without_emails)[0]
+    if lacks_tables(error):
+        return MIGRATE
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:
         return f"{type(error).__name__} was raised."

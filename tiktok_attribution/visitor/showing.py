@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tiktok_attribution.events import BrowserCall, User
 
@@ -19,6 +21,16 @@ class Showing:
     pixel_codes: tuple[str, ...]
     identify: dict[str, str]
     stored: User | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """An event of a page that was only fetched ahead: it happens when its visitor gets to see the page, or never."""
+
+    name: str
+    event_id: str
+    properties: Mapping[str, Any]
+    pixel_codes: tuple[str, ...]
 
 
 def identify_keys(user: User) -> dict[str, str]:

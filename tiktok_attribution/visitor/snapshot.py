@@ -24,25 +24,28 @@ class Signals:
     page: Page = field(default_factory=Page)
     pixel_codes: tuple[str, ...] | None = None  # None where PIXEL_FOR_REQUEST was not asked
     decision: Decision | None = None  # the person's own will; None where nobody was there to decide
-    suppressed: tuple[str, ...] = ()  # names of the object's events that happened on a private path
+    suppressed: tuple[str, ...] = ()  # names of its events that happened on a private path, or inside `paused()`
+    by_visitor: bool = False  # whether the object's own person made it, in a visitor's request
 
 
 NOBODY = Signals()
+NOT_THE_PERSONS = (Reason.BOT, Reason.PREVIEW)
+"""Circumstances in which the signals of the request are another's than the person's who acts later."""
 
 
 def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
-    """The visitor of this very request; of one who refuses, nothing but that; of a bot, only the shop's pixels.
+    """The visitor of this very request; of one who refuses, nothing but that; of a bot or a preview, only the pixels.
 
     A prefetch keeps everything: it is the same person with the same browser who pays later.
     """
     will = visitor.will
     if will.is_denied:
-        return Signals(decision=will)
+        return Signals(decision=will, by_visitor=True)
     codes = None if pixel_codes is None else tuple(pixel_codes)
-    if visitor.circumstance is Reason.BOT:
-        return Signals(pixel_codes=codes, decision=will)
+    if visitor.circumstance in NOT_THE_PERSONS:
+        return Signals(pixel_codes=codes, decision=will, by_visitor=visitor.circumstance is Reason.BOT)
     user = visitor.user.merged(visitor.signed_in)
-    return Signals(user=user, page=visitor.page, pixel_codes=codes, decision=will)
+    return Signals(user=user, page=visitor.page, pixel_codes=codes, decision=will, by_visitor=True)
 
 
 def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
@@ -61,7 +64,9 @@ def suppress(event: str, signals: Signals, label: str, key: str, *, using: str) 
     if kept:
         rows.update(signals=json.dumps(asdict(noted)))
     else:
-        keep(noted, label, key, using=using)
+        # What another object lent (`visitor_of`) stays there: it is kept once, and for its own time.
+        own = noted if signals.by_visitor else Signals(decision=noted.decision, suppressed=noted.suppressed)
+        keep(own, label, key, using=using)
 
 
 def recall(label: str, pk: object, *, using: str) -> Signals:
@@ -88,6 +93,7 @@ def _read(text: str) -> Signals:
         pixel_codes=None if codes is None else tuple(codes),
         decision=_decision(kept.get("decision")),
         suppressed=tuple(kept.get("suppressed", ())),
+        by_visitor=kept.get("by_visitor", False),
     )
 
 

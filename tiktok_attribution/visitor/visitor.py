@@ -16,7 +16,7 @@ from tiktok_attribution.events.addresses import decoded_path
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor import click_id
 from tiktok_attribution.visitor.address import client_address
-from tiktok_attribution.visitor.caller import Caller, caller_of
+from tiktok_attribution.visitor.caller import Caller, account_of, caller_of
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.document import is_of_script, page_of_script, path_of_page
 from tiktok_attribution.visitor.headers import locale, user_agent
@@ -30,7 +30,7 @@ from tiktok_attribution.visitor.permission import (
     refusal_of,
     will_of,
 )
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.showing import Showing, Unseen
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -47,13 +47,14 @@ class Visitor:
         self._to_watch: list[str] = []
         self._of_interest: list[tuple[Any, bool]] = []
         self._undecided: list[tuple[Commitment, list[Any], Any]] = []
+        self.unseen: list[Unseen] = []
         self.made_under: dict[tuple[str, str], Reason] = {}  # objects (label, key) made in such a circumstance
 
     @property
     def is_shopper(self) -> bool:
         """Whether the signals of this request are its person's. Not kept: before the URL is resolved there is less to
         tell by."""
-        return caller_of(self.request) is Caller.VISITOR
+        return caller_of(self.request).gives_signals
 
     @property
     def decision(self) -> Decision:
@@ -92,10 +93,10 @@ class Visitor:
     @property
     def signed_in(self) -> User:
         """The matching keys of the signed-in user, as the setting USER maps them; who signs up is so halfway."""
-        user = getattr(self.request, "user", None)
-        if user is None or not user.is_authenticated:
+        account = account_of(self.request)
+        if account is None:
             return NO_USER
-        keys, notes = identified(user, conf.current().user)
+        keys, notes = identified(account, conf.current().user)
         for note in notes:
             logger.debug("tiktok: of the signed-in user %s", note)
         return keys
@@ -207,6 +208,10 @@ def visitor_of(request: HttpRequest) -> Visitor:
     return visitor
 
 
+# What holds for a request even in a back office: the site's own veto, and that nobody visits.
+OF_ANYBODY = (Reason.PRIVATE_PATH, Reason.PREVIEW)
+
+
 class Requester(NamedTuple):
     """Who sends a request, and what of it counts for what the request itself makes or tracks."""
 
@@ -216,20 +221,25 @@ class Requester(NamedTuple):
     @property
     def shopper(self) -> Visitor | None:
         """The visitor, where the signals of the request are used."""
-        return self.visitor if self.caller is Caller.VISITOR else None
+        return self.visitor if self.caller.gives_signals else None
+
+    @property
+    def as_stranger(self) -> Requester:
+        """The same request where it makes or tracks what is another person's; see `Caller` for what is still heard."""
+        return self._replace(caller=Caller.UNKNOWN if self.caller is Caller.APP else Caller.BACK_OFFICE)
 
     @property
     def will(self) -> Decision | None:
         """The person's own will; of an unknown caller a refusal alone, of a back office nothing."""
-        if self.caller is Caller.VISITOR:
+        if self.caller.gives_signals:
             return self.visitor.will
         return refusal_of(self.visitor.request) if self.caller is Caller.UNKNOWN else None
 
     @property
     def circumstance(self) -> Reason | None:
-        """Why nothing is told of what this request itself does. In a back office only the path counts."""
+        """Why nothing is told of what this request itself does; less of it counts in a back office."""
         found = self.visitor.circumstance
-        return found if self.caller is not Caller.BACK_OFFICE or found is Reason.PRIVATE_PATH else None
+        return found if self.caller is not Caller.BACK_OFFICE or found in OF_ANYBODY else None
 
 
 def requester_of(request: HttpRequest) -> Requester:

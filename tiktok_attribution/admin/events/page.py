@@ -19,8 +19,8 @@ from tiktok_attribution.admin.events.curl import curl_command
 from tiktok_attribution.admin.events.journey import Moment, Stop, journey, moments
 from tiktok_attribution.admin.events.keys import KeyLine, key_lines
 from tiktok_attribution.admin.events.objects import ObjectLink
-from tiktok_attribution.admin.steering.rebuild import stored_object
 from tiktok_attribution.browser.script import track_call
+from tiktok_attribution.conversions.origin import object_of
 from tiktok_attribution.events.payload import browser_call_of_text, request_body
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State
@@ -87,7 +87,7 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
         switched_off=row.state == State.WAITING and not conf.current().enabled,
         money=cells.money(row),
         link=link,
-        obj=str(stored_object(row, using=using) or "") if link and link.address else "",
+        obj=str(object_of(row, using=using) or "") if link and link.address else "",
         browser=browser,
         browser_tone=browser_tone.value,
         browser_call=_browser_call(row),

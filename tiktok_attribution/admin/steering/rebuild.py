@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
-
-from django.apps import apps
-from django.core.exceptions import ValidationError
-from django.db.models import Model
 
 from tiktok_attribution.admin.steering.reasons import Unbuilt
-from tiktok_attribution.conversions import registry
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.origin import conversion_of, object_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import OutboxEvent, State
@@ -27,10 +21,10 @@ def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
     still = OutboxEvent.objects.using(using).filter(pk=row.pk, state=State.INVALID)
     if not still.exists():
         return None  # mended a moment ago, together with the same event for another pixel
-    obj = stored_object(row, using=using)
+    obj = object_of(row, using=using)
     if obj is None:
         return Unbuilt.GONE
-    conversion = _declared(row, obj)
+    conversion = conversion_of(row, obj)
     if conversion is None:
         return Unbuilt.UNDECLARED
     try:
@@ -42,28 +36,3 @@ def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
     except Exception as error:  # a declaration may raise anything, and with STRICT so does the recorder
         logger.warning("tiktok: %s %s is still invalid: %s", row.name, row.event_id, reason(error))
     return Unbuilt.STILL if still.exists() else None
-
-
-def stored_object(row: OutboxEvent, *, using: str) -> Model | None:
-    """The object that a row tells of, if it is still there."""
-    try:
-        model = apps.get_model(row.object_label)
-        found: Model | None = model._base_manager.using(using).filter(pk=row.object_pk).first()
-    except (LookupError, ValueError, TypeError, ValidationError):
-        return None
-    return found
-
-
-def _declared(row: OutboxEvent, obj: Model) -> Conversion | None:
-    """The conversion that the row was recorded for: by its event id, else the only one of its name."""
-    named = [conversion for conversion in registry.of(type(obj)) if conversion.event == row.name]
-    if len(named) > 1:
-        named = [conversion for conversion in named if _event_id(conversion, obj) == row.event_id]
-    return named[0] if len(named) == 1 else None
-
-
-def _event_id(conversion: Conversion, obj: Any) -> str:
-    try:
-        return conversion.event_id(obj)
-    except Exception:
-        return ""

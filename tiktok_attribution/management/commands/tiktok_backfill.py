@@ -13,6 +13,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.management.tables import TablesCommand
 
 
@@ -39,6 +40,8 @@ class Command(TablesCommand):
                 f"--days is {days:g}, but nothing older than MAX_AGE_DAYS ({settings.max_age_days:g}) is sent: "
                 f"give more than 0 and at most {settings.max_age_days:g}."
             )
+        if not dry:
+            finish_everywhere()
         for conversion in self._declared(options["models"]):
             using = database or router.db_for_write(conversion.model)
             since = None if days is None else days * 86_400
@@ -74,6 +77,7 @@ ADVICE = {
     "undated": 'declare "time" (or event_time) so that they can be sent with their own time',
     "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
     "unreadable": 'it can\'t be told whether they happened: the log says why; mend "when" (or happened)',
-    "refused": "their visitors said no, or nobody could be asked; they are not recorded",
+    "refused": "their visitors said no, nobody could be asked, or paused() held them back; they are not recorded",
+    "without visitor": 'only what a visitor made counts ("made_by"), and no visitor is known; they are not recorded',
     "old": "older than --days or MAX_AGE_DAYS; they are not sent",
 }

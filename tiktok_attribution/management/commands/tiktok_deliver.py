@@ -13,7 +13,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
-from tiktok_attribution.delivery import bulk
+from tiktok_attribution.conversions import hourly
+from tiktok_attribution.delivery import bulk, chores
 from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.heartbeat import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.delivery.housekeeping import drop_unanswered
@@ -40,6 +41,7 @@ class Command(TablesCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["loop"] is None:
             bulk.work_everywhere()
+            chores.run(chores.FINISH)
             tally = deliver_all()
             self._tell(tally)
             self._tell_of_the_stopped()
@@ -50,6 +52,9 @@ class Command(TablesCommand):
             while not ending.is_set():
                 close_old_connections()  # a database that was restarted is found again
                 bulk.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
+                chores.run(chores.FINISH)
+                if chores.is_due(chores.BACKFILL):
+                    hourly.backfill_recent(stopping=ending.is_set)
                 tally = deliver_all(stopping=ending.is_set)
                 if tally:
                     self._tell(tally)

@@ -4,11 +4,19 @@
    Cookies: the last one of a name counts, as Django reads them; a value that can't be decoded is no answer.
    Elements that the content names (<a id="ttq">, <img name="cookie">) hide members of window and document: so globals
    are taken where window itself has them, members from the prototype, and the rule from a script, which sanitisers
-   take away. On a private page (PRIVATE_PATHS), shown without being loaded, an answer runs nothing until the next. */
+   take away. On a private page (PRIVATE_PATHS), shown without being loaded, an answer runs nothing until the next.
+   A page can stay open, or come out of the browser's memory, while another one gets the answer. So the cookie outranks
+   what this page has been told, and is read again before each call and whenever the page is shown. Where only the
+   server knows the answer (`rule.remote`: a session, a callable), a page that is shown again asks it; until it answers,
+   calls wait. Without the app's URLs such a page keeps the answer that it was made with.
+   A prerendered page runs nothing until somebody visits it. */
 !function (w, d, n, rule) {
-  var t = w.tiktokAttribution = global("tiktokAttribution") || {}, waiting = [], late = false, state;
+  var t = w.tiktokAttribution = global("tiktokAttribution") || {}, waiting = [], asking = false, revoked = false;
+  var state = "", said, last;
   if (t.when) { return; }
   function global(name) { return Object.prototype.hasOwnProperty.call(w, name) && w[name]; }
+  function member(name) { return Reflect.get(Object.getPrototypeOf(d), name, d); }
+  function listen(target, name, heard) { member("addEventListener").call(target, name, heard); }
   function hidden() {
     var path = null;
     try { path = decodeURIComponent(w.location.pathname); } catch (error) { /* hidden, where anything is */ }
@@ -16,7 +24,7 @@
   }
   function cookie(name) {
     var found = "";
-    Reflect.get(Object.getPrototypeOf(d), "cookie", d).split(";").forEach(function (part) {
+    member("cookie").split(";").forEach(function (part) {
       var at = part.indexOf("=");
       if (part.slice(0, at).trim() === name) { found = part.slice(at + 1).trim().replace(/^"(.*)"$/, "$1"); }
     });
@@ -59,53 +67,87 @@
     return [n.globalPrivacyControl && rule.gpc, n.doNotTrack === "1" && rule.dnt,
       rule.out && read(rule.out) === "granted" && rule.effect];
   }
+  function refused() { return effects().indexOf("deny") >= 0; }
+  /* `state` is what this page has been told. It holds while the cookie says the same as then, and never against "no". */
   function answer() {
-    if (effects().indexOf("deny") >= 0) { return "denied"; }
-    return state || rule.state || (rule.consent ? read(rule.consent) : "granted");
+    var stored = !rule.state && rule.consent, now = stored ? read(stored) : rule.state || "granted";
+    if (refused()) { return "denied"; }
+    if (now !== said) { said = now; state = ""; }
+    return stored && now === "denied" ? now : state || now;
   }
   function flush() { while (waiting.length) { waiting.shift()(); } }
-  function agreed() {
-    late = false;
-    if (t.held && global("ttq")) { w.ttq.grantConsent(); }
-    t.held = false;
-    flush();
+  /* True where the answer is another one than this page last acted on. */
+  function look() {
+    var now = answer(), ttq = global("ttq");
+    if (now === last || now === "granted" && hidden()) { return false; }
+    last = now;
+    if (now === "granted") {
+      if ((t.held || revoked) && ttq) { ttq.grantConsent(); }
+      t.held = revoked = false;
+      flush();
+    } else {
+      if (now === "denied") { waiting = []; }
+      revoked = true;
+      if (ttq && ttq.revokeConsent) { ttq.revokeConsent(); }
+    }
+    return true;
+  }
+  function tell() {
+    var asked = asking;
+    if (!rule.url) { return; }
+    w.fetch(new URL(rule.url, w.location.origin).href, {method: "POST", credentials: "same-origin", keepalive: true,
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify({search: w.location.search, page: w.location.href})})
+      .then(function (response) { return response.ok ? response.json() : {}; })
+      .then(function (found) {
+        if (asked && "state" in found) {
+          asking = false;
+          rule.state = found.state;
+          state = "";
+          look();
+          if (last === "granted") { flush(); }
+        }
+        if (answer() === "granted" && !hidden()) {
+          (found.calls || []).forEach(function (call) {
+            var on = call[0] ? w.ttq.instance(call[0]) : w.ttq;
+            on[call[1]].apply(on, call[2]);
+          });
+        }
+      }).catch(function () {});
+  }
+  function shown(event) {
+    var again = event.type === "pageshow" ? event.persisted : member("visibilityState") === "visible";
+    if (!again) { return; }
+    asking = asking || !!(rule.remote && rule.url && event.type !== "focus");
+    if (asking || look()) { tell(); }
   }
   t.limited = rule.limited || effects().indexOf("limited_data_use") >= 0;
   t.held = false;
+  t.refused = refused;
   t.when = function (run) {
-    var now = answer();
-    if (late && !hidden()) { agreed(); }
+    var now;
+    if (member("prerendering")) { return listen(d, "prerenderingchange", function () { t.when(run); }); }
+    if (look()) { tell(); }
+    now = asking ? "" : answer();
     if (now === "granted") { run(); }
-    else if (now === "unknown" && rule.hold) { t.held = true; run(); }
-    else if (now === "unknown") { waiting.push(run); }
+    else if (now === "unknown" && rule.hold && !revoked) { t.held = true; run(); }
+    else if (now !== "denied") { waiting.push(run); }
   };
   t.consent = function (granted) {
-    state = granted ? "granted" : "denied";
+    var given = granted ? "granted" : "denied", secure;
     if (rule.consent && rule.consent.own) {
-      Reflect.set(Object.getPrototypeOf(d), "cookie", rule.consent.cookie + "=" + state + ";path=/;max-age="
-        + rule.days * 86400 + ";samesite=lax" + (rule.domain ? ";domain=" + rule.domain : "")
-        + (w.location.protocol === "https:" ? ";secure" : ""), d);
+      secure = w.location.protocol === "https:";
+      Reflect.set(Object.getPrototypeOf(d), "cookie", rule.consent.cookie + "=" + given + ";path=/;max-age="
+        + rule.days * 86400 + (rule.domain ? ";domain=" + rule.domain : "") + (secure ? ";secure" : "")
+        + (secure && rule.frames ? ";samesite=none;partitioned" : ";samesite=lax"), d);
     }
-    if (answer() === "granted") {
-      if (hidden()) { late = true; } else { agreed(); }
-    } else {
-      waiting = [];
-      late = false;
-      if (global("ttq") && w.ttq.revokeConsent) { w.ttq.revokeConsent(); }
-    }
-    if (rule.url) {
-      w.fetch(new URL(rule.url, w.location.origin).href, {method: "POST", credentials: "same-origin", keepalive: true,
-        headers: {"Content-Type": "application/json"},
-        body: JSON.stringify({search: w.location.search, page: w.location.href})})
-        .then(function (response) { return response.ok ? response.json() : {calls: []}; })
-        .then(function (found) {
-          if (answer() === "granted" && !hidden()) {
-            found.calls.forEach(function (call) {
-              var on = call[0] ? w.ttq.instance(call[0]) : w.ttq;
-              on[call[1]].apply(on, call[2]);
-            });
-          }
-        }, function () {});
-    }
+    answer();
+    state = given;
+    look();
+    tell();
   };
+  last = answer();
+  listen(w, "pageshow", shown);
+  listen(w, "focus", shown);
+  listen(d, "visibilitychange", shown);
 }(window, document, navigator, JSON.parse(Object.getPrototypeOf(document).querySelector.call(document, "script#tiktok-gate").textContent));

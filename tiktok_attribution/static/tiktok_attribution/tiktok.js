@@ -13,6 +13,9 @@
   const METHODS = ("page track identify instances debug on off once ready alias group " +
     "enableCookie disableCookie holdConsent revokeConsent grantConsent").split(" ");
   const DOUBLE_CLICK_MS = 700;
+  const STORE = "tiktok_fired";
+  const MOST = 100;
+  const MONTH_MS = 2592e6;
   const ask = safely((node, name, ...given) => Object.getPrototypeOf(node)[name].apply(node, given));
   const get = safely((node, name) => Reflect.get(Object.getPrototypeOf(node), name, node));
   const nonce = (get(d, "currentScript") || {}).nonce;
@@ -20,6 +23,7 @@
   const blocks = ask(d, "getElementsByClassName", "tiktok-attribution");
   const made = new Set(); // htmx and Turbo bring pages back
   const acted = new WeakMap();
+  const unsure = new WeakMap(); // forms whose submit may still be prevented
   const receipts = [];
   const later = [];
   let site; // of the server's own block, the first one
@@ -38,6 +42,10 @@
     };
   }
 
+  function listen(name, heard, early) {
+    ask(d, "addEventListener", name, safely(heard), early);
+  }
+
   function global(name) {
     return Object.prototype.hasOwnProperty.call(w, name) && w[name];
   }
@@ -51,6 +59,10 @@
   /* The gate, where there is one, decides whether anything is loaded or sent. A private page (PRIVATE_PATHS), which
      htmx, Turbo and the like show without loading it, neither loads nor sends; what is to be kept waits for the next. */
   function when(step, kept) {
+    if (get(d, "prerendering")) { // nobody may ever see it
+      listen("prerenderingchange", () => when(step, kept));
+      return;
+    }
     const run = () => (isPrivate() ? kept && later.push(step) : step());
     if (site && (t.when || !gated)) {
       (t.when || ((now) => now()))(safely(run));
@@ -117,12 +129,32 @@
     receipts.splice(0).forEach((receipt) => send({ receipt }));
   }
 
-  function call(one) {
+  function isNew(one) {
     const key = JSON.stringify(one);
+    const isKnown = made.has(key);
+    made.add(key);
+    return !one.event_id || (!isKnown && (String(one.event_id).startsWith("web-") || isFirst(one)));
+  }
+
+  /* A page out of the browser's cache runs again; see ONCE in browser/script.py, which does the same. */
+  function isFirst(one) {
+    const text = [one.event, one.event_id].concat(one.pixels || []).join(" ");
+    const digest = Array.from(text).reduce((sum, part) => ((sum * 33) ^ part.charCodeAt(0)) >>> 0, 5381);
+    const fired = Object(safely(() => JSON.parse(w.localStorage.getItem(STORE)))());
+    const now = Date.now();
+    if (now - fired[digest] < MONTH_MS) {
+      return false;
+    }
+    fired[digest] = now;
+    Object.keys(fired).sort((a, b) => fired[b] - fired[a]).slice(MOST).forEach((old) => delete fired[old]);
+    safely(() => w.localStorage.setItem(STORE, JSON.stringify(fired)))();
+    return true;
+  }
+
+  function call(one) {
     if (one.identify) {
       w.ttq.identify(one.identify);
-    } else if (!one.event_id || !made.has(key)) {
-      made.add(key);
+    } else if (isNew(one)) {
       const pixels = one.pixels || [];
       const targets = pixels.length ? pixels.map((id) => w.ttq.instance(id)) : [w.ttq];
       const options = one.event_id ? { event_id: one.event_id } : {};
@@ -136,6 +168,7 @@
         load(block.pixels);
       }
       (block.calls || []).forEach(safely(call));
+      (block.unseen || []).forEach(safely((action) => act(read(action), {})));
       if (block.receipt) {
         receipts.push(block.receipt);
         if (live) {
@@ -150,7 +183,7 @@
     return url && found.origin === w.location.origin ? found.href : "";
   }
 
-  function read(block) {
+  function take(block) {
     const data = JSON.parse(block.textContent);
     if (!site && /^https?:/.test(data.host)) {
       site = Object.assign({}, data, { url: safely(sameOrigin)(data.url) });
@@ -164,7 +197,7 @@
     const fresh = Array.from(blocks).filter((one) => one.tagName === "SCRIPT" && one.type === "application/json");
     fresh.forEach((block) => {
       block.className = ""; // read
-      safely(read)(block);
+      safely(take)(block);
     });
     if (fresh.length) {
       when(collect);
@@ -224,7 +257,10 @@
 
   /* What an action says stands in its signed text alone, so a copied signature says no more than it was given for. */
   function signed(source) {
-    const action = attribute(source, "tiktok-action");
+    return read(attribute(source, "tiktok-action"));
+  }
+
+  function read(action) {
     const text = action.split(":")[0].replace(/-/g, "+").replace(/_/g, "/");
     return action && Object.assign(JSON.parse(atob(text)), { action });
   }
@@ -238,15 +274,18 @@
   }
 
   /* To TikTok, and with the same id to the site, as far as it is signed. */
-  function act({ e, p, a, c, action }, given) {
+  function act({ e, p, a, c, i, action }, given) {
     const allowed = action ? a || [] : Object.keys(given);
     const extra = {};
     allowed.filter((key) => key in given).forEach((key) => (extra[key] = given[key]));
-    const one = { event: e, properties: Object.assign({}, extra, p), event_id: newId(), pixels: c };
+    const one = { event: e, properties: Object.assign({}, extra, p), event_id: i || newId(), pixels: c };
     const page = w.location.href;
     when(() => {
-      if (!global("ttq") || site.quiet) {
+      if (site.quiet) {
         return;
+      }
+      if (!global("ttq")) { // refused when the page came, agreed to since
+        load(site.pixels);
       }
       safely(call)(one);
       if (action) {
@@ -270,13 +309,35 @@
     }
     const said = signed(source) || unsigned(source);
     if (said && said.e) {
-      acted.set(source, now);
       const given = {};
       ask(source, "querySelectorAll", "[tiktok-property]").forEach((field) => {
         given[attribute(field, "tiktok-property")] = field.value;
       });
-      act(said, given);
+      const count = () => {
+        acted.set(source, now);
+        unsure.delete(source);
+        act(said, given);
+      };
+      if (event.type === "click") {
+        count();
+      } else {
+        unsure.set(source, count);
+        w.setTimeout(() => settle(event, source, count));
+      }
     }
+  }
+
+  /* A form counts when it is sent. One whose submit a script has prevented was sent by nobody, unless htmx or Turbo
+     take it: they tell when they send it, which a dialogue may delay. Where a script of the site's own sends a form,
+     it says so by the attribute `tiktok-sent`, or calls ttqTrack when that has worked. */
+  function settle(event, source, count) {
+    if (unsure.get(source) === count && (!event.defaultPrevented || ask(source, "getAttribute", "tiktok-sent") !== null)) {
+      count();
+    }
+  }
+
+  function sent(event) {
+    (unsure.get(event.target) || (() => {}))();
   }
 
   function received(response) {
@@ -292,10 +353,10 @@
   t.received = received;
 
   safely(() => {
-    const listen = (name, heard, early) => ask(d, "addEventListener", name, safely(heard), early);
     listen("click", marked, true);
     listen("submit", marked, true);
     listen("turbo:load", visited);
+    ["turbo:submit-start", "htmx:beforeRequest", "htmx:before:request"].forEach((name) => listen(name, sent, true));
     listen("tiktok:events", (event) => fire(event.detail));
     scan();
     new w.MutationObserver(safely(scan)).observe(d, { childList: true, subtree: true });

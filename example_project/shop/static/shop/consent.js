@@ -6,9 +6,16 @@
   const DAYS = 180;
   const NOW = { yes: "At the moment you agree.", no: "At the moment you refuse." };
   const SAID = { yes: "You agree. Thank you.", no: "You refuse. Nothing is told to TikTok." };
+  const OBJECTS = "Your browser objects by itself, so nothing is told to TikTok.";
   const banner = document.querySelector("[data-consent]");
   const said = document.querySelector("[data-consent-said]");
   let opener = null;
+
+  // By the shop's own settings; where an ad blocker has taken the hook away, by the browser's signals alone.
+  function refused() {
+    const hook = window.tiktokAttribution;
+    return hook?.refused ? hook.refused() : navigator.globalPrivacyControl || navigator.doNotTrack === "1";
+  }
 
   function answer() {
     return (new RegExp(`(?:^|; )${COOKIE}=(yes|no)`).exec(document.cookie) || [])[1];
@@ -16,8 +23,8 @@
 
   function open(by) {
     const now = banner.querySelector("[data-consent-now]");
-    now.textContent = navigator.globalPrivacyControl
-      ? "Your browser objects by itself (Global Privacy Control), and we keep to that."
+    now.textContent = refused()
+      ? "Your browser objects by itself (Global Privacy Control or Do Not Track), and we keep to that."
       : NOW[answer()] || "";
     now.hidden = !now.textContent;
     banner.querySelector("[data-consent-later]").textContent = answer() ? "Leave it so" : "Decide later";
@@ -35,7 +42,7 @@
     const secure = location.protocol === "https:" ? ";secure" : "";
     document.cookie = `${COOKIE}=${given};path=/;max-age=${DAYS * 86400};samesite=lax${secure}`;
     if (window.tiktokAttribution?.consent) window.tiktokAttribution.consent(given === "yes");
-    said.textContent = SAID[given];
+    said.textContent = given === "yes" && refused() ? OBJECTS : SAID[given];
     close();
   }
 
@@ -49,5 +56,5 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && opener && !banner.hidden) close();
   });
-  if (!answer() && !navigator.globalPrivacyControl) open(null);
+  if (!answer() && !refused()) open(null);
 })();

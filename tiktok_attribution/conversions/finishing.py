@@ -1,0 +1,87 @@
+"""Finishes events that their own process did not finish: it was killed, or it is a command without a transaction.
+
+Each is built again of its object as it stands by now. Who it was and on which page stays as it was recorded: only the
+visitor's own request knew that.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from time import time
+
+from tiktok_attribution import conf
+from tiktok_attribution.consent.answer import Consent, Decision, Reason
+from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.objects import fact_of
+from tiktok_attribution.conversions.origin import conversion_of, object_of
+from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.recorded import announce, fill
+from tiktok_attribution.delivery import unfinished
+from tiktok_attribution.delivery.bodies import forget
+from tiktok_attribution.delivery.dropped import count_dropped
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.events.payload import event_of_text
+from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.snapshot import Signals
+
+logger = logging.getLogger("tiktok_attribution")
+
+AFTER_SECONDS = 60.0
+"""Longer than a request takes that saves an order and its lines, and much less than the 5 minutes within which TikTok
+merges both channels. A web server whose clock is behind by more has its events finished early, which costs lines only
+where they are saved without a transaction; one whose clock is ahead has them finished as much later."""
+MOST = 500
+"""Of one round: each is an object to read and an event to build."""
+
+
+@errors_without_values
+def finish_everywhere(*, now: float | None = None, after_seconds: float = AFTER_SECONDS) -> int:
+    """Finish what was left unfinished for so long, in every database. Returns how many; raises nothing of one."""
+    if not conf.current().enabled:
+        return 0
+    return sum(_finish_left(using, (time() if now is None else now) - after_seconds) for using in outbox_databases())
+
+
+def _finish_left(using: str, before: float) -> int:
+    try:
+        rows = unfinished.left_behind(using=using, before=before, most=MOST)
+        for row in rows:
+            _finish(row, using)
+    except Exception as error:
+        report(error, "unfinished events in database %r wait for the next round", using)
+        return 0
+    return len(rows)
+
+
+def _finish(row: OutboxEvent, using: str) -> None:
+    fact, built = _again(row, using)
+    if fact is not None and fact.decision.is_denied:
+        if forget(unfinished.unfinished([row.pk], using=using), [row.pk]):
+            count_dropped([row.pixel_code], row.name, fact.decision.reason or Reason.DENIED, using=using)
+        return
+    if built is not None:
+        fill(row, replace(built.event, name=row.name, event_id=row.event_id), built.notes)
+    if unfinished.finish(row, using=using, now=time(), rebuilt=built is not None):
+        announce([row], using=using)
+
+
+def _again(row: OutboxEvent, using: str) -> tuple[Fact | None, Built | None]:
+    """As its object stands now; nothing where that is gone, or can't be built: then the event goes as it is."""
+    fact = None
+    try:
+        with protected(using):
+            obj = object_of(row, using=using)
+            conversion = None if obj is None else conversion_of(row, obj)
+            if conversion is None:
+                return None, None
+            first = event_of_text(row.payload)
+            decision = Decision(consent=Consent.GRANTED, limited_data_use=first.limited_data_use)
+            signals = Signals(user=first.user, page=first.page, pixel_codes=(row.pixel_code,), decision=decision)
+            fact = fact_of(conversion, obj, signals, using=using, moment=row.event_time)
+            return fact, None if fact.decision.is_denied else fact.build()
+    except Exception as error:
+        report(error, "%s stays as it was built first", row.event_id)
+        return fact, None
