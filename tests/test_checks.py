@@ -329,6 +329,16 @@ def test_visits_of_turbo_need_the_page_script(found: Any, settings: Any) -> None
     assert found(HISTORY_OBSERVER="turbo", PAGE_SCRIPT=True) == []
 
 
+def test_what_compresses_stands_before_the_middleware_that_inserts(found: Any, settings: Any) -> None:
+    gzip = "django.middleware.gzip.GZipMiddleware"
+    plain = list(settings.MIDDLEWARE)
+    settings.MIDDLEWARE = [*plain, gzip]
+    assert ids(found(INSERT_TAG=True)) == ["W025"]
+    assert found() == []
+    settings.MIDDLEWARE = [gzip, *plain]
+    assert found(INSERT_TAG=True) == []
+
+
 def test_cookies_for_frames_need_https(found: Any) -> None:
     assert ids(found(IN_FRAMES=True, SITE_URL="http://shop.example")) == ["W024"]
     assert found(IN_FRAMES=True, SITE_URL="https://shop.example") == []

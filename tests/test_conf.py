@@ -63,6 +63,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("IN_FRAMES", True, True),
     ("SNAPSHOT_DAYS", 400, 400),
     ("IDENTIFY", False, False),
+    ("INSERT_TAG", True, True),
     ("HISTORY_OBSERVER", False, False),
     ("HISTORY_OBSERVER", "turbo", "turbo"),
     ("LIMITED_DATA_USE", True, True),

@@ -6,7 +6,8 @@ DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 
 source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
 without PAGE_SCRIPT · W011 an event that is nearly a standard one · W014 a cache in which no process sees the
 others' counts · W022 SQLite whose transactions don't wait for each other · W023 visitor_of, with
-signals that are kept for too short a time · W024 cookies for frames on plain http · I001 consent is asked, and a
+signals that are kept for too short a time · W024 cookies for frames on plain http ·
+W025 INSERT_TAG behind what compresses · I001 consent is asked, and a
 banner can't tell the server.
 
 What production alone needs is a warning, and an error under `check --deploy`: W005 and E003 access token ·
@@ -297,6 +298,20 @@ def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
                 hint=f"Put it after: {BEFORE_US[path]}.",
                 id=_id("E005"),
             )
+
+
+@_check
+def tag_can_be_inserted(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """What stands before us in MIDDLEWARE sees the answer after us: there the tag must be in it already."""
+    paths = list(django_settings.MIDDLEWARE)
+    place = next((index for index, path in enumerate(paths) if _is_ours(path)), len(paths))
+    if settings.enabled and settings.insert_tag and any(path.endswith(".GZipMiddleware") for path in paths[place:]):
+        yield Warning(
+            "INSERT_TAG is on, but GZipMiddleware stands after AttributionMiddleware in MIDDLEWARE: it compresses "
+            "pages before the tag is put in, so they get none.",
+            hint="Put GZipMiddleware before AttributionMiddleware.",
+            id=_id("W025"),
+        )
 
 
 def _is_ours(path: str) -> bool:

@@ -126,6 +126,7 @@ class Settings:
     snapshot_days: int = _option(readers.number(1, 400), 30)
 
     identify: bool = _option(readers.flag, True)
+    insert_tag: bool = _option(readers.flag, False)
     history_observer: bool | str = _option(readers.observer, True)
     limited_data_use: bool = _option(readers.flag, False)
     pixel_host: str = _option(readers.address, "https://analytics.tiktok.com")

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import handover, pending
+from tiktok_attribution.browser import handover, insertion, pending, untagged
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor import click_id, click_id_cookie
@@ -40,6 +40,7 @@ class AttributionMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         self._is_async = iscoroutinefunction(get_response)
+        self._inserts = conf.current().insert_tag  # read once, as Django's own middleware does: nothing to pay when off
         if self._is_async:
             markcoroutinefunction(self)
 
@@ -49,9 +50,11 @@ class AttributionMiddleware:
         token = current_request.set(request)
         try:
             response: Response = self.get_response(request)  # type: ignore[assignment]
+            if self._inserts and insertion.may_insert(request, response):
+                _harmless(_insert, request, response)
         finally:
             current_request.reset(token)
-        if _has_work(request):
+        if _has_work(request, response):
             _harmless(_after, request, response)
         return response
 
@@ -62,24 +65,34 @@ class AttributionMiddleware:
         token = current_request.set(request)
         try:
             response = await cast("Awaitable[Response]", self.get_response(request))
+            if self._inserts and insertion.may_insert(request, response):
+                await sync_to_async(_harmless)(_insert, request, response)
         finally:
             current_request.reset(token)
-        if _has_work(request):
+        if _has_work(request, response):
             await sync_to_async(_harmless)(_after, request, response)
         return response
 
 
-def _has_work(request: HttpRequest) -> bool:
+def _has_work(request: HttpRequest, response: Response) -> bool:
     carried, meta = request.__dict__, request.META
     if _VISITOR in carried or _HANDOVER in carried or _AT_END in carried or _CLICK_ID in meta.get("QUERY_STRING", ""):
         return True
-    return _PENDING in meta.get("HTTP_COOKIE", "") and bool(handover.by_header(request))
+    if _PENDING not in meta.get("HTTP_COOKIE", ""):
+        return False
+    return bool(handover.by_header(request)) or untagged.is_suspect(request, response)
 
 
 @errors_without_values
 def _before(request: HttpRequest) -> None:
     if conf.current().enabled:
         handover.of(request).prepare()
+
+
+@errors_without_values
+def _insert(request: HttpRequest, response: Response) -> None:
+    if conf.current().enabled:
+        insertion.insert(request, response)
 
 
 @errors_without_values

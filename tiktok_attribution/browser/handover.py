@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf, tasks
-from tiktok_attribution.browser import block, halves, pending
+from tiktok_attribution.browser import block, halves, pending, untagged
 from tiktok_attribution.browser.attributes import Later, later
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
@@ -24,7 +24,7 @@ from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.document import is_page_load, is_subresource
-from tiktok_attribution.visitor.permission import is_prefetch
+from tiktok_attribution.visitor.permission import is_prefetch, is_private
 from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
@@ -159,7 +159,7 @@ class Handover:
         self.answer()
         in_header = self._put_into_header(response)
         keys = _keys(self.shown)
-        is_given = _is_page(response) or (self.is_given and response.status_code < 300)
+        is_given = is_page(response) or (self.is_given and response.status_code < 300)
         given = keys if is_given else _keys(in_header)
         if given:
             halves.note_shown(given)
@@ -170,6 +170,26 @@ class Handover:
             make_private(response)
         if keys:
             _never_again(response)
+        self._look_for_tag(response)
+
+    def _look_for_tag(self, response: HttpResponseBase) -> None:
+        """Note a page that lacks the tag while something waits that it could have shown."""
+        settings, request = conf.current(), self.request
+        if not (self.pending.events or self.pending.watched) or settings.mode != conf.DEVELOPER:
+            return
+        if (
+            not is_page(response)
+            or not is_page_load(request)
+            or is_private(request.path_info, settings)
+            or not visitor_of(request).is_shopper
+        ):
+            return
+        if _may_show(request) and untagged.looks_untagged(request, response) and self._waits():
+            untagged.note(request)
+
+    def _waits(self) -> bool:
+        visitor = self._visitor
+        return bool(self.prepare() or (visitor is not None and visitor.to_show))
 
     def _store(self, response: HttpResponseBase) -> bool:
         """Set the cookies of what waits from now on; True where one changes."""
@@ -289,7 +309,8 @@ def _keys(showings: Iterable[Showing]) -> dict[Key, None]:
     return {key: None for showing in showings for key in keys_of(showing)}
 
 
-def _is_page(response: HttpResponseBase) -> bool:
+def is_page(response: HttpResponseBase) -> bool:
+    """Whether the answer is HTML that a browser shows."""
     status = response.status_code
     is_content = 200 <= status < 300 or 400 <= status < 500
     is_inline = not response.get("Content-Disposition", "").startswith("attachment")

@@ -19,6 +19,7 @@ from tiktok_attribution.browser.gate import Gate, is_personal
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import ONCE, base_code, identify_call, once_call, report_call
+from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.pausing import is_paused
@@ -36,7 +37,6 @@ from tiktok_attribution.visitor.visitor import visitor_of
 logger = logging.getLogger("tiktok_attribution")
 
 T = TypeVar("T")
-LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page has
 
 
 def pixel_text(request: HttpRequest | None) -> SafeString:

@@ -13,6 +13,8 @@ logger = logging.getLogger("tiktok_attribution")
 
 WORKER, SWEEP, LOOP = "worker", "sweep", "deliver-loop"
 EVERY_SECONDS = 60.0
+UNTAGGED = "no-tag:"  # before the name of a view whose page went out without the tag
+_MOST_CHARACTERS = 32  # of `Heartbeat.name`
 
 
 def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> bool:
@@ -37,3 +39,15 @@ def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> 
 def seen_at(name: str, *, using: str) -> float | None:
     """Epoch seconds of the last sign of life; None where there never was one."""
     return Heartbeat.objects.using(using).filter(pk=name).values_list("seen_at", flat=True).first()
+
+
+def untagged_name(view: str) -> str:
+    """Under which name it is noted that a page of this view lacks the tag; the end of a long one counts."""
+    most = _MOST_CHARACTERS - len(UNTAGGED)
+    return UNTAGGED + (view if len(view) <= most else f"…{view[1 - most :]}")
+
+
+def untagged_since(moment: float, *, using: str) -> list[str]:
+    """Views, as far as they are noted, whose page lacked the tag since then (epoch seconds)."""
+    beats = Heartbeat.objects.using(using).filter(pk__startswith=UNTAGGED, seen_at__gte=moment)
+    return [name.removeprefix(UNTAGGED) for name in beats.order_by("pk").values_list("pk", flat=True)]

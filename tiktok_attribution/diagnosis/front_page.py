@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import block
+from tiktok_attribution.browser.untagged import INLINE
 from tiktok_attribution.conversions.pausing import paused
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.diagnosis.finding import Finding, Level
@@ -29,9 +30,6 @@ from tiktok_attribution.visitor.permission import INSPECTION
 logger = logging.getLogger("tiktok_attribution")
 
 MOST_REDIRECTS = 3
-INLINE = "TiktokAnalyticsObject"
-"""What TikTok's base code writes into a page that carries it. With PAGE_SCRIPT it stands in the static file instead,
-and the page holds the data block alone."""
 
 
 def findings() -> Iterator[Finding]:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from tiktok_attribution.delivery.heartbeat import untagged_since
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.diagnosis.finding import Finding, Level
 from tiktok_attribution.models import HourTally
 
 DAY = 86_400
+MOST_VIEWS = 10
 FEW = 5
 """Fewer events say nothing: their visitors may not have come back."""
 
@@ -28,4 +30,21 @@ def findings() -> Iterator[Finding]:
             what=_("None of the last day's %(count)d browser halves was shown by a page.") % {"count": sums["wanted"]},
             why=_("TikTok gets the server's half alone."),
             mend=_("See whether the pages carry the tag {% tiktok_pixel %}."),
+        )
+
+
+def untagged() -> Iterator[Finding]:
+    """Views whose page went out without the tag in the last day, though an event waited for a page."""
+    views = untagged_since(time.time() - DAY, using=write_database())
+    if views:
+        yield Finding(
+            id="untagged",
+            level=Level.WARNING,
+            what=_("Pages without the tag, while an event waited for a page: %(views)s.")
+            % {"views": ", ".join(views[:MOST_VIEWS])},
+            why=_("The event stays waiting there, and is lost to the browser if no other page follows within an hour."),
+            mend=_(
+                "See whether the template overrides the block that holds {% tiktok_pixel %}, and write "
+                '{{ block.super }} into it; or set "INSERT_TAG": True.'
+            ),
         )

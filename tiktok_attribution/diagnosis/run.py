@@ -13,7 +13,7 @@ from tiktok_attribution.diagnosis.finding import Finding, Level, database_troubl
 from tiktok_attribution.failures import describe
 
 Look = Callable[[], Iterator[Finding]]
-STORED: tuple[Look, ...] = (pixel_state.findings, running.beats, proxy.findings)
+STORED: tuple[Look, ...] = (pixel_state.findings, running.beats, proxy.findings, halves.untagged)
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
 ALL: tuple[Look, ...] = (running.migrations, configured.findings, *STORED, running.broker, front_page.findings)
 
@@ -27,7 +27,15 @@ def quick(found: Sequence[PixelFigures]) -> list[Finding]:
     """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
     pixels = partial(pixel_state.findings, found)
     return _gathered(
-        (configured.findings, pixels, running.beats, running.broker_lately, halves.findings, proxy.findings)
+        (
+            configured.findings,
+            pixels,
+            running.beats,
+            running.broker_lately,
+            halves.findings,
+            proxy.findings,
+            halves.untagged,
+        )
     )
 
 
