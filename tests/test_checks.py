@@ -165,6 +165,38 @@ def test_a_mapping_that_can_not_work(found: Any, change: dict[str, Any], words: 
     assert words in message.msg
 
 
+def test_a_content_type_of_items_stands_beside_the_contents(found: Any) -> None:
+    contents = {"each": "lines", "content_id": "sku", "content_type": {"constant": "product"}}
+    (message,) = found(CONVERSIONS={"shop.Order": {**PURCHASE, "contents": contents}})
+    assert "['contents'] has no key 'content_type'" in message.msg
+    assert message.hint.startswith('Write it beside "contents": "content_type": "product"')
+
+
+SALE = {"event": "Purchase", "when": {"status": "paid"}}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "key"),
+    [
+        ({**SALE, "value": "total"}, "value"),
+        ({**SALE, "value": {"constant": 5}}, "value"),
+        ({**SALE, "properties": {"value": "total"}}, "value"),
+        ({**SALE, "contents": {"each": "lines", "content_id": "sku", "price": "unit_price"}}, "price"),
+    ],
+)
+def test_an_amount_without_any_currency(found: Any, mapping: dict[str, Any], key: str) -> None:
+    (message,) = found(CONVERSIONS={"shop.Order": mapping}, CURRENCY="")
+    assert message.id == "tiktok_attribution.W026"
+    assert f"has '{key}' and no currency" in message.msg
+    assert found(CONVERSIONS={"shop.Order": mapping}, CURRENCY="EUR") == []
+    assert found(CONVERSIONS={"shop.Order": {**mapping, "currency": "EUR"}}, CURRENCY="") == []
+
+
+def test_an_event_without_amounts_needs_no_currency(found: Any) -> None:
+    contents = {"each": "lines", "content_id": "sku"}
+    assert found(CONVERSIONS={"shop.Order": {**SALE, "contents": contents}}, CURRENCY="") == []
+
+
 def test_a_model_and_its_proxy_with_the_same_event(found: Any) -> None:
     (message,) = found(CONVERSIONS={"shop.Order": PURCHASE, "shop.PhoneOrder": PURCHASE})
     assert message.id == "tiktok_attribution.E004"

@@ -6,9 +6,8 @@ DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 
 source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
 without PAGE_SCRIPT · W011 an event that is nearly a standard one · W014 a cache in which no process sees the
 others' counts · W022 SQLite whose transactions don't wait for each other · W023 visitor_of, with
-signals that are kept for too short a time · W024 cookies for frames on plain http ·
-W025 INSERT_TAG behind what compresses · I001 consent is asked, and a
-banner can't tell the server.
+signals that are kept for too short a time · W024 cookies for frames on plain http · W025 INSERT_TAG behind what
+compresses · W026 amounts without a currency · I001 consent is asked, and a banner can't tell the server.
 
 What production alone needs is a warning, and an error under `check --deploy`: W005 and E003 access token ·
 W020 and E002 pixel code · W021 and E006 test event code.
@@ -38,7 +37,8 @@ from tiktok_attribution.browser.block import beacon_url
 from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
-from tiktok_attribution.conversions.mistakes import mistakes, user_mistakes
+from tiktok_attribution.conversions.mapped import MappedConversion
+from tiktok_attribution.conversions.mistakes import amount_without_currency, mistakes, user_mistakes
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
@@ -366,6 +366,24 @@ def event_names_are_meant(settings: conf.Settings) -> Iterator[CheckMessage]:
                 hint="If it is a custom event of yours, rename it or silence this check: "
                 f'SILENCED_SYSTEM_CHECKS = ["{_id("W011")}"].',
                 id=_id("W011"),
+            )
+
+
+@_check
+def amounts_have_a_currency(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """TikTok counts no revenue of an amount without one, and what is delivered so can't be repaired."""
+    if settings.currency or not _is_readable(settings, "CURRENCY"):
+        return
+    for conversion in registry.every():
+        if not isinstance(conversion, MappedConversion):
+            continue  # what the class form gives is not known before there is an object
+        if key := amount_without_currency(conversion.model, conversion.mapping):
+            yield Warning(
+                f"{conversion.event} of {conversion.model._meta.label} has {key!r} and no currency: the event is sent "
+                "without its value, and counts no revenue.",
+                hint=f'Write "currency": "EUR" or a field path beside it, or set {SETTING}["CURRENCY"]. Where it is a '
+                f'money object that names its own, silence this check: SILENCED_SYSTEM_CHECKS = ["{_id("W026")}"].',
+                id=_id("W026"),
             )
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL, PIXEL, cancel_of, page_of, retry_of, with_settings
-from tiktok_attribution.admin.display.words import STATES
+from tiktok_attribution.admin.display.words import STATES, WARNED
 from tiktok_attribution.browser.script import track_call
 from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State, moment
@@ -39,6 +39,14 @@ def test_every_state_says_what_it_means_and_what_to_do(boss: Client, event: Make
 
     assert str(STATES[state].meaning) in text
     assert str(STATES[state].advice) in text
+
+
+def test_a_delivered_event_says_what_was_left_out_of_it(boss: Client, event: Make) -> None:
+    text = text_of(boss, event(state=State.DELIVERED, note="value left out: it has no currency."))
+
+    assert "delivered, with a warning" in text
+    assert "<dd>value left out: it has no currency.</dd>" in text
+    assert str(WARNED.meaning) in text
 
 
 def test_an_invalid_event_without_an_object_is_not_offered_to_be_built(boss: Client, event: Make) -> None:

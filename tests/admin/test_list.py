@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.admin.samples import with_settings
 from tiktok_attribution.admin.choice.filters import NameFilter
-from tiktok_attribution.models import Attempt, Outcome, PixelStatus, State, moment
+from tiktok_attribution.models import ERASED, Attempt, Outcome, PixelStatus, State, moment
 
 Make = Callable[..., Any]
 
@@ -69,6 +69,26 @@ def test_an_event_that_could_not_be_built_shows_the_reason(boss: Client, event: 
     event(state=State.INVALID, note="No pixel code is configured: set PIXEL_CODE.")
 
     assert cells(boss.get(list_address))["last_answer"] == "No pixel code is configured: set PIXEL_CODE."
+
+
+NOTE = "value left out: it has no currency, and CURRENCY is not set."
+
+
+def test_a_delivered_event_with_a_note_is_shown_with_a_warning(
+    boss: Client, event: Make, attempt: Make, list_address: str
+) -> None:
+    attempt(event(state=State.DELIVERED, note=NOTE))
+    found = cells(boss.get(list_address))
+    assert found["state_badge"] == "delivered, with a warning"
+    assert found["last_answer"].startswith("value left out")
+
+
+def test_the_filter_finds_what_was_delivered_with_a_warning(boss: Client, event: Make, list_address: str) -> None:
+    warned = event(state=State.DELIVERED, note=NOTE)
+    event(state=State.DELIVERED)
+    event(state=State.DELIVERED, note=ERASED)
+    event(state=State.WAITING, note=NOTE)
+    assert pks(boss.get(list_address, {"state__exact": "warned"})) == [warned.pk]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,18 @@ def test_one_bad_line_or_property_does_not_cost_the_purchase() -> None:
     assert "nested left out: must be text" in found.note
 
 
+def test_a_page_view_has_no_pixel_call_beside_the_base_codes_own(request_: HttpRequest) -> None:
+    recorded = track(request_, "Pageview")
+    assert recorded is not None
+    assert (row().state, row().wants_browser, recorded.showing) == (State.WAITING, False, None)
+
+
+def test_a_page_view_for_the_browser_alone_is_one_pixel_call(request_: HttpRequest) -> None:
+    recorded = track(request_, "Pageview", halves="browser")
+    assert recorded is not None
+    assert recorded.showing is not None
+
+
 def test_strict_raises(configure: Configure) -> None:
     configure(STRICT=True)
     with pytest.raises(InvalidEvent, match="did you mean"):

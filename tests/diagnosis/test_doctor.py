@@ -29,7 +29,7 @@ from tiktok_attribution.delivery import heartbeat, pixels
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.diagnosis import pixel_state, run, running
 from tiktok_attribution.management.commands import tiktok_deliver
-from tiktok_attribution.models import Heartbeat, HourTally, State
+from tiktok_attribution.models import ERASED, Heartbeat, HourTally, State
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,28 @@ def test_a_site_that_is_well_is_no_error() -> None:
 
 def test_it_is_read_by_people() -> None:
     assert "The page https://testserver/ carries the tag." in doctor()
+
+
+def test_delivered_purchases_without_their_value_are_found() -> None:
+    note = "Purchase without value and currency: TikTok counts it, but not in revenue and ROAS."
+    stored_event(state=State.DELIVERED, name="Purchase", value=None, currency="", note=note)
+    one = found("value")
+    assert one["level"] == "warning"
+    assert one["what"] == f"Delivered without their value: 1 of the newest events. {note}"
+    assert "Set CURRENCY" in one["mend"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"state": State.DELIVERED, "note": "description was cut to 1000 characters."},
+        {"state": State.DELIVERED, "note": ERASED, "value": None},
+        {"state": State.INVALID, "note": "value: an amount can't be negative", "value": None},
+    ],
+)
+def test_other_notes_are_no_finding(row: dict[str, Any]) -> None:
+    stored_event(**row)
+    assert "Delivered without their value" not in doctor()
 
 
 def test_a_stopped_pixel_is_an_error() -> None:

@@ -398,3 +398,23 @@ def test_a_written_out_phone_number_in_a_name_is_left_out(number: str) -> None:
 @pytest.mark.privacy
 def test_a_national_number_in_what_a_visitor_types_is_still_left_out() -> None:
     assert clean({"search_string": "call 01711234567"}) == {"search_string": "call -"}
+
+
+def test_an_event_that_is_too_large_for_a_request_has_fewer_contents_and_its_whole_value() -> None:
+    items = [{"content_id": f"{n}", "content_name": "n" * 900, "price": 1} for n in range(2000)]
+    sent, (note,) = properties({"contents": items}, default_currency="EUR")
+    assert sent["value"] == 2000
+    assert 500 < len(sent["contents"]) < 1000
+    assert len(json.dumps(sent)) < 900_000
+    assert note == f"contents: the last {2000 - len(sent['contents'])} of 2000 left out, for a request has 1 MB"
+
+
+def test_ids_that_are_too_many_for_a_request_are_fewer() -> None:
+    sent, (note,) = properties({"content_ids": ["i" * 900] * 2000})
+    assert len(json.dumps(sent)) < 900_000
+    assert note.startswith("content_ids: the last ")
+
+
+def test_the_note_on_lost_revenue_comes_first() -> None:
+    said = notes({"value": 5, "own": {"a": 1}}, event="Purchase")
+    assert said[0] == "Purchase without value and currency: TikTok counts it, but not in revenue and ROAS"

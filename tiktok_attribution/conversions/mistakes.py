@@ -174,7 +174,12 @@ def _contents_mistakes(where: str, model: type[Model], contents: Mapping[str, An
         each = contents["each"]
         item_model = reached_model(model, each) if isinstance(each, str) and not found else None
     for key, path in contents.items():
-        if key not in (*CONTENT_KEYS, "each"):
+        if key == "content_type":
+            yield (
+                f"{where} has no key {key!r}.",
+                'Write it beside "contents": "content_type": "product" (or "product_group").',
+            )
+        elif key not in (*CONTENT_KEYS, "each"):
             yield f"{where} has no key {key!r}.", _nearest(key, ("each", *CONTENT_KEYS))
         elif key != "each":
             yield from _path_mistakes(f"{where}[{key!r}]", item_model, path)
@@ -207,3 +212,21 @@ def _has_field(model: type[Model], name: str) -> bool:
     except FieldDoesNotExist:
         return False
     return True
+
+
+def amount_without_currency(model: type[Model], mapping: Mapping[str, Any]) -> str:
+    """The key of an amount in a declaration that names no currency, "" where there is none.
+
+    Fields of other packages may give money objects, which name their own.
+    """
+    contents = mapping.get("contents") or {}
+    own = mapping.get("properties") or {}
+    if "currency" in mapping or "currency" in own:
+        return ""
+    item_model = reached_model(model, contents["each"]) if isinstance(contents.get("each"), str) else model
+    amounts = (("value", model, mapping.get("value", own.get("value"))), ("price", item_model, contents.get("price")))
+    for key, at, path in amounts:
+        field = column(at, path) if at is not None and isinstance(path, str) else None
+        if path is not None and (field is None or type(field).__module__.startswith("django.db.models.")):
+            return key
+    return ""

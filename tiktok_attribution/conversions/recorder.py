@@ -22,6 +22,7 @@ from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.held import keys_of
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
+from tiktok_attribution.events.names import PAGE_VIEW
 from tiktok_attribution.events.payload import browser_call
 from tiktok_attribution.exceptions import InvalidEvent, TooOld
 from tiktok_attribution.models import OutboxEvent, State, moment
@@ -135,7 +136,10 @@ def halves_now(halves: str, name: str) -> tuple[bool, bool]:
     """Which halves such an event has in the configured mode: (server, browser)."""
     settings = conf.current()
     to_server = halves != BROWSER and settings.sends_to_server(name)
-    return to_server, halves != SERVER and settings.mode == conf.DEVELOPER
+    # Every page with the tag makes its page view by ttq.page(), as TikTok's base code does. A pixel call of this name
+    # would be a second one for the same page. So it has the server's half alone, unless "browser" is asked for.
+    to_browser = halves == BROWSER if name == PAGE_VIEW else halves != SERVER
+    return to_server, to_browser and settings.mode == conf.DEVELOPER
 
 
 def _rows(fact: Fact, built: Built, *, unfinished: bool) -> list[OutboxEvent]:

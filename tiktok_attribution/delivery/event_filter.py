@@ -10,13 +10,15 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from tiktok_attribution.delivery.since import first_pk_since
-from tiktok_attribution.models import Attempt, OutboxEvent, State, moment
+from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, State, moment
 
 SLACK_SECONDS = 3600.0
 """By how much transactions may commit out of the order of their keys; `created_at` decides within."""
 
 MOMENTS = ("since", "until")
 GIVEN_UP = (State.INVALID, State.REJECTED, State.EXPIRED, State.CANCELLED)
+WARNED = "warned"
+"""Beside the states: delivered, with a note."""
 HALVES: Mapping[str, Q] = {
     "both": Q(state=State.DELIVERED, browser_at__isnull=False),
     "server": Q(state=State.DELIVERED, wants_browser=True, browser_at__isnull=True),
@@ -40,7 +42,7 @@ class EventFilter:
     until: float | None = None
 
     def __post_init__(self) -> None:
-        if self.state and self.state not in State.values:
+        if self.state and self.state not in (*State.values, WARNED):
             raise ValueError("no such state")
         if self.halves and self.halves not in HALVES:
             raise ValueError("no such choice of halves")
@@ -79,7 +81,9 @@ class EventFilter:
     def condition(self, *, using: str) -> Q:
         """Without the keys, which only save reading."""
         wanted = HALVES[self.halves] if self.halves else Q()
-        if self.state:
+        if self.state == WARNED:
+            wanted &= Q(state=State.DELIVERED) & ~Q(note__in=("", ERASED))
+        elif self.state:
             wanted &= Q(state=self.state)
         if self.name:
             wanted &= Q(name=self.name)

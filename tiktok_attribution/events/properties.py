@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,14 +30,18 @@ _OTHERS = (
     "predicted_ltv",
 )
 _TAKEN = frozenset({*_IDS, *_TEXTS, *_OTHERS})
-_REVENUE_EVENTS = frozenset({"Purchase", "PlaceAnOrder"})
+REVENUE_EVENTS = frozenset({"Purchase", "PlaceAnOrder"})
 # Letters only, lower-case: what belongs into `user`, where it is hashed.
 _PERSONAL = frozenset(
     {"email", "emailaddress", "customeremail", "useremail", "shaemail"}
     | {"phone", "phonenumber", "customerphone", "telephone", "shaphonenumber"}
     | {"firstname", "lastname", "fullname", "customername", "birthday", "dateofbirth", "ipaddress"}
 )
-NO_CURRENCY = "value left out: it has no currency, and CURRENCY is not set"
+# TikTok documents no limit of a request's size; tag platforms keep to 1 MB, and so does BATCH_BYTES by default. What is
+# beside this list (matching keys, page, texts) stays under the rest.
+MOST_LIST_BYTES = 850_000
+_MOST_UNMEASURED = 16
+"""Items of so many full texts always fit: 4 texts of 1,000 characters, 12 bytes each, make 48 kB."""
 _OWN_NAME = re.compile(r"[^\W\d_][\w .-]{0,99}")
 _NO_LETTER = re.compile(r"[^a-z]")
 
@@ -70,8 +75,9 @@ def properties(
     for key, own in given.items():
         if key not in _TAKEN:
             _take_own(key, own, clean, notes)
-    if event in _REVENUE_EVENTS and "value" not in clean:
-        notes.append(f"{event} without value and currency: TikTok counts it, but not in revenue and ROAS")
+    _shorten(clean, notes)
+    if event in REVENUE_EVENTS and "value" not in clean:
+        notes.insert(0, f"{event} without value and currency: TikTok counts it, but not in revenue and ROAS")
     return clean, notes
 
 
@@ -129,7 +135,7 @@ def _currency(given: Mapping[str, object], lines: Sequence[object], default: str
     code = given.get("currency") or _own_currency(given.get("value"), lines) or default
     if not code:
         if "value" in given:
-            notes.append(NO_CURRENCY)
+            notes.append("value left out: it has no currency, and CURRENCY is not set")
         return ""
     try:
         return currency_code(code)
@@ -171,6 +177,21 @@ def _take_contents(
     elif ids:
         clean["content_ids"] = ids
     return Lines(items, worth)
+
+
+def _shorten(clean: dict[str, Any], notes: list[str]) -> None:
+    """Leave out the last items of a list that would make the request too large. The value stays that of all."""
+    for key in ("contents", "content_ids"):
+        items = clean.get(key, ())
+        if len(items) <= _MOST_UNMEASURED:
+            continue
+        left = MOST_LIST_BYTES
+        for index, item in enumerate(items):
+            left -= len(json.dumps(item)) + 1
+            if left < 0:
+                notes.append(f"{key}: the last {len(items) - index} of {len(items)} left out, for a request has 1 MB")
+                clean[key] = items[:index]
+                break
 
 
 def _content_ids(v: object, notes: list[str]) -> list[str]:

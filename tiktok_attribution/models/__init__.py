@@ -7,7 +7,7 @@ under USE_TZ=False. Moments that people read are ordinary datetimes.
 from tiktok_attribution.models.attempt import Attempt, Outcome
 from tiktok_attribution.models.body import EventBody, events_named, events_with, kind_of
 from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
-from tiktok_attribution.models.event import TROUBLE, OutboxEvent, State
+from tiktok_attribution.models.event import ERASED, TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 from tiktok_attribution.models.notice import Notice, Trouble
 from tiktok_attribution.models.objects import events_of, events_of_key, snapshots_of
@@ -16,6 +16,7 @@ from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
 from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
 
 __all__ = [
+    "ERASED",
     "TROUBLE",
     "Attempt",
     "BulkJob",

@@ -29,6 +29,10 @@ TROUBLE = (State.INVALID, State.REJECTED, State.EXPIRED)
 """States that somebody should look at."""
 
 
+ERASED = "Erased at the person's request."
+"""The note of an event of which a person's data were erased."""
+
+
 class OutboxEvent(EventBody):
     """One event for one pixel: its server half with its state, and when its browser half was shown."""
 
@@ -105,6 +109,11 @@ class OutboxEvent(EventBody):
 
     def __str__(self) -> str:
         return f"{self.name} {self.event_id}"
+
+    @property
+    def has_warning(self) -> bool:
+        """Whether it was delivered, and its note says what was left out, what is missing, or TikTok's own warning."""
+        return self.state == State.DELIVERED and self.note not in ("", ERASED)
 
     @property
     def happened_at(self) -> datetime:

@@ -22,13 +22,12 @@ from tiktok_attribution.delivery.bodies import clear_bodies
 from tiktok_attribution.delivery.dropped import refusal
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.echoes import without_echoes
-from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
+from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 from tiktok_attribution.rights.person import Found, Person, find
 
 logger = logging.getLogger("tiktok_attribution")
 
 STILL_OPEN = (State.WAITING, State.HELD, State.INVALID, State.REJECTED, State.EXPIRED)
-ERASED = "Erased at the person's request."
 STRETCH = 500
 
 Key = TypeVar("Key")

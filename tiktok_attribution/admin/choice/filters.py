@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.admin.choice import known, list_query
+from tiktok_attribution.delivery.event_filter import WARNED
 from tiktok_attribution.models import State
 
 Choices = Iterable[tuple[str, Any]]
@@ -28,6 +29,7 @@ HALVES = (
     ("unconfirmed", _("Shown, not confirmed")),
 )
 """Keys of `delivery.event_filter.HALVES`."""
+STATES = (*State.choices, (WARNED, _("delivered, with a warning")))
 
 
 class PixelFilter(admin.SimpleListFilter):
@@ -61,7 +63,7 @@ class StateFilter(_Offer):
     parameter_name = list_query.STATE
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return State.choices
+        return STATES
 
 
 class NameFilter(_Offer):

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_date
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.request_data import each_once, unreadable
 from tiktok_attribution.delivery.event_filter import HALVES as KNOWN_HALVES
-from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery.event_filter import WARNED, EventFilter
 from tiktok_attribution.models import State
 from tiktok_attribution.tallies.counting import epoch_of
 
@@ -61,7 +61,7 @@ def read_query(parameters: QueryDict) -> ListQuery:
     since, until = _period(said)
     return ListQuery(
         event_filter=EventFilter(
-            state=_one_of(State.values, said, STATE),
+            state=_one_of((*State.values, WARNED), said, STATE),
             name=said.get(NAME, ""),
             pixel_code=said.get(PIXEL, ""),
             halves=_one_of(KNOWN_HALVES, said, HALVES),

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.admin.choice.filters import HALVES
+from tiktok_attribution.admin.choice.filters import HALVES, STATES
 from tiktok_attribution.admin.display.moments import moment_text
 from tiktok_attribution.delivery.event_filter import EventFilter
-from tiktok_attribution.models import State, moment
+from tiktok_attribution.models import moment
 
 
 def in_words(event_filter: EventFilter) -> str:
@@ -20,7 +20,7 @@ def in_words(event_filter: EventFilter) -> str:
 
 def _parts(event_filter: EventFilter) -> Iterator[tuple[str, Any]]:
     if event_filter.state:
-        yield _("state"), State(event_filter.state).label
+        yield _("state"), dict(STATES)[event_filter.state]
     if event_filter.name:
         yield _("event"), event_filter.name
     if event_filter.pixel_code:

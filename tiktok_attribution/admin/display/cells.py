@@ -34,9 +34,9 @@ def money(row: OutboxEvent) -> str:
 
 
 def last_answer(row: OutboxEvent) -> str:
-    """Code and message of the last attempt, else the note that says why there was none. Shortened."""
+    """Code and message of the last attempt; the note of an event without one, or with a warning. Shortened."""
     attempt = row.last_attempt
-    text = row.note if attempt is None else str(attempt)
+    text = row.note if attempt is None or row.has_warning else str(attempt)
     return Truncator(text).chars(SHORT)
 
 

@@ -59,6 +59,10 @@ INVALID_ALONE = Words(
     _("The event could not be built, so nothing was sent. The visitor noticed nothing."),
     _("It belongs to no object and can't be built again here: mend what the reason names, where track() is called."),
 )
+WARNED = Words(
+    _("TikTok has accepted this event, but not all of it could be sent, or something is missing in it."),
+    _("A delivered event can't be changed. Fix what the reason names; future events will have it."),
+)
 STOPPED = Words(
     _("TikTok refuses everything of this pixel, so nothing more is sent. Its events wait and are not lost."),
     _("Mend the cause, then resume the pixel. A new token resumes it by itself."),

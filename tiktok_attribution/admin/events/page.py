@@ -14,7 +14,7 @@ from tiktok_attribution.admin.display import badges, cells
 from tiktok_attribution.admin.display.answers import explain_stored
 from tiktok_attribution.admin.display.moments import seconds, since
 from tiktok_attribution.admin.display.tones import TONES, Tone
-from tiktok_attribution.admin.display.words import Words, words_of_event
+from tiktok_attribution.admin.display.words import WARNED, Words, words_of_event
 from tiktok_attribution.admin.events.curl import curl_command
 from tiktok_attribution.admin.events.journey import Moment, Stop, journey, moments
 from tiktok_attribution.admin.events.keys import KeyLine, key_lines
@@ -78,8 +78,8 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
     attempts = [step.attempt for step in steps if step.attempt is not None]
     return EventPage(
         badge=badges.state_badge(row),
-        tone=TONES.get(row.state, Tone.QUIET).value,
-        words=words_of_event(row.state, row.object_label),
+        tone=(Tone.WAIT if row.has_warning else TONES.get(row.state, Tone.QUIET)).value,
+        words=WARNED if row.has_warning else words_of_event(row.state, row.object_label),
         delivered=since(row.happened_at, row.delivered_at) if row.delivered_at else "",
         reason=row.note,
         explained=_explained(row),
