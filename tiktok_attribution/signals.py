@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 event_recorded = Signal()
-"""An event entered the outbox. `sender`: OutboxEvent; `event`: the row; `using`: the database alias."""
+"""An event entered the outbox and is finished (docs/backfill.md). `sender`: OutboxEvent; `event`: the row; `using`:
+the database alias."""
 
 batch_attempted = Signal()
 """A POST came to an end. `sender`: Attempt; `attempt`: its row; `using`: the database alias."""

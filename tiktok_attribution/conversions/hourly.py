@@ -30,6 +30,9 @@ def is_due(*, now: float | None = None) -> bool:
     if not settings.enabled or settings.backfill_hours is None:
         return False
     using = write_database()
+    done = seen_at(DONE, using=using)
+    if done is not None and now - EVERY_SECONDS < done <= now:
+        return False  # read alone: the loop asks every few seconds, and on SQLite a write would lock out the site
     is_first = seen_at(FIRST, using=using) is None
     if is_first:
         beat(FIRST, using=using, now=now)

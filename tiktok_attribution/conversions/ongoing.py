@@ -100,4 +100,5 @@ class Watch:
                     recorded.postpone()
 
     def _leave(self) -> None:
-        self._connection.execute_wrappers.remove(self)
+        if self in self._connection.execute_wrappers:
+            self._connection.execute_wrappers.remove(self)

@@ -14,10 +14,8 @@ Until then its rows are marked, and not due (`delivery.unfinished`).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
 from time import time
 
 from django.db import transaction
@@ -39,6 +37,7 @@ from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Showing, identify_keys
 
 OUR_TABLES = "tiktok_attribution_"
+_AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -202,9 +201,4 @@ def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
 
 
 def _names(tables: frozenset[str], statement: str) -> bool:
-    return bool(tables) and _pattern(tables).search(statement) is not None
-
-
-@lru_cache(maxsize=256)
-def _pattern(tables: frozenset[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(tables)))})(?!\w)")
+    return not tables.isdisjoint(statement.translate(_AROUND_NAMES).split())
