@@ -14,12 +14,12 @@ from django.test import RequestFactory
 
 from tests.hostile.texts import PARTS, consent_string, of_length
 from tiktok_attribution import conf
-from tiktok_attribution.browser import action, beacon, receipt
+from tiktok_attribution.browser import action, beacon, insertion, receipt
 from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.browser.pending import Pending
 from tiktok_attribution.consent.adapters import Misread, rule_of
 from tiktok_attribution.consent.answer import as_consent
-from tiktok_attribution.conversions import recorded, recorder
+from tiktok_attribution.conversions import recorder
 from tiktok_attribution.events import (
     addresses,
     contents,
@@ -93,8 +93,10 @@ def _answer(given: str) -> object:
 
 
 READERS: dict[str, Reader] = {
-    "a statement of the site": lambda given: recorded._names(frozenset({"shop_order", "shop_line"}), given),
     "the page of a script": _script,
+    "a page whose head is looked for": lambda given: insertion.end_of_head(
+        f"<script>{given}</style></script>{given}<!--{given}-->{given}".encode("utf-8", "replace")
+    ),
     "free text": lambda given: text.free_text(given, "it", []),
     "an id of a property": lambda given: contents.valid_id(given, "it", []),
     "whether it holds an e-mail address": lambda given: text.holds_email(given[: addresses.MAX_LENGTH]),

@@ -27,7 +27,6 @@ pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
 PACKAGE = Path(tiktok_attribution.__file__).parent
 # Made or used inside a function, where no name of a module can be watched: the reader that leads there.
 IN_FUNCTIONS = {
-    "conversions.recorded:_pattern()": "a statement of the site",
     "events.dialling:_plan()": "the longest phone number",
     "events.echoes:_without_token()": "TikTok's words",
     "events.phones:PhoneSearch._end()": "free text",

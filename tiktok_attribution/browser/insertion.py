@@ -21,7 +21,7 @@ logger = logging.getLogger("tiktok_attribution")
 # What stands before the end of a head, of which comments and raw text may hold "</head>" without meaning it. Where the
 # end tag is left out, which HTML allows, <body> ends the head. One pass that never goes back, so the time is linear.
 _NEXT = re.compile(rb"<!--|<(script|style|title)\b|</head\s*>|<body[\s>]", re.IGNORECASE)
-_ENDS = {name: re.compile(rb"</" + name + rb"[\s/>]", re.IGNORECASE) for name in (b"script", b"style", b"title")}
+_END = re.compile(rb"</(script|style|title)[\s/>]", re.IGNORECASE)
 
 
 def may_insert(request: HttpRequest, response: HttpResponseBase) -> bool:
@@ -69,13 +69,17 @@ def end_of_head(content: bytes) -> int | None:
             end = content.find(b"-->", found.end())
             place = end + 3
         elif found[1]:
-            closing = _ENDS[found[1].lower()].search(content, found.end())
-            end = place = closing.end() if closing else -1
+            end = place = _end_of(found[1].lower(), content, found.end())
         else:
             return found.start()
         if end < 0:
             return None
     return None
+
+
+def _end_of(name: bytes, content: bytes, place: int) -> int:
+    """Behind the end tag of this element, -1 where there is none."""
+    return next((end.end() for end in _END.finditer(content, place) if end[1].lower() == name), -1)
 
 
 def _is_of_back_office(request: HttpRequest) -> bool:
