@@ -16,9 +16,11 @@ def all_well(visitor: Visitor) -> bool:
 
 
 def readable(visitor: Visitor) -> set[str]:
-    """Names of the cookies that a script can read; without Django's own, and the note that something waits."""
+    """Names of the cookies that a script can read; without Django's own, the note that something waits, and the one by
+    which TikTok's script tries whether it may keep any.
+    """
     parts = visitor.browser.run("return document.cookie").split(";")
-    return {part.partition("=")[0].strip() for part in parts} - {"", "csrftoken", "tiktok_waiting"}
+    return {part.partition("=")[0].strip() for part in parts} - {"", "csrftoken", "tiktok_waiting", "_tt_enable_cookie"}
 
 
 def test_a_guest_from_an_ad_buys_and_every_event_counts_once(visitor: Visitor) -> None:
