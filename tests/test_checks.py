@@ -13,6 +13,7 @@ from django.core.checks import ERROR, CheckMessage, run_checks
 from django.db import connection
 from django.urls import set_urlconf
 
+from tests.conversions import models as _models  # noqa: F401 -- brings the proxy that is declared below
 from tiktok_attribution.checks import TAG
 from tiktok_attribution.middleware import AttributionMiddleware
 
