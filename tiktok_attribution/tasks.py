@@ -94,7 +94,7 @@ def _alive(*names: str) -> None:
                 _alive_at[name] = now
                 heartbeat.beat(name, using=write_database(), now=now)
     except Exception as error:
-        logger.warning("tiktok: no sign of life was noted (%s)", describe(error))
+        logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
 
 
 def uses_broker() -> bool:

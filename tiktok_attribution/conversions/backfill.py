@@ -152,7 +152,7 @@ def _with_first_visitors(
         try:
             first = first_visitor(conversion, obj, own)
         except Exception as error:
-            report(error, "%r goes without its visitor", conversion)
+            report(error, "%r is recorded without the signals of its visitor", conversion)
             continue
         if first is not None:
             wanted[obj.pk] = first

@@ -83,5 +83,5 @@ def _again(row: OutboxEvent, using: str) -> tuple[Fact | None, Built | None]:
             fact = fact_of(conversion, obj, signals, using=using, moment=row.event_time)
             return fact, None if fact.decision.is_denied else fact.build()
     except Exception as error:
-        report(error, "%s stays as it was built first", row.event_id)
+        report(error, "%s could not be built again, so its first version is sent", row.event_id)
         return fact, None

@@ -59,7 +59,7 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
             if shopper is not None and signals.decision is not None and conf.current().asks:
                 shopper.answers_for(entry, commitment, held=not signals.decision.is_granted)
         except Exception as error:
-            report(error, "no visitor was kept for %s %s", label, key)
+            report(error, "the visitor of %s %s was not stored", label, key)
         if shopper is not None and conversion.event:
             shopper.watch(entry, commitment)
 
@@ -79,7 +79,7 @@ def signals_for(
             first = first_visitor(conversion, obj, own)
             return own if first is None else of_first(own, snapshot.recall(*first, using=using))
     except Exception as error:
-        report(error, "%r goes without its visitor", conversion)
+        report(error, "%r is recorded without the signals of its visitor", conversion)
         return NOBODY
 
 

@@ -73,7 +73,7 @@ class Watch:
             except Exception as error:
                 if is_lost(self._connection, was_lost=was_lost):
                     raise  # the site must hear of it, see `is_lost`
-                report(error, "it was not noticed that an event may have changed before its commit")
+                report(error, "can't tell whether an event changed before its commit")
             finally:
                 self._is_busy = False
         return execute(sql, params, many, context)

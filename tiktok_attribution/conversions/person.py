@@ -62,7 +62,7 @@ def maker_of(conversion: Conversion, obj: Any, requester: Requester | None, *, u
         owner = _owner(conversion, obj, key, using=using, freely=staff or requester.caller is Caller.APP)
         evidence = _compare(owner, key, own)
     except Exception as error:
-        report(error, "it can't be told whose %r is, so it goes without its visitor", conversion)
+        report(error, "can't tell whose %r is, so it is recorded without the signals of its visitor", conversion)
         return requester.as_stranger
     if evidence in _accepted(requester, conversion.event, staff=staff):
         return requester
@@ -122,7 +122,7 @@ def _owner(conversion: Conversion, obj: Any, account: str, *, using: str, freely
             with protected(using) if freely else _no_queries():
                 owner = one.owner(obj, account, freely=freely)
         except Exception as error:
-            logger.debug("tiktok: %r does not say whose it is: %s", one, type(error).__name__)
+            logger.debug("tiktok: can't read from %r whose it is: %s", one, type(error).__name__)
             owner = Owner()
         if owner is not None:
             break

@@ -97,7 +97,7 @@ class Recorded:
             fact = self.fact.again(self.event.event_time) if self.fact.again is not None else None
             return fact, None if fact is None or fact.decision.is_denied else fact.build()
         except Exception as error:
-            report(error, "%s stays as it was built first", self.fact.event_id)
+            report(error, "%s could not be built again, so its first version is sent", self.fact.event_id)
             return fact, None
 
     def _finish(self, fact: Fact | None, built: Built | None) -> None:
@@ -131,7 +131,7 @@ class Recorded:
                     fill(row, event, built.notes)
                     unfinished.rebuild(row, using=fact.using)
         except Exception as error:
-            report(error, "%s stays as it was built first", self.fact.event_id)
+            report(error, "%s could not be built again, so its first version is sent", self.fact.event_id)
             return
         self._is_now(built)
         self._renewed = True

@@ -34,4 +34,4 @@ def run(request: HttpRequest) -> None:
         try:
             then()
         except Exception as error:
-            report(error, "an event stays as it was at the end of its request")
+            report(error, "an event could not be built again at the end of its request, so its first version is sent")

@@ -188,5 +188,5 @@ def _has_work(using: str) -> bool:
     try:
         return _running(using).exists()
     except DatabaseTrouble as error:
-        logger.warning("tiktok: jobs in database %r could not be looked for (%s)", using, describe(error))
+        logger.warning("tiktok: can't look for jobs in database %r (%s)", using, describe(error))
         return False

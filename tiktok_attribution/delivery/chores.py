@@ -28,7 +28,7 @@ def is_due(name: str) -> bool:
     try:
         return name in _registered and _registered[name][1]()
     except Exception:
-        logger.exception("tiktok: it can't be told whether %s is due", name)
+        logger.exception("tiktok: can't tell whether %s is due", name)
         return False
 
 
@@ -39,4 +39,4 @@ def run(name: str) -> None:
         if name in _registered:
             _registered[name][0]()
     except Exception:
-        logger.exception("tiktok: %s failed, and is tried again by the next round", name)
+        logger.exception("tiktok: %s failed; the next round tries again", name)

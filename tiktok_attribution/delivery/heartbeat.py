@@ -32,7 +32,7 @@ def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> 
             return False
         return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at__lte=now - every).update(seen_at=now))
     except DatabaseTrouble as error:
-        logger.warning("tiktok: no sign of life was noted (%s)", describe(error))
+        logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
         return False
 
 

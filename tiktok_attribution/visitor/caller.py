@@ -77,7 +77,7 @@ def _without_cookies(request: HttpRequest) -> Caller:
     try:
         account = account_of(request)
     except Exception as error:  # noqa: BLE001 -- the site's own way to sign in may raise anything
-        report(error, "the user of a request can't be told")
+        report(error, "can't tell the user of a request")
         return Caller.UNKNOWN
     return Caller.UNKNOWN if account is None or is_staff(account) else Caller.APP
 
