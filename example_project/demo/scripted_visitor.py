@@ -21,6 +21,8 @@ import requests
 CLICK_ID = "E.C.P.demo-click-0123456789"
 ADDRESS = "81.2.69.142"  # as a load balancer would tell it: one of this machine's own would go nowhere
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+# As browsers ask for a document: without it, an answer that holds the tag would count as a picture's 404 page might.
+DOCUMENT = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 _BLOCK = re.compile(r'<script type="application/json" class="tiktok-attribution">(.*?)</script>')
 _ACTION = re.compile(r'tiktok-action="([^"]+)"')
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -82,7 +84,7 @@ class ScriptedVisitor:
 
     def get(self, path: str, **query: str) -> None:
         """Open a page and play its pixel."""
-        self._arrived(self.session.get(self.site + path, params=query, timeout=20), path)
+        self._arrived(self.session.get(self.site + path, params=query, headers=DOCUMENT, timeout=20), path)
 
     def post(self, path: str, found_on: str = "", **fields: str) -> None:
         """Send the form of the page that is open (or of `found_on`) and follow to the next page."""
@@ -92,7 +94,7 @@ class ScriptedVisitor:
         if token is None:
             raise RuntimeError(f"{self.page.url} has no form to send to {path}")
         data = {"csrfmiddlewaretoken": token.group(1), **fields}
-        headers = {"Referer": self.page.url}
+        headers = {"Referer": self.page.url, **DOCUMENT}
         self._arrived(self.session.post(self.site + path, data=data, headers=headers, timeout=20), path)
 
     def _arrived(self, response: requests.Response, path: str) -> None:

@@ -3,7 +3,8 @@
 The file has commas. A spreadsheet splits it at whatever the machine's region says (Excel in most of Europe: at
 semicolons), and then quotes stand in the middle of its cells and hold nothing together: a text such as "x;=1+1" becomes
 two cells, the second of which is a formula. So an apostrophe stands not only before a text that would be computed
-(OWASP, CSV Injection) but also after each separator within it. It stays visible; no other character is changed.
+(OWASP, CSV Injection) but also after each separator within it. It stays visible. No other character is changed; a NUL
+is left out, for Python 3.10 can't write it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def cell(value: object, *, first: bool = False) -> str:
     is guarded, and so is a negative number that is `first` in its line, for with another separator the whole line is
     one cell that begins with it.
     """
-    text = "" if value is None else str(value)
+    text = "" if value is None else str(value).replace("\0", "")
     return text if _is_number(value) and not first else guarded(text)
 
 
