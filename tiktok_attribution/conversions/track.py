@@ -167,7 +167,7 @@ def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] 
 def _told_of(user: Mapping[str, Any]) -> User:
     """What tells the person from others; what is wrong with it is said when the event is built."""
     try:
-        return hashed({key: value for key, value in user.items() if key in KEYS})[0]
+        return hashed({key: value for key, value in user.items() if key in (*KEYS, "phone")})[0]
     except Exception:
         return NO_USER
 
