@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection, models
+from django.db import OperationalError, connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
@@ -18,6 +18,7 @@ from tiktok_attribution.conversions.accounts import account_columns, linked_acco
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
+from tiktok_attribution.visitor.visitor import Visitor
 
 Configure = Callable[..., None]
 pytestmark = [pytest.mark.privacy, pytest.mark.django_db]
@@ -193,6 +194,18 @@ def test_an_event_by_hand_of_another_person_carries_nothing_of_who_tells_it(
 @pytest.mark.parametrize(("maker", "theirs"), [("clerk", False), ("member", True), ("", True)])
 def test_a_clerk_who_names_a_customer_by_phone_alone_gives_nothing_of_their_own(maker: str, theirs: bool) -> None:
     assert is_theirs(browser(maker), "/by-hand/", phone="+12133734253") is theirs
+
+
+def test_where_the_signed_in_users_keys_can_not_be_read_the_event_goes_without_its_teller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: Visitor) -> Any:
+        raise OperationalError("a lock was waited for too long")
+
+    monkeypatch.setattr(Visitor, "signed_in", property(fail))
+    client = browser("member")
+    assert client.get("/by-hand/", {"email": FRIEND}).content == b"True"
+    assert set(body()["user"]) == {"email"}
 
 
 def test_a_clerks_own_phone_number_is_theirs(configure: Configure) -> None:
