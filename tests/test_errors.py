@@ -130,6 +130,20 @@ def test_an_error_group_is_emptied_too() -> None:
     assert [values for _, _, values in frames_of(inner.__traceback__)] == [{}, {}]
 
 
+class Told(Exception):
+    """Not a group, though it has an attribute of that name."""
+
+    def __init__(self, exceptions: object) -> None:
+        super().__init__("words")
+        self.exceptions = exceptions
+
+
+@pytest.mark.parametrize("held", [None, 3, "words", ["words"], {"field": "words"}, len], ids=str)
+def test_an_error_that_only_looks_like_a_group_leaves_as_it_is(held: object) -> None:
+    mine = Told(held)
+    assert raised(error=mine) is mine
+
+
 def test_a_cycle_of_causes_ends() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one

@@ -62,8 +62,15 @@ def strip_values(error: BaseException) -> BaseException:
         one.__traceback__ = None  # first of all: what follows may fail, of memory or by a signal
         # The caller's own frame is left out, as it raises the error again.
         one.__traceback__ = _bare(trace.tb_next if trace is not None and one is error else trace)
-        waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]  # those of an ExceptionGroup
+        waiting += [one.__cause__, one.__context__, *_grouped(one)]
     return error
+
+
+def _grouped(error: BaseException) -> Iterator[BaseException]:
+    """Those of an ExceptionGroup. Errors of others may have an attribute of this name that holds anything."""
+    found = getattr(error, "exceptions", ())
+    if isinstance(found, (list, tuple)):
+        yield from (one for one in found if isinstance(one, BaseException))
 
 
 def _frames_above(frame: FrameType | None) -> Iterator[FrameType]:

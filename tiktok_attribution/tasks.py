@@ -168,7 +168,7 @@ def lacking() -> Lacking | None:
 def queues() -> list[str]:
     """Return the names of the queues that this app's tasks go to, by the project's routes. Asks no broker."""
     names = set()
-    for task in (deliver, sweep, bulk, prune, backfill):
+    for task in (deliver, sweep, backfill, bulk, prune):
         route = current_app.amqp.router.route({}, task.name, (), {})
         queue = route.get("queue")
         names.add(str(getattr(queue, "name", queue) or current_app.conf.task_default_queue))

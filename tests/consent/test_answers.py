@@ -75,7 +75,9 @@ def test_a_denial_drops_what_was_held(client: Client) -> None:
     assert "ttclid" not in response.cookies
 
 
-def test_a_withdrawal_takes_back_what_was_not_sent_yet(client: Client) -> None:
+@pytest.mark.parametrize("hours", [24, 0])
+def test_a_withdrawal_takes_back_what_was_not_sent_yet(client: Client, configure: Configure, hours: int) -> None:
+    configure(CONSENT=ASKED, HELD_HOURS=hours)
     client.cookies["tiktok_consent"] = "granted"
     client.post("/lead/")
     client.get("/page/")  # its browser half was shown

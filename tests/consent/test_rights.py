@@ -16,6 +16,7 @@ from django.test import Client
 from tests.consent.conftest import PIXEL
 from tests.shop.models import Order
 from tiktok_attribution.conversions.track import track
+from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.steer import retry
 from tiktok_attribution.events.identity import email_sha256, phone_sha256
 from tiktok_attribution.events.matching import search_key
@@ -91,6 +92,14 @@ def test_a_person_with_events_in_every_state_is_erased(tmp_path: Path) -> None:
     others = OutboxEvent.objects.filter(object_pk__startswith="b-", payload__contains=email_sha256(BOB) or "")
     assert others.count() == len(State)
     assert "1.1.1.1" in VisitorSnapshot.objects.get(object_pk="b-held").signals
+
+
+def test_an_unfinished_event_that_is_erased_is_not_built_again() -> None:
+    rows = [event(ADA, state, unfinished_since=1.0) for state in (State.WAITING, State.HELD, State.BROWSER_ONLY)]
+    OutboxEvent.objects.update(due_at=None)
+    run("tiktok_erase", f"--email={ADA}")
+    assert [unfinished.finish(row, using="default", now=2.0, rebuilt=True) for row in rows] == [False] * 3
+    assert email_sha256(ADA) not in texts()
 
 
 @pytest.mark.usefixtures("everybody")

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import OperationalError, connection, models
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from tests.conversions.models import Booking
 from tests.conversions.samples import PLAIN, body, row, rows
 from tests.shop.models import Member, Order
+from tiktok_attribution.conversions.accounts import account_columns, linked_account
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
+from tiktok_attribution.visitor.visitor import Visitor
 
 Configure = Callable[..., None]
 pytestmark = [pytest.mark.privacy, pytest.mark.django_db]
@@ -189,6 +191,29 @@ def test_an_event_by_hand_of_another_person_carries_nothing_of_who_tells_it(
     assert is_theirs(browser(maker), "/by-hand/", event=event, email=email) is theirs
 
 
+@pytest.mark.parametrize(("maker", "theirs"), [("clerk", False), ("member", True), ("", True)])
+def test_a_clerk_who_names_a_customer_by_phone_alone_gives_nothing_of_their_own(maker: str, theirs: bool) -> None:
+    assert is_theirs(browser(maker), "/by-hand/", phone="+12133734253") is theirs
+
+
+def test_where_the_signed_in_users_keys_can_not_be_read_the_event_goes_without_its_teller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: Visitor) -> Any:
+        raise OperationalError("a lock was waited for too long")
+
+    monkeypatch.setattr(Visitor, "signed_in", property(fail))
+    client = browser("member")
+    assert client.get("/by-hand/", {"email": FRIEND}).content == b"True"
+    assert set(body()["user"]) == {"email"}
+
+
+def test_a_clerks_own_phone_number_is_theirs(configure: Configure) -> None:
+    User.objects.filter(username="clerk").update(first_name="+12133734253")
+    configure(conversions=DECLARED, USER={"email": "email", "phone": "first_name"})
+    assert is_theirs(browser("clerk"), "/by-hand/", phone="+12133734253")
+
+
 def test_wagtails_admin_is_a_back_office() -> None:
     assert not is_theirs(browser("member"), "/cms/users/add/", email=MEMBER)
 
@@ -282,6 +307,35 @@ def test_without_a_declared_person_a_foreign_key_to_the_user_tells(
     configure(conversions={"shop.Booking": BOOKING})
     fields = {} if customer is None else {"customer_id": pk_of(customer)}
     assert is_theirs(browser("member"), "/book/", **fields) is theirs
+
+
+@pytest.mark.parametrize(
+    ("maker", "fields", "theirs"),
+    [
+        ("clerk", {"customer_id": "member", "seller_id": "clerk"}, False),
+        ("clerk", {"customer_id": "clerk", "seller_id": "clerk"}, True),
+        ("member", {"customer_id": "member", "seller_id": "clerk"}, True),
+    ],
+)
+def test_who_entered_the_order_is_not_taken_for_the_customer_beside_them(
+    configure: Configure, maker: str, fields: dict[str, Any], theirs: bool
+) -> None:
+    configure(conversions={"shop.Booking": BOOKING})
+    assert is_theirs(browser(maker), "/book/", **keyed(fields)) is theirs
+
+
+@isolate_apps("tests.shop")
+def test_a_foreign_key_to_another_column_of_the_user_is_not_compared_with_keys() -> None:
+    class Voucher(models.Model):  # noqa: DJ008 -- shown to nobody
+        owner = models.ForeignKey(User, models.CASCADE, to_field="username", related_name="+")
+        giver = models.ForeignKey(User, models.CASCADE, related_name="+")
+
+        class Meta:
+            app_label = "shop"
+
+    assert account_columns(Voucher) == ("giver_id",)
+    assert linked_account(Voucher, "owner.email") == ""
+    assert linked_account(Voucher, "giver.email") == "giver_id"
 
 
 def test_a_key_of_another_table_is_no_contradiction(configure: Configure) -> None:

@@ -71,9 +71,9 @@ def ticket(request: HttpRequest) -> HttpResponse:
 
 
 def by_hand(request: HttpRequest) -> HttpResponse:
-    email = request.GET.get("email")
+    user = {key: request.GET[key] for key in ("email", "phone") if request.GET.get(key)}
     name = request.GET.get("event", "Lead")
-    recorded = track(request, name, user={"email": email} if email else None)
+    recorded = track(request, name, user=user or None)
     return HttpResponse(str(recorded is not None))
 
 

@@ -207,6 +207,7 @@ def test_a_missing_package_is_named_and_not_the_broker_blamed(
         (None, "celery"),
         ({"tiktok_attribution.*": {"queue": "tiktok"}}, "tiktok"),
         ({"tiktok_attribution.prune": {"queue": "slow"}}, "celery,slow"),
+        ({"tiktok_attribution.backfill": {"queue": "hourly"}}, "celery,hourly"),
     ],
     ids=str,
 )

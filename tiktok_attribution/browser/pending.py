@@ -158,7 +158,8 @@ class Pending:
         self._watched = _youngest(self._watched, oldest)
         unanswered = time() - conf.current().held_hours * 3600
         self._held = _youngest(self._held, unanswered, MOST_ANSWERABLE)
-        self._agreed = _youngest(self._agreed, unanswered, MOST_ANSWERABLE)
+        # Where nothing is held (HELD_HOURS: 0), what was agreed to can be withdrawn all the same.
+        self._agreed = _youngest(self._agreed, time() - _longest(), MOST_ANSWERABLE)
 
     def as_entries(self) -> list[Any]:
         """Everything, as JSON takes it."""

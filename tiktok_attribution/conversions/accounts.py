@@ -120,5 +120,8 @@ def _is_key(model: type[Model], path: str) -> bool:
 
 
 def _leads_to_account(field: Field[Any, Any]) -> bool:
+    """By the user row's key: a foreign key `to_field` another column holds no key that could be compared."""
     model, related = user_model(), field.related_model if field.is_relation else None
-    return model is not None and isinstance(related, type) and concrete(related) is concrete(model)
+    if model is None or not isinstance(related, type) or concrete(related) is not concrete(model):
+        return False
+    return bool(getattr(getattr(field, "target_field", None), "primary_key", False))

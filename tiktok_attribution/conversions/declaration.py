@@ -155,7 +155,9 @@ class Conversion:
             return Owner(keys=hashed(keys)[0])
         model: type[Model] = type(obj)
         accounts = read_accounts(obj, account_columns(model))
-        return Owner(accounts) if accounts else None
+        # Of a customer and the clerk who entered their order nobody has said which is the person: a clerk is not.
+        is_plain = len(accounts) == 1 or account not in accounts
+        return Owner(accounts) if accounts and is_plain else None
 
     def first_visitor(self, obj: Any) -> tuple[str, object] | None:
         """Label and primary key of what `visitor_of` gives."""

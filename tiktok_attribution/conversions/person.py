@@ -72,12 +72,16 @@ def maker_of(conversion: Conversion, obj: Any, requester: Requester | None, *, u
 
 def teller_of(event: str, keys: User, requester: Requester | None) -> Requester | None:
     """As `maker_of`, for an event by hand: `keys` are what the caller says of its person."""
-    if requester is None or requester.shopper is None or not (keys.email or keys.external_id):
+    if requester is None or requester.shopper is None or not (keys.email or keys.phone or keys.external_id):
         return requester
     account = account_of(requester.visitor.request)
     if account is None:
         return requester
-    evidence = _compare(Owner(keys=keys), str(account.pk), requester.visitor.signed_in)
+    own = requester.visitor.signed_in
+    if keys.email or keys.external_id:
+        evidence = _compare(Owner(keys=keys), str(account.pk), own)
+    else:  # a number alone: many users have none stored, and a customer may give a second one
+        evidence = Evidence.SAME if set(keys.phone) & set(own.phone) else Evidence.NOT_DECLARED
     accepted = _accepted(requester, event, staff=_is_staff(requester, account))
     return requester if evidence in accepted else requester.as_stranger
 

@@ -31,6 +31,7 @@ from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
@@ -160,14 +161,21 @@ def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] 
         return None
     with protected(write_database()):
         requester = requester_of(request)
-        return teller_of(event, _told_of(user), requester) if user else requester
+    if not user:
+        return requester
+    try:
+        with protected(write_database()):
+            return teller_of(event, _told_of(user), requester)
+    except Exception as error:
+        report(error, "it can't be told whose an event by hand is, so it goes without its visitor")
+        return requester.as_stranger
 
 
 @errors_without_values
 def _told_of(user: Mapping[str, Any]) -> User:
     """What tells the person from others; what is wrong with it is said when the event is built."""
     try:
-        return hashed({key: value for key, value in user.items() if key in KEYS})[0]
+        return hashed({key: value for key, value in user.items() if key in (*KEYS, "phone")})[0]
     except Exception:
         return NO_USER
 

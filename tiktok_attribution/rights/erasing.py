@@ -101,7 +101,8 @@ def _erase(found: Found, using: str) -> None:
         rows = OutboxEvent.objects.using(using).filter(pk__in=pks)
         with transaction.atomic(using=using):
             rows.filter(state__in=STILL_OPEN).update(state=State.CANCELLED, due_at=None)
-            rows.update(note=ERASED, match_keys=0, value=None, currency="")
+            # Nor is it finished any more: that would write its body anew, of an object that may still name the person.
+            rows.update(note=ERASED, match_keys=0, value=None, currency="", unfinished_since=None)
             clear_bodies(pks, using=using)
     snapshots = VisitorSnapshot.objects.using(using)
     for pks in _stretches(found.snapshots):
