@@ -185,6 +185,27 @@ def test_an_object_in_an_async_template_is_shown_by_the_next_page(settings: Any)
     assert [tracked(one) for one in (first, second, third)] == [[], ["Purchase"], []]
 
 
+def agree(request: HttpRequest) -> HttpResponse:
+    request.session["ads"] = True
+    return HttpResponse()
+
+
+def sync_page(request: HttpRequest) -> HttpResponse:
+    return rendered(request)
+
+
+urlpatterns += [path("agree/", agree), path("sync_page/", sync_page)]
+
+
+def test_such_an_object_is_shown_later_where_the_session_holds_the_answer(settings: Any) -> None:
+    settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", *settings.MIDDLEWARE]
+    declared = {"CONVERSIONS": {"shop.Order": {**PURCHASE, "consent": {"constant": True}}}, "CONSENT": {"session": "ads"}, **SITE}
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, **declared}
+    Order.objects.create(total="19.90", currency="EUR", status="paid")
+    *_, after = visit("agree", "order_tag", "sync_page")
+    assert tracked(after) == ["Purchase"]
+
+
 def test_a_stream_that_records_keeps_what_the_view_recorded_for_the_next_page() -> None:
     async def ask() -> tuple[str, HttpResponse]:
         client = AsyncClient()
