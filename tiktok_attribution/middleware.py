@@ -15,10 +15,13 @@ from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover, insertion, pending, untagged
+from tiktok_attribution.browser.gate import is_told_by_server
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.document import is_page_load
+from tiktok_attribution.visitor.permission import will_of
 from tiktok_attribution.visitor.visitor import ATTRIBUTE, visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -59,7 +62,7 @@ class AttributionMiddleware:
         return response
 
     async def _answer_async(self, request: HttpRequest) -> Response:
-        if pending.is_marked(request):
+        if pending.is_marked(request) or _answer_is_hidden(request):
             # Now, for a template that an async view renders can't ask the database.
             await sync_to_async(_harmless)(_before, request)
         token = current_request.set(request)
@@ -83,10 +86,19 @@ def _has_work(request: HttpRequest, response: Response) -> bool:
     return bool(handover.by_header(request)) or untagged.is_suspect(request, response)
 
 
+def _answer_is_hidden(request: HttpRequest) -> bool:
+    """Whether it is a page's, and what its visitor agreed to lies in the session, or only the site's code knows."""
+    return is_told_by_server(conf.current()) and is_page_load(request)
+
+
 @errors_without_values
 def _before(request: HttpRequest) -> None:
-    if conf.current().enabled:
+    if not conf.current().enabled:
+        return
+    if pending.is_marked(request):
         handover.of(request).prepare()
+    if _answer_is_hidden(request):
+        will_of(request)  # asked again later: session and user keep what is read here
 
 
 @errors_without_values

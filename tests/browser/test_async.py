@@ -185,6 +185,49 @@ def test_an_object_in_an_async_template_is_shown_by_the_next_page(settings: Any)
     assert [tracked(one) for one in (first, second, third)] == [[], ["Purchase"], []]
 
 
+def agree(request: HttpRequest) -> HttpResponse:
+    request.session["ads"] = True
+    return HttpResponse()
+
+
+def sync_page(request: HttpRequest) -> HttpResponse:
+    return rendered(request)
+
+
+urlpatterns += [path("agree/", agree), path("sync_page/", sync_page)]
+
+
+def by_session(request: HttpRequest) -> bool | None:
+    answer: bool | None = request.session.get("ads")
+    return answer
+
+
+@pytest.mark.parametrize("consent", [{"session": "ads"}, by_session], ids=["session", "callable"])
+def test_an_async_page_knows_the_answer_that_lies_in_the_session(
+    settings: Any, caplog: pytest.LogCaptureFixture, consent: Any
+) -> None:
+    settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", *settings.MIDDLEWARE]
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONSENT": consent, **SITE}
+    _, agreed = visit("agree", "page")
+    (stranger,) = visit("page")
+    assert '"state":"granted"' in agreed.content.decode()
+    assert '"state":"unknown"' in stranger.content.decode()
+    assert "CONSENT failed" not in caplog.text
+
+
+def test_such_an_object_is_shown_later_where_the_session_holds_the_answer(settings: Any) -> None:
+    settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", *settings.MIDDLEWARE]
+    declared = {
+        "CONVERSIONS": {"shop.Order": {**PURCHASE, "consent": {"constant": True}}},
+        "CONSENT": {"session": "ads"},
+        **SITE,
+    }
+    settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, **declared}
+    Order.objects.create(total="19.90", currency="EUR", status="paid")
+    *_, after = visit("agree", "order_tag", "sync_page")
+    assert tracked(after) == ["Purchase"]
+
+
 def test_a_stream_that_records_keeps_what_the_view_recorded_for_the_next_page() -> None:
     async def ask() -> tuple[str, HttpResponse]:
         client = AsyncClient()

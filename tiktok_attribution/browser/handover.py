@@ -127,8 +127,13 @@ class Handover:
 
     def claim_later(self, labels: Iterable[str]) -> None:
         """The same for the conversions of these objects ("shop.Order:42")."""
-        if _may_show(self.request):
-            self.postpone(lambda: self.pending.add((), labels))
+        labels = tuple(labels)
+
+        def claim() -> None:
+            if _may_show(self.request):  # asked there too: the answer may lie in the session
+                self.pending.add((), labels)
+
+        self.postpone(claim)
 
     def make_personal(self) -> None:
         """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
