@@ -431,6 +431,28 @@ class TestWithoutATransaction:
             event_recorded.disconnect(listen)
         assert heard == [row().payload]
 
+    def test_they_hear_of_it_once_where_the_sweep_is_quicker_than_a_slow_request(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        heard: list[str] = []
+        again = Recorded._again
+
+        def slowly(recorded: Recorded) -> Any:
+            monkeypatch.undo()
+            assert a_minute_later() == 1
+            return again(recorded)
+
+        def listen(event: OutboxEvent, **kwargs: Any) -> None:
+            heard.append(event.event_id)
+
+        event_recorded.connect(listen)
+        try:
+            monkeypatch.setattr(Recorded, "_again", slowly)
+            Client().get("/growing/?lines=2")
+        finally:
+            event_recorded.disconnect(listen)
+        assert heard == [row().event_id]
+
     @pytest.mark.faults
     def test_what_fails_at_the_end_of_the_request_breaks_no_answer_and_is_done_later(
         self, monkeypatch: pytest.MonkeyPatch

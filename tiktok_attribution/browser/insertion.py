@@ -52,6 +52,8 @@ def insert(request: HttpRequest, response: HttpResponseBase) -> None:
         tag = pixel_text(request).encode(charset)
     except UnicodeEncodeError:  # a name in a charset that has no such letter
         return
+    if not tag:  # a private page, or a preview
+        return
     response.content = content[:place] + tag + content[place:]
     if response.has_header("Content-Length"):
         response.headers["Content-Length"] = str(len(response.content))

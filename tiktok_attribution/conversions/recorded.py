@@ -106,6 +106,7 @@ class Recorded:
             self._take_back(fact.decision.reason or Reason.DENIED)
             self.unfinished = False
             return
+        finished = []  # without those that the sweep was quicker with, or that somebody has cancelled meanwhile
         with transaction.atomic(using=using):
             for row in self.rows:
                 before = row.payload
@@ -113,7 +114,9 @@ class Recorded:
                     fill(row, replace(built.event, event_id=self.event.event_id), built.notes)
                 # A renewal may have been rolled back with its savepoint, so then the stored text is not known.
                 rebuilt = built is not None and (row.payload != before or self._renewed)
-                unfinished.finish(row, using=using, now=time(), rebuilt=rebuilt)
+                if unfinished.finish(row, using=using, now=time(), rebuilt=rebuilt):
+                    finished.append(row)
+        self.rows = finished
         if built is not None:
             self._is_now(built)
         self.unfinished = False
