@@ -44,6 +44,7 @@ def visit(chromium: Browser, live_server: Any, console_errors: list[str]) -> Ite
         for name, value in cookies.items():
             context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
         page = context.new_page()
+        page.add_init_script("localStorage.clear()")  # somebody new: no event of an earlier cell has fired here
         page.on("console", lambda message: console_errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: console_errors.append(str(error)))
         headers = {key.removeprefix("HTTP_").replace("_", "-"): value for key, value in signal.headers.items()}
