@@ -136,6 +136,8 @@ def test_every_endpoint_is_tried_here() -> None:
 @example(body=b'{"search": "?ttclid=\\u0000"}', extra={})
 @example(body=b"\xff\xfe", extra={})
 def test_nothing_that_is_sent_is_an_error(path: str, expected: set[int], body: bytes, extra: dict[str, str]) -> None:
+    # Django itself refuses a longer one when it makes the request, before any middleware or view.
+    extra = {key: value[:5000] if key == "CONTENT_TYPE" else value for key, value in extra.items()}
     with no_error_is_logged():
         status = post(path, body, **extra).status_code
     assert status in expected | ({400} if "HTTP_HOST" in extra else set())
