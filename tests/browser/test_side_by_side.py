@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import count
 from typing import Any
 
 import pytest
@@ -9,10 +11,18 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tests.browser.reading import tracked
+from tiktok_attribution.browser import pending
 from tiktok_attribution.browser.pending import COOKIE, MARKER, MOST_BESIDE, Key, Pending
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True, params=[0, MOST_BESIDE - 1])
+def _the_first_turn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which cookie a request takes hangs on the process: by its number, and on how many it has answered."""
+    monkeypatch.setattr(pending, "_turn", count(request.param - os.getpid()))
+
 
 FETCH = {"Sec-Fetch-Dest": "empty", "Accept": "*/*"}
 
@@ -116,8 +126,9 @@ def test_a_long_addition_goes_into_the_first_cookie() -> None:
 @pytest.mark.hostile
 def test_a_cookie_of_somebodys_own_making_beside_them_is_nothing(client: Client) -> None:
     at_once(client, lead(1))
-    client.cookies[f"{COOKIE}_3"] = "forged"
-    client.cookies[f"{COOKIE}_99"] = "forged"
+    free = (f"{COOKIE}_{number}" for number in range(MOST_BESIDE))
+    client.cookies[next(name for name in free if name not in client.cookies)] = "forged"
+    client.cookies[f"{COOKIE}_{MOST_BESIDE}"] = "forged"
     assert tracked(client.get("/page/")) == ["Lead"]
 
 
