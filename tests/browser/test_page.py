@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
+from django.urls import resolve
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.browser.reading import Call, calls, loaded, parsed, tracked
 from tests.browser.site import html
 from tests.shop.models import Order
+from tiktok_attribution.browser.handover import ATTRIBUTE as HANDOVER
 from tiktok_attribution.browser.page import pixel_text
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.middleware import AttributionMiddleware
 from tiktok_attribution.models import OutboxEvent, State
+from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
 
 anything = (
     st.text(st.characters(codec=None))
@@ -80,6 +84,16 @@ def test_an_ordinary_page_parses_neither_cookies_nor_query(client: Client, setti
     settings.MIDDLEWARE = ["tiktok_attribution.middleware.AttributionMiddleware"]
     request = client.get("/page/?utm_source=tiktok", headers={"Cookie": "theme=dark"}).wsgi_request
     assert not {"COOKIES", "GET"} & set(request.__dict__)
+
+
+@pytest.mark.parametrize("address", ["/page/", "/event/"])
+@pytest.mark.parametrize("nonce", ["", "n0nce"])
+def test_a_page_without_events_of_its_visitor_asks_for_none(address: str, nonce: str) -> None:
+    request = RequestFactory().get(address)
+    if nonce:
+        request.csp_nonce = nonce  # type: ignore[attr-defined]
+    AttributionMiddleware(lambda one: resolve(one.path).func(one))(request)
+    assert not {VISITOR, HANDOVER} & set(request.__dict__)
 
 
 def test_the_request_is_found_without_the_context_processor(client: Client, settings: Any) -> None:

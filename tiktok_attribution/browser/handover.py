@@ -248,6 +248,12 @@ def is_needed(request: HttpRequest) -> bool:
     return bool(own) or ATTRIBUTE in request.__dict__ or pending.is_marked(request)
 
 
+def has_unseen(request: HttpRequest) -> bool:
+    """Whether this page was fetched ahead and has events to make up for; asks for no visitor that nobody needs."""
+    visitor = request.__dict__.get(VISITOR)
+    return visitor is not None and bool(visitor.unseen)
+
+
 def is_open(request: HttpRequest) -> bool:
     """Whether this response can still hand something over, and its visitor agrees.
 

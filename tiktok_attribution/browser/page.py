@@ -91,7 +91,7 @@ def event_tag(
         return _browser_only(event, event_id, properties)
 
     showings = _harmless(find)
-    is_unseen = request is not None and bool(visitor_of(request).unseen)
+    is_unseen = request is not None and handover.has_unseen(request)
     if settings.mode == conf.STANDARD or not (showings or is_unseen):
         return script("", request)
     loaded = () if request is None else request.__dict__.get(LOADED, ())
@@ -156,7 +156,8 @@ def _with_base(
     needed = dict.fromkeys([*codes, *(code for showing in showings for code in showing.pixel_codes)])
     if not needed:
         return script("", request)
-    unseen = [] if request is None or settings.mode == conf.STANDARD else _harmless(handover.of(request).take_unseen)
+    is_unseen = request is not None and settings.mode != conf.STANDARD and handover.has_unseen(request)
+    unseen = _harmless(handover.of(request).take_unseen) if request is not None and is_unseen else []
     if settings.page_script:
         return _with_file(request, tuple(needed), showings, unseen)
     missing = tuple(code for code in needed if code not in loaded)
