@@ -44,7 +44,7 @@ def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     return JsonResponse(waiting) if waiting else _nothing(204)
 
 
-beacon.__dict__["is_of_visitors"] = True  # though it is csrf_exempt, see Visitor.is_shopper
+beacon.__dict__["is_of_visitors"] = True  # though it is csrf_exempt, see visitor.caller.caller_of
 
 
 def _is_fresh(request: HttpRequest, report: Report) -> bool:

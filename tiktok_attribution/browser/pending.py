@@ -17,7 +17,6 @@ from itertools import count
 from time import time
 from typing import Any
 
-from django.conf import settings as django_settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -245,11 +244,7 @@ def _beside(name: str, number: int) -> str:
 
 def cookie_name(request: HttpRequest) -> str:
     """Under which name the cookie goes to and fro on this connection."""
-    return f"{SECURE_PREFIX}{COOKIE}" if _is_secure(request) else COOKIE
-
-
-def _is_secure(request: HttpRequest) -> bool:
-    return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
+    return f"{SECURE_PREFIX}{COOKIE}" if cookies.is_secure(request) else COOKIE
 
 
 def load(request: HttpRequest) -> Pending:

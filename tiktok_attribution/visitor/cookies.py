@@ -45,7 +45,7 @@ def put(
     """Set a cookie for the whole site. `max_age` in seconds, None for as long as the browser is open; `domain` "" for
     this host alone.
     """
-    secure = request.is_secure() or django_settings.SESSION_COOKIE_SECURE
+    secure = is_secure(request)
     if settings.in_frames and secure:  # browsers refuse None without Secure
         response.set_cookie(name, value, max_age, None, "/", domain or None, secure, httponly, "None")
         _partition(response, name)
@@ -55,10 +55,15 @@ def put(
 
 def remove(request: HttpRequest, response: HttpResponseBase, name: str, *, settings: Settings, domain: str) -> None:
     """Take it away; a browser does that only with the attributes that it was set with."""
-    in_frames = settings.in_frames and (request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
+    in_frames = settings.in_frames and is_secure(request)
     response.delete_cookie(name, domain=domain or None, samesite="None" if in_frames else "Lax")
     if in_frames:
         _partition(response, name)
+
+
+def is_secure(request: HttpRequest) -> bool:
+    """Whether the cookies of this connection are Secure: by its own scheme, or as the site wants its session's."""
+    return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
 
 
 def _partition(response: HttpResponseBase, name: str) -> None:
