@@ -13,7 +13,7 @@ from django.db.models import Field, Model
 from tiktok_attribution.conversions.condition import column
 from tiktok_attribution.events import User
 from tiktok_attribution.events.types import NO_USER
-from tiktok_attribution.visitor.paths import resolve
+from tiktok_attribution.visitor.paths import resolve, steps_of
 
 KEYS = ("email", "external_id")
 """Matching keys by which a person is told from another."""
@@ -52,7 +52,7 @@ def linked_account(model: type[Model], path: str) -> str:
     """The part of a field path that gives the key of a user row: "customer_id" of "customer.email"; else ""."""
     at: type[Model] | None = model
     followed: list[str] = []
-    for step in path.replace("__", ".").split("."):
+    for step in steps_of(path):
         field = column(at, step) if at else None
         if field is None:
             return ""
@@ -66,7 +66,7 @@ def linked_account(model: type[Model], path: str) -> str:
 def related_model(model: type[Model], path: str) -> type[Model] | None:
     """The model that a path of foreign keys leads to, None for any other path."""
     at: type[Model] | None = model
-    for step in path.replace("__", ".").split("."):
+    for step in steps_of(path):
         field = column(at, step) if at else None
         at = field.related_model if field is not None and field.is_relation else None
     return None if at is None else concrete(at)
@@ -93,7 +93,7 @@ def read_accounts(obj: Any, paths: Iterable[str]) -> frozenset[str]:
 def is_at_hand(obj: Any, path: Any) -> bool:
     """False where a foreign key of the path leads to a row that has not been fetched yet."""
     at = obj
-    for step in path.replace("__", ".").split(".")[:-1] if isinstance(path, str) else ():
+    for step in steps_of(path)[:-1] if isinstance(path, str) else ():
         field: Any = column(type(at), step) if isinstance(at, Model) else None
         if field is None or not field.is_relation or getattr(at, field.attname) is None:
             return True
@@ -111,7 +111,7 @@ def listed(paths: Any) -> Iterator[Any]:
 def _is_key(model: type[Model], path: str) -> bool:
     at: type[Model] | None = model
     field: Field[Any, Any] | None = None
-    for step in path.replace("__", ".").split("."):
+    for step in steps_of(path):
         field = column(at, step) if at else None
         if field is None:
             return False

@@ -29,7 +29,7 @@ from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.paths import read, resolve
+from tiktok_attribution.visitor.paths import read, resolve, steps_of
 
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
@@ -200,7 +200,7 @@ def _forward_relations(model: type[Model], paths: Iterable[Any]) -> Iterator[str
             continue
         followed: list[str] = []
         at: type[Model] | None = model
-        for step in path.replace("__", ".").split(".")[:-1]:
+        for step in steps_of(path)[:-1]:
             field = column(at, step) if at else None
             at = field.related_model if field is not None and field.is_relation else None
             if at is None:

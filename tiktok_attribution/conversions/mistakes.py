@@ -20,6 +20,7 @@ from tiktok_attribution.events.money import CURRENCIES, meant_currency
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import KEYS
+from tiktok_attribution.visitor.paths import steps_of
 
 Mistake = tuple[str, str]
 """What is wrong and where, and how to mend it ("" where the message says that too)."""
@@ -193,7 +194,7 @@ def _nearest(key: object, known: Sequence[str], kind: str = "keys") -> str:
 def unresolved(model: type[Model], path: str) -> str:
     """Why a path can't work on this model, "" when it can or when only an object can tell."""
     at: type[Model] | None = model
-    for step in path.replace("__", ".").split("."):
+    for step in steps_of(path):
         if at is None:
             return ""
         if step != "pk" and not hasattr(at, step) and not _has_field(at, step):

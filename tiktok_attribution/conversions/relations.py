@@ -16,7 +16,7 @@ from django.db import NotSupportedError, router
 from django.db.models import Model, QuerySet, prefetch_related_objects
 
 from tiktok_attribution.conversions.condition import column
-from tiktok_attribution.visitor.paths import read
+from tiktok_attribution.visitor.paths import read, steps_of
 
 
 class Relation(NamedTuple):
@@ -25,11 +25,6 @@ class Relation(NamedTuple):
     lookup: str
     models: tuple[type[Model], ...]
     by_join: bool
-
-
-def steps_of(path: str) -> list[str]:
-    """The attributes that a path goes through."""
-    return path.replace("__", ".").split(".")
 
 
 def relation(model: type[Model], step: str) -> Any:

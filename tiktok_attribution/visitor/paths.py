@@ -11,6 +11,11 @@ from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 
 
+def steps_of(path: str) -> list[str]:
+    """The attributes that a path goes through."""
+    return path.replace("__", ".").split(".")
+
+
 @errors_without_values
 def resolve(obj: object, path: str) -> Any:
     """Follow attributes, dict keys and calls without arguments. An empty relation gives None.
@@ -18,7 +23,7 @@ def resolve(obj: object, path: str) -> Any:
     Raises InvalidEvent naming the step that is not there; never the value.
     """
     value: Any = obj
-    for step in path.replace("__", ".").split("."):
+    for step in steps_of(path):
         if value is None:
             return None
         try:
