@@ -19,7 +19,7 @@ Mask = Callable[[str], str]
 
 # Looked at; nginx and gunicorn take 4 to 8 kB of an address. The segment or parameter that this cuts in two is
 # dropped: its other half might have shown that it is an e-mail address.
-_MOST_READ = 4096
+MOST_READ = 4096
 _MOST_KEPT = MAX_LENGTH + MARGIN  # of a path; what is behind could only come to stand before the limit
 # A site's own pattern may take time that grows with the square of its text, or worse. Longer paths lose their end.
 _MOST_MASKED = 1000
@@ -31,6 +31,8 @@ _UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]")
 # Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
 _SEPARATOR = re.compile("[&;]")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_HEX = "0123456789ABCDEFabcdef"
+_ONE_BYTE = {f"%{a}{b}": bytes.fromhex(a + b).decode("utf-8", "replace") for a in _HEX for b in _HEX}
 _CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?$")
 
 
@@ -58,18 +60,25 @@ def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | N
 def decoded_path(url: object) -> str:
     """The path as the site that answers there reads it; "" for what is no web address."""
     parts = split_address(url)
-    return _decoded(parts.path) if parts else ""
+    return decoded(parts.path) if parts else ""
+
+
+def decoded(text: str) -> str:
+    """Decode the escapes as `unquote` does, which takes ten times as long for a row of bare percent signs."""
+    return _ESCAPES.sub(_decoded_run, text) if "%" in text else text
 
 
 def split_address(url: object) -> SplitResult | None:
     """The parts of a web address, however long and odd what a visitor sent for one; None for what is none."""
     if not isinstance(url, str):
         return None
-    if len(url) > _MOST_READ:
+    if len(url) > MOST_READ:
         url = _beginning(url)
     if not url.isascii() or not url.isprintable():
         url = _CONTROL.sub("", well_formed(url))
     url = url.strip().replace(" ", "%20")
+    if len(url) > MOST_READ:  # of blanks, each of which became three characters
+        url = _beginning(url)
     # urlsplit() normalises a host that is not ASCII, which takes time with the square of its combining marks.
     if not url.isascii() and _HOST.match(url) is None:
         return None
@@ -83,18 +92,18 @@ def split_address(url: object) -> SplitResult | None:
 
 def _beginning(url: str) -> str:
     head = url.partition("#")[0].strip()
-    if len(head) <= _MOST_READ:
+    if len(head) <= MOST_READ:
         return head
-    head = head[:_MOST_READ]
+    head = head[:MOST_READ]
     return head[: max(map(head.rfind, "/?&;")) + 1]
 
 
 def _masked(path: str, mask: Mask) -> str:
     """The path as `mask` leaves it, which reads it decoded, as the site's URL patterns do."""
-    decoded = _decoded(path)
-    read = decoded if len(decoded) <= _MOST_MASKED else decoded[:_MOST_MASKED].rpartition("/")[0] + "/"
+    whole = decoded(path)
+    read = whole if len(whole) <= _MOST_MASKED else whole[:_MOST_MASKED].rpartition("/")[0] + "/"
     masked = mask(read)
-    return path if masked == decoded else "/" + quote(masked.lstrip("/"), safe="/!$&'()*+,:;=@~")
+    return path if masked == whole else "/" + quote(masked.lstrip("/"), safe="/!$&'()*+,:;=@~")
 
 
 def _clean_path(path: str, phones: PhoneSearch) -> str:
@@ -124,7 +133,7 @@ def _allowed_query(query: str, allowed: tuple[str, ...], phones: PhoneSearch) ->
     for part in _SEPARATOR.split(query):
         name, _, value = part.partition("=")
         if "%" in name or "+" in name:
-            name = _decoded(name.replace("+", " "))
+            name = decoded(name.replace("+", " "))
         if part and (name in names or name.startswith(prefixes)):
             found.append((part, name, value))
             length += len(part) + 1
@@ -144,12 +153,14 @@ def _may_stay(name: str, value: str, phones: PhoneSearch) -> bool:
 
 
 def _decoded_twice(text: str) -> str:
-    return _decoded(_decoded(text))
+    return decoded(decoded(text))
 
 
-def _decoded(text: str) -> str:
-    """As `unquote`, which takes ten times as long for a row of bare percent signs."""
-    return _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), text)
+def _decoded_run(found: re.Match[str]) -> str:
+    run = found[0]
+    return _ONE_BYTE.get(run) or bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
+
+
 
 
 @lru_cache(maxsize=8)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote_plus
-
+from tiktok_attribution.events.addresses import decoded
 from tiktok_attribution.events.text import holds_email
 
 COOKIE = "ttclid"  # the name that TikTok's own tag templates use, so that both read one cookie
@@ -20,7 +19,7 @@ def from_query(query: str) -> str:
         return ""
     values = [part.removeprefix(_BEGINNING) for part in query.split("&") if part.startswith(_BEGINNING)]
     value = next(filter(None, reversed(values)), "")
-    return clean(unquote_plus(value)) if len(value) <= MOST_ENCODED else ""
+    return clean(decoded(value.replace("+", " "))) if len(value) <= MOST_ENCODED else ""
 
 
 def clean(value: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.urls import get_script_prefix
 
 from tiktok_attribution import conf
-from tiktok_attribution.events.addresses import split_address
+from tiktok_attribution.events.addresses import decoded, split_address
 
 MOST_CHARACTERS = 4000
 EMPTY = "empty"
@@ -65,22 +65,22 @@ def names_html(request: HttpRequest) -> bool:
     return "text/html" in accepted or "application/xhtml+xml" in accepted
 
 
-def page_of_script(request: HttpRequest) -> str:
-    """The address of the page whose script sends this, where it is one of this site; else "".
+def page_of_script(request: HttpRequest) -> tuple[str, str] | None:
+    """The address and path of the page whose script sends this; None where it is not one of this site.
 
     htmx names its page. Others have the referrer, which a policy of the site may cut to the origin.
     """
     meta = request.META
     named = meta.get("HTTP_HX_CURRENT_URL", "") if "HTTP_HX_REQUEST" in meta else ""
     if meta.get("HTTP_HX_CURRENT_URL_URI_AUTOENCODED") == "true":
-        named = unquote(named[:MOST_CHARACTERS])
+        named = decoded(named[:MOST_CHARACTERS])
     for address in (named, meta.get("HTTP_REFERER", "")):
         try:
-            if address and path_of_page(request, address) is not None:
-                return address
+            if address and (path := path_of_page(request, address)) is not None:
+                return address, path
         except DisallowedHost:
-            return ""
-    return ""
+            return None
+    return None
 
 
 def path_of_page(request: HttpRequest, address: object) -> str | None:
@@ -93,5 +93,5 @@ def path_of_page(request: HttpRequest, address: object) -> str | None:
         return None
     if parts.netloc not in (request.get_host(), urlsplit(conf.current().site_url).netloc):
         return None
-    path, prefix = unquote(parts.path) or "/", get_script_prefix()
+    path, prefix = decoded(parts.path) or "/", get_script_prefix()
     return f"/{path.removeprefix(prefix)}" if path.startswith(prefix) else path
