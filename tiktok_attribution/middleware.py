@@ -32,6 +32,8 @@ GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 # By names of this module: each request looks at them.
 _VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, handover.ATTRIBUTE, request_end.ATTRIBUTE
 _CLICK_ID, _PENDING = click_id.PARAMETER + "=", pending.COOKIE
+# Bound here: for an imported name Python 3.11 makes the method anew at each call, a tenth to a sixth of what we add.
+_enter, _leave = current_request.set, current_request.reset
 
 
 class AttributionMiddleware:
@@ -50,13 +52,13 @@ class AttributionMiddleware:
     def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
         if self._is_async:
             return self._answer_async(request)
-        token = current_request.set(request)
+        token = _enter(request)
         try:
             response: Response = self.get_response(request)  # type: ignore[assignment]
             if self._inserts and insertion.may_insert(request, response):
                 _harmless(_insert, request, response)
         finally:
-            current_request.reset(token)
+            _leave(token)
         if _has_work(request, response):
             _harmless(_after, request, response)
         return response
@@ -65,13 +67,13 @@ class AttributionMiddleware:
         if pending.is_marked(request) or _answer_is_hidden(request):
             # Now, for a template that an async view renders can't ask the database.
             await sync_to_async(_harmless)(_before, request)
-        token = current_request.set(request)
+        token = _enter(request)
         try:
             response = await cast("Awaitable[Response]", self.get_response(request))
             if self._inserts and insertion.may_insert(request, response):
                 await sync_to_async(_harmless)(_insert, request, response)
         finally:
-            current_request.reset(token)
+            _leave(token)
         if _has_work(request, response):
             await sync_to_async(_harmless)(_after, request, response)
         return response
