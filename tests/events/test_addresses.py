@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.events.addresses import MAX_LENGTH, clean_address
+from tiktok_attribution.events.addresses import MAX_LENGTH, MOST_READ, clean_address, decoded
 
 ALLOWED = ("ttclid", "utm_*")
 
@@ -121,3 +121,20 @@ def test_no_user_and_no_fragment_passes(text: str) -> None:
     parts = urlsplit(clean_address(f"https://{text}", ALLOWED))
     assert "@" not in parts.netloc + parts.path
     assert parts.fragment == ""
+
+
+@given(
+    st.text(st.sampled_from("%25Cc3Ff0Aa4eE+ /ü"))
+    | st.lists(st.binary()).map(lambda runs: "".join(map(_escaped, runs)))
+)
+def test_escapes_are_decoded_as_the_standard_library_does(text: str) -> None:
+    assert decoded(text) == unquote(text)
+
+
+def _escaped(data: bytes) -> str:
+    return "".join(f"%{byte:02x}" for byte in data) + "a"
+
+
+def test_blanks_count_as_the_three_characters_that_they_become() -> None:
+    words = "https://shop.example/t/" + "a " * (MOST_READ // 3)
+    assert clean_address(words, ALLOWED) == "https://shop.example/t/"

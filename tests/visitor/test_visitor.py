@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -13,6 +14,7 @@ from django.utils.translation import override
 
 from tests.visitor.undone import rolled_back
 from tiktok_attribution.events import BrowserCall
+from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import Visitor, visitor_of
@@ -64,6 +66,14 @@ def test_addresses_hold_only_what_is_allowed(settings: Any) -> None:
 
 def test_a_long_address_is_cut() -> None:
     assert len(ask("/" + "x" * 3000)["page"]["url"]) == 2000
+
+
+@pytest.mark.parametrize("path", ["/a%20b/", "//other.example/", "/a/../b/", "/%C3%BC/"])
+@pytest.mark.parametrize("query", ["", "utm_source=tiktok", "utm_source=\u00c3\u00bc", "utm_source=a?b"])
+def test_the_own_address_is_the_one_that_django_builds(path: str, query: str) -> None:
+    request = RequestFactory().get("/", QUERY_STRING=query)
+    request.path = unquote(path)
+    assert Visitor(request).page.url == clean_address(request.build_absolute_uri(), ("utm_*",))
 
 
 def test_a_forged_host_leaves_no_page() -> None:

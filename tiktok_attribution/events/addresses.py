@@ -161,8 +161,6 @@ def _decoded_run(found: re.Match[str]) -> str:
     return _ONE_BYTE.get(run) or bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
 
 
-
-
 @lru_cache(maxsize=8)
 def _names_and_prefixes(allowed: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
     return frozenset(allowed), tuple(name[:-1] for name in allowed if name.endswith("*"))
