@@ -19,7 +19,7 @@ from tests.delivery.samples import PIXEL, fill, row, states, store
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import housekeeping, send
+from tiktok_attribution.delivery import housekeeping, turns
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import BulkVerb, State
@@ -84,7 +84,7 @@ class TestTasks:
         }
 
         assert parameters == {
-            "tiktok_attribution.deliver": ["pixel_code", "using"],
+            "tiktok_attribution.deliver": ["pixel_code", "using", "holder"],
             "tiktok_attribution.sweep": [],
             "tiktok_attribution.backfill": [],
             "tiktok_attribution.bulk": ["using"],
@@ -310,7 +310,7 @@ def test_hints_survive_a_fork() -> None:
 
 def test_a_task_is_a_few_lines_over_a_plain_function(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[str, str]] = []
-    monkeypatch.setattr(send, "deliver", lambda pixel_code, *, using: called.append((pixel_code, using)))
+    monkeypatch.setattr(turns, "take_turn", lambda pixel_code, *, using, holder: called.append((pixel_code, using)))
     tasks.deliver(PIXEL, "other")
 
     assert called == [(PIXEL, "other")]

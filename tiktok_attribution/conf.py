@@ -146,6 +146,8 @@ class Settings:
     events_per_second: float = _option(readers.number(0, 1_000_000, float), 1000.0)
     lanes: int = _option(readers.number(1, 64), 4)
     lanes_at_once: int = _option(readers.number(1, 16), 2)
+    delivery_tasks: int = _option(readers.number(1, 64), 1)
+    delivery_seconds: float = _option(readers.number(0.1, 600, float), 5.0)
     lease_seconds: float = _option(readers.number(1, 3600, float), 60.0)
     retry_seconds: float = _option(readers.number(0.01, 3600, float), 5.0)
     retry_most_seconds: float = _option(readers.number(0.01, 86_400, float), 3600.0)

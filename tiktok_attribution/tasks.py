@@ -19,7 +19,7 @@ from celery import Task, current_app, shared_task
 
 from tiktok_attribution import in_tests
 from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import chores, heartbeat, housekeeping, send
+from tiktok_attribution.delivery import chores, heartbeat, housekeeping, repair, send, turns
 from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.failures import describe, missing_module
@@ -35,15 +35,21 @@ NOT_ASKED = "this is a test process"
 
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
-def deliver(pixel_code: str, using: str = "default") -> None:
-    """Send what is due for one pixel."""
+def deliver(pixel_code: str, using: str = "default", holder: str = "") -> None:
+    """Send what is due for one pixel, for DELIVERY_SECONDS; a later task goes on, with this one's turn."""
     _alive(heartbeat.WORKER)
-    send.deliver(pixel_code, using=using)
+    if current_app.conf.task_always_eager:  # a countdown would not wait, and there is no worker to be kept free
+        send.deliver(pixel_code, using=using)
+        return
+    more = turns.take_turn(pixel_code, using=using, holder=holder)
+    if more is not None:
+        _publish(deliver, pixel_code, using, more.holder, countdown=more.seconds)
 
 
 @shared_task(name="tiktok_attribution.sweep", ignore_result=True)
 def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
+    repair.repair_everywhere()
     housekeeping.drop_unanswered()
     chores.run(chores.FINISH)
     for using, pixel_code in send.work_everywhere():

@@ -60,6 +60,8 @@ BY_CONSTRUCTION = {
     "Lane.holder": "random",
     "Lane.in_flight": "keys of rows",
     "Notice.pixel_code": "of a site",
+    "Turn.pixel_code": "of a site",
+    "Turn.holder": "random",
     "OutboxEvent.pixel_code": "of a site",
     "OutboxEvent.name": "of an event",
     "OutboxEvent.object_label": "of a model",

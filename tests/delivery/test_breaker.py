@@ -7,6 +7,7 @@ import pytest
 from tests.delivery.conftest import Configure, Deliver
 from tests.delivery.samples import NOW, OK, PIXEL, REFUSED, SYSTEM_ERROR, TOO_MANY, FakeClient, HandClock, row, store
 from tiktok_attribution.delivery.breaker import OPENS_AFTER, Breaker
+from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 
 pytestmark = pytest.mark.django_db
@@ -92,11 +93,12 @@ def test_an_answer_in_between_begins_the_count_anew(client: FakeClient, deliver:
     assert PixelStatus.objects.get().failures == 0
 
 
-def test_a_rate_limit_is_no_failure(client: FakeClient, deliver: Deliver) -> None:
+def test_a_rate_limit_is_no_failure(client: FakeClient, deliver: Deliver, clock: HandClock) -> None:
     client.answer = lambda body: TOO_MANY
     for number in range(OPENS_AFTER + 1):
         waiting(number)
         deliver()
+        clock.now += 3601
 
     assert len(client.sizes) == OPENS_AFTER + 1
     assert not PixelStatus.objects.filter(failures__gt=0).exists()
@@ -116,3 +118,43 @@ def test_another_pixel_goes_on(client: FakeClient, deliver: Deliver) -> None:
     row(1, pixel_code="C0OTHER", due_at=NOW - 1).save()
 
     assert deliver("C0OTHER")["delivered"] == 1
+
+
+def test_a_pause_is_the_pixels_for_every_lane_and_every_worker(
+    client: FakeClient, deliver: Deliver, clock: HandClock
+) -> None:
+    client.answer = lambda body: Answer(http_status=429, retry_after=30.0)
+    waiting(0)
+    deliver()
+    client.answer = lambda body: OK
+    for number in range(10):
+        store([row(100 + number, lane=number % 4)])
+        clock.now += 2
+        assert deliver() == {}
+    assert len(client.sizes) == 1
+    clock.now += 11
+    assert deliver()["delivered"] == 11
+
+
+def test_a_longer_pause_that_another_worker_was_told_of_stays() -> None:
+    Breaker("default", PIXEL).pause(until=NOW + 60, now=NOW)
+    Breaker("default", PIXEL).pause(until=NOW + 10, now=NOW + 1)
+    assert PixelStatus.objects.get().paused_until == NOW + 60
+
+
+def test_no_pause_is_longer_than_the_setting(client: FakeClient, deliver: Deliver, clock: HandClock) -> None:
+    client.answer = lambda body: Answer(http_status=429, retry_after=10_000_000.0)
+    waiting(0)
+    deliver()
+    assert PixelStatus.objects.get().paused_until == NOW + 3600
+
+
+@pytest.mark.parametrize("ahead", [2 * 3600, 86_400])
+@pytest.mark.parametrize("moment", [{"paused_until": 1}, {"closed_until": 1, "failures": OPENS_AFTER}])
+def test_a_pause_that_a_clock_ahead_has_written_stops_nobody(
+    client: FakeClient, deliver: Deliver, ahead: float, moment: dict[str, float]
+) -> None:
+    moments = {name: NOW + ahead if name.endswith("until") else value for name, value in moment.items()}
+    PixelStatus.objects.create(pixel_code=PIXEL, **moments)
+    waiting(0)
+    assert deliver()["delivered"] == 1

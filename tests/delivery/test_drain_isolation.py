@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.delivery.conftest import Configure, Deliver
 from tests.delivery.samples import (
     BAD,
+    DAY,
     NOT_TEXT,
     NOW,
     OK,
+    PIXEL,
     REVOKED,
     FakeClient,
+    HandClock,
     delivered_ids,
     event_ids,
     fill,
@@ -21,7 +26,8 @@ from tests.delivery.samples import (
     states,
 )
 from tiktok_attribution.delivery.outcomes import Answer
-from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State
+from tiktok_attribution.delivery.turns import take_turn
+from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State, Turn
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +171,73 @@ class TestIsolated:
 
         assert "please report this as a bug" in caplog.text
         assert only_row().state == State.REJECTED
+
+
+class TestNobodyIsCondemnedUnheard:
+    NO_CAUSE = Answer(http_status=200, code=40002, message="Shop must belong to a Business Center account.")
+
+    def test_an_event_that_is_left_over_is_sent_alone_first(self, client: FakeClient, deliver: Deliver) -> None:
+        client.answer = scripted(self.NO_CAUSE)
+        fill(8)
+        deliver()
+
+        assert states() == {State.DELIVERED: 8}
+        assert client.sizes == [8, 4, 2, 1, 1]
+
+    def test_a_refusal_that_names_no_field_has_to_be_repeated_later(
+        self, client: FakeClient, deliver: Deliver, clock: HandClock
+    ) -> None:
+        client.answer = lambda body: self.NO_CAUSE
+        fill(1)
+        deliver()
+        assert states() == {State.WAITING: 1}
+        assert client.sizes == [1]
+
+        clock.now += DAY
+        deliver()
+        assert states() == {State.REJECTED: 1}
+        assert client.sizes == [1, 1]
+
+    def test_once_taken_it_is_delivered(self, client: FakeClient, deliver: Deliver, clock: HandClock) -> None:
+        client.answer = scripted(self.NO_CAUSE)
+        fill(1)
+        deliver()
+        clock.now += DAY
+        deliver()
+
+        assert states() == {State.DELIVERED: 1}
+
+    def test_the_search_keeps_the_pace_and_goes_on_in_later_turns(
+        self, client: FakeClient, clock: HandClock, configure: Configure
+    ) -> None:
+        configure(EVENTS_PER_SECOND=200, LANES=4)
+        client.answer = refusing({"order-33"})
+        fill(100)
+        began, turns = clock.now, 0
+        while states()[State.WAITING] and turns < 100:
+            take_turn(PIXEL, using="default", clock=clock, holder=Turn.objects.first().holder if turns else "")
+            clock.now += 0.05
+            turns += 1
+            assert sum(client.sizes) <= 50 * (clock.now - began) + 50
+
+        assert states() == {State.DELIVERED: 99, State.REJECTED: 1}
+        assert OutboxEvent.objects.get(state=State.REJECTED).event_id == "order-33"
+
+
+@given(st.integers(1, 60).flatmap(lambda size: st.tuples(st.just(size), st.sets(st.integers(0, size - 1)))))
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_exactly_the_bad_events_are_rejected(client: FakeClient, deliver: Deliver, batch: tuple[int, set[int]]) -> None:
+    size, bad = batch
+    OutboxEvent.objects.all().delete()
+    client.answer = refusing({f"order-{number}" for number in bad})
+    client.bodies.clear()
+    fill(size)
+    deliver()
+
+    assert delivered_ids() == {f"order-{number}" for number in set(range(size)) - bad}
+    assert states()[State.REJECTED] == len(bad)
+    refused_alone = {event_ids(body)[0] for body in client.bodies if len(event_ids(body)) == 1}
+    assert {f"order-{number}" for number in bad} <= refused_alone
 
 
 class TestSplit:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from time import time
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Decision, Reason
@@ -19,6 +18,7 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorded import announce, fill
 from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.bodies import forget
+from tiktok_attribution.delivery.clock import DatabaseNow, database_time
 from tiktok_attribution.delivery.dropped import count_dropped
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import errors_without_values
@@ -31,8 +31,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 AFTER_SECONDS = 60.0
 """Longer than a request takes that saves an order and its lines, and much less than the 5 minutes within which TikTok
-merges both channels. A web server whose clock is behind by more has its events finished early, which costs lines only
-where they are saved without a transaction; one whose clock is ahead has them finished as much later."""
+merges both channels. By the database's clock, which has written since when they are unfinished."""
 MOST = 500
 """Of one round: each is an object to read and an event to build."""
 
@@ -42,11 +41,12 @@ def finish_everywhere(*, now: float | None = None, after_seconds: float = AFTER_
     """Finish what was left unfinished for so long, in every database. Returns how many; raises nothing of one."""
     if not conf.current().enabled:
         return 0
-    return sum(_finish_left(using, (time() if now is None else now) - after_seconds) for using in outbox_databases())
+    return sum(_finish_left(using, now, after_seconds) for using in outbox_databases())
 
 
-def _finish_left(using: str, before: float) -> int:
+def _finish_left(using: str, now: float | None, after_seconds: float) -> int:
     try:
+        before = (database_time(using) if now is None else now) - after_seconds
         rows = unfinished.left_behind(using=using, before=before, most=MOST)
         for row in rows:
             _finish(row, using)
@@ -64,7 +64,7 @@ def _finish(row: OutboxEvent, using: str) -> None:
         return
     if built is not None:
         fill(row, replace(built.event, name=row.name, event_id=row.event_id), built.notes)
-    if unfinished.finish(row, using=using, now=time(), rebuilt=built is not None):
+    if unfinished.finish(row, using=using, now=DatabaseNow(), rebuilt=built is not None):
         announce([row], using=using)
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from time import time
 
 from django.db import transaction
 
@@ -26,6 +25,7 @@ from tiktok_attribution.conversions import request_end
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.bodies import forget
+from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.dropped import count_dropped
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.matching import match_bits, search_key
@@ -114,7 +114,7 @@ class Recorded:
                     fill(row, replace(built.event, event_id=self.event.event_id), built.notes)
                 # A renewal may have been rolled back with its savepoint, so then the stored text is not known.
                 rebuilt = built is not None and (row.payload != before or self._renewed)
-                if unfinished.finish(row, using=using, now=time(), rebuilt=rebuilt):
+                if unfinished.finish(row, using=using, now=DatabaseNow(), rebuilt=rebuilt):
                     finished.append(row)
         self.rows = finished
         if built is not None:
@@ -158,7 +158,7 @@ class Recorded:
     def postpone(self) -> None:
         """More is written of what it is made of: it is not due before the commit has built it again."""
         if not self._is_postponed:
-            unfinished.postpone([row.pk for row in self.rows], using=self.fact.using, now=time())
+            unfinished.postpone([row.pk for row in self.rows], using=self.fact.using, now=DatabaseNow())
             self._is_postponed = self.unfinished = True
 
     def rolled_back(self) -> None:

@@ -19,6 +19,7 @@ from tiktok_attribution.conversions.pausing import is_paused, paused
 from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outbox
+from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.held import keys_of
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
@@ -160,11 +161,11 @@ def _rows(fact: Fact, built: Built, *, unfinished: bool) -> list[OutboxEvent]:
         fill(row, event, built.notes)
         row.wants_browser = to_browser
         row.lane = outbox.lane_of(row.event_id, settings.lanes)
-        row.state, row.due_at = (State.WAITING, time()) if to_server else (State.BROWSER_ONLY, None)
+        row.state, row.due_at = (State.WAITING, DatabaseNow()) if to_server else (State.BROWSER_ONLY, None)
         if not fact.decision.is_granted:
             row.state, row.due_at = State.HELD, None
         if unfinished:
-            row.unfinished_since, row.due_at = time(), None
+            row.unfinished_since, row.due_at = DatabaseNow(), None
         rows.append(row)
     return rows
 

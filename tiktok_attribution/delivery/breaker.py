@@ -1,17 +1,22 @@
-"""The circuit breaker of a pixel: while TikTok is down, one probe now and then instead of every worker's time-outs.
+"""When a pixel may send: the pause that TikTok asked for, and the circuit breaker while TikTok is down.
 
-Closed to requests after OPENS_AFTER failures in a row, for a back-off that grows. Then one worker, who wins a
-conditional UPDATE, sends a single event; its answer decides.
+A pause is the pixel's: no lane and no worker makes a request before it ends.
+
+The breaker closes the pixel to requests after OPENS_AFTER failures in a row, for a back-off that grows. Then one
+worker, which wins a conditional UPDATE, sends a single event as a probe; its answer decides.
+
+Neither may reach further ahead than RETRY_MOST_SECONDS: what says so was written by a clock that was wrong.
 """
 
 from __future__ import annotations
 
 import logging
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.backoff import delay_seconds
+from tiktok_attribution.delivery.clock import SLACK_SECONDS
 from tiktok_attribution.delivery.outcomes import Answer, Verdict
 from tiktok_attribution.models import PixelStatus
 
@@ -32,24 +37,35 @@ class Breaker:
         self._statuses = PixelStatus.objects.using(using).filter(pk=pixel_code)
         self._using, self._pixel_code = using, pixel_code
         self._failures = 0
+        self._longest = conf.current().retry_most_seconds
         self.is_probing = False
+        self.opens_at = 0.0  # epoch seconds from which it may send again, where it may not now
 
     def may_pass(self, *, now: float, seconds: float) -> bool:
-        """Whether this run may send. Of several that ask when the pause is over one is let through, to probe.
+        """Whether this run may send. Of several that ask when the breaker's pause is over one may, to probe.
 
         `seconds`: how long the others then wait for its answer.
         """
-        status = self._statuses.filter(failures__gt=0).first()
+        status = self._statuses.filter(Q(failures__gt=0) | Q(paused_until__gt=now)).first()
         if status is None:
             return True
         self._failures = status.failures
+        if self._is_ahead(status.paused_until, now):
+            return False
         if status.failures < OPENS_AFTER:
             return True
-        if status.closed_until > now:
+        if self._is_ahead(status.closed_until, now):
             return False
         same = self._statuses.filter(failures=status.failures, closed_until=status.closed_until)
         self.is_probing = same.update(closed_until=now + seconds) > 0
         return self.is_probing
+
+    def pause(self, *, until: float, now: float) -> None:
+        """TikTok wants no request before that. A longer pause that another worker was told of stays."""
+        until = min(until, now + self._longest)
+        PixelStatus.objects.using(self._using).get_or_create(pixel_code=self._pixel_code)
+        self._statuses.exclude(paused_until__range=(until, now + self._longest)).update(paused_until=until)
+        logger.info("tiktok pixel %s: TikTok wants a pause of %.0f s", self._pixel_code, until - now)
 
     def answered(self) -> None:
         """TikTok is up, whatever it said."""
@@ -73,6 +89,10 @@ class Breaker:
         if self._failures == OPENS_AFTER:
             logger.error("tiktok pixel %s: %s requests in a row failed; one probe at a time now", *self._told())
         return True
+
+    def _is_ahead(self, until: float, now: float) -> bool:
+        self.opens_at = until
+        return now < until <= now + self._longest + SLACK_SECONDS
 
     def _told(self) -> tuple[str, int]:
         return self._pixel_code, self._failures

@@ -10,12 +10,11 @@ from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.backoff import delay_seconds
 from tiktok_attribution.delivery.breaker import is_down
 from tiktok_attribution.delivery.due import Due, due_rows, reason_to_give_up
-from tiktok_attribution.delivery.isolate import Search
 from tiktok_attribution.delivery.lanes import Lease, has_work
 from tiktok_attribution.delivery.marks import Marks, Tally
-from tiktok_attribution.delivery.outcomes import hinted_events, named_events
+from tiktok_attribution.delivery.outcomes import NOT_HASHED, hinted_events, named_events, names_field
 from tiktok_attribution.delivery.post import Batch, Means, Sent, post, take, take_ahead
-from tiktok_attribution.models import Outcome
+from tiktok_attribution.models import Attempt, Outcome
 
 
 class End(Enum):
@@ -25,10 +24,16 @@ class End(Enum):
     PAUSED = "what was sent last is tried again later"
     PACED = "the rate limit wants a pause"
     PIXEL_PAUSED = "the pixel's other lanes must wait too"
+    STOPPED = "this process ends, or its turn does"
 
 
 class Drain:
-    """One lane, as long as its lease is held. Raises LeaseLost."""
+    """One lane, as long as its lease is held. Raises LeaseLost.
+
+    A refused batch is searched by halves: `lease.suspects` says how many of the rows that are due longest hold one
+    that TikTok refuses, and each POST takes half of them. So every POST of the search keeps the pace, the search goes
+    on in a later turn, and no event is rejected that was not refused alone.
+    """
 
     def __init__(self, lease: Lease, means: Means, tally: Tally) -> None:
         self._lease = lease
@@ -36,8 +41,8 @@ class Drain:
         self._tally = tally
         self._marks = Marks(lease, means, tally)
         self._most = means.settings.batch_size  # lowered for good when TikTok finds a batch too big
-        self._wary = self._most  # halved by each refusal after the first, so that many bad events cost one POST each
-        self._refusals = 0
+        self._is_searched = False  # a second search in one turn: there may be many bad ones
+        self._prime: Due | None = None  # named by a message of a form that nobody saw TikTok use
         self._ahead: Batch | None = None
         self._is_empty = False
 
@@ -48,8 +53,9 @@ class Drain:
             if batch is None:
                 if self._is_paced():
                     return End.PACED if self._has_work() else End.EMPTY
-                rows = self._due()
+                rows = self._next()
                 if not rows:
+                    self._lease.suspects = 0
                     return End.EMPTY
                 fresh = self._without_the_hopeless(rows)
                 if not fresh:
@@ -60,20 +66,26 @@ class Drain:
                 return end or End.EMPTY
         if self._ahead is not None:
             self._lease.on_its_way = False  # it was to go next, and does not
-        return End.PIXEL_PAUSED
+        return End.STOPPED
 
     def _is_paced(self) -> bool:
         return self._lease.next_at > self._means.clock()
 
-    def _due(self) -> list[Due]:
-        most, now = min(self._most, self._wary, self._means.most_events), self._means.clock()
-        return due_rows(self._lease, now=now, most=most, most_bytes=self._means.settings.batch_bytes)
+    def _next(self) -> list[Due]:
+        """What goes next: the prime suspect alone, half of the suspects, or what the limits allow."""
+        if self._prime is not None:
+            prime, self._prime = self._prime, None
+            return [prime]
+        lease, means, now = self._lease, self._means, self._means.clock()
+        limits = (self._most, means.most_events, lease.batch_limit or self._most, lease.suspects // 2 or self._most)
+        most = 1 if lease.suspects == 1 else min(limits)
+        return due_rows(lease, now=now, most=most, most_bytes=means.settings.batch_bytes)
 
     def _take_ahead(self) -> bool:
         """The next batch in the transaction that marks the last one: a commit a batch instead of two."""
         if self._means.stopping() or self._is_paced():
             return False
-        rows, now = self._due(), self._means.clock()
+        rows, now = self._next(), self._means.clock()
         self._is_empty = not rows
         if rows and not any(reason_to_give_up(row, self._means.settings, now) for row in rows):
             self._ahead = take_ahead(self._lease, rows, self._means)
@@ -98,10 +110,13 @@ class Drain:
         sent, rows = self._post(batch), batch.rows
         match sent.verdict.outcome:
             case Outcome.DELIVERED:
-                self._refusals, self._wary = 0, min(self._most, 2 * self._wary)
+                self._lease.suspects = max(self._lease.suspects - len(rows), 0)
+                if not self._lease.suspects and self._lease.batch_limit:
+                    doubled = 2 * self._lease.batch_limit
+                    self._lease.batch_limit = doubled if doubled < self._most else 0
                 self._marks.delivered(sent, rows, then=self._take_ahead)
             case Outcome.ISOLATE:
-                return self._isolate(sent, rows)
+                self._isolate(sent, rows)
             case Outcome.SPLIT:
                 self._split(sent, rows)
             case _:
@@ -116,50 +131,44 @@ class Drain:
         return sent
 
     def _split(self, sent: Sent, rows: Sequence[Due]) -> None:
+        self._lease.suspects = 0
         if len(rows) == 1:
             self._marks.rejected(sent, rows)
         else:
             self._marks.refused_together(sent, rows)
-            self._most = len(rows) // 2
+            self._most = self._lease.batch_limit = len(rows) // 2
 
-    def _isolate(self, sent: Sent, rows: Sequence[Due]) -> End | None:
+    def _isolate(self, sent: Sent, rows: Sequence[Due]) -> None:
         """Reject the bad events of a refused batch; the rest stays due, and is read again."""
-        named = named_events(sent.answer.message, len(rows)) if len(rows) > 1 else {0}
+        message, lease = sent.answer.message, self._lease
+        if len(rows) == 1:
+            self._alone(sent, rows[0])
+            return
+        named = named_events(message, len(rows))
         if named:
             bad = [row for index, row in enumerate(rows) if index in named]
             self._marks.rejected(sent, bad, others=[row for index, row in enumerate(rows) if index not in named])
-            return None
+            lease.suspects = 0
+            return
         self._marks.refused_together(sent, rows)
-        hinted = hinted_events(sent.answer.message, len(rows))
+        hinted = hinted_events(message, len(rows))
         if hinted:
-            prime = rows[min(hinted)]
-            return self._search(sent, Search([prime, *(row for row in rows if row.pk != prime.pk)], prime=True))
-        self._refusals += 1
-        if self._refusals > 1:
-            self._wary = max(1, len(rows) // 2)
-        return self._search(sent, Search(rows))
+            self._prime = rows[min(hinted)]
+        if self._is_searched and not lease.suspects:
+            lease.batch_limit = max(1, len(rows) // 2)  # of many bad events each then costs about one POST
+        self._is_searched, lease.suspects = True, len(rows)
 
-    def _search(self, sent: Sent, search: Search[Due]) -> End | None:
-        while not search.ended:
-            rows = search.probe
-            probe = self._post(take(self._lease, rows, self._means))
-            match probe.verdict.outcome:
-                case Outcome.DELIVERED:
-                    self._marks.delivered(probe, rows)
-                    search.accepted()
-                case Outcome.ISOLATE if not named_events(probe.answer.message, len(rows)):
-                    self._marks.refused_together(probe, rows)
-                    search.refused()
-                    sent = probe
-                case Outcome.ISOLATE:
-                    return self._isolate(probe, rows)
-                case Outcome.SPLIT:
-                    self._split(probe, rows)
-                    return None
-                case _:
-                    return self._pause(probe, rows)
-        self._marks.condemned(sent, search.suspects)
-        return None
+    def _alone(self, sent: Sent, row: Due) -> None:
+        """Refused by itself. A refusal that names no field may be about the account: it has to be repeated later."""
+        self._lease.suspects = 0
+        if names_field(sent.answer.message) or sent.answer.code == NOT_HASHED or self._was_refused_alone(row):
+            self._marks.rejected(sent, [row])
+        else:
+            self._marks.postponed(sent, [row], due_at=self._means.clock() + self._delay(sent, [row]))
+
+    def _was_refused_alone(self, row: Due) -> bool:
+        attempts = Attempt.objects.using(self._lease.using)
+        return attempts.filter(pk=row.last_attempt, outcome=Outcome.ISOLATE, event_count=1).exists()
 
     def _pause(self, sent: Sent, rows: Sequence[Due]) -> End:
         """Keep the rows for later: the pixel is stopped, or they are tried again after a while."""
@@ -167,13 +176,18 @@ class Drain:
             self._marks.stopped(sent, rows)
             pixels.stop(self._lease.using, self._lease.pixel_code, sent.answer, token=self._means.token)
             return End.PIXEL_PAUSED
-        now, breaker = self._means.clock(), self._means.breaker
-        self._marks.postponed(sent, rows, due_at=now + self._delay(sent, rows))
-        closed = breaker is not None and is_down(sent.answer, sent.verdict) and breaker.failed(now=now)
-        return End.PIXEL_PAUSED if closed or sent.verdict.pixel_wide else End.PAUSED
+        now, breaker, delay = self._means.clock(), self._means.breaker, self._delay(sent, rows)
+        self._marks.postponed(sent, rows, due_at=now + delay)
+        if breaker is None:
+            return End.PIXEL_PAUSED if sent.verdict.pixel_wide else End.PAUSED
+        is_wanted = sent.answer.http_status is not None and (sent.verdict.pixel_wide or sent.answer.retry_after)
+        if is_wanted:
+            breaker.pause(until=now + delay, now=now)
+        closed = is_down(sent.answer, sent.verdict) and breaker.failed(now=now)
+        return End.PIXEL_PAUSED if closed or is_wanted or sent.verdict.pixel_wide else End.PAUSED
 
     def _delay(self, sent: Sent, rows: Sequence[Due]) -> float:
         settings, verdict = self._means.settings, sent.verdict
-        floor = max(sent.answer.retry_after or 0.0, min(verdict.pause_seconds, settings.retry_most_seconds))
+        floor = min(max(sent.answer.retry_after or 0.0, verdict.pause_seconds), settings.retry_most_seconds)
         attempts = max(row.attempts for row in rows)
         return delay_seconds(attempts, base=settings.retry_seconds, most=settings.retry_most_seconds, floor=floor)

@@ -26,6 +26,7 @@ class Due(NamedTuple):
     attempts: int
     event_time: int
     unknown_since: float | None
+    last_attempt: str = ""
 
 
 def due_rows(lease: Lease, *, now: float, most: int, most_bytes: int) -> list[Due]:

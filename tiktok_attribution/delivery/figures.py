@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Min, Q, Sum
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.clock import SLACK_SECONDS, database_time
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import TROUBLE, Attempt, OutboxEvent, Outcome, PixelStatus, moment
 
@@ -32,6 +32,7 @@ class PixelFigures:
     rejected_last_day: int
     expired_last_day: int
     stopped: str
+    paused_seconds: float
 
     def as_json(self) -> dict[str, Any]:
         """For `tiktok_status --json`; plain numbers and texts."""
@@ -40,18 +41,21 @@ class PixelFigures:
 
 def figures(*, now: float | None = None) -> Iterator[PixelFigures]:
     """The figures of every pixel that is configured or has something waiting, in every database."""
-    now = time.time() if now is None else now
     for using in outbox_databases():
-        waiting = _waiting(using, now)
-        posts = _posts(using, now)
-        trouble = _trouble(using, now)
-        stopped = dict(_stopped(using))
-        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *trouble, *stopped}):
+        at = database_time(using) if now is None else now
+        waiting = _waiting(using, at)
+        posts = _posts(using, at)
+        trouble = _trouble(using, at)
+        statuses = dict(_statuses(using, at))
+        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *trouble, *statuses}):
             yield PixelFigures(
                 database=using,
                 pixel_code=code,
-                stopped=stopped.get(code, ""),
-                **_NOTHING | waiting.get(code, {}) | posts.get(code, {}) | trouble.get(code, {}),
+                **_NOTHING
+                | waiting.get(code, {})
+                | posts.get(code, {})
+                | trouble.get(code, {})
+                | statuses.get(code, {}),
             )
 
 
@@ -65,6 +69,8 @@ _NOTHING: dict[str, Any] = {
     "invalid_last_day": 0,
     "rejected_last_day": 0,
     "expired_last_day": 0,
+    "stopped": "",
+    "paused_seconds": 0.0,
 }
 
 
@@ -106,6 +112,12 @@ def _trouble(using: str, now: float) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _stopped(using: str) -> Iterator[tuple[str, str]]:
-    for status in PixelStatus.objects.using(using).filter(stopped_at__isnull=False):
-        yield status.pixel_code, status.message if status.code is None else f"{status.code} {status.message}"
+def _statuses(using: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What keeps a pixel from making requests: it is stopped, TikTok asked for a pause, or does not answer."""
+    longest = now + conf.current().retry_most_seconds + SLACK_SECONDS
+    for status in PixelStatus.objects.using(using):
+        moments = (status.paused_until, status.closed_until)
+        until = max((one for one in moments if now < one <= longest), default=now)
+        stopped = status.message if status.code is None else f"{status.code} {status.message}"
+        if status.stopped_at or until > now:
+            yield status.pk, {"stopped": stopped * bool(status.stopped_at), "paused_seconds": round(until - now, 1)}

@@ -28,9 +28,9 @@ def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> 
         last = seen_at(name, using=using)
         if last is None:
             return Heartbeat.objects.using(using).get_or_create(pk=name, defaults={"seen_at": now})[1]
-        if last > now - every:
+        if now - every < last <= now + every:  # further ahead: by a clock that was wrong
             return False
-        return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at__lte=now - every).update(seen_at=now))
+        return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at=last).update(seen_at=now))
     except DatabaseTrouble as error:
         logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
         return False

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
+from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.unfinished import due_when_finished
@@ -63,13 +64,14 @@ class Theirs(NamedTuple):
 
 def release(theirs: Theirs, *, now: float | None = None) -> list[tuple[Key, str]]:
     """The visitor agrees: these are due now, with their own time and id. Returns the released, each with its alias."""
+    due = DatabaseNow() if now is None else now
     now = time.time() if now is None else now
     released: list[tuple[Key, str]] = []
     for using in outbox_databases():
         with _one_change(using):
             rows = theirs.events(using).filter(state=State.HELD, created_at__gte=_oldest(now))
             found = {pk: Key(*key) for pk, *key in rows.values_list("pk", *Key._fields)}
-            _held(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=due_when_finished(now))
+            _held(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=due_when_finished(due))
             for snapshot in theirs.snapshots(using):
                 _agree(snapshot, using)
         released += [(key, using) for key in found.values()]

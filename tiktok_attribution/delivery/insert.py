@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from time import time
 from typing import Any
 
 from django.db import IntegrityError, connections
 from django.db.models import Field, Model, QuerySet
 
+from tiktok_attribution.delivery.clock import DatabaseNow, sql
 from tiktok_attribution.models import EventBody, OutboxEvent, events_named
 
 
@@ -18,16 +21,21 @@ def insert(row: OutboxEvent, using: str) -> bool:
     swallow every other mistake with it, so there the error is looked at.
     """
     connection = connections[using]
-    body, event = _values(row, EventBody, connection), _values(row, OutboxEvent, connection)
+    timed = _by_database(row)
+    if timed and not sql(connection.vendor):
+        for name in timed:
+            setattr(row, name, time())
+        timed = ()
+    body, event = _values(row, EventBody, connection), _values(row, OutboxEvent, connection, timed)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_in_one_statement(using), [*body, *event])
+            cursor.execute(_in_one_statement(using, timed), [*body, *event])
             found = cursor.fetchone()
             key = None if found is None else int(found[0])
         else:
             key = _insert_body(cursor, body, row, using)
             if key is not None:
-                cursor.execute(_into(OutboxEvent, using, "id"), [key, *event])
+                cursor.execute(_into(OutboxEvent, using, ("id",), timed), [key, *event])
     if key is None:
         return False
     mark_stored(row, key, using)
@@ -51,8 +59,17 @@ def columns(model: type[Model]) -> list[Field[Any, Any]]:
     return [field for field in model._meta.local_concrete_fields if not field.primary_key]
 
 
-def _values(row: OutboxEvent, model: type[Model], connection: Any) -> list[Any]:
-    return [field.get_db_prep_save(field.pre_save(row, add=True), connection=connection) for field in columns(model)]
+def _by_database(row: OutboxEvent) -> tuple[str, ...]:
+    """The columns that are to hold the database's own time: no web server's clock says when an event is due."""
+    return tuple(name for name in ("due_at", "unfinished_since") if isinstance(getattr(row, name), DatabaseNow))
+
+
+def _values(row: OutboxEvent, model: type[Model], connection: Any, leave: Collection[str] = ()) -> list[Any]:
+    return [
+        field.get_db_prep_save(field.pre_save(row, add=True), connection=connection)
+        for field in columns(model)
+        if field.attname not in leave
+    ]
 
 
 def _insert_body(cursor: Any, values: list[Any], row: OutboxEvent, using: str) -> int | None:
@@ -66,19 +83,19 @@ def _insert_body(cursor: Any, values: list[Any], row: OutboxEvent, using: str) -
 
 
 @lru_cache
-def _into(model: type[Model], using: str, *first: str) -> str:
+def _into(model: type[Model], using: str, first: tuple[str, ...] = (), timed: tuple[str, ...] = ()) -> str:
     """The statement for a row of this model, with these columns before its own; the same for every row."""
     names = [*first, *(str(field.column) for field in columns(model))]
-    return f"{_head(model, using, names)} VALUES ({_marks(len(names))})"
+    return f"{_head(model, using, names)} VALUES ({_marks(names, using, timed)})"
 
 
 @lru_cache
-def _in_one_statement(using: str) -> str:
+def _in_one_statement(using: str, timed: tuple[str, ...]) -> str:
     """Of the event's values none comes where its body did not."""
-    own = columns(OutboxEvent)
-    event = _head(OutboxEvent, using, ["id", *(str(field.column) for field in own)])
+    own = [str(field.column) for field in columns(OutboxEvent)]
+    event = _head(OutboxEvent, using, ["id", *own])
     body = f"{_into(EventBody, using)} ON CONFLICT DO NOTHING RETURNING id"
-    return f"WITH body AS ({body}) {event} SELECT id, {_marks(len(own))} FROM body RETURNING id"  # noqa: S608
+    return f"WITH body AS ({body}) {event} SELECT id, {_marks(own, using, timed)} FROM body RETURNING id"  # noqa: S608
 
 
 def _head(model: type[Model], using: str, names: list[str]) -> str:
@@ -86,5 +103,6 @@ def _head(model: type[Model], using: str, names: list[str]) -> str:
     return f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(map(quoted, names))})"
 
 
-def _marks(count: int) -> str:
-    return ", ".join(["%s"] * count)
+def _marks(names: Sequence[str], using: str, timed: tuple[str, ...]) -> str:
+    now = sql(connections[using].vendor)
+    return ", ".join(now if name in timed else "%s" for name in names)

@@ -53,11 +53,6 @@ class Marks:
         """Dead letters, with TikTok's own words. `others` were in the same POST and are not to blame."""
         self._keep(sent, {"rejected": (rows, _dead(sent))}, others)
 
-    def condemned(self, sent: Sent, rows: Sequence[Due]) -> None:
-        """Found to be what `sent` was refused for, without another POST; that attempt is kept already."""
-        self._mark(self._waiting(rows), attempts=F("attempts") + 1, **_dead(sent))
-        self.tally["rejected"] += len(rows)
-
     def refused_together(self, sent: Sent, rows: Sequence[Due]) -> None:
         """One of these is to blame, or their number; they stay due."""
         self._keep(sent, {}, others=rows)

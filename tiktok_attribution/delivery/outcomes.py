@@ -34,6 +34,13 @@ LONG_PAUSE_TEXTS = re.compile(r"temporarily restricted", re.IGNORECASE)
 # Seen: "Batch.0.properties…", zero-based. The other forms are a peer's guesses, so what they name is tried alone first.
 NAMED_TEXTS = re.compile(r"\bbatch\.(\d{1,9})\.", re.IGNORECASE)
 HINTED_TEXTS = re.compile(r"\bdata(?:\.(\d{1,9})\.|\[(\d{1,9})\])|\bevent at index (\d{1,9})\b", re.IGNORECASE)
+# A field of TikTok's, or of a form that names one: "Invalid value for event_id: …", "…contents.0.content_id: …".
+FIELD_TEXTS = re.compile(
+    r"\b(?:batch|data)[.\[]\d|\b(?:event|event_id|event_time|event_source|event_source_id|user|page|properties|contents?"
+    r"|content_(?:id|ids|name|type|category)|price|quantity|num_items|value|currency|order_id|shop_id|description|query"
+    r"|search_string|status|email|phone|phone_number|external_id|ttclid|ttp|ip|user_agent|locale|url|referrer|brand)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,11 @@ def _judge_transient(code: int, message: str) -> Verdict:
     if code == 60001 or LONG_PAUSE_TEXTS.search(message):
         return replace(verdict, pixel_wide=True, pause_seconds=LONG_PAUSE_SECONDS)
     return replace(verdict, pixel_wide=code in RATE_CODES)
+
+
+def names_field(message: str) -> bool:
+    """Whether a refusal says what of an event it refuses; one that doesn't may be about something else."""
+    return FIELD_TEXTS.search(message) is not None
 
 
 def named_events(message: str, count: int) -> frozenset[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,15 +14,14 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery import lanes
 from tiktok_attribution.delivery.breaker import Breaker
 from tiktok_attribution.delivery.client import Client
+from tiktok_attribution.delivery.clock import Clock
 from tiktok_attribution.delivery.drain import Drain, End
 from tiktok_attribution.delivery.marks import Tally
-from tiktok_attribution.delivery.post import Means, lease_seconds
+from tiktok_attribution.delivery.post import Means, lease_seconds, most_pace_seconds
 from tiktok_attribution.delivery.side_by_side import side_by_side
 from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
-
-GLANCE_SECONDS = 0.2  # how long a pause may keep a process that is asked to end
 
 
 class LaneEnd(NamedTuple):
@@ -34,42 +34,56 @@ class LaneEnd(NamedTuple):
 
 
 class PixelRun:
-    """Sends what is due for one pixel. `clock` gives epoch seconds; `stopping` is asked before each POST."""
+    """Sends what is due for one pixel and never sleeps. `clock` gives epoch seconds; `stopping` is asked before each
+    POST; after `seconds` no other POST begins. `tally` says how many events ended in which state.
+    """
 
     @errors_without_values
     def __init__(
-        self, pixel_code: str, token: str, *, using: str, clock: Callable[[], float], stopping: Callable[[], bool]
+        self,
+        pixel_code: str,
+        token: str,
+        *,
+        using: str,
+        clock: Clock,
+        stopping: Callable[[], bool],
+        seconds: float = math.inf,
     ) -> None:
         self._pixel_code, self._using = pixel_code, using
         self._token, self._clock, self._stopping = token, clock, stopping
         self._settings = conf.current()
         self._breaker = Breaker(using, pixel_code)
         self._paused = Event()
-        self._tally: Tally = Counter()
+        self._deadline = time.monotonic() + seconds
+        self.tally: Tally = Counter()
 
-    def deliver(self) -> Tally:
-        """How many events ended in which state."""
+    def deliver(self) -> float | None:
+        """Send until nothing is due or there is a reason to wait. Returns the epoch seconds from which there is more to
+        send, None where nothing is, or where its time is another process's matter.
+        """
         waiting = list(lanes.lanes_with_work(self._using, self._pixel_code, self._clock()))
-        if not waiting or not self._breaker.may_pass(now=self._clock(), seconds=lease_seconds(self._settings)):
-            return self._tally
+        if not waiting:
+            return None
+        if not self._breaker.may_pass(now=self._clock(), seconds=lease_seconds(self._settings)):
+            return self._breaker.opens_at
         for number in waiting:
             if self._breaker.is_probing and not self._ends():
                 self._round([number])
         while waiting and not self._breaker.is_probing and not self._ends():
-            posts = self._tally["posts"]
             paced = [lane for lane in self._round(waiting) if lane.end is End.PACED]
-            if self._tally["posts"] == posts and len(paced) == len(waiting):
-                self._wait(min(lane.next_at for lane in paced))
-                if self._clock() < min(lane.next_at for lane in paced):
-                    break  # the clock stands still; the sweep comes again
             waiting = [lane.number for lane in paced]
-        return self._tally
+            next_at = min((lane.next_at for lane in paced), default=0.0)
+            if next_at > self._clock():
+                return next_at
+        if self._paused.is_set() or self._stopping() or not self._is_over():
+            return None
+        return self._clock()
 
     def _round(self, numbers: Sequence[int]) -> list[LaneEnd]:
         """A turn for each of these lanes."""
         ends = side_by_side(self._turn, numbers, using=self._using)
         for lane in ends:
-            self._tally += lane.tally
+            self.tally += lane.tally
         return ends
 
     def _turn(self, number: int) -> LaneEnd:
@@ -94,7 +108,14 @@ class PixelRun:
     def _drain(self, number: int, means: Means) -> LaneEnd:
         tally: Tally = Counter()
         while True:
-            lease = lanes.lease(self._using, self._pixel_code, number, now=self._clock(), seconds=means.lease_seconds)
+            lease = lanes.lease(
+                self._using,
+                self._pixel_code,
+                number,
+                now=self._clock(),
+                seconds=means.lease_seconds,
+                most_pace_seconds=most_pace_seconds(means.settings),
+            )
             if lease is None:
                 return LaneEnd(number, End.EMPTY, 0.0, tally)
             try:
@@ -109,10 +130,7 @@ class PixelRun:
                 return LaneEnd(number, end, lease.next_at, tally)
 
     def _ends(self) -> bool:
-        return self._paused.is_set() or self._stopping()
+        return self._paused.is_set() or self._stopping() or self._is_over()
 
-    def _wait(self, until: float) -> None:
-        """Until the rate limit allows more, or somebody wants this process to end."""
-        end = time.monotonic() + max(until - self._clock(), 0.0)
-        while (left := end - time.monotonic()) > 0 and not self._ends():
-            time.sleep(min(left, GLANCE_SECONDS))
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._deadline

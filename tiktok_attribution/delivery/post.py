@@ -22,6 +22,11 @@ def lease_seconds(settings: conf.Settings) -> float:
     return max(settings.lease_seconds, 3 * settings.timeout_seconds)
 
 
+def most_pace_seconds(settings: conf.Settings) -> float:
+    """The longest that the rate limit makes a lane wait: after a POST of a second's share, or of one event."""
+    return max(1.0, settings.lanes / settings.events_per_second) if settings.events_per_second else 0.0
+
+
 class Poster(Protocol):
     """What `client.Client` does."""
 

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseTrouble
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery import lanes, pixels
+from tiktok_attribution.delivery.clock import Clock, clock_of
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.delivery.pixel_run import PixelRun
@@ -18,14 +19,15 @@ from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
 
-Clock = Callable[[], float]
+GLANCE_SECONDS = 0.2  # how long a pause may keep a process that is asked to end
+MOST_PACE_SECONDS = 5.0  # longer pauses are not the rate limit's; the next round comes again
 
 
 def _never() -> bool:
     return False
 
 
-def deliver_all(*, clock: Clock = time.time, stopping: Callable[[], bool] = _never) -> Tally:
+def deliver_all(*, clock: Clock | None = None, stopping: Callable[[], bool] = _never) -> Tally:
     """Send whatever is due, for every pixel in every database. What fails for one is logged, counted under "failed",
     and keeps no other waiting. `stopping` is asked before each POST."""
     tally: Tally = Counter()
@@ -56,9 +58,28 @@ def work_everywhere(failures: Tally | None = None) -> Iterator[tuple[str, str]]:
 
 
 @errors_without_values
-def deliver(pixel_code: str, *, using: str, clock: Clock = time.time, stopping: Callable[[], bool] = _never) -> Tally:
-    """Send whatever is due for one pixel. Lanes that another worker holds are left to it."""
+def deliver(pixel_code: str, *, using: str, clock: Clock | None = None, stopping: Callable[[], bool] = _never) -> Tally:
+    """Send whatever is due for one pixel, and wait where the rate limit wants that: for a process that does nothing
+    else. Lanes that another worker holds are left to it. `clock` gives epoch seconds; the database's by default.
+    """
     token = pixels.token_to_send_with(using, pixel_code) if conf.current().enabled else ""
     if not token:
         return Counter()
-    return PixelRun(pixel_code, token, using=using, clock=clock, stopping=stopping).deliver()
+    clock = clock or clock_of(using)
+    tally: Tally = Counter()
+    while True:
+        run = PixelRun(pixel_code, token, using=using, clock=clock, stopping=stopping)
+        next_at = run.deliver()
+        tally += run.tally
+        if next_at is None or next_at - clock() > MOST_PACE_SECONDS or stopping():
+            return tally
+        _wait(next_at, clock, stopping)
+        if clock() < next_at:
+            return tally  # asked to end, or the clock stands still: the next round comes again
+
+
+def _wait(until: float, clock: Clock, stopping: Callable[[], bool]) -> None:
+    """Until then, or until somebody wants this process to end."""
+    end = time.monotonic() + max(until - clock(), 0.0)
+    while (left := end - time.monotonic()) > 0 and not stopping():
+        time.sleep(min(left, GLANCE_SECONDS))

@@ -9,10 +9,12 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Least
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.backoff import MOST_UNKNOWN_SECONDS
+from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.models import EventBody, OutboxEvent, State, moment
 
 
@@ -80,7 +82,7 @@ def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False, careful
             found = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.changed])
             # Their notes say why they were given up; what was left out of a cancelled one is still true.
             found.filter(state__in=(State.REJECTED, State.EXPIRED)).update(note="")
-            found.update(state=State.WAITING, due_at=now)
+            found.update(state=State.WAITING, due_at=Least(Value(now), DatabaseNow()))
             # Somebody took the risk; with the old moment the next worker would only let it expire again.
             doubtful = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.doubtful])
             doubtful.update(unknown_since=None)

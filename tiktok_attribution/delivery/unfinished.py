@@ -13,16 +13,20 @@ from django.db import transaction
 from django.db.models import Case, FloatField, QuerySet, Value, When
 
 from tiktok_attribution.delivery.bodies import write_body
+from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.models import OutboxEvent, State
+
+Moment = float | DatabaseNow
+"""Epoch seconds, or the database's own time."""
 
 MAY_CHANGE = (State.WAITING, State.HELD, State.BROWSER_ONLY)
 _BUILT = ("event_time", "value", "currency", "note", "match_keys")
 """What a body says of itself in its event's row."""
 
 
-def due_when_finished(now: float) -> Case:
+def due_when_finished(now: Moment) -> Case:
     """For who makes events due: those that are unfinished wait for that."""
-    return Case(When(unfinished_since__isnull=True, then=Value(now)), default=None, output_field=FloatField())
+    return Case(When(unfinished_since__isnull=True, then=_expression(now)), default=None, output_field=FloatField())
 
 
 def rebuild(row: OutboxEvent, *, using: str) -> bool:
@@ -35,7 +39,7 @@ def rebuild(row: OutboxEvent, *, using: str) -> bool:
     return bool(changed)
 
 
-def postpone(pks: Collection[int], *, using: str, now: float) -> None:
+def postpone(pks: Collection[int], *, using: str, now: Moment) -> None:
     """In the transaction that inserted them: their object is being changed, so they wait until they are finished."""
     rows = OutboxEvent.objects.using(using).filter(pk__in=list(pks), attempts=0, state__in=MAY_CHANGE)
     rows.update(unfinished_since=now, due_at=None)
@@ -48,13 +52,13 @@ def unfinished(pks: Collection[int], *, using: str) -> QuerySet[OutboxEvent]:
     )
 
 
-def finish(row: OutboxEvent, *, using: str, now: float, rebuilt: bool) -> bool:
+def finish(row: OutboxEvent, *, using: str, now: Moment, rebuilt: bool) -> bool:
     """Make it due, with what the row holds now where it was `rebuilt`. False if another process was quicker.
 
     The event before its body, as everybody locks them.
     """
     built = {name: getattr(row, name) for name in _BUILT} if rebuilt else {}
-    due_at = Case(When(state=State.WAITING, then=Value(now)), default=None, output_field=FloatField())
+    due_at = Case(When(state=State.WAITING, then=_expression(now)), default=None, output_field=FloatField())
     with transaction.atomic(using=using):
         if not unfinished([row.pk], using=using).update(unfinished_since=None, due_at=due_at, **built):
             return False
@@ -62,6 +66,10 @@ def finish(row: OutboxEvent, *, using: str, now: float, rebuilt: bool) -> bool:
             write_body(row, row.pk, using=using)
     row.unfinished_since, row.due_at = None, now if row.state == State.WAITING else None
     return True
+
+
+def _expression(now: Moment) -> DatabaseNow | Value:
+    return now if isinstance(now, DatabaseNow) else Value(now)
 
 
 def left_behind(*, using: str, before: float, most: int) -> list[OutboxEvent]:

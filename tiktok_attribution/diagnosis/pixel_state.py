@@ -65,6 +65,7 @@ def findings(found: Sequence[PixelFigures] | None = None) -> Iterator[Finding]:
     late = [one for one in found if not one.stopped and one.oldest_due_seconds > late_seconds]
     down = list(_down())
     yield from map(_stopped, stopped)
+    yield from (_paused(one) for one in found if one.paused_seconds and not one.stopped)
     yield from down
     yield from map(_late, late)
     if found and not stopped and not late and not down:
@@ -100,6 +101,17 @@ def _stopped(one: PixelFigures) -> Finding:
             "Mend what the answer names; the pixel's page in the admin explains it. With another token it goes on by "
             "itself; after any other change choose Resume on that page."
         ),
+    )
+
+
+def _paused(one: PixelFigures) -> Finding:
+    return Finding(
+        id=f"paused-{one.pixel_code}",
+        level=Level.WARNING,
+        what=_("Pixel %(pixel)s makes no request for %(seconds)d seconds.")
+        % {"pixel": one.pixel_code, "seconds": one.paused_seconds},
+        why=_("TikTok asked for a pause (a rate limit), or does not answer. Its events wait and are not lost."),
+        mend=_("Wait. If it comes often, lower EVENTS_PER_SECOND."),
     )
 
 

@@ -18,7 +18,14 @@ STORED: tuple[Look, ...] = (
     *(warned.findings, halves.untagged),
 )
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
-ALL: tuple[Look, ...] = (running.migrations, configured.findings, *STORED, running.broker, front_page.findings)
+ALL: tuple[Look, ...] = (
+    running.migrations,
+    configured.findings,
+    running.clocks,
+    *STORED,
+    running.broker,
+    front_page.findings,
+)
 
 
 def everything() -> list[Finding]:

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import tasks
+from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.heartbeat import LOOP, SWEEP, WORKER, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
@@ -18,6 +19,7 @@ from tiktok_attribution.diagnosis.probe import Probe
 
 APP = "tiktok_attribution"
 LATE_SECONDS = 900.0
+CLOCK_SECONDS = 30.0
 LOOP_LATE_SECONDS = 180.0
 """The loop gives a sign of life each minute, in its pauses too; while it seems alive, no worker is asked for."""
 
@@ -53,6 +55,27 @@ def unapplied(alias: str) -> list[str]:
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
     plan = executor.migration_plan(targets)
     return [migration.name for migration, _backwards in plan if migration.app_label == APP]
+
+
+def clocks(*, now: float | None = None) -> Iterator[Finding]:
+    """Whether this machine's clock agrees with the clock of the databases, which delivery goes by."""
+    for alias in outbox_databases():
+        try:
+            ahead = (time.time() if now is None else now) - database_time(alias)
+        except DatabaseTrouble:
+            continue  # told by `migrations`
+        if abs(ahead) <= CLOCK_SECONDS:
+            continue
+        words = {"seconds": abs(ahead), "database": alias}
+        yield Finding(
+            id=f"clock-{alias}",
+            level=Level.WARNING,
+            what=_("This machine's clock is %(seconds)d seconds ahead of that of database '%(database)s'.") % words
+            if ahead > 0
+            else _("This machine's clock is %(seconds)d seconds behind that of database '%(database)s'.") % words,
+            why=_("Delivery goes by the database's clock and goes on. The times of events are this machine's."),
+            mend=_("Let both machines take their time from the network (NTP)."),
+        )
 
 
 def beats(*, now: float | None = None) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from tiktok_attribution.models.event import ERASED, TROUBLE, OutboxEvent, State
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 from tiktok_attribution.models.notice import Notice, Trouble
 from tiktok_attribution.models.objects import events_of, events_of_key, snapshots_of
-from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus
+from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus, Turn
 from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
 from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
 
@@ -38,6 +38,7 @@ __all__ = [
     "PixelStatus",
     "State",
     "Trouble",
+    "Turn",
     "VisitorSnapshot",
     "digest",
     "events_named",

@@ -20,6 +20,7 @@ class PixelStatus(models.Model):
         _("failures"), default=0, help_text=_("Requests in a row that TikTok did not answer, or answered with 5xx.")
     )
     closed_until = models.FloatField(default=0, help_text=_("Unix seconds until which no request is made after those."))
+    paused_until = models.FloatField(default=0, help_text=_("Unix seconds until which TikTok wants no request."))
 
     class Meta:
         verbose_name = _("pixel")
@@ -53,9 +54,28 @@ class Lane(models.Model):
     in_flight = models.TextField(blank=True, help_text=_("Keys of the events in a POST that has not been answered."))
     in_flight_since = models.FloatField(null=True)
     next_at = models.FloatField(default=0, help_text=_("Unix seconds from which the rate limit lets it send again."))
+    suspects = models.PositiveIntegerField(
+        default=0, help_text=_("How many of the events that are due longest hold one that TikTok refuses.")
+    )
+    batch_limit = models.PositiveIntegerField(default=0, help_text=_("Events of the next request; 0 for BATCH_SIZE."))
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("pixel_code", "number"), name="tiktok_lane_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.pixel_code}/{self.number}"
+
+
+class Turn(models.Model):
+    """A Celery task's turn to send for a pixel: whose it is, and until when. There are DELIVERY_TASKS of a pixel."""
+
+    pixel_code = ExactCharField(max_length=64)
+    number = models.PositiveSmallIntegerField()
+    holder = models.CharField(max_length=22, blank=True)
+    leased_until = models.FloatField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("pixel_code", "number"), name="tiktok_turn_once"),)
 
     def __str__(self) -> str:
         return f"{self.pixel_code}/{self.number}"

@@ -20,6 +20,7 @@ from tiktok_attribution.delivery.heartbeat import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.delivery.housekeeping import drop_unanswered
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.delivery.repair import repair_everywhere
 from tiktok_attribution.delivery.send import deliver_all
 from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.notices.telling import notify_all
@@ -51,6 +52,7 @@ class Command(TablesCommand):
         with _asked_to_end() as ending:
             while not ending.is_set():
                 close_old_connections()  # a database that was restarted is found again
+                repair_everywhere()
                 bulk.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
                 chores.run(chores.FINISH)
                 if chores.is_due(chores.BACKFILL):

@@ -42,6 +42,8 @@ class Command(TablesCommand):
 def _in_words(one: PixelFigures) -> str:
     head = f"{one.pixel_code} in {one.database}: "
     head += f"STOPPED: {one.stopped}" if one.stopped else "running"
+    if one.paused_seconds:
+        head += f", no request for {one.paused_seconds:g} s: TikTok wants a pause, or does not answer"
     age = f", the oldest due for {one.oldest_due_seconds:g} s" if one.due else ""
     return (
         f"{head}\n"

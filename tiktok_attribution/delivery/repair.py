@@ -1,0 +1,58 @@
+"""Takes back what a wrong clock has written: moments that lie further ahead than any setting allows.
+
+Delivery goes by the database's clock, so it is that machine's which was ahead and has been set back. Without this, a
+lane would be leased and an event not due until the wrong moment has come.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import Error as DatabaseError
+from django.db.models import F, Q
+from django.db.models.functions import Least
+
+from tiktok_attribution import conf
+from tiktok_attribution.delivery.clock import SLACK_SECONDS, database_time
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.post import lease_seconds, most_pace_seconds
+from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.models import Lane, OutboxEvent
+
+logger = logging.getLogger("tiktok_attribution")
+
+
+def repair_everywhere() -> None:
+    """Repair every database, as the sweep and the loop do each round; raises nothing of the database's."""
+    for using in outbox_databases():
+        try:
+            repair(using, now=database_time(using))
+        except DatabaseError:
+            logger.exception("tiktok: moments in database %r could not be looked at", using)
+
+
+@errors_without_values
+def repair(using: str, *, now: float) -> int:
+    """Make due what a clock that was ahead has put off. Returns in how many lanes. Reads only, where all is well."""
+    return sum(_repair(lane, using, now) for lane in Lane.objects.using(using).all())
+
+
+def _repair(lane: Lane, using: str, now: float) -> bool:
+    settings = conf.current()
+    pace, lease = now + most_pace_seconds(settings), now + lease_seconds(settings)
+    rows = OutboxEvent.objects.using(using).filter(pixel_code=lane.pixel_code, lane=lane.number)
+    is_ahead = lane.next_at > pace + SLACK_SECONDS or lane.leased_until > lease + SLACK_SECONDS
+    if not is_ahead and not rows.filter(due_at__gt=now + settings.retry_most_seconds + SLACK_SECONDS).exists():
+        return False
+    # Of rows that were tried meanwhile nothing tells how long they were to wait. They are tried now: once too early.
+    later = rows.filter(due_at__gt=now)
+    # An attempt of unknown fate was made before now: by 47 hours after it, a repeat could count twice.
+    later.filter(unknown_since__gt=now).update(unknown_since=now)
+    count = later.update(due_at=now)
+    Lane.objects.using(using).filter(Q(pk=lane.pk), holder=lane.holder).update(
+        next_at=Least(F("next_at"), pace), leased_until=Least(F("leased_until"), lease)
+    )
+    logger.warning(
+        "tiktok: the database's clock was ahead and has been set back; %d events of lane %s are due now", count, lane
+    )
+    return True
