@@ -22,6 +22,8 @@ from tests.conftest import CHROMIUM_ARGUMENTS, chromium_program
 
 PATIENCE_SECONDS = 20.0
 MINI_BROWSERS = "/usr/lib/*/webkit2gtk-4.1/MiniBrowser"
+# Between two pages Firefox shows about:blank for a moment, and calls that complete: it is neither of them.
+LOADED = "location.href !== 'about:blank' && document.readyState === 'complete'"
 FIREFOX_PREFERENCES = {
     # No request of the browser's own: names resolve on this machine only, and nothing is looked up.
     "network.dns.disabled": True,
@@ -102,13 +104,13 @@ class Browser:
     def follow(self, url: str) -> None:
         """Leave this page for another as a link does, so that it may be kept in memory."""
         self.run("window.left = true; location.href = arguments[0]", url)
-        self.wait_for(lambda: self.run("return !window.left && document.readyState === 'complete'"))
+        self.wait_for(lambda: self.run(f"return !window.left && {LOADED}"))
 
     def back(self) -> None:
         """By the browser's history; the page may come out of its memory."""
         before = self.url
         self.run("setTimeout(() => history.back(), 0)")
-        self.wait_for(lambda: self.url != before)
+        self.wait_for(lambda: self.run(f"return location.href !== arguments[0] && {LOADED}", before))
 
     def wait_for(self, condition: Callable[[], Any]) -> None:
         """Until it holds; a page that is just being left answers nothing and is asked again. Raises AssertionError."""
