@@ -84,6 +84,8 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("EVENTS_PER_SECOND", 0, 0.0),
     ("LANES", 1, 1),
     ("LANES_AT_ONCE", 1, 1),
+    ("DELIVERY_TASKS", 2, 2),
+    ("DELIVERY_SECONDS", 3, 3.0),
     ("LEASE_SECONDS", 30, 30.0),
     ("RETRY_SECONDS", 0.5, 0.5),
     ("RETRY_MOST_SECONDS", 60, 60.0),

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tiktok_attribution.events.addresses import MAX_LENGTH, MOST_READ, clean_address, decoded
@@ -108,6 +108,8 @@ PARAMETERS = st.lists(st.tuples(st.text(min_size=1), st.text()))
     text=st.text("abc:/?&;=#@%24 0[]._", max_size=60) | st.text(max_size=60),
     prefix=st.sampled_from(["", "https://", "https://shop.example/", "https://shop.example/?utm_a=1&"]),
 )
+@example(text="[@]", prefix="https://")
+@example(text="[a]@]", prefix="https://")
 def test_no_parameter_passes_that_is_not_on_the_list(text: str, prefix: str) -> None:
     cleaned = clean_address(prefix + text, ALLOWED)
     for separator in "&;":

@@ -27,7 +27,8 @@ _MOST_MASKED = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"https?://[^/?#]{1,320}(?:[/?#]|\Z)", re.IGNORECASE)
 _WORDS = re.compile(r"[a-z/._~-]*")
-_UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]")
+# Brackets are an IPv6 address's; of "[@]" only one remains when the user is cut off.
+_UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]|(?!\A)\[|\](?!:\d*\Z|\Z)|\A[^\[]*\]|\A\[[^\]]*\Z")
 # Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
 _SEPARATOR = re.compile("[&;]")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
