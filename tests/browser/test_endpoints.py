@@ -138,8 +138,9 @@ def test_every_endpoint_is_tried_here() -> None:
 @example(body=b"\xff\xfe", extra={})
 def test_nothing_that_is_sent_is_an_error(path: str, expected: set[int], body: bytes, extra: dict[str, str]) -> None:
     # A server hands over no more than it has read; Django's test client fails where that is less than it was told.
-    if extra.get("CONTENT_LENGTH", "").strip().isdecimal():
-        extra = {**extra, "CONTENT_LENGTH": str(min(int(extra["CONTENT_LENGTH"]), len(body)))}
+    length = extra.get("CONTENT_LENGTH", "").strip()
+    if length.isdecimal() and (len(length) > 6 or int(length) > len(body)):
+        extra = {**extra, "CONTENT_LENGTH": str(len(body))}
     # Django itself refuses a longer one when it makes the request, before any middleware or view.
     extra = {key: value[:5000] if key == "CONTENT_TYPE" else value for key, value in extra.items()}
     with no_error_is_logged():
