@@ -13,7 +13,7 @@ import responses
 
 from tests.delivery.samples import TOKEN
 from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.delivery.outcomes import Answer, hinted_events, judge, named_events
+from tiktok_attribution.delivery.outcomes import Answer, hinted_events, judge, named_events, names_field
 from tiktok_attribution.models import Outcome
 
 API = "https://business-api.example/open_api/v1.3/event/track/"
@@ -107,3 +107,31 @@ def test_a_message_may_name_several_events() -> None:
 
 def test_an_index_of_absurd_length_is_not_an_index() -> None:
     assert named_events(f"Batch.{'9' * 5000}.price: bad", 5) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid value for event_id: not a valid string.",
+        "Batch.0.properties.contents.0.content_id: Not a valid string",
+        "Invalid Price Field",
+        "Invalid value for data[2].event_time",
+        "user.email must be hashed",
+        "The event at index 3 is invalid",
+    ],
+)
+def test_a_refusal_of_a_field_is_told(message: str) -> None:
+    assert names_field(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "Shop must belong to a Business Center account.",
+        "This user may not send events now.",
+        "Your account status does not allow this event.",
+    ],
+)
+def test_words_about_the_account_are_no_field(message: str) -> None:
+    assert not names_field(message)

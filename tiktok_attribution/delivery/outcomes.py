@@ -34,11 +34,17 @@ LONG_PAUSE_TEXTS = re.compile(r"temporarily restricted", re.IGNORECASE)
 # Seen: "Batch.0.properties…", zero-based. The other forms are a peer's guesses, so what they name is tried alone first.
 NAMED_TEXTS = re.compile(r"\bbatch\.(\d{1,9})\.", re.IGNORECASE)
 HINTED_TEXTS = re.compile(r"\bdata(?:\.(\d{1,9})\.|\[(\d{1,9})\])|\bevent at index (\d{1,9})\b", re.IGNORECASE)
-# A field of TikTok's, or of a form that names one: "Invalid value for event_id: …", "…contents.0.content_id: …".
+# A field of TikTok's: "Invalid value for event_id: …", "…contents.0.content_id: …", "Invalid Price Field". Words that a
+# sentence about the account may hold too ("user", "event", "status") count only in the form of a field.
+_PLAIN = (
+    r"(?:event|user|page|properties|contents?|price|quantity|value|currency|description|query|status|email|phone|ttclid"
+    r"|ttp|ip|locale|url|referrer|brand)"
+)
 FIELD_TEXTS = re.compile(
-    r"\b(?:batch|data)[.\[]\d|\b(?:event|event_id|event_time|event_source|event_source_id|user|page|properties|contents?"
-    r"|content_(?:id|ids|name|type|category)|price|quantity|num_items|value|currency|order_id|shop_id|description|query"
-    r"|search_string|status|email|phone|phone_number|external_id|ttclid|ttp|ip|user_agent|locale|url|referrer|brand)\b",
+    r"\b(?:batch|data)[.\[]\d|\bevent at index \d"
+    r"|\b(?:event_(?:id|time|source|source_id)|content_(?:id|ids|name|type|category)|num_items|order_id|shop_id"
+    r"|search_string|phone_number|external_id|user_agent)\b"
+    rf"|\binvalid value for {_PLAIN}\b|\binvalid {_PLAIN} field\b|\b{_PLAIN}(?:\.\w|:)",
     re.IGNORECASE,
 )
 
