@@ -79,3 +79,13 @@ def test_no_limit_is_no_pause(client: FakeClient, deliver: Deliver, configure: C
     assert deliver()["delivered"] == 30
     assert client.sizes == [30]
     assert sleeps == []
+
+
+def test_a_rate_of_less_than_an_event_a_second_is_waited_for_too(
+    client: FakeClient, deliver: Deliver, configure: Configure, sleeps: list[float]
+) -> None:
+    configure(EVENTS_PER_SECOND=0.5, LANES=4)
+    store([row(number) for number in range(3)])
+
+    assert deliver()["delivered"] == 3
+    assert sum(sleeps) == pytest.approx(16.0, abs=0.01)

@@ -15,12 +15,13 @@ from tiktok_attribution.delivery.clock import Clock, clock_of
 from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.delivery.pixel_run import PixelRun
+from tiktok_attribution.delivery.post import most_pace_seconds
 from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
 
 GLANCE_SECONDS = 0.2  # how long a pause may keep a process that is asked to end
-MOST_PACE_SECONDS = 5.0  # longer pauses are not the rate limit's; the next round comes again
+MOST_WAIT_SECONDS = 5.0  # a longer pause is TikTok's, unless the rate limit is that low; the next round comes again
 
 
 def _never() -> bool:
@@ -66,12 +67,13 @@ def deliver(pixel_code: str, *, using: str, clock: Clock | None = None, stopping
     if not token:
         return Counter()
     clock = clock or clock_of(using)
+    most_wait = max(MOST_WAIT_SECONDS, most_pace_seconds(conf.current()))
     tally: Tally = Counter()
     while True:
         run = PixelRun(pixel_code, token, using=using, clock=clock, stopping=stopping)
         next_at = run.deliver()
         tally += run.tally
-        if next_at is None or next_at - clock() > MOST_PACE_SECONDS or stopping():
+        if next_at is None or next_at - clock() > most_wait or stopping():
             return tally
         _wait(next_at, clock, stopping)
         if clock() < next_at:
