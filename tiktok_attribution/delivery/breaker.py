@@ -50,11 +50,11 @@ class Breaker:
         if status is None:
             return True
         self._failures = status.failures
-        if self._is_ahead(status.paused_until, now):
+        if self._waits(status.paused_until, now):
             return False
         if status.failures < OPENS_AFTER:
             return True
-        if self._is_ahead(status.closed_until, now):
+        if self._waits(status.closed_until, now):
             return False
         same = self._statuses.filter(failures=status.failures, closed_until=status.closed_until)
         self.is_probing = same.update(closed_until=now + seconds) > 0
@@ -90,7 +90,8 @@ class Breaker:
             logger.error("tiktok pixel %s: %s requests in a row failed; one probe at a time now", *self._told())
         return True
 
-    def _is_ahead(self, until: float, now: float) -> bool:
+    def _waits(self, until: float, now: float) -> bool:
+        """Whether this moment is still to come; notes it as the one to wait for."""
         self.opens_at = until
         return now < until <= now + self._longest + SLACK_SECONDS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from django.db import Error as DatabaseError
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Least
 
 from tiktok_attribution import conf
@@ -44,12 +44,12 @@ def _repair(lane: Lane, using: str, now: float) -> bool:
     is_ahead = lane.next_at > pace + SLACK_SECONDS or lane.leased_until > lease + SLACK_SECONDS
     if not is_ahead and not rows.filter(due_at__gt=now + settings.retry_most_seconds + SLACK_SECONDS).exists():
         return False
-    # Of rows that were tried meanwhile nothing tells how long they were to wait. They are tried now: once too early.
+    # Nothing says how long rows that were tried meanwhile had to wait: they are tried now, once too early.
     later = rows.filter(due_at__gt=now)
-    # An attempt of unknown fate was made before now: by 47 hours after it, a repeat could count twice.
+    # An attempt of unknown fate was made before now. From 47 hours after it on, a repeat could count twice.
     later.filter(unknown_since__gt=now).update(unknown_since=now)
     count = later.update(due_at=now)
-    Lane.objects.using(using).filter(Q(pk=lane.pk), holder=lane.holder).update(
+    Lane.objects.using(using).filter(pk=lane.pk, holder=lane.holder).update(
         next_at=Least(F("next_at"), pace), leased_until=Least(F("leased_until"), lease)
     )
     logger.warning(

@@ -82,6 +82,7 @@ def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False, careful
             found = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.changed])
             # Their notes say why they were given up; what was left out of a cancelled one is still true.
             found.filter(state__in=(State.REJECTED, State.EXPIRED)).update(note="")
+            # The earlier of both clocks: that of a web server which is ahead must not put it off.
             found.update(state=State.WAITING, due_at=Least(Value(now), DatabaseNow()))
             # Somebody took the risk; with the old moment the next worker would only let it expire again.
             doubtful = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in steered.doubtful])
