@@ -172,7 +172,7 @@ def writes(run: Callable[[], Any]) -> list[str]:
 
 
 def test_hours_that_are_counted_alike_cost_no_write() -> None:
-    event = stored_event(age=60)
+    event = stored_event(created_at=moment(NOW - 60))
     refresh.count_again(3, using="default", now=NOW)
     stored = list(HourTally.objects.values())
     assert writes(lambda: refresh.count_again(3, using="default", now=NOW)) == []
@@ -184,7 +184,7 @@ def test_hours_that_are_counted_alike_cost_no_write() -> None:
 
 
 def test_hours_in_which_nothing_happened_are_claimed_at_once() -> None:
-    stored_event(age=20 * DAY)
+    stored_event(created_at=moment(NOW - 20 * DAY))
     HourTally.objects.create(hour=int(NOW) // HOUR * HOUR - 10 * DAY, pixel_code="GONE", name="Purchase", recorded=1)
     assert len(writes(lambda: step(60))) < 30  # hour by hour it was 30 places alone
     assert [tally.recorded for tally in HourTally.objects.all()] == [1]
@@ -195,7 +195,7 @@ def test_an_event_that_came_late_in_the_order_of_keys_is_counted() -> None:
     """Two transactions: the one with the higher key was begun ten minutes before the other."""
     hour = int(NOW) // HOUR * HOUR - 5 * DAY
     for second, name in ((60, "Search"), (-540, "Contact")):
-        row = stored_event(name=name, age=0)
+        row = stored_event(name=name)
         OutboxEvent.objects.filter(pk=row.pk).update(created_at=moment(hour + second))
     step(60)
     assert dict(HourTally.objects.values_list("name", "hour")) == {"Search": hour, "Contact": hour - HOUR}
