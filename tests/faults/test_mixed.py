@@ -19,7 +19,7 @@ from tiktok_attribution.testing.faults import Faults
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
 ORDERS = int(os.environ.get("FAULT_ORDERS") or 2000)  # .ci/full takes 60,000
-MOST_SECONDS = 75 + ORDERS / 60
+MOST_SECONDS = 75 + ORDERS / 50
 SHOPS = 2
 BAD = 10
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.faults.with_lines"}
