@@ -20,7 +20,7 @@ TIKTOK_ATTRIBUTION = OTHERS | {
     "LEASE_SECONDS": 1,  # but never less than three time-outs
     "RETRY_SECONDS": 0.05,
     "RETRY_MOST_SECONDS": 0.5,
-    "EVENTS_PER_SECOND": 0,
+    "EVENTS_PER_SECOND": float(os.environ.get("FAULT_EVENTS_PER_SECOND") or 0),
     "LANES": int(os.environ.get("FAULT_LANES") or 4),
     "CONVERSIONS": {
         "shop.Order": {

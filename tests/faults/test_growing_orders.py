@@ -7,18 +7,15 @@ import signal
 
 import pytest
 
+from tests.faults.bodies import stored
 from tests.faults.invariant import every_event_is_counted_once_or_says_why_not
-from tests.faults.site import BODIES, LOOP, OUTBOX, PATIENT, Site
+from tests.faults.site import LOOP, OUTBOX, PATIENT, Site
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
 ORDERS = 400
 SETTINGS = PATIENT | {"DJANGO_SETTINGS_MODULE": "tests.faults.with_lines"}
 EAGER = (*LOOP[:-1], "0.01")
-
-
-def stored(site: Site) -> dict[str, str]:
-    return dict(site.sql(f"SELECT event_id, payload FROM {BODIES}"))  # type: ignore[arg-type]  # noqa: S608
 
 
 def arrived(site: Site) -> dict[str, set[str]]:
