@@ -25,12 +25,12 @@ def findings() -> Iterator[Finding]:
             what=_("Database %(alias)s refused rows of this app: %(times)s.")
             % {"alias": alias, "times": "; ".join(map(str, found[-MOST_NAMED:]))},
             why=_(
-                "Refusals of visitors may be lost. Orders of that time of whose visitors nothing was kept count as "
-                "refused: no backfill, webhook or recheck() records them."
+                "Refusals of visitors may be lost. An order of that time counts as refused if nothing was stored for "
+                "its visitor: no backfill, webhook or recheck() records it."
             ),
             mend=_(
-                "See in the database's log why (full disk, missing right) and fix it. If you know that all of those "
-                "orders may be sent, run: manage.py tiktok_backfill --unknown-consent"
+                "Find the cause in the database's log (full disk, missing right) and fix it. If you know that all of "
+                "those orders may be sent, run: manage.py tiktok_backfill --unknown-consent"
             ),
         )
 
