@@ -54,6 +54,13 @@ def immediate(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(connection.settings_dict["OPTIONS"], "transaction_mode", "IMMEDIATE")
 
 
+@pytest.fixture(autouse=True)
+def _no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test does to the database is not remembered by the process for the next one."""
+    monkeypatch.setattr("tiktok_attribution.delivery.outages._own", {})
+    monkeypatch.setattr("tiktok_attribution.delivery.outages._lately", {})
+
+
 @contextmanager
 def _or_skipped(engine: AbstractContextManager[Server]) -> Iterator[Server]:
     try:

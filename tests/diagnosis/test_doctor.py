@@ -25,7 +25,7 @@ from tests.diagnosis import site
 from tests.engines.server import free_port
 from tiktok_attribution import in_tests, tasks
 from tiktok_attribution.conversions.building import SEEN_AS_HTTP
-from tiktok_attribution.delivery import heartbeat, pixels
+from tiktok_attribution.delivery import heartbeat, outages, pixels
 from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.diagnosis import pixel_state, run, running
 from tiktok_attribution.management.commands import tiktok_deliver
@@ -61,6 +61,24 @@ def test_a_site_that_is_well_is_no_error() -> None:
     heartbeat.beat(heartbeat.SWEEP, using="default", now=time.time())
     findings = json.loads(doctor("--json"))
     assert {one["level"] for one in findings} == {"ok"}
+
+
+@pytest.mark.parametrize(("seconds_ago", "level"), [(60, "error"), (7200, "warning")])
+def test_a_time_in_which_rows_were_refused_is_found(seconds_ago: float, level: str) -> None:
+    moment = int(time.time() - seconds_ago)
+    Heartbeat.objects.create(name=f"outage:{moment - 600}", seen_at=moment)
+    one = found("outage")
+    assert one["level"] == level
+    assert f"{outages.utc(moment - 600)} to {outages.utc(moment)}" in one["what"]
+    assert "Refusals of visitors may be lost" in one["why"]
+    assert "tiktok_backfill --unknown-consent" in one["mend"]
+
+
+def test_only_the_newest_of_many_outages_are_named() -> None:
+    for hours in range(1, 9):
+        moment = int(time.time()) - hours * 3600
+        Heartbeat.objects.create(name=f"outage:{moment}", seen_at=moment)
+    assert found("outage")["what"].count(" UTC to ") == 5
 
 
 def test_it_is_read_by_people() -> None:

@@ -10,7 +10,9 @@ from django.core.management import CommandError, call_command
 
 from tests.delivery.samples import PIXEL, row
 from tiktok_attribution.delivery import pixels
+from tiktok_attribution.delivery.outages import utc
 from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
 
@@ -49,3 +51,14 @@ def test_a_stopped_pixel_is_not_well() -> None:
 def test_nothing_configured_says_so(settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = {}
     assert status() == "No pixel is configured and nothing waits.\n"
+
+
+def test_a_time_in_which_rows_were_refused_is_told() -> None:
+    Heartbeat.objects.create(name="outage:1700000000", seen_at=1700000060)  # too old
+    moment = int(time.time()) - 7200
+    Heartbeat.objects.create(name=f"outage:{moment}", seen_at=moment + 60)
+    span = f"{utc(moment)} to {utc(moment + 60)}"
+    assert status().count("Rows were refused") == 1
+    assert f"Rows were refused in default: {span}. Refusals may be lost: see tiktok_doctor" in status()
+    (one,) = json.loads(status("--json"))
+    assert one["outages"] == [[moment, moment + 60]]

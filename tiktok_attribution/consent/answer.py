@@ -29,6 +29,7 @@ class Reason(str, Enum):
     BOT = "bot"
     ERASED = "erased"
     TOO_OLD = "too old"
+    UNKNOWN = "unknown consent"
 
 
 # Two kinds of "no". The person's own will holds for whatever becomes of an object later, so it is stored with it.

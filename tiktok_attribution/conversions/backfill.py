@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from time import time
 from typing import Any
 
@@ -21,6 +22,8 @@ from tiktok_attribution.conversions.healing import heal
 from tiktok_attribution.conversions.maker import first_visitor, of_first
 from tiktok_attribution.conversions.objects import fact_of, record_object
 from tiktok_attribution.conversions.recorder import halves_now
+from tiktok_attribution.conversions.unknown_consent import may_have_refused
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outbox import known_event_ids
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.moments import epoch_seconds
@@ -40,6 +43,7 @@ def backfill(
     since_seconds: float | None = None,
     dry: bool = False,
     recent: bool = False,
+    unknown_consent: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Counter[str]:
     """Record what happened within the last `since_seconds` (at most MAX_AGE_DAYS) and is not in the outbox.
@@ -47,7 +51,8 @@ def backfill(
     With `recent` only objects are read that a query finds by their time. `stopping` is asked before each stretch.
 
     Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, `paused()`, or as nobody
-    was asked), "without visitor" (where only those count that a visitor made) and "unreadable" (it can't be told
+    was asked), "with unknown consent" (they may have been refused in an outage; with `unknown_consent` they are
+    recorded), "without visitor" (where only those count that a visitor made) and "unreadable" (it can't be told
     whether it happened). An object without a time of its own is left alone: to send it as if it had happened now would
     be a false conversion.
     """
@@ -65,6 +70,8 @@ def backfill(
             break
         facts = _facts(conversion, stretch, using, tally)
         known, invalid = _known(facts, using), _invalid(conversion, facts, using)
+        # Read after the objects, and only if one of them is to be recorded: an outage is noted right after its orders.
+        known_outages = lru_cache(maxsize=1)(partial(outages.known, using))
         for obj, fact in facts:
             if known.issuperset(_keys(fact)):
                 tally["known"] += 1
@@ -74,7 +81,10 @@ def backfill(
                 tally[why] += 1
                 continue
             when = _when(conversion, obj, since, oldest)
-            if when == RECENT:
+            is_open = when == RECENT and since is None and not unknown_consent
+            if is_open and may_have_refused(conversion, obj, fact.signals, known_outages, using=using):
+                when = UNKNOWN
+            elif when == RECENT:
                 when = "recorded" if dry else _record(conversion, obj, fact, since)
             tally[when] += 1
     return tally
@@ -109,7 +119,7 @@ def _record(conversion: Conversion, obj: Any, fact: Fact, since: int | None) -> 
     if since is not None:
         recorded = heal(conversion, obj, using=fact.using)
     else:
-        recorded = record_object(conversion, obj, using=fact.using)
+        recorded = record_object(conversion, obj, using=fact.using, unknown_consent=True)  # asked already
     if recorded is None:  # somebody was quicker, or it can't be built
         return "known" if _known([(obj, fact)], fact.using).issuperset(_keys(fact)) else "invalid"
     return "recorded"
@@ -204,7 +214,7 @@ def _invalid(conversion: Conversion, facts: Sequence[tuple[Any, Fact]], using: s
     return moments
 
 
-RECENT = "recent"
+RECENT, UNKNOWN = "recent", "with unknown consent"
 
 
 def _when(conversion: Conversion, obj: Any, since: int | None, oldest: float) -> str:

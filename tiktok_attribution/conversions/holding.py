@@ -11,6 +11,7 @@ from django.db.models import Model
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import halves_now
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
@@ -30,7 +31,7 @@ def hold_back_one(obj: Any, *, using: str, but: Collection[int] = ()) -> None:
     for conversion in registry.of(type(obj)):
         if id(conversion) in but or not any(halves_now(conversion.halves, conversion.event)):
             continue
-        with protected(using):
+        with outages.noticing(using), protected(using):
             if _happened(conversion, obj):
                 suppress(conversion.event, NOBODY, conversion.model._meta.label, object_key(obj.pk), using=using)
 

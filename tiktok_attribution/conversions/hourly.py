@@ -13,8 +13,9 @@ from django.db import router
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
-from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
@@ -36,7 +37,11 @@ def is_due(*, now: float | None = None) -> bool:
     is_first = seen_at(FIRST, using=using) is None
     if is_first:
         beat(FIRST, using=using, now=now)
-    return beat(DONE, using=using, now=now, every=EVERY_SECONDS) and not is_first
+    is_ours = beat(DONE, using=using, now=now, every=EVERY_SECONDS)
+    if is_ours:
+        for alias in outbox_databases():
+            outages.prepare(alias)
+    return is_ours and not is_first
 
 
 @errors_without_values

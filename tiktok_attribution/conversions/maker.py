@@ -12,6 +12,7 @@ from tiktok_attribution.conversions.building import pixels_of_request
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.person import maker_of
 from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.visitor import snapshot
 from tiktok_attribution.visitor.commitment import Commitment
 from tiktok_attribution.visitor.current import current_requester
@@ -53,11 +54,14 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
                 signals = _of_request(maker)
             if signals is NOBODY and shopper is None:
                 continue
-            snapshot.keep(signals, label, obj.pk, using=using)
-            if signals.decision is not None and signals.decision.is_denied:
+            will = signals.decision
+            refused = [(label, key)] if will is not None and will.is_refusal else ()
+            with outages.noticing(using, refused=refused, reason=None if will is None else will.reason):
+                snapshot.keep(signals, label, obj.pk, using=using)
+            if will is not None and will.is_denied:
                 continue
-            if shopper is not None and signals.decision is not None and conf.current().asks:
-                shopper.answers_for(entry, commitment, held=not signals.decision.is_granted)
+            if shopper is not None and will is not None and conf.current().asks:
+                shopper.answers_for(entry, commitment, held=not will.is_granted)
         except Exception as error:
             report(error, "the visitor of %s %s was not stored", label, key)
         if shopper is not None and conversion.event:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -19,6 +21,8 @@ from tiktok_attribution.conversions.person import maker_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded, record
 from tiktok_attribution.conversions.saved import stored
+from tiktok_attribution.conversions.unknown_consent import may_have_refused
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.current import made_under
@@ -36,19 +40,24 @@ def record_object(
     just_made: bool = False,
     broken: Exception | None = None,
     moment: int | None = None,
+    unknown_consent: bool = False,
 ) -> Recorded | None:
     """Record a conversion of an object, as `record` does.
 
     `maker` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
     the request may be a webhook's; of an object that was `just_made` there can be none. `broken` is why it can't be
     told whether it happened; `moment` its time, in epoch seconds, where the declaration knows none: of one that stands
-    as invalid, so that it did count.
+    as invalid, so that it did count. With `unknown_consent` an object of an outage is recorded too.
     """
     maker = maker_of(conversion, obj, maker, using=using)
     signals = signals_for(conversion, obj, maker, using, just_made=just_made)
     if conversion.made_by == VISITOR and not signals.by_visitor and moment is None:
         return None  # an import, a shell, a colleague
     fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment, maker=maker)
+    # Of what was just made it is known who sends the request; of what was made before, only what was kept then.
+    is_known = unknown_consent or just_made or moment is not None or fact.decision.is_denied
+    if not is_known and may_have_refused(conversion, obj, signals, partial(outages.known_lately, using), using=using):
+        fact = replace(fact, decision=denied(Reason.UNKNOWN))
     if not fact.pixel_codes and signals.pixel_codes == ():
         return None  # made in a shop that has no pixel
     opened = connections[using].in_atomic_block

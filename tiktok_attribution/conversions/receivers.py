@@ -187,22 +187,24 @@ def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
 
 
 @errors_without_values
-def recheck(obj: Model, *, using: str | None = None) -> list[str]:
+def recheck(obj: Model, *, using: str | None = None, unknown_consent: bool = False) -> list[str]:
     """Look at this object now: record what it has come to count for, though no signal told of it.
 
     For `QuerySet.update()`, and for conditions over other tables. The object is read again from the database. What was
     recorded already stays as it is, unless it was invalid or the transaction that recorded it is still open. Without a
     time of its own it happened now. Returns the ids of the events that were recorded.
+
+    What may have been refused in an outage is not recorded, unless the site knows better: `unknown_consent=True`.
     """
     if is_paused():
         return []
     using = using or obj._state.db or router.db_for_write(type(obj))
     with protected(using):
         fresh = stored(obj, using=using)
-    return [] if fresh is None else _recheck(*_as_child(type(fresh), fresh, using), using)
+    return [] if fresh is None else _recheck(*_as_child(type(fresh), fresh, using), using, unknown_consent)
 
 
-def _recheck(model: type[Model], obj: Any, using: str) -> list[str]:
+def _recheck(model: type[Model], obj: Any, using: str, unknown_consent: bool) -> list[str]:
     found = []
     for conversion in _concerned(model, None):
         open_one = ongoing.find(conversion, obj.pk, using=using)
@@ -212,7 +214,9 @@ def _recheck(model: type[Model], obj: Any, using: str) -> list[str]:
         elif isinstance(happened, Exception):
             report(happened, "can't tell whether %r happened", conversion)
         elif happened:
-            recorded = heal(conversion, obj, using=using) or record_object(conversion, obj, using=using)
+            recorded = heal(conversion, obj, using=using) or record_object(
+                conversion, obj, using=using, unknown_consent=unknown_consent
+            )
             if recorded is not None:
                 found.append(recorded.event.event_id)
     return found

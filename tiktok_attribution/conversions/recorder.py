@@ -18,7 +18,7 @@ from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused, paused
 from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.conversions.recorded import Recorded, fill
-from tiktok_attribution.delivery import outbox
+from tiktok_attribution.delivery import outages, outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.held import keys_of
@@ -74,6 +74,7 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
         return None
     if not rows:
         return None
+    outages.kept(fact.using)
     recorded = Recorded(fact=fact, built=built, rows=rows, is_open=is_open, unfinished=unfinished)
     recorded.commitment = Commitment(fact.using, then=recorded.commit)
     if visitor is not None:
@@ -110,8 +111,10 @@ def _leave_out(fact: Fact, reason: Reason) -> None:
     """Told to nobody. Only a count stays, and at the object that it is so, for a webhook or a backfill."""
     if not any(halves_now(fact.halves, fact.name)):
         return
+    will, objects = fact.signals.decision, [(fact.object_label, fact.object_pk)]
+    refused = objects if fact.object_label and will is not None and will.is_refusal else ()
     try:
-        with transaction.atomic(using=fact.using):
+        with outages.noticing(fact.using, refused=refused, reason=reason), transaction.atomic(using=fact.using):
             _note_at_object(fact, reason)
             count_dropped(fact.pixel_codes, _harmless_name(fact.name), reason, using=fact.using)
     except Exception as error:
@@ -221,7 +224,7 @@ def _record_invalid(fact: Fact, error: Exception) -> None:
     why, name, event_id = reason(error), _harmless_name(fact.name), _harmless_id(fact.event_id)
     logger.warning("tiktok: %s %s is invalid: %s", name, event_id, why)
     try:
-        with transaction.atomic(using=fact.using):
+        with outages.noticing(fact.using), transaction.atomic(using=fact.using):
             for pixel_code in fact.pixel_codes or [""]:
                 row = _bare_row(fact, pixel_code)
                 row.name, row.event_id, row.state, row.note = name, event_id, State.INVALID, why[:500]
@@ -229,7 +232,7 @@ def _record_invalid(fact: Fact, error: Exception) -> None:
                     outbox.renew_note(row, using=fact.using)
     except Exception as second:
         # The outbox itself failed (no table, a full disk): the order goes on, and the backfill finds it.
-        later = "tiktok_backfill finds it later" if fact.object_label else LOST
+        later = "tiktok_backfill finds it later, if it is known to be allowed" if fact.object_label else LOST
         report(second, "%s %s could not be recorded, %s", name, event_id, later)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from functools import partial
 
+from django.db import Error as DatabaseTrouble
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tiktok_attribution.consent.answer import Consent, Reason
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import DroppedCount, VisitorSnapshot, snapshots_of
+
+logger = logging.getLogger("tiktok_attribution")
 
 # Labels of models whose visitor speaks for later objects as well (an invoice's subscription), set by the conversions. A
 # refusal at one of them outlives SNAPSHOT_DAYS: it holds nothing of the person, and a renewal in a year must find it.
@@ -22,8 +26,18 @@ IS_DENIED = f'"consent": "{Consent.DENIED.value}"'
 
 def count_dropped(pixel_codes: Iterable[str], name: str, reason: Reason, *, using: str, many: int = 1) -> None:
     """Count after the commit: the row is everybody's, so no checkout may keep it locked."""
-    for code in dict.fromkeys(pixel_codes):
-        transaction.on_commit(partial(add, code, name, reason, many, using=using), using=using, robust=True)
+    codes = tuple(dict.fromkeys(pixel_codes))
+
+    def count() -> None:
+        # Django's `robust` is not enough: it logs the words of the error, and raises where the callback is a partial.
+        try:
+            for code in codes:
+                add(code, name, reason, many, using=using)
+        except DatabaseTrouble as error:
+            # Without the error's own words and values.
+            logger.error("tiktok: suppressed events could not be counted (%s)", describe(error))  # noqa: TRY400
+
+    transaction.on_commit(count, using=using, robust=True)
 
 
 def add(pixel_code: str, name: str, reason: Reason, many: int, *, using: str) -> None:

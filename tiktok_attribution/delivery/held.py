@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Reason
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
@@ -90,7 +91,7 @@ def drop(theirs: Theirs, reason: Reason) -> int:
     """The visitor refuses: what is held or waits is gone. What is on its way at this moment may still arrive."""
     done = 0
     for using in outbox_databases():
-        with _one_change(using):
+        with outages.noticing(using, refused=theirs.objects, reason=reason), _one_change(using):
             rows = theirs.events(using)
             refuse_objects(theirs.objects, reason, using=using)
             done += _drop(rows.filter(state=State.HELD), reason, using)

@@ -8,14 +8,23 @@ from functools import partial
 from django.db import Error as DatabaseTrouble
 
 from tiktok_attribution.delivery.figures import PixelFigures
-from tiktok_attribution.diagnosis import configured, front_page, halves, pixel_state, proxy, running, warned
+from tiktok_attribution.diagnosis import (
+    configured,
+    front_page,
+    halves,
+    pixel_state,
+    proxy,
+    refused_rows,
+    running,
+    warned,
+)
 from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
 from tiktok_attribution.failures import describe
 
 Look = Callable[[], Iterator[Finding]]
 STORED: tuple[Look, ...] = (
     *(pixel_state.findings, running.beats, proxy.findings),
-    *(warned.findings, halves.untagged),
+    *(refused_rows.findings, warned.findings, halves.untagged),
 )
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
 ALL: tuple[Look, ...] = (
@@ -36,8 +45,8 @@ def everything() -> list[Finding]:
 def quick(found: Sequence[PixelFigures]) -> list[Finding]:
     """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
     pixels = partial(pixel_state.findings, found)
-    stored = (pixels, running.beats, halves.findings, proxy.findings, warned.findings, halves.untagged)
-    return _gathered((configured.findings, running.broker_lately, *stored))
+    stored = (pixels, running.beats, halves.findings, proxy.findings, refused_rows.findings, warned.findings)
+    return _gathered((configured.findings, running.broker_lately, *stored, halves.untagged))
 
 
 def _gathered(looks: tuple[Look, ...]) -> list[Finding]:

@@ -14,6 +14,8 @@ from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.finishing import finish_everywhere
+from tiktok_attribution.delivery import outages
+from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.management.tables import TablesCommand
 
 
@@ -25,6 +27,11 @@ class Command(TablesCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("models", nargs="*", metavar="app.Model", help="Only these models (default: all declared).")
         parser.add_argument("--days", type=float, help="How far back; at most MAX_AGE_DAYS, which is the default.")
+        parser.add_argument(
+            "--unknown-consent",
+            action="store_true",
+            help="Also record what visitors may have refused while the database took no rows of this app.",
+        )
         parser.add_argument("--dry-run", action="store_true", help="Count, but record nothing.")
         parser.add_argument("--database", help="Look in this database instead of the one that the router names.")
 
@@ -42,10 +49,14 @@ class Command(TablesCommand):
             )
         if not dry:
             finish_everywhere()
+            for alias in outbox_databases():
+                outages.prepare(alias)
         for conversion in self._declared(options["models"]):
             using = database or router.db_for_write(conversion.model)
             since = None if days is None else days * 86_400
-            self._tell(conversion, backfill(conversion, using=using, since_seconds=since, dry=dry), dry=dry)
+            unknown = options["unknown_consent"]
+            tally = backfill(conversion, using=using, since_seconds=since, dry=dry, unknown_consent=unknown)
+            self._tell(conversion, tally, dry=dry)
 
     def _declared(self, labels: Sequence[str]) -> list[Conversion]:
         wanted = {label.lower(): label for label in labels}
@@ -78,6 +89,10 @@ ADVICE = {
     "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
     "unreadable": 'it can\'t be told whether they happened: the log says why; mend "when" (or happened)',
     "refused": "their visitors said no, nobody could be asked, or paused() held them back; they are not recorded",
+    "with unknown consent": (
+        "the database took no rows of this app then (tiktok_status says when), so a visitor's refusal may be lost; "
+        "they are not recorded. If you know that they may be sent, run this again with --unknown-consent"
+    ),
     "without visitor": 'only what a visitor made counts ("made_by"), and no visitor is known; they are not recorded',
     "old": "older than --days or MAX_AGE_DAYS; they are not sent",
 }

@@ -8,7 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.figures import PixelFigures, figures
+from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.management.tables import TablesCommand
 
 
@@ -26,12 +28,19 @@ class Command(TablesCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         found = list(figures())
         if options["json"]:
-            self.stdout.write(json.dumps([one.as_json() for one in found], indent=2))
+            spans = {one.database: [tuple(span) for span in outages.known(one.database)] for one in found}
+            told = [{**one.as_json(), "outages": spans[one.database]} for one in found]
+            self.stdout.write(json.dumps(told, indent=2))
         else:
             for one in found:
                 self.stdout.write(_in_words(one))
             if not found:
                 self.stdout.write("No pixel is configured and nothing waits.")
+            for alias in outbox_databases():
+                for outage in outages.known(alias):
+                    self.stdout.write(
+                        f"Rows were refused in {alias}: {outage}. Refusals may be lost: see tiktok_doctor"
+                    )
         most = conf.current().late_seconds if options["max_age"] is None else options["max_age"]
         ill = [one for one in found if one.stopped or one.oldest_due_seconds > most]
         if ill:
