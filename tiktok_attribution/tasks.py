@@ -93,12 +93,12 @@ _alive_at: dict[str, float] = {}
 
 def _alive(*names: str) -> None:
     """Signs of life, without a look at the database for each task. Never raises."""
-    now = time.time()
+    now = time.monotonic()
     try:
         for name in names:
-            if now - _alive_at.get(name, 0.0) >= heartbeat.EVERY_SECONDS:
+            if now - _alive_at.get(name, -heartbeat.EVERY_SECONDS) >= heartbeat.EVERY_SECONDS:
                 _alive_at[name] = now
-                heartbeat.beat(name, using=write_database(), now=now)
+                heartbeat.beat(name, using=write_database())
     except Exception as error:
         logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
 

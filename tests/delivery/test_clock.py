@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.delivery.conftest import Deliver
 from tests.delivery.samples import NOW, PIXEL, FakeClient, fill, row, states
+from tiktok_attribution import conf
 from tiktok_attribution.delivery import clock as clocks
 from tiktok_attribution.delivery import lanes, repair
 from tiktok_attribution.delivery.clock import DatabaseNow, clock_of, database_time
+from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.insert import insert
+from tiktok_attribution.delivery.post import lease_seconds
+from tiktok_attribution.diagnosis.pixel_state import findings
 from tiktok_attribution.models import Lane, OutboxEvent, State
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +100,41 @@ def test_events_that_rightly_wait_are_left_waiting() -> None:
 
     assert repair.repair("default", now=NOW) == 0
     assert set(OutboxEvent.objects.values_list("due_at", flat=True)) == {NOW + HOUR}
+
+
+@pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])
+def test_what_is_put_off_is_told(ahead: float) -> None:
+    fill(3, due_at=NOW)
+    lane = Lane.objects.create(pixel_code=PIXEL, number=0)
+    (well,) = figures(now=NOW)
+    OutboxEvent.objects.update(due_at=NOW + ahead)
+    (events,) = figures(now=NOW)
+    lane.leased_until = NOW + ahead
+    lane.save()
+    (leased,) = figures(now=NOW)
+
+    settings = conf.current()
+    assert well.put_off_seconds == 0
+    assert events.put_off_seconds == max(ahead - settings.retry_most_seconds, 0)
+    assert leased.put_off_seconds == ahead - lease_seconds(settings)
+    assert [one.id for one in findings([leased])] == [f"put-off-{PIXEL}"]
+
+
+def test_machines_whose_clocks_differ_share_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = time.time()
+    ahead = HOUR if HAS_A_CLOCK else 0.0  # SQLite runs on this machine
+    took = beat("turn", using="default")
+    monkeypatch.setattr(time, "time", lambda: right + ahead)
+
+    assert (took, beat("turn", using="default")) == (True, False)
+
+
+def test_a_run_by_hand_takes_back_what_was_put_off() -> None:
+    now = database_time("default")
+    Lane.objects.create(pixel_code=PIXEL, number=0, leased_until=now + HOUR)
+    call_command("tiktok_deliver", stdout=io.StringIO())
+
+    assert Lane.objects.get().leased_until < now + HOUR - 1
 
 
 @pytest.mark.parametrize("ahead", [HOUR, 24 * HOUR])

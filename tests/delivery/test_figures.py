@@ -76,5 +76,5 @@ def test_a_pixel_that_is_not_configured_any_more_is_listed_while_something_waits
 
 def test_the_cost_does_not_grow_with_the_pixels(django_assert_num_queries: Any) -> None:
     store([row(number, pixel_code=f"C0{number}") for number in range(5)])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         assert len(list(figures(now=NOW))) == 6

@@ -61,7 +61,7 @@ def looks_untagged(request: HttpRequest, response: HttpResponseBase) -> bool:
 def note(request: HttpRequest) -> None:
     """Keep the view's name for the diagnosis, and log it once a process."""
     view = _view_of(request)
-    heartbeat.beat(heartbeat.untagged_name(view), using=write_database(), now=time())
+    heartbeat.beat(heartbeat.untagged_name(view), using=write_database())
     if view not in _told:
         _told.add(view)
         logger.warning(

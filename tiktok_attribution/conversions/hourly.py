@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from time import time
 
 from django.db import Error as DatabaseTrouble
 from django.db import router
@@ -14,6 +13,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.delivery import outages
+from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.errors import errors_without_values
@@ -26,11 +26,11 @@ DONE, FIRST = "backfill", "backfill-first"
 
 def is_due(*, now: float | None = None) -> bool:
     """Whether an hour has passed; True for one process that asks. The first to ask ever only begins the first hour."""
-    now = time() if now is None else now
     settings = conf.current()
     if not settings.enabled or settings.backfill_hours is None:
         return False
     using = write_database()
+    now = database_time(using) if now is None else now
     done = seen_at(DONE, using=using)
     if done is not None and now - EVERY_SECONDS < done <= now:
         return False  # read alone: the loop asks every few seconds, and on SQLite a write would lock out the site
@@ -55,9 +55,10 @@ def backfill_recent(*, now: float | None = None, stopping: Callable[[], bool] = 
     query narrows to those hours is left out.
     """
     tally: Counter[str] = Counter()
-    now, settings = time() if now is None else now, conf.current()
+    settings = conf.current()
     if not settings.enabled or settings.backfill_hours is None:
         return tally
+    now = database_time(write_database()) if now is None else now
     since = min(settings.backfill_hours * 3600, now - _first(now))
     for conversion in registry.every() if since > 0 else ():
         if stopping():

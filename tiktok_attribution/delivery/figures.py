@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import SLACK_SECONDS, database_time
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import TROUBLE, Attempt, OutboxEvent, Outcome, PixelStatus, moment
+from tiktok_attribution.delivery.repair import ahead_seconds
+from tiktok_attribution.models import TROUBLE, Attempt, Lane, OutboxEvent, Outcome, PixelStatus, moment
 
 HOUR, DAY = 3600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelFigures:
-    """One pixel in one database. Ages in seconds; rates over the last hour; trouble over the last day."""
+    """One pixel in one database. Ages in seconds; rates over the last hour; trouble over the last day.
+
+    `put_off_seconds`: how much longer than the settings allow a lane or an event of it would wait, because the
+    database's clock was ahead when that was written. The next sweep takes it back.
+    """
 
     database: str
     pixel_code: str
@@ -33,6 +38,7 @@ class PixelFigures:
     expired_last_day: int
     stopped: str
     paused_seconds: float
+    put_off_seconds: float
 
     def as_json(self) -> dict[str, Any]:
         """For `tiktok_status --json`; plain numbers and texts."""
@@ -47,7 +53,8 @@ def figures(*, now: float | None = None) -> Iterator[PixelFigures]:
         posts = _posts(using, at)
         trouble = _trouble(using, at)
         statuses = dict(_statuses(using, at))
-        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *trouble, *statuses}):
+        put_off = _put_off(using, at)
+        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *trouble, *statuses, *put_off}):
             yield PixelFigures(
                 database=using,
                 pixel_code=code,
@@ -55,7 +62,8 @@ def figures(*, now: float | None = None) -> Iterator[PixelFigures]:
                 | waiting.get(code, {})
                 | posts.get(code, {})
                 | trouble.get(code, {})
-                | statuses.get(code, {}),
+                | statuses.get(code, {})
+                | put_off.get(code, {}),
             )
 
 
@@ -71,6 +79,7 @@ _NOTHING: dict[str, Any] = {
     "expired_last_day": 0,
     "stopped": "",
     "paused_seconds": 0.0,
+    "put_off_seconds": 0.0,
 }
 
 
@@ -121,3 +130,14 @@ def _statuses(using: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
         stopped = status.message if status.code is None else f"{status.code} {status.message}"
         if status.stopped_at or until > now:
             yield status.pk, {"stopped": stopped * bool(status.stopped_at), "paused_seconds": round(until - now, 1)}
+
+
+def _put_off(using: str, now: float) -> dict[str, dict[str, Any]]:
+    """By pixel, where a clock that was ahead has written it."""
+    due = OutboxEvent.objects.using(using).filter(due_at__isnull=False).values_list("pixel_code", "lane")
+    latest = {(code, lane): at for code, lane, at in due.annotate(latest=Max("due_at")).order_by()}
+    found: dict[str, float] = {}
+    for lane in Lane.objects.using(using).all():
+        seconds = ahead_seconds(lane, latest.get((lane.pixel_code, lane.number), 0.0), now=now)
+        found[lane.pixel_code] = max(seconds, found.get(lane.pixel_code, 0.0))
+    return {code: {"put_off_seconds": round(seconds, 1)} for code, seconds in found.items() if seconds}

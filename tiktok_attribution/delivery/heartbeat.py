@@ -6,6 +6,7 @@ import logging
 
 from django.db import Error as DatabaseTrouble
 
+from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Heartbeat
 
@@ -17,14 +18,17 @@ UNTAGGED = "no-tag:"  # before the name of a view whose page went out without th
 _MOST_CHARACTERS = 32  # of `Heartbeat.name`
 
 
-def beat(name: str, *, using: str, now: float, every: float = EVERY_SECONDS) -> bool:
-    """Note that `name` is alive, at most once in `every` seconds. True for the one caller that noted it.
+def beat(name: str, *, using: str, now: float | None = None, every: float = EVERY_SECONDS) -> bool:
+    """Note that `name` is alive, at most once in `every` seconds. True for the one caller that noted it. `now`: epoch
+    seconds of the database's clock, which is asked where the caller did not: two machines an hour apart would each
+    take every turn.
 
     It looks before it writes, and outside of a transaction: an UPDATE takes SQLite's write lock even where no row
     fits, and `tiktok_deliver --loop` comes here three times a round. Raises nothing: a sign of life is not worth a
     delivery.
     """
     try:
+        now = database_time(using) if now is None else now
         last = seen_at(name, using=using)
         if last is None:
             return Heartbeat.objects.using(using).get_or_create(pk=name, defaults={"seen_at": now})[1]

@@ -17,6 +17,7 @@ from tiktok_attribution.delivery.clock import SLACK_SECONDS, database_time
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.post import lease_seconds, most_pace_seconds
 from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Lane, OutboxEvent
 
 logger = logging.getLogger("tiktok_attribution")
@@ -27,8 +28,8 @@ def repair_everywhere() -> None:
     for using in outbox_databases():
         try:
             repair(using, now=database_time(using))
-        except DatabaseError:
-            logger.exception("tiktok: moments in database %r could not be looked at", using)
+        except DatabaseError as error:
+            logger.warning("tiktok: moments in database %r could not be looked at (%s)", using, describe(error))
 
 
 @errors_without_values
@@ -37,12 +38,23 @@ def repair(using: str, *, now: float) -> int:
     return sum(_repair(lane, using, now) for lane in Lane.objects.using(using).all())
 
 
+def ahead_seconds(lane: Lane, latest_due: float, *, now: float) -> float:
+    """How much further ahead than the settings allow the moments of a lane and of its latest event lie; 0: not."""
+    settings = conf.current()
+    beyond = max(
+        lane.next_at - most_pace_seconds(settings),
+        lane.leased_until - lease_seconds(settings),
+        latest_due - settings.retry_most_seconds,
+    )
+    return beyond - now if beyond > now + SLACK_SECONDS else 0.0
+
+
 def _repair(lane: Lane, using: str, now: float) -> bool:
     settings = conf.current()
     pace, lease = now + most_pace_seconds(settings), now + lease_seconds(settings)
     rows = OutboxEvent.objects.using(using).filter(pixel_code=lane.pixel_code, lane=lane.number)
-    is_ahead = lane.next_at > pace + SLACK_SECONDS or lane.leased_until > lease + SLACK_SECONDS
-    if not is_ahead and not rows.filter(due_at__gt=now + settings.retry_most_seconds + SLACK_SECONDS).exists():
+    latest = rows.filter(due_at__isnull=False).order_by("-due_at").values_list("due_at", flat=True).first()
+    if not ahead_seconds(lane, latest or 0.0, now=now):
         return False
     # Nothing says how long rows that were tried meanwhile had to wait: they are tried now, once too early.
     later = rows.filter(due_at__gt=now)

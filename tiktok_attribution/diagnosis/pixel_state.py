@@ -66,9 +66,11 @@ def findings(found: Sequence[PixelFigures] | None = None) -> Iterator[Finding]:
     down = list(_down())
     yield from map(_stopped, stopped)
     yield from (_paused(one) for one in found if one.paused_seconds and not one.stopped)
+    put_off = [one for one in found if one.put_off_seconds]
     yield from down
     yield from map(_late, late)
-    if found and not stopped and not late and not down:
+    yield from map(_put_off, put_off)
+    if found and not stopped and not late and not down and not put_off:
         yield Finding(id="pixels", level=Level.OK, what=_("No pixel is stopped and no event is late."))
 
 
@@ -112,6 +114,17 @@ def _paused(one: PixelFigures) -> Finding:
         % {"pixel": one.pixel_code, "seconds": one.paused_seconds},
         why=_("TikTok asked for a pause (a rate limit), or does not answer. Its events wait and are not lost."),
         mend=_("Wait. If it comes often, lower EVENTS_PER_SECOND."),
+    )
+
+
+def _put_off(one: PixelFigures) -> Finding:
+    return Finding(
+        id=f"put-off-{one.pixel_code}",
+        level=Level.WARNING,
+        what=_("Pixel %(pixel)s: events would wait %(seconds)d seconds longer than the settings allow.")
+        % {"pixel": one.pixel_code, "seconds": one.put_off_seconds},
+        why=_("The clock of the database's host was ahead, and has been set back."),
+        mend=_("The next sweep makes them due. Without beat, run: manage.py tiktok_deliver"),
     )
 
 

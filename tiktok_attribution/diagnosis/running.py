@@ -80,8 +80,8 @@ def clocks(*, now: float | None = None) -> Iterator[Finding]:
 
 def beats(*, now: float | None = None) -> Iterator[Finding]:
     """Who sends: a Celery worker together with beat's sweep, or `tiktok_deliver --loop`."""
-    now = time.time() if now is None else now
     using = write_database()
+    now = database_time(using) if now is None else now
     if _loops(now):
         yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
@@ -133,7 +133,7 @@ BROKER = Probe(tasks.broker_trouble)
 
 def broker_lately() -> Iterator[Finding]:
     """The same as it was seen within the last minute, without waiting; only trouble, and only where it matters."""
-    if tasks.uses_broker() and not _loops(time.time()):
+    if tasks.uses_broker() and not _loops(database_time(write_database())):
         trouble = BROKER.answer()
         if trouble:
             yield _unreachable(trouble)

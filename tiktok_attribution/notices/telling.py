@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from django.db import Error as DatabaseTrouble
 from django.db import IntegrityError, transaction
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.heartbeat import beat
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.failures import describe
@@ -26,13 +26,13 @@ EVERY_SECONDS = 60.0
 def notify_all(*, now: float | None = None) -> None:
     """For what runs in the background: look, tell receivers of the signals, and write to the admins, about once a
     minute whoever calls. Raises nothing, and waits for no mail server longer than `mail.PATIENCE_SECONDS`."""
-    now = time.time() if now is None else now
     if not conf.current().enabled:
         return
     for using in outbox_databases():
         try:
-            if beat(TURN, using=using, now=now, every=EVERY_SECONDS):
-                notify(using=using, now=now)
+            at = database_time(using) if now is None else now
+            if beat(TURN, using=using, now=at, every=EVERY_SECONDS):
+                notify(using=using, now=at)
         except DatabaseTrouble as error:
             logger.warning("tiktok: whether database %r has troubles is not known (%s)", using, describe(error))
         except Exception:

@@ -14,6 +14,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import transaction
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.since import first_pk_since
@@ -59,13 +60,13 @@ WHOLE = Round("hours-whole", 31 * 24, DAY)
 def refresh_all(*, now: float | None = None, seconds: float = STEP_SECONDS) -> None:
     """For what runs in the background: the newest hours if they are due, and a step of each longer round, `seconds`
     together, in every database. Raises nothing of a database's."""
-    now = time.time() if now is None else now
     for using in outbox_databases():
         try:
-            if beat(RECENT.name, using=using, now=now, every=RECENT.every_seconds):
-                count_again(RECENT.hours, using=using, now=now)
+            at = database_time(using) if now is None else now
+            if beat(RECENT.name, using=using, now=at, every=RECENT.every_seconds):
+                count_again(RECENT.hours, using=using, now=at)
             for one in (LATE, WHOLE):
-                go_on(one, using=using, now=now, seconds=seconds / 2)
+                go_on(one, using=using, now=at, seconds=seconds / 2)
         except DatabaseTrouble:
             logger.exception("tiktok: the hours in database %r could not be counted", using)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,6 +40,7 @@ class Command(TablesCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["loop"] is None:
+            repair_everywhere()
             bulk.work_everywhere()
             chores.run(chores.FINISH)
             tally = deliver_all()
@@ -61,7 +61,7 @@ class Command(TablesCommand):
                 if tally:
                     self._tell(tally)
                 drop_unanswered()
-                beat(LOOP, using=write_database(), now=time.time())
+                beat(LOOP, using=write_database())
                 refresh_all()
                 notify_all()
                 _wait(ending, options["loop"])
@@ -90,7 +90,7 @@ def _seconds(text: str) -> float:
 def _wait(ending: threading.Event, seconds: float) -> None:
     """With a sign of life each minute, so that a long pause is not taken for the loop's end."""
     while seconds > EVERY_SECONDS and not ending.wait(EVERY_SECONDS):
-        beat(LOOP, using=write_database(), now=time.time())
+        beat(LOOP, using=write_database())
         seconds -= EVERY_SECONDS
     ending.wait(seconds)
 

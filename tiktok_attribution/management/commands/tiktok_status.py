@@ -53,6 +53,8 @@ def _in_words(one: PixelFigures) -> str:
     head += f"STOPPED: {one.stopped}" if one.stopped else "running"
     if one.paused_seconds:
         head += f", no request for {one.paused_seconds:g} s: TikTok wants a pause, or does not answer"
+    if one.put_off_seconds:
+        head += f", put off for {one.put_off_seconds:g} s too long by a wrong clock of the database"
     age = f", the oldest due for {one.oldest_due_seconds:g} s" if one.due else ""
     return (
         f"{head}\n"
