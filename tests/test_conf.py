@@ -26,6 +26,10 @@ def callable_of_the_site(request: object) -> str:
     return "C0SHOP"
 
 
+def _name(one: object) -> str:
+    return getattr(one, "__name__", str(one))  # no address of a function, or workers side by side collect other tests
+
+
 HERE = f"{__name__}.callable_of_the_site"
 
 USABLE: list[tuple[str, Any, Any]] = [
@@ -178,7 +182,7 @@ UNUSABLE: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "given", "expected"), USABLE, ids=str)
+@pytest.mark.parametrize(("key", "given", "expected"), USABLE, ids=_name)
 def test_a_usable_value_is_read(key: str, given: Any, expected: Any) -> None:
     settings = read({key: given})
     assert settings.problems == ()

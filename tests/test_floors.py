@@ -43,7 +43,7 @@ LEVELS = {
 }
 ONLY_USER = {"requests": "delivery/client.py", "celery": "tasks.py"}
 PURE = {"csp", "consent", "errors", "events", "exceptions"}
-WITH_NAMES = {"events", "models", "admin"}  # the value types; and Django looks for models and admin classes there
+WITH_NAMES = {".", "events", "models", "admin"}  # the facade; value types; Django looks for models and admin there
 Import = tuple[str, bool]  # dotted name, inside a function?
 
 

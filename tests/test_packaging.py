@@ -135,7 +135,7 @@ from django.core.management import call_command
 NOTHING = """
 call_command("check", "--fail-level", "WARNING")
 call_command("migrate", verbosity=0)
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 track(None, "Contact")
 from tiktok_attribution.models import OutboxEvent
 assert OutboxEvent.objects.get().state == "waiting"
@@ -170,7 +170,7 @@ assert not conf.current().bots("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/
 PROMETHEUS = """
 call_command("migrate", verbosity=0)
 from prometheus_client import CollectorRegistry, generate_latest
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 from tiktok_attribution.metrics import TikTokCollector
 track(None, "Contact")
 registry = CollectorRegistry()

@@ -1,1 +1,45 @@
-"""TikTok pixel and Events API from one declaration, for Django."""
+"""TikTok pixel and Events API from one declaration, for Django.
+
+What sites import stands here; all else but the settings, signals, template tags, commands, admin mixins and the test
+kit is private to this package. The names are looked up when they are asked for: an import of models before Django has
+loaded its apps would break `django.setup()`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiktok_attribution.browser.handover import pending_events
+    from tiktok_attribution.conversions.declaration import Conversion
+    from tiktok_attribution.conversions.holding import hold_back
+    from tiktok_attribution.conversions.pausing import paused
+    from tiktok_attribution.conversions.receivers import recheck
+    from tiktok_attribution.conversions.registry import register
+    from tiktok_attribution.conversions.track import atrack, track
+
+__all__ = ["Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"]
+
+_HOMES = {
+    "Conversion": "conversions.declaration",
+    "atrack": "conversions.track",
+    "hold_back": "conversions.holding",
+    "paused": "conversions.pausing",
+    "pending_events": "browser.handover",
+    "recheck": "conversions.receivers",
+    "register": "conversions.registry",
+    "track": "conversions.track",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

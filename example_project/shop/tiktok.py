@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 
 from .cart import Cart
 from .models import Product

@@ -28,8 +28,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition
 
 from tests.shop.models import Order
-from tiktok_attribution.browser.handover import pending_events
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import pending_events, track
 
 LEAD = {"event": "Lead", "event_id": "lead-1", "value": 5, "currency": "EUR"}
 

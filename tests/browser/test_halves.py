@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from tiktok_attribution import track
 from tiktok_attribution.browser import halves
 from tiktok_attribution.browser.pending import Key
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.visitor.object_key import object_key
 

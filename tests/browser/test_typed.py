@@ -22,9 +22,9 @@ from tests.browser.reading import calls, parsed
 from tests.browser.site import html
 from tests.browser.site import urlpatterns as pages
 from tests.shop.models import Order
+from tiktok_attribution import track
 from tiktok_attribution.browser import action
 from tiktok_attribution.conversions import receivers
-from tiktok_attribution.conversions.track import track
 
 NASTY = [
     "</script>",

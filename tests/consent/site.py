@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from tests.browser.site import html
 from tests.browser.site import urlpatterns as pages
 from tests.shop.models import Order
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 
 
 def pay(request: HttpRequest) -> HttpResponse:

@@ -16,10 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from tests.browser.reading import calls, tracked
 from tests.consent.conftest import ASKED, PIXEL, counts, states
 from tests.shop.models import Order
+from tiktok_attribution import track
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.delivery.housekeeping import drop_unanswered, prune_all
 from tiktok_attribution.delivery.steer import Why, retry
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot

@@ -23,11 +23,10 @@ from tests.delivery.samples import store
 from tests.delivery.wire import http as answered
 from tests.delivery.wire import wire
 from tests.shop.models import Order
-from tiktok_attribution import conf
+from tiktok_attribution import conf, track
 from tiktok_attribution.browser.page import event_tag
 from tiktok_attribution.conversions import receivers, registry
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.delivery import send
 from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.diagnosis.trial import send_test_event

@@ -15,7 +15,7 @@ from django.test import Client
 
 from tests.consent.conftest import PIXEL
 from tests.shop.models import Order
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.steer import retry
 from tiktok_attribution.events.identity import email_sha256, phone_sha256

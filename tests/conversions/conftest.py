@@ -9,8 +9,8 @@ import pytest
 
 from tests.conversions import models  # noqa: F401 -- made before the test database is
 from tests.conversions.samples import PIXEL
+from tiktok_attribution import Conversion
 from tiktok_attribution.conversions import receivers, registry
-from tiktok_attribution.conversions.declaration import Conversion
 
 Configure = Callable[..., None]
 

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from tests.conversions.samples import with_line
 from tests.shop.models import Order
 from tests.visitor.undone import rolled_back
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 from tiktok_attribution.visitor.visitor import visitor_of
 
 # A site of its own: whoever reads the pages of the default one sees no shop there.
@@ -79,7 +79,7 @@ def failing(request: HttpRequest) -> HttpResponse:
 
 def by_hand(request: HttpRequest) -> HttpResponse:
     recorded = track(request, "AddToCart", value=5, currency="EUR", event_id=request.GET.get("id"))
-    return HttpResponse(str(recorded is not None))
+    return HttpResponse(str(bool(recorded)))
 
 
 async def slow_checkout(request: HttpRequest) -> HttpResponse:

@@ -14,11 +14,10 @@ from django.utils import timezone
 from tests.conversions.models import Ticket
 from tests.conversions.samples import EMAIL, PIXEL, PLAIN, SECOND_PIXEL, body, paid, row, rows, with_line
 from tests.shop.models import Order, OrderLine
+from tiktok_attribution import Conversion, track
 from tiktok_attribution.conversions import backfill as room
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.registry import every
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.events import User
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.visitor.snapshot import Signals, keep

@@ -9,9 +9,9 @@ import pytest
 from django.template import Context, Template
 from django.test import RequestFactory
 
+from tiktok_attribution import track
 from tiktok_attribution.conversions import building
 from tiktok_attribution.conversions.building import SEEN_AS_HTTP, build_event
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.testing.assertions import recorded

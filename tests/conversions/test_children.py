@@ -13,8 +13,8 @@ from tests.conversions.models import Subscription
 from tests.conversions.samples import PLAIN, row, rows
 from tests.conversions.test_backfill import run
 from tests.shop.models import Order
+from tiktok_attribution import recheck
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.conversions.receivers import recheck
 
 pytestmark = pytest.mark.django_db
 Configure = Callable[..., None]

@@ -21,10 +21,10 @@ from django.utils import timezone
 from tests.conversions.models import Subscription, Ticket
 from tests.conversions.samples import PIXEL, SECOND_PIXEL, body, row, rows
 from tests.shop.models import Order
+from tiktok_attribution import Conversion
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.delivery.housekeeping import prune_all
 from tiktok_attribution.events.identity import email_sha256

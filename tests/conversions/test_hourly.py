@@ -16,9 +16,8 @@ from django.utils import timezone
 from tests.conversions.samples import PLAIN, row, rows
 from tests.shop.models import Order
 from tests.test_tasks import Sent, sent  # noqa: F401 -- a fixture
-from tiktok_attribution import tasks
+from tiktok_attribution import Conversion, tasks
 from tiktok_attribution.conversions import hourly
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.hourly import backfill_recent
 from tiktok_attribution.delivery import chores
 from tiktok_attribution.models import Heartbeat

@@ -14,9 +14,9 @@ from django.test import Client
 
 from tests.conversions.samples import body, row, rows
 from tests.shop.models import Order
+from tiktok_attribution import Conversion
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
 

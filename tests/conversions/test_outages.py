@@ -21,10 +21,9 @@ from django.utils import timezone
 from tests.conversions.models import Ticket
 from tests.conversions.samples import EMAIL, PLAIN, rows
 from tests.shop.models import Member, Order
+from tiktok_attribution import paused, recheck
 from tiktok_attribution.conversions import hourly
 from tiktok_attribution.conversions.hourly import backfill_recent
-from tiktok_attribution.conversions.pausing import paused
-from tiktok_attribution.conversions.receivers import recheck
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outages import JOIN_SECONDS, MARGIN_SECONDS, SPARE, Outage
 from tiktok_attribution.models import DroppedCount, Heartbeat, VisitorSnapshot

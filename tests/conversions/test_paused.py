@@ -15,9 +15,7 @@ from django.utils import timezone
 from tests.conversions.samples import PLAIN, paid, row, rows
 from tests.conversions.test_backfill import run
 from tests.shop.models import Order
-from tiktok_attribution.conversions.holding import hold_back
-from tiktok_attribution.conversions.pausing import paused
-from tiktok_attribution.conversions.receivers import recheck
+from tiktok_attribution import hold_back, paused, recheck
 from tiktok_attribution.models import VisitorSnapshot
 
 pytestmark = pytest.mark.django_db

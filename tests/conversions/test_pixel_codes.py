@@ -14,10 +14,9 @@ from django.test import RequestFactory
 
 from tests.conversions.samples import PIXEL, PLAIN, SECOND_PIXEL, paid, row, rows
 from tests.shop.models import Order
+from tiktok_attribution import Conversion, track
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.registry import of
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
 
 Configure = Callable[..., None]
@@ -64,13 +63,13 @@ def assert_only_a_note(code: Any, caplog: pytest.LogCaptureFixture) -> None:
 
 @codes
 def test_track_keeps_the_event_as_invalid(request_: HttpRequest, code: Any, caplog: pytest.LogCaptureFixture) -> None:
-    assert track(request_, "Lead", pixels=code) is None
+    assert track(request_, "Lead", pixels=code) == []
     assert_only_a_note(code, caplog)
     assert str(code) not in page(request_)
 
 
 def test_track_raises_nothing_for_what_is_no_list() -> None:
-    assert track(None, "Lead", pixels=object()) is None  # type: ignore[arg-type]
+    assert track(None, "Lead", pixels=object()) == []  # type: ignore[arg-type]
     assert row().state == State.INVALID
 
 
@@ -131,7 +130,7 @@ def test_an_action_with_an_unusable_pixel_is_left_out(configure: Configure, requ
 
 def test_an_event_that_is_refused_counts_under_no_unusable_code(configure: Configure, request_: HttpRequest) -> None:
     request_.META["HTTP_SEC_GPC"] = "1"
-    assert track(request_, "Lead", pixels=TOKEN) is None
+    assert track(request_, "Lead", pixels=TOKEN) == []
     assert rows() == []
 
 

@@ -14,9 +14,9 @@ from django.db import transaction
 from tests.conversions.models import Ticket
 from tests.conversions.samples import EMAIL, PHONE, PLAIN, PURCHASE, rows
 from tests.shop.models import Order
+from tiktok_attribution import track
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every, of
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
 
 Configure = Callable[..., None]

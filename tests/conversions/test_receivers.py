@@ -15,7 +15,7 @@ from django.db.models import F, Value
 from tests.conversions.models import Ticket
 from tests.conversions.samples import PLAIN, PURCHASE, paid, row, rows, sent_properties
 from tests.shop.models import Order
-from tiktok_attribution.conversions.recorder import paused
+from tiktok_attribution import paused
 from tiktok_attribution.models import OutboxEvent, State
 
 pytestmark = pytest.mark.django_db

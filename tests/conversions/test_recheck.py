@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from tests.conversions.samples import PLAIN, PURCHASE, body, paid, row, rows, sent_properties, with_line
 from tests.shop.models import Member, Order
-from tiktok_attribution.conversions.pausing import paused
-from tiktok_attribution.conversions.receivers import recheck
+from tiktok_attribution import paused, recheck
 from tiktok_attribution.events import User
 from tiktok_attribution.models import State
 from tiktok_attribution.visitor.snapshot import Signals, keep

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from tests.conversions.samples import EMAIL, PIXEL, PLAIN, PURCHASE, body, paid, row, rows, with_line
 from tests.shop.models import Order
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution import Conversion
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import OutboxEvent, State
 

@@ -11,9 +11,9 @@ from django.contrib.auth.models import AbstractUser
 from tests.conversions.models import PhoneOrder, Ticket
 from tests.conversions.samples import EMAIL, PLAIN, SECOND_PIXEL, body, paid, row, rows
 from tests.shop.models import Member, Order
+from tiktok_attribution import Conversion
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.models import State
 
@@ -112,8 +112,8 @@ def test_a_declaration_for_a_proxy_is_for_what_is_saved_as_the_proxy(register: R
 
 DECLARED = """
 from tests.shop.models import Order
-from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.registry import register
+from tiktok_attribution import Conversion
+from tiktok_attribution import register
 
 @register(Order)
 class OrderLead(Conversion):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.conversions.models import Ticket
 from tests.conversions.samples import PLAIN, body, row, rows
 from tests.shop.models import Order
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 from tiktok_attribution.models import DroppedCount, State
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,8 +11,8 @@ from django.test import Client, RequestFactory
 
 from tests.conversions.samples import EMAIL, PIXEL, SECOND_PIXEL, body, row, rows
 from tests.visitor.undone import rolled_back
-from tiktok_attribution.conversions.recorder import paused
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import paused, track
+from tiktok_attribution.conversions.track import track_event
 from tiktok_attribution.events.identity import email_sha256, phone_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import State
@@ -30,7 +30,11 @@ def request_() -> HttpRequest:
 
 
 def test_with_a_request_both_halves_are_recorded(request_: HttpRequest) -> None:
-    recorded = track(request_, "AddToCart", value="19.90", currency="EUR", contents=[{"content_id": "tea"}])
+    recorded = track_event(
+        request_,
+        "AddToCart",
+        more_properties={"value": "19.90", "currency": "EUR", "contents": [{"content_id": "tea"}]},
+    )
     assert recorded is not None
     assert recorded.showing is not None
     assert visitor_of(request_).to_show == [recorded.showing]
@@ -46,7 +50,9 @@ def test_the_visitor_and_the_page_are_the_requests(request_: HttpRequest) -> Non
 
 
 def test_without_a_request_there_is_only_a_server_half() -> None:
-    recorded = track(None, "Lead", user={"email": EMAIL, "phone": "+49 151 12345678"}, page_url="https://a.example/x#y")
+    recorded = track_event(
+        None, "Lead", user={"email": EMAIL, "phone": "+49 151 12345678"}, page_url="https://a.example/x#y"
+    )
     assert recorded is not None
     assert recorded.showing is None
     assert not row().wants_browser
@@ -60,9 +66,9 @@ def test_without_a_page_the_site_is_named() -> None:
 
 
 def test_an_id_of_its_own_counts_once(request_: HttpRequest) -> None:
-    assert track(request_, "Lead", event_id="form-7") is not None
-    assert track(request_, "Lead", event_id=" form-7 ") is None
-    assert track(None, "Contact", event_id="form-7") is not None
+    assert track(request_, "Lead", event_id=" form-7") == ["form-7"]
+    assert track(request_, "Lead", event_id=" form-7 ") == []
+    assert track(None, "Contact", event_id="form-7")
     assert [(one.name, one.event_id) for one in rows()] == [("Lead", "form-7"), ("Contact", "form-7")]
 
 
@@ -103,7 +109,7 @@ def test_a_pixel_named_twice_counts_once() -> None:
     [("both", State.WAITING, True), ("server", State.WAITING, False), ("browser", State.BROWSER_ONLY, True)],
 )
 def test_halves_may_be_chosen(request_: HttpRequest, halves: str, state: str, shown: bool) -> None:
-    recorded = track(request_, "Lead", halves=halves)
+    recorded = track_event(request_, "Lead", halves=halves)
     assert recorded is not None
     assert (row().state, recorded.showing is not None) == (state, shown)
 
@@ -126,7 +132,7 @@ def test_halves_may_be_chosen(request_: HttpRequest, halves: str, state: str, sh
     ],
 )
 def test_bad_arguments_are_recorded_as_invalid_and_raise_nothing(arguments: dict[str, Any], reason: str) -> None:
-    assert track(None, **{"event": "Lead", **arguments}) is None
+    assert track(None, **{"event": "Lead", **arguments}) == []
     assert row().state == State.INVALID
     assert reason in row().note
 
@@ -147,13 +153,13 @@ def test_one_bad_line_or_property_does_not_cost_the_purchase() -> None:
 
 
 def test_a_page_view_has_no_pixel_call_beside_the_base_codes_own(request_: HttpRequest) -> None:
-    recorded = track(request_, "Pageview")
+    recorded = track_event(request_, "Pageview")
     assert recorded is not None
     assert (row().state, row().wants_browser, recorded.showing) == (State.WAITING, False, None)
 
 
 def test_a_page_view_for_the_browser_alone_is_one_pixel_call(request_: HttpRequest) -> None:
-    recorded = track(request_, "Pageview", halves="browser")
+    recorded = track_event(request_, "Pageview", halves="browser")
     assert recorded is not None
     assert recorded.showing is not None
 
@@ -178,15 +184,15 @@ def test_a_rolled_back_track_is_neither_sent_nor_shown(request_: HttpRequest) ->
 
 
 def test_an_unknown_database_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    assert track(None, "Lead", using="nowhere", event_id="x") is None
+    assert track(None, "Lead", using="nowhere", event_id="x") == []
     assert "Lead x could not be recorded" in caplog.text
 
 
 def test_nothing_is_tracked_while_paused_or_switched_off(configure: Configure) -> None:
     with paused():
-        assert track(None, "Lead") is None
+        assert track(None, "Lead") == []
     configure(ENABLED=False)
-    assert track(None, "Lead") is None
+    assert track(None, "Lead") == []
     assert rows() == []
 
 
@@ -226,7 +232,7 @@ def test_a_request_of_django_rest_framework_is_unwrapped(request_: HttpRequest) 
 
 def test_a_shop_without_pixel_tracks_nothing(configure: Configure, request_: HttpRequest) -> None:
     configure(PIXEL_FOR_REQUEST=lambda request: None)
-    assert track(request_, "Lead") is None
+    assert track(request_, "Lead") == []
     assert rows() == []
 
 
@@ -239,5 +245,5 @@ def test_a_pixel_for_request_whose_query_fails_spoils_no_transaction(
         return ""
 
     configure(PIXEL_FOR_REQUEST=broken)
-    assert track(request_, "Lead") is not None
+    assert track(request_, "Lead")
     assert row().pixel_code == PIXEL

@@ -20,9 +20,8 @@ from tests.conversions.samples import PLAIN, PURCHASE, body, paid, row, rows, wi
 from tests.delivery.samples import FakeClient, event_ids
 from tests.shop.models import Order, OrderLine
 from tests.visitor.undone import rolled_back
-from tiktok_attribution import tasks
+from tiktok_attribution import Conversion, tasks
 from tiktok_attribution.conversions import finishing
-from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.delivery import outages, pixel_run, send, steer, unfinished

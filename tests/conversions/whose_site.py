@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from tests.conversions.models import Booking, Ticket
 from tests.conversions.site import shop_admin, thanks
 from tests.shop.models import Member, Order
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import track
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -74,7 +74,7 @@ def by_hand(request: HttpRequest) -> HttpResponse:
     user = {key: request.GET[key] for key in ("email", "phone") if request.GET.get(key)}
     name = request.GET.get("event", "Lead")
     recorded = track(request, name, user=user or None)
-    return HttpResponse(str(recorded is not None))
+    return HttpResponse(str(bool(recorded)))
 
 
 class Tokens(TokenAuthentication):

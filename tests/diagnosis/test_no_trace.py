@@ -18,9 +18,8 @@ from django.urls import path
 
 from tests.admin.samples import with_settings
 from tests.shop.models import Member, Order
-from tiktok_attribution import tasks
+from tiktok_attribution import tasks, track
 from tiktok_attribution.conversions.pausing import is_paused
-from tiktok_attribution.conversions.track import track
 from tiktok_attribution.models import Heartbeat, HourTally, OutboxEvent
 from tiktok_attribution.visitor.permission import INSPECTION
 

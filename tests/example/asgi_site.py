@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from django.template import RequestContext, Template
 from django.urls import include, path
 
-from tiktok_attribution.browser.handover import pending_events
-from tiktok_attribution.conversions.track import atrack
+from tiktok_attribution import atrack, pending_events
 from tiktok_attribution.models import OutboxEvent
 
 PAGE = "{% load tiktok_attribution %}<html><head>{% tiktok_pixel %}</head><body>Thank you</body></html>"

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.conversions.models import Ticket
 from tests.shop.models import Order
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution import Conversion
 from tiktok_attribution.models import OutboxEvent, State
 
 pytestmark = pytest.mark.django_db

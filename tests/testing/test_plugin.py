@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests.shop.models import Order
-from tiktok_attribution import conf
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution import conf, track
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked, recorded
 from tiktok_attribution.testing.plugin import ACCESS_TOKEN, PIXEL_CODE
 from tiktok_attribution.testing.server import StandIn

@@ -15,7 +15,7 @@ from tiktok_attribution.browser import action, halves, pending, receipt
 from tiktok_attribution.browser.endpoint import TOO_MANY, Refused, Report, endpoint, is_crowded
 from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.handover import pending_events
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution.conversions.track import track_event
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.document import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH
@@ -82,7 +82,7 @@ def _act(request: HttpRequest, report: Report) -> None:
         raise InvalidEvent("its event_id is none that tiktok.js makes")
     if not visitor_of(request).is_shopper:
         raise InvalidEvent("the request is no visitor's")
-    recorded = track(
+    recorded = track_event(
         request,
         allowed.name,
         event_id=event_id,

@@ -23,7 +23,7 @@ from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.pausing import is_paused
-from tiktok_attribution.conversions.track import track
+from tiktok_attribution.conversions.track import track_event
 from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
@@ -119,10 +119,10 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
     """Record both halves, and show this one here instead of on the next page."""
     if request is not None and in_event_loop() and handover.has_middleware(request):
         if not is_paused():
-            later = partial(track, request, name, event_id=event_id or None, properties=properties)
+            later = partial(track_event, request, name, event_id=event_id or None, properties=properties)
             handover.of(request).postpone(later)
         return []
-    recorded = track(request, name, event_id=event_id or None, properties=properties)
+    recorded = track_event(request, name, event_id=event_id or None, properties=properties)
     showing = None if recorded is None else recorded.showing
     if request is None or showing is None or not handover.is_open(request):
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -42,7 +43,7 @@ _Result = TypeVar("_Result")
 
 NO_AWAIT = (
     "track() was called in a running event loop, where Django refuses the database: nothing is recorded. "
-    "In an async view or task write: await atrack(request, …), from tiktok_attribution.conversions.track"
+    "In an async view or task write: await atrack(request, …), from tiktok_attribution"
 )
 
 
@@ -61,18 +62,50 @@ def track(
     using: str | None = None,
     properties: Mapping[str, Any] | None = None,
     **standard_properties: Any,
-) -> Recorded | None:
+) -> list[str]:
     """Record an event: `track(request, "AddToCart", value=cart.total, currency="EUR", contents=[…])`.
 
-    The server half is written in the current transaction, the browser half is shown on this page or the visitor's next.
-    Without a request (None) there is only a server half; say who and where with `user` and `page_url`. `event_id`
-    makes it count once however often this is called. `consent` is what the site
-    knows of a person who is not here. Returns None when nothing new was recorded. Bad arguments are recorded as
-    invalid, with their reason; nothing is raised unless the setting STRICT is on. A request that is no
-    shopper's (the admin's, a webhook's), or one of staff for whom `user` names another person, gives none of its
-    signals; a refusal that it carries holds all the same, unless it comes from a back office (see `Caller`). In async
-    code use `atrack`.
+    Return the event ids that were recorded: one, or none where nothing new was. The server half is written in the
+    current transaction, the browser half is shown on this page or the visitor's next. Without a request (None) there is
+    only a server half; say who and where with `user` and `page_url`. `event_id` makes it count once however often this
+    is called. `consent` is what the site knows of a person who is not here. Bad arguments are recorded as invalid, with
+    their reason; nothing is raised unless the setting STRICT is on. A request that is no shopper's (the admin's, a
+    webhook's), or one of staff for whom `user` names another person, gives none of its signals; a refusal that it
+    carries holds all the same, unless it comes from a back office (see `Caller`). In async code use `atrack`.
     """
+    recorded = track_event(
+        request,
+        event,
+        event_id=event_id,
+        event_time=event_time,
+        user=user,
+        pixels=pixels,
+        halves=halves,
+        page_url=page_url,
+        consent=consent,
+        using=using,
+        properties=properties,
+        more_properties=standard_properties,
+    )
+    return [] if recorded is None else [recorded.event.event_id]
+
+
+def track_event(
+    request: HttpRequest | None,
+    event: str,
+    *,
+    event_id: Any = None,
+    event_time: Any = None,
+    user: Mapping[str, Any] | None = None,
+    pixels: Sequence[str] | str = (),
+    halves: str = BOTH,
+    page_url: str = "",
+    consent: bool | None = None,
+    using: str | None = None,
+    properties: Mapping[str, Any] | None = None,
+    more_properties: Mapping[str, Any] = MappingProxyType({}),
+) -> Recorded | None:
+    """As `track`, for what shows the pixel call itself: what was recorded, None where nothing new was."""
     if is_paused():
         return None
     if in_event_loop():
@@ -102,13 +135,13 @@ def track(
             event_time=event_time,
             user=keys.merged(visitor.user.merged(visitor.signed_in)) if visitor else keys,
             page=_page(visitor, page_url),
-            properties={**(properties or {}), **standard_properties},
+            properties={**(properties or {}), **more_properties},
             limited_data_use=decision.limited_data_use,
         )
         return Built(built, notes + more)
 
     if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and unusable is None:
-        given = {**(properties or {}), **standard_properties}
+        given = {**(properties or {}), **more_properties}
         _leave_to_page(
             visitor, Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
         )

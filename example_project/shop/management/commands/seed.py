@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
 from shop.catalogue import fill
-from tiktok_attribution.conversions.recorder import paused
+from tiktok_attribution import paused
 
 ADMIN, PASSWORD = "admin", "admin"
 
