@@ -29,9 +29,9 @@ def pages(number: int) -> Iterator[tuple[str, str]]:
     yield "name Lead (ten, the oldest)", f"{LIST}?name=Lead"
     yield "name Lead and rejected (none)", f"{LIST}?name=Lead&state__exact=rejected"
     yield "second pixel (2 %)", f"{LIST}?pixel=C0EXAMPLE0000000002"
-    for halves in ("both", "server", "browser", "confirmed", "unconfirmed"):
-        yield f"halves {halves}", f"{LIST}?halves={halves}"
-    yield "browser given up, from the middle", f"{LIST}?halves=browser&before={number // 2}"
+    for channels in ("both", "server", "browser", "confirmed", "unconfirmed"):
+        yield f"channels {channels}", f"{LIST}?channels={channels}"
+    yield "browser given up, from the middle", f"{LIST}?channels=browser&before={number // 2}"
     for period in ("today", "7", "30"):
         yield f"recorded {period}", f"{LIST}?recorded={period}"
     yield "rejected of 7 days, one name", f"{LIST}?recorded=7&state__exact=rejected&name=Purchase"

@@ -345,7 +345,7 @@ def standard_mode_leaves_events_to_event_builder(settings: conf.Settings) -> Ite
         return
     for conversion in registry.every():
         name = conversion.event
-        if conversion.halves == BROWSER or name not in settings.standard_mode_server_events:
+        if conversion.channels == BROWSER or name not in settings.standard_mode_server_events:
             yield Warning(
                 f"In Standard Mode {name} of {conversion.model._meta.label} is not recorded.",
                 hint="TikTok's Event Builder makes the events of this mode, without event_id, so a server event of the "
@@ -431,7 +431,7 @@ def page_script_is_heard(settings: conf.Settings) -> Iterator[CheckMessage]:
     if not beacon_url():
         yield Warning(
             "PAGE_SCRIPT is on, but the URLs of tiktok_attribution are not included: clicks that templates mark have "
-            "no server half, browsers can't confirm their events, and pages out of a shared cache show none.",
+            "no server event, browsers can't confirm their events, and pages out of a shared cache show none.",
             hint='Add path("tiktok/", include("tiktok_attribution.urls")) to the urlpatterns.',
             id=_id("W006"),
         )

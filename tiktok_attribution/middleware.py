@@ -1,4 +1,4 @@
-"""The middleware: notes the click id of a landing, and keeps the browser halves that no page has shown yet.
+"""The middleware: notes the click id of a landing, and keeps the pixel calls that no page has shown yet.
 
 On an ordinary request it looks at the raw query string, sets a context variable, and that is all.
 """

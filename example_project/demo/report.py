@@ -19,7 +19,7 @@ def state(standin: str) -> dict[str, Any]:
 
 
 def is_complete(events: Iterable[dict[str, Any]]) -> bool:
-    """Whether every expected event is there, with both halves under one event_id, counted once each."""
+    """Whether every expected event is there, with both channels under one event_id, counted once each."""
     rows = list(events)
     names = {row["event"] for row in rows}
     return names >= set(EXPECTED) and all(_is_right(row) for row in rows)
@@ -33,10 +33,10 @@ def table(events: Iterable[dict[str, Any]]) -> str:
     """One line an event."""
     lines = [f"{'event':<22}{'event_id':<42}{'pixel':<8}{'server':<8}{'counted':<8} matching keys"]
     for row in events:
-        halves = ["yes" if row[half] else "NO" for half in ("browser_at", "server_at")]
+        channels = ["yes" if row[half] else "NO" for half in ("browser_at", "server_at")]
         mark = "" if _is_right(row) else "  <-- not as it should be"
         keys = ", ".join(row["matching_keys"])
         lines.append(
-            f"{row['event']:<22}{row['event_id']:<42}{halves[0]:<8}{halves[1]:<8}{row['counted']:<8} {keys}{mark}"
+            f"{row['event']:<22}{row['event_id']:<42}{channels[0]:<8}{channels[1]:<8}{row['counted']:<8} {keys}{mark}"
         )
     return "\n".join(lines)

@@ -120,7 +120,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 PRETENDPAY_SECRET = "development-only-webhook-secret"
 PRETENDPAY_DELAY_SECONDS = float(os.environ.get("PRETENDPAY_DELAY_SECONDS") or 2)
 
-# The example never talks to TikTok: both halves go to the stand-in on this machine. A real site leaves out
+# The example never talks to TikTok: both channels go to the stand-in on this machine. A real site leaves out
 # PIXEL_HOST and API_URL, and takes its token from the environment.
 TIKTOK_STANDIN = os.environ.get("TIKTOK_STANDIN", "http://127.0.0.1:8765")
 

@@ -90,7 +90,7 @@ def _jobs(now: float) -> dict[str, str]:
     """One that runs and has met with trouble, and one that has ended."""
     reasons = json.dumps({why.value: number for number, why in enumerate(Why, start=1)})
     common = {"verb": BulkVerb.RETRY, "first_key": 1, "last_key": 200, "changed": 61, "reasons": reasons}
-    chosen = '{"state": "rejected", "name": "Purchase", "halves": "browser", "since": 1767225600}'
+    chosen = '{"state": "rejected", "name": "Purchase", "channels": "browser", "since": 1767225600}'
     runs = BulkJob.objects.create(**common, chosen=chosen, cursor=90, left_alone=28, note="OperationalError")
     done = BulkJob.objects.create(
         **{**common, "verb": BulkVerb.CANCEL},

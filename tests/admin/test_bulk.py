@@ -96,11 +96,11 @@ def test_no_more_is_counted_than_the_bound(
 def test_every_filter_stands_in_the_question(boss: Client, event: Make, list_address: str, settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(PIXEL_CODE=["C0A", "C0B"])
     chosen = event(state=State.DELIVERED, pixel_code="C0B", wants_browser=True)
-    query = "name=Purchase&pixel=C0B&halves=server&from=2025-01-01&to=2035-01-01"
+    query = "name=Purchase&pixel=C0B&channels=server&from=2025-01-01&to=2035-01-01"
 
     (line, _) = choose_all(boss, f"{list_address}?{query}", "retry_selected", chosen).context["plan"]
 
-    assert line.startswith("1 event fits: event: Purchase · pixel: C0B · both halves: Delivered, browser missing")
+    assert line.startswith("1 event fits: event: Purchase · pixel: C0B · both channels: Delivered, browser missing")
     assert "recorded from: " in line
     assert "recorded before: " in line
 

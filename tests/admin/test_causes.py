@@ -229,7 +229,7 @@ def test_the_tag_is_missing(boss: Client, settings: Any) -> None:
     settings.ROOT_URLCONF = site.WITHOUT_TAG
     for _ in range(5):
         stored_event(age=60, state=State.DELIVERED, wants_browser=True)
-    linked = click(boss, "None of the last day's 5 browser halves was shown")
+    linked = click(boss, "None of the last day's 5 pixel calls was shown")
 
     assert "The page https://testserver/ does not carry the tag." in linked.target
     assert "Write {% tiktok_pixel %} into the <head>" in linked.target

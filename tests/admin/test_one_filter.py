@@ -32,7 +32,7 @@ UNKNOWN = (
 UNREADABLE = (
     *(
         "state__exact=nonsense",
-        "halves=three",
+        "channels=three",
         "recorded=tomorrow",
         "from=yesterday",
         "to=2025-13-01",
@@ -79,7 +79,7 @@ def test_what_the_filter_does_not_know_is_refused_by_all_four(
 
 
 FILTERS = (
-    *("state__exact=rejected", "name=Lead", "name=NOSUCH", "pixel=NOSUCH", "attempt=NOSUCH", "halves=both"),
+    *("state__exact=rejected", "name=Lead", "name=NOSUCH", "pixel=NOSUCH", "attempt=NOSUCH", "channels=both"),
     *("recorded=today", "from=2020-01-01&to=2020-01-02", "to=2020-01-01", "name=Purchase&state__exact=cancelled"),
 )
 

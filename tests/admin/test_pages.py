@@ -96,7 +96,7 @@ def test_a_made_up_place_leads_back(boss: Client, list_address: str, place: str)
 
 @pytest.mark.parametrize(
     "query",
-    ["state__exact=nonsense", "halves=nonsense", "recorded=nonsense", "from=nonsense", "from=0001-01-01", "to=20251"],
+    ["state__exact=nonsense", "channels=nonsense", "recorded=nonsense", "from=nonsense", "from=0001-01-01", "to=20251"],
 )
 def test_a_made_up_filter_leads_back(boss: Client, list_address: str, query: str) -> None:
     assert boss.get(f"{list_address}?{query}").status_code == 302
@@ -110,7 +110,7 @@ def test_a_made_up_filter_leads_back(boss: Client, list_address: str, query: str
         ("?state__exact=held", {"state": State.HELD}),
         ("?name=Lead", {"name": "Lead"}),
         ("?pixel=C0OTHER", {"pixel_code": "C0OTHER"}),
-        ("?name=Lead&pixel=C0OTHER&halves=both", {"name": "Lead", "pixel_code": "C0OTHER", "state": State.DELIVERED}),
+        ("?name=Lead&pixel=C0OTHER&channels=both", {"name": "Lead", "pixel_code": "C0OTHER", "state": State.DELIVERED}),
     ],
 )
 def test_the_rare_is_found_at_once_however_deep_it_lies(
@@ -127,14 +127,14 @@ def test_the_rare_is_found_at_once_however_deep_it_lies(
 
 
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("query", ["?state__exact=cancelled", "?name=Lead", "?halves=both", "?state__exact=waiting"])
+@pytest.mark.parametrize("query", ["?state__exact=cancelled", "?name=Lead", "?channels=both", "?state__exact=waiting"])
 def test_what_no_index_names_is_looked_for_step_by_step(
     boss: Client, event: Make, list_address: str, query: str
 ) -> None:
     wanted = {
         "?state__exact=cancelled": {"state": State.CANCELLED},
         "?name=Lead": {"name": "Lead"},
-        "?halves=both": {"state": State.DELIVERED, "browser_at": timezone.now()},
+        "?channels=both": {"state": State.DELIVERED, "browser_at": timezone.now()},
         "?state__exact=waiting": {},
     }[query]
     made = [event(**wanted).pk for _ in range(7)]
@@ -174,7 +174,7 @@ def test_many_in_trouble_are_read_by_their_own_index(boss: Client, event: Make, 
 
 
 @pytest.mark.parametrize(
-    ("halves", "values"),
+    ("channels", "values"),
     [
         ("both", {"state": State.DELIVERED, "browser_at": True}),
         ("server", {"state": State.DELIVERED, "wants_browser": True}),
@@ -184,15 +184,15 @@ def test_many_in_trouble_are_read_by_their_own_index(boss: Client, event: Make, 
     ],
 )
 def test_the_halves_can_be_told_apart(
-    boss: Client, event: Make, list_address: str, halves: str, values: dict[str, Any]
+    boss: Client, event: Make, list_address: str, channels: str, values: dict[str, Any]
 ) -> None:
     event()
     wanted = event(
         **{key: timezone.now() if value is True and "_at" in key else value for key, value in values.items()}
     )
 
-    assert wanted.pk in pks(boss.get(list_address, {"halves": halves}))
-    assert len(pks(boss.get(list_address, {"halves": halves}))) == 1
+    assert wanted.pk in pks(boss.get(list_address, {"channels": channels}))
+    assert len(pks(boss.get(list_address, {"channels": channels}))) == 1
 
 
 @pytest.mark.parametrize(("choice", "found"), [("today", 1), ("7", 2), ("30", 3)])

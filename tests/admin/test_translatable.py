@@ -136,7 +136,7 @@ def test_every_page_without_a_row(boss: Client, settings: Any, model: str, value
         "q=ann@example.com",
         f"person={person_text(1)}",
         "state__exact=cancelled",
-        "halves=both&recorded=7",
+        "channels=both&recorded=7",
         "before=2",
     ],
 )

@@ -159,7 +159,7 @@ def test_an_error_of_atrack_holds_no_value_of_its_frames(settings: Any) -> None:
 
     async def ask() -> list[str]:
         try:
-            await atrack(None, "Lead", user={"email": "ada@example.com"}, halves="neither")
+            await atrack(None, "Lead", user={"email": "ada@example.com"}, channels="neither")
         except InvalidEvent as error:
             frames = list(traceback.walk_tb(error.__traceback__))[1:]  # the first is this test's own
             return [repr(frame.f_locals) for frame, _line in frames]

@@ -1,4 +1,4 @@
-"""Browser halves as they are read from the outbox, and what reading them must not do."""
+"""Browser channels as they are read from the outbox, and what reading them must not do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from tiktok_attribution import track
-from tiktok_attribution.browser import halves
+from tiktok_attribution.browser import stored_calls
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.visitor.object_key import object_key
@@ -30,33 +30,33 @@ def key(event_id: str, pixel_code: str = "C0A") -> Key:
 def test_halves_come_in_the_order_of_their_keys() -> None:
     for event_id in "abc":
         recorded(event_id, pixels=["C0A"])
-    found = halves.of_keys([key("c"), key("a"), key("gone"), key("b")])
+    found = stored_calls.of_keys([key("c"), key("a"), key("gone"), key("b")])
     assert [showing.call.event_id for showing in found] == ["c", "a", "b"]
 
 
 def test_the_pixels_of_an_event_are_one_half() -> None:
     recorded("a", pixels=["C0A", "C0B"])
-    (showing,) = halves.of_keys([key("a"), key("a", "C0B")])
+    (showing,) = stored_calls.of_keys([key("a"), key("a", "C0B")])
     assert showing.pixel_codes == ("C0A", "C0B")
 
 
 def test_a_pixel_that_was_not_asked_for_is_left_out() -> None:
     recorded("a", pixels=["C0A", "C0B"])
-    (showing,) = halves.of_keys([key("a", "C0B")])
+    (showing,) = stored_calls.of_keys([key("a", "C0B")])
     assert showing.pixel_codes == ("C0B",)
 
 
 def test_an_event_without_a_browser_half_is_left_out() -> None:
     recorded("a", pixels=["C0A"])
     OutboxEvent.objects.update(wants_browser=False)
-    assert halves.of_keys([key("a")]) == []
+    assert stored_calls.of_keys([key("a")]) == []
 
 
 @pytest.mark.parametrize("payload", ["", "no JSON"])
 def test_a_payload_that_was_cleared_is_left_out(payload: str) -> None:
     recorded("a", pixels=["C0A"])
     OutboxEvent.objects.update(payload=payload)
-    assert halves.of_keys([key("a")]) == []
+    assert stored_calls.of_keys([key("a")]) == []
 
 
 @pytest.mark.privacy
@@ -66,20 +66,20 @@ def test_an_object_is_found_by_whatever_its_key_is(pk: str) -> None:
     row = OutboxEvent.objects.get()
     row.object_label, row.object_pk = "shop.Order", object_key(pk)
     row.save()
-    assert [showing.call.event_id for showing in halves.of_objects([f"shop.Order:{pk}"])] == ["a"]
-    assert halves.of_objects(["shop.Member:" + pk, "shop.Order:43"]) == []
+    assert [showing.call.event_id for showing in stored_calls.of_objects([f"shop.Order:{pk}"])] == ["a"]
+    assert stored_calls.of_objects(["shop.Member:" + pk, "shop.Order:43"]) == []
 
 
 def test_nothing_to_look_for_is_no_query(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
-        assert (halves.of_keys([]), halves.of_objects([])) == ([], [])
+        assert (stored_calls.of_keys([]), stored_calls.of_objects([])) == ([], [])
 
 
 def test_it_is_noted_when_a_half_was_shown_first() -> None:
     recorded("a", pixels=["C0A"])
-    halves.note_shown([key("a")])
+    stored_calls.note_shown([key("a")])
     first = OutboxEvent.objects.get().browser_at
-    halves.note_shown([key("a")])
+    stored_calls.note_shown([key("a")])
     assert first is not None
     assert OutboxEvent.objects.get().browser_at == first
 
@@ -88,8 +88,8 @@ def test_a_query_that_fails_leaves_the_sites_own_transaction_whole(monkeypatch: 
     monkeypatch.setattr(OutboxEvent._meta, "db_table", "no_such_table")
     with transaction.atomic():
         with pytest.raises(DatabaseError):
-            halves.of_keys([key("a")])
-        halves.note_shown([key("a")])
+            stored_calls.of_keys([key("a")])
+        stored_calls.note_shown([key("a")])
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             assert cursor.fetchone() == (1,)

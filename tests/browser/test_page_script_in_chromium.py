@@ -1,4 +1,4 @@
-"""tiktok.js in a real browser: actions with both halves, receipts, cached pages, htmx, fetch."""
+"""tiktok.js in a real browser: actions with both channels, receipts, cached pages, htmx, fetch."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_withdrawal_takes_back_what_was_not_sent_yet(client: Client, configure
     configure(CONSENT=ASKED, HELD_HOURS=hours)
     client.cookies["tiktok_consent"] = "granted"
     client.post("/lead/")
-    client.get("/page/")  # its browser half was shown
+    client.get("/page/")  # its pixel call was shown
     assert states() == ["waiting"]
     answer(client, "denied")
     assert (states(), counts()) == ([], {"withdrawn": 1})

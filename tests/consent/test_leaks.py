@@ -76,7 +76,7 @@ STAGES = [
     "tiktok_attribution.conversions.recorder.outbox.add",
     "tiktok_attribution.conversions.recorder.Commitment",
     "tiktok_attribution.conversions.recorder.identify_keys",
-    "tiktok_attribution.browser.halves.user_of_text",
+    "tiktok_attribution.browser.stored_calls.user_of_text",
     "tiktok_attribution.browser.page.once_call",
     "tiktok_attribution.browser.pending.signing.dumps",
     "tiktok_attribution.delivery.drain.due_rows",

@@ -63,7 +63,7 @@ def visit(chromium: Browser, live_server: Any, console_errors: list[str]) -> Ite
 
 
 def settled(name: str) -> None:
-    """Wait for the server half of a click: its beacon must not arrive in the cell after this one."""
+    """Wait for the server event of a click: its beacon must not arrive in the cell after this one."""
     deadline = time.monotonic() + 20
     while not OutboxEvent.objects.filter(name=name).exists():
         assert time.monotonic() < deadline, f"no {name} was recorded"

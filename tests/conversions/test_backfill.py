@@ -158,7 +158,7 @@ def test_a_date_is_time_enough(configure: Configure) -> None:
     assert run() == {"known": 2, "undated": 1} | ({"old": found["old"]} if "old" in found else {})
 
 
-@pytest.mark.parametrize(("declared", "mode"), [({"halves": "browser"}, "developer"), ({}, "standard")])
+@pytest.mark.parametrize(("declared", "mode"), [({"channels": "browser"}, "developer"), ({}, "standard")])
 def test_what_has_no_server_half_is_not_looked_for(configure: Configure, declared: dict[str, Any], mode: str) -> None:
     configure({**DATED, **declared}, MODE=mode)
     unseen()

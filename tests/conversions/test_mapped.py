@@ -64,13 +64,13 @@ def test_the_row_names_its_object_value_and_pixel(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("halves", "state", "wants_browser"),
+    ("channels", "state", "wants_browser"),
     [("both", State.WAITING, True), ("server", State.WAITING, False), ("browser", State.BROWSER_ONLY, True)],
 )
 def test_a_declaration_may_want_one_half_only(
-    configure: Configure, halves: str, state: str, wants_browser: bool
+    configure: Configure, channels: str, state: str, wants_browser: bool
 ) -> None:
-    configure({**PLAIN, "halves": halves})
+    configure({**PLAIN, "channels": channels})
     paid()
     assert (row().state, row().wants_browser) == (state, wants_browser)
 

@@ -41,7 +41,7 @@ def test_a_right_declaration_has_no_mistakes(changes: dict[str, Any]) -> None:
         ("Purchase", "CONVERSIONS['shop.Order'] must be a dict or a list of dicts."),
         ({}, "['event']: an event name is text, not NoneType"),
         ({"event": "purchase"}, '[\'event\']: event name "purchase": case counts, did you mean "Purchase"?'),
-        ({"event": "Lead", "halves": "all"}, "['halves'] is 'all', not one of both, server, browser."),
+        ({"event": "Lead", "channels": "all"}, "['channels'] is 'all', not one of both, server, browser."),
         ({"event": "Lead", "made_by": "visitors"}, "['made_by'] is 'visitors', not one of anyone, visitor."),
         (
             {"event": "Lead", "visitor_of": 7},

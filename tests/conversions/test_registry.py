@@ -61,7 +61,7 @@ def test_the_class_form_chooses_id_time_pixel_and_half(register: Register) -> No
     moment = datetime.now(timezone.utc) - timedelta(hours=2)
 
     class Special(OrderPurchase):
-        halves = "server"
+        channels = "server"
 
         def event_id(self, obj: Order) -> str:
             return f"invoice-{obj.pk}"
@@ -149,7 +149,7 @@ def declared(**attributes: Any) -> type[Conversion]:
             'Declared.event: event name "purchase": case counts, did you mean "Purchase"?',
         ),
         ([Order], {"event": ""}, "Declared.event: event name (not shown) is empty"),
-        ([Order], {"halves": "all"}, "Declared: halves is 'all', not one of both, server, browser."),
+        ([Order], {"channels": "all"}, "Declared: channels is 'all', not one of both, server, browser."),
         ([AbstractUser], {}, "Declared: AbstractUser has no objects, register its children."),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_class_that_can_not_work_is_refused(
 
 def test_a_refused_class_is_not_registered(register: Register) -> None:
     with pytest.raises(ConfigurationError):
-        register(Order)(declared(halves="all"))
+        register(Order)(declared(channels="all"))
     assert list(registry.every()) == []
 
 
@@ -187,7 +187,13 @@ def test_colliding_event_ids_are_named(configure: Configure, conversions: Any, m
 
 @pytest.mark.parametrize(
     "broken",
-    [{"event": "purchase"}, {"event": "Purchase", "halves": "all"}, {"event": "Purchase", "when": 7}, "Purchase", None],
+    [
+        {"event": "purchase"},
+        {"event": "Purchase", "channels": "all"},
+        {"event": "Purchase", "when": 7},
+        "Purchase",
+        None,
+    ],
 )
 def test_what_can_not_be_compiled_is_left_out_and_logged(
     configure: Configure, caplog: pytest.LogCaptureFixture, broken: Any

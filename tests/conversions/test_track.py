@@ -105,11 +105,11 @@ def test_a_pixel_named_twice_counts_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("halves", "state", "shown"),
+    ("channels", "state", "shown"),
     [("both", State.WAITING, True), ("server", State.WAITING, False), ("browser", State.BROWSER_ONLY, True)],
 )
-def test_halves_may_be_chosen(request_: HttpRequest, halves: str, state: str, shown: bool) -> None:
-    recorded = track_event(request_, "Lead", halves=halves)
+def test_halves_may_be_chosen(request_: HttpRequest, channels: str, state: str, shown: bool) -> None:
+    recorded = track_event(request_, "Lead", channels=channels)
     assert recorded is not None
     assert (row().state, recorded.showing is not None) == (state, shown)
 
@@ -120,8 +120,8 @@ def test_halves_may_be_chosen(request_: HttpRequest, halves: str, state: str, sh
         ({"event": "purchase"}, 'event name "purchase": case counts, did you mean "Purchase"?'),
         ({"event": EMAIL}, "event name (not shown) may hold only letters"),
         ({"event": 7}, "an event name is text, not int"),
-        ({"halves": "server side"}, "halves is not one of both, server, browser."),
-        ({"halves": "browser"}, 'halves is "browser", but there is no visitor whose page could show it'),
+        ({"channels": "server side"}, "channels is not one of both, server, browser."),
+        ({"channels": "browser"}, 'channels is "browser", but there is no visitor whose page could show it'),
         ({"event_id": EMAIL}, "event_id holds an e-mail address"),
         ({"event_id": "x" * 200}, "event_id has 200 characters"),
         ({"user": {"emial": EMAIL}}, "user has no key 'emial'. Known keys: email"),
@@ -159,7 +159,7 @@ def test_a_page_view_has_no_pixel_call_beside_the_base_codes_own(request_: HttpR
 
 
 def test_a_page_view_for_the_browser_alone_is_one_pixel_call(request_: HttpRequest) -> None:
-    recorded = track_event(request_, "Pageview", halves="browser")
+    recorded = track_event(request_, "Pageview", channels="browser")
     assert recorded is not None
     assert recorded.showing is not None
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import NOW, row
-from tiktok_attribution.delivery.event_filter import HALVES, EventFilter
+from tiktok_attribution.delivery.event_filter import CHANNELS, EventFilter
 from tiktok_attribution.models import HourTally, OutboxEvent, State, moment
 from tiktok_attribution.tallies.refresh import refresh_all
 
@@ -18,7 +18,7 @@ WHOLE: dict[str, Any] = {
     "state": "rejected",
     "name": "Purchase",
     "pixel_code": "C0A",
-    "halves": "both",
+    "channels": "both",
     "attempt": "abc",
     "since": 1.5,
     "until": 2.0,
@@ -38,7 +38,7 @@ def test_a_moment_of_zero_is_a_choice() -> None:
     assert EventFilter(since=0.0).as_data() == {"since": 0.0}
 
 
-@pytest.mark.parametrize("data", [{"state": "gone"}, {"halves": "three"}, {"what": 1}])
+@pytest.mark.parametrize("data", [{"state": "gone"}, {"channels": "three"}, {"what": 1}])
 def test_what_it_never_made_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError)):
         EventFilter.of_data(data)
@@ -46,10 +46,10 @@ def test_what_it_never_made_is_refused(data: dict[str, Any]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("halves", "field"),
+    ("channels", "field"),
     [("both", "both"), ("server", "server_alone"), ("browser", "browser_alone"), ("confirmed", "confirmed")],
 )
-def test_a_choice_of_halves_has_as_many_as_the_overview_counts(halves: str, field: str) -> None:
+def test_a_choice_of_halves_has_as_many_as_the_overview_counts(channels: str, field: str) -> None:
     now = moment(time.time() - 7200)
     combinations = product(State.values, (False, True), (None, now), (None, now))
     for number, (state, wants, shown, confirmed) in enumerate(combinations):
@@ -59,7 +59,7 @@ def test_a_choice_of_halves_has_as_many_as_the_overview_counts(halves: str, fiel
 
     counted = sum(HourTally.objects.values_list(field, flat=True))
 
-    assert EventFilter(halves=halves).rows(using="default").count() == counted > 0
+    assert EventFilter(channels=channels).rows(using="default").count() == counted > 0
 
 
 @pytest.mark.django_db
@@ -72,9 +72,9 @@ def test_the_keys_of_a_period_hold_all_of_it_and_the_condition_no_more() -> None
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("halves", HALVES)
-def test_every_choice_works_on_an_empty_table(halves: str) -> None:
-    chosen = EventFilter.of_data({**WHOLE, "halves": halves})
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_every_choice_works_on_an_empty_table(channels: str) -> None:
+    chosen = EventFilter.of_data({**WHOLE, "channels": channels})
 
     assert not chosen.rows(using="default").exists()
     assert not OutboxEvent.objects.exists()

@@ -39,7 +39,7 @@ class Hearing:
         return {one["event_id"] for one in self.arrivals() if one["event"] == event}
 
     def keys(self, event: str) -> set[str]:
-        """Matching keys of its server half."""
+        """Matching keys of its server event."""
         (found,) = (one for one in self.arrivals() if (one["event"], one["channel"]) == (event, SERVER))
         return set(found["matching_keys"])
 

@@ -11,10 +11,10 @@ import re
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import action, halves, pending, receipt
+from tiktok_attribution.browser import action, pending, receipt, stored_calls
 from tiktok_attribution.browser.endpoint import TOO_MANY, Refused, Report, endpoint, is_crowded
-from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.handover import pending_events
+from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.conversions.track import track_event
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.document import path_of_page
@@ -39,7 +39,7 @@ def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     if "action" in report:
         _act(request, report)
     if "receipt" in report:
-        halves.note_confirmed(receipt.read(report["receipt"]))
+        stored_calls.note_confirmed(receipt.read(report["receipt"]))
     waiting = pending_events(request) if "pending" in report else {}
     return JsonResponse(waiting) if waiting else _nothing(204)
 
@@ -75,7 +75,7 @@ def _be_on(request: HttpRequest, page: object) -> None:
 
 
 def _act(request: HttpRequest, report: Report) -> None:
-    """Record the server half, with the signals of this visitor; the page has made the pixel's call already."""
+    """Record the server event, with the signals of this visitor; the page has made the pixel's call already."""
     allowed = action.read(report["action"], max_age_days=conf.current().action_days)
     event_id = allowed.event_id or report.get("event_id")
     if not isinstance(event_id, str) or not (allowed.event_id or _BROWSERS_ID.fullmatch(event_id)):
@@ -94,6 +94,6 @@ def _act(request: HttpRequest, report: Report) -> None:
         return
     visitor_of(request).to_show.remove(recorded.showing)
     keys = keys_of(recorded.showing)
-    halves.note_shown(keys)
+    stored_calls.note_shown(keys)
     if report.get("live") is True:
-        halves.note_confirmed(keys)
+        stored_calls.note_confirmed(keys)

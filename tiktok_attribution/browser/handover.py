@@ -14,11 +14,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf, tasks
-from tiktok_attribution.browser import block, halves, pending, untagged
+from tiktok_attribution.browser import block, pending, stored_calls, untagged
 from tiktok_attribution.browser.attributes import Later, later
-from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.script import safe_json
+from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import held
@@ -76,9 +76,9 @@ class Handover:
         if self._earlier is None:
             self.answer()
             waiting = self.pending.events
-            found = halves.of_keys(waiting)
+            found = stored_calls.of_keys(waiting)
             self.pending.forget(set(waiting).difference(_keys(found)))
-            self._earlier = found + halves.of_objects(self.pending.watched)
+            self._earlier = found + stored_calls.of_objects(self.pending.watched)
         return self._earlier
 
     def take(self) -> list[Showing]:
@@ -144,7 +144,7 @@ class Handover:
         """Everything that waits, for a response that is no page but whose script runs it."""
         found = self.take()
         if found:
-            halves.note_shown(_keys(found))
+            stored_calls.note_shown(_keys(found))
             self.pending.forget(_keys(found))
             self.shown, self.is_personal = [], True
         return found
@@ -167,7 +167,7 @@ class Handover:
         is_given = is_page(response) or (self.is_given and response.status_code < 300)
         given = keys if is_given else _keys(in_header)
         if given:
-            halves.note_shown(given)
+            stored_calls.note_shown(given)
             self.pending.forget(given)
         self.pending.add(key for key in keys if key not in given)
         is_changed = self._store(response)

@@ -13,12 +13,12 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import block, halves, handover
+from tiktok_attribution.browser import block, handover, stored_calls
 from tiktok_attribution.browser.attributes import Later
 from tiktok_attribution.browser.gate import Gate, is_personal
-from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.nonce import has_nonce, script
 from tiktok_attribution.browser.script import ONCE, base_code, identify_call, once_call, report_call
+from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
@@ -78,7 +78,7 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
 def event_tag(
     request: HttpRequest | None, event: Any, /, *, server: bool = False, event_id: Any = "", **properties: Any
 ) -> SafeString:
-    """`{% tiktok_event %}`: a named event, or the browser halves of an object's conversions."""
+    """`{% tiktok_event %}`: a named event, or the pixel calls of an object's conversions."""
     settings = conf.current()
     if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
@@ -106,7 +106,7 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
     if in_event_loop():
         handover.of(request).claim_later(labels)
         return []
-    found = halves.of_objects(labels) if handover.is_open(request) else []
+    found = stored_calls.of_objects(labels) if handover.is_open(request) else []
     for one in found:
         # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
         # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
@@ -116,7 +116,7 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
 
 
 def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
-    """Record both halves, and show this one here instead of on the next page."""
+    """Record both channels, and show this one here instead of on the next page."""
     if request is not None and in_event_loop() and handover.has_middleware(request):
         if not is_paused():
             later = partial(track_event, request, name, event_id=event_id or None, properties=properties)
@@ -127,14 +127,14 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
     if request is None or showing is None or not handover.is_open(request):
         return []
     visitor_of(request).to_show.remove(showing)
-    found = halves.of_keys(keys_of(showing))
+    found = stored_calls.of_keys(keys_of(showing))
     for one in found:
         one.stored = None  # this very request has made it
     return handover.of(request).show(found)
 
 
 def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
-    """An event without a server half is the same for every visitor, so the page stays cacheable.
+    """An event without a server event is the same for every visitor, so the page stays cacheable.
 
     It needs no event_id, for there is nothing to merge it with; one that the template gives is kept.
     """

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from django.core import signing
 
-from tiktok_attribution.browser.halves import keys_of
 from tiktok_attribution.browser.pending import Key
+from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.visitor.showing import Showing
 
 SALT = "tiktok_receipt"

@@ -43,7 +43,7 @@ REFUSALS = (Reason.DENIED, Reason.OPT_OUT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """`reason` where it is denied; `limited_data_use` is TikTok's flag for both halves."""
+    """`reason` where it is denied; `limited_data_use` is TikTok's flag for both channels."""
 
     consent: Consent
     reason: Reason | None = None

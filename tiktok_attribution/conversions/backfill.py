@@ -21,7 +21,7 @@ from tiktok_attribution.conversions.fact import Fact
 from tiktok_attribution.conversions.healing import heal
 from tiktok_attribution.conversions.maker import first_visitor, of_first
 from tiktok_attribution.conversions.objects import fact_of, record_object
-from tiktok_attribution.conversions.recorder import halves_now
+from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.conversions.unknown_consent import may_have_refused
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outbox import known_event_ids
@@ -57,7 +57,7 @@ def backfill(
     be a false conversion.
     """
     tally: Counter[str] = Counter()
-    to_server, _ = halves_now(conversion.halves, conversion.event)
+    to_server, _ = channels_now(conversion.channels, conversion.event)
     if not to_server:
         return tally  # no page would show them any more
     most = _most_seconds()

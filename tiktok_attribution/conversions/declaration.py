@@ -18,7 +18,7 @@ from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.identity import hashed
 
 BOTH, SERVER, BROWSER = "both", "server", "browser"
-HALVES = (BOTH, SERVER, BROWSER)
+CHANNELS = (BOTH, SERVER, BROWSER)
 ANYONE, VISITOR = MAKERS = ("anyone", "visitor")
 
 
@@ -41,7 +41,7 @@ class Conversion:
     """
 
     event: str = ""
-    halves: str = BOTH
+    channels: str = BOTH
     label: str = ""
     made_by: str = ANYONE
     """"visitor": only an object counts that its own person made in a visitor's request, and no import or colleague."""

@@ -44,7 +44,7 @@ class Fact:
     build: Callable[[], Built]
     using: str
     pixel_codes: Sequence[str]
-    halves: str
+    channels: str
     object_label: str = ""
     object_pk: str = ""
     signals: Signals = NOBODY

@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.protection import protected
-from tiktok_attribution.conversions.recorder import halves_now
+from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.object_key import object_key
@@ -29,7 +29,7 @@ def hold_back(objects: Iterable[Model], *, using: str | None = None) -> None:
 def hold_back_one(obj: Any, *, using: str, but: Collection[int] = ()) -> None:
     """`but` are the ids of conversions that it counted for before. What can't be told is held back."""
     for conversion in registry.of(type(obj)):
-        if id(conversion) in but or not any(halves_now(conversion.halves, conversion.event)):
+        if id(conversion) in but or not any(channels_now(conversion.channels, conversion.event)):
             continue
         with outages.noticing(using), protected(using):
             if _happened(conversion, obj):

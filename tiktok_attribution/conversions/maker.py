@@ -32,7 +32,7 @@ def current_maker(using: str) -> Requester | None:
 
 
 def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, using: str) -> None:
-    """A snapshot for the server half, and a note in the maker's session for the browser half.
+    """A snapshot for the server event, and a note in the maker's session for the pixel call.
 
     Where the signals of the request are not used, or the maker is not the object's person, only a refusal is kept.
     """

@@ -35,7 +35,7 @@ CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "pric
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
 WHOSE_KEYS = ("made_by", "visitor_of")
 PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel", "consent", "skip", "maker_is_person")
-OTHER_KEYS = ("event", "when", "contents", "user", "halves", "label", "content_type", "properties", *WHOSE_KEYS)
+OTHER_KEYS = ("event", "when", "contents", "user", "channels", "label", "content_type", "properties", *WHOSE_KEYS)
 KNOWN_KEYS = (*OTHER_KEYS, *PATH_KEYS)
 
 
@@ -46,7 +46,7 @@ class MappedConversion(Conversion):
         super().__init__(model)
         self.mapping = mapping
         self.event = canonical_name(mapping.get("event"))
-        self.halves = mapping.get("halves", BOTH)
+        self.channels = mapping.get("channels", BOTH)
         self.label = mapping.get("label", "")
         self.made_by = mapping.get("made_by", ANYONE)
         first = related_model(model, mapping.get("visitor_of", ""))

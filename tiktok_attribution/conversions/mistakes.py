@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from tiktok_attribution.conversions.accounts import related_model
 from tiktok_attribution.conversions.condition import SEVERAL, column
-from tiktok_attribution.conversions.declaration import ANYONE, BOTH, HALVES, MAKERS
+from tiktok_attribution.conversions.declaration import ANYONE, BOTH, CHANNELS, MAKERS
 from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
 from tiktok_attribution.conversions.relations import reached_model, relation
 from tiktok_attribution.events.ids import valid_pixel_codes
@@ -48,8 +48,8 @@ def unusable(label: str, model: type[Model], mapping: object) -> Iterator[Mistak
         canonical_name(mapping.get("event"))
     except InvalidEvent as error:
         yield f"{where}['event']: {error}", ""
-    if mapping.get("halves", BOTH) not in HALVES:
-        yield f"{where}['halves'] is {mapping['halves']!r}, not one of {', '.join(HALVES)}.", ""
+    if mapping.get("channels", BOTH) not in CHANNELS:
+        yield f"{where}['channels'] is {mapping['channels']!r}, not one of {', '.join(CHANNELS)}.", ""
     if mapping.get("made_by", ANYONE) not in MAKERS:
         yield f"{where}['made_by'] is {mapping['made_by']!r}, not one of {', '.join(MAKERS)}.", ""
     yield from _visitor_of_unusable(f"{where}['visitor_of']", model, mapping.get("visitor_of"))

@@ -125,7 +125,7 @@ def fact_of(
         build=build,
         using=using,
         pixel_codes=_codes_of_broken(signals) if codes is None else codes,
-        halves=conversion.halves,
+        channels=conversion.channels,
         object_label=conversion.model._meta.label,
         object_pk=object_key(obj.pk),
         signals=signals,

@@ -20,7 +20,7 @@ from tiktok_attribution.conversions.objects import record_object, renewed
 from tiktok_attribution.conversions.pausing import is_inside_paused, is_paused
 from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
-from tiktok_attribution.conversions.recorder import halves_now
+from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions, stored
 from tiktok_attribution.delivery.dropped import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
@@ -100,7 +100,7 @@ def _as_child(sender: type[Model], instance: Any, using: str) -> tuple[type[Mode
 
 def _concerned(sender: type[Model], fields: Collection[str] | None) -> list[Conversion]:
     """The conversions that a save of these fields may bring about, and that have a half in this mode."""
-    alive = [one for one in registry.of(sender) if any(halves_now(one.halves, one.event))]
+    alive = [one for one in registry.of(sender) if any(channels_now(one.channels, one.event))]
     return [one for one in alive if one.concerns(fields)]
 
 

@@ -42,7 +42,7 @@ _AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))
 
 @dataclass(kw_only=True, eq=False)
 class Recorded:
-    """The rows that were new, and their browser half where this visitor's page shows it.
+    """The rows that were new, and their pixel call where this visitor's page shows it.
 
     `is_open` is True where they were written in a transaction of the site's; `is_saving` while its object is saved
     there once more, which builds the event again anyway. `unfinished` says that rows are marked so, or may be: a

@@ -1,4 +1,4 @@
-"""From a fact to an outbox row and a browser half, in the caller's transaction, and never in the shopper's way."""
+"""From a fact to an outbox row and a pixel call, in the caller's transaction, and never in the shopper's way."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tiktok_attribution.visitor.showing import Showing, identify_keys
 from tiktok_attribution.visitor.snapshot import suppress
 from tiktok_attribution.visitor.visitor import Visitor
 
-__all__ = ["Recorded", "halves_now", "is_paused", "paused", "record"]
+__all__ = ["Recorded", "channels_now", "is_paused", "paused", "record"]
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -83,7 +83,7 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
 
 
 def _tell_visitor(recorded: Recorded, visitor: Visitor) -> None:
-    """What this visitor's answer decides, and the browser half for a page of theirs."""
+    """What this visitor's answer decides, and the pixel call for a page of theirs."""
     fact, rows, event = recorded.fact, recorded.rows, recorded.event
     if conf.current().asks:
         for key in keys_of(rows):
@@ -109,7 +109,7 @@ def _is_unfinished(fact: Fact, built: Built, *, commits_each: bool) -> bool:
 
 def _leave_out(fact: Fact, reason: Reason) -> None:
     """Told to nobody. Only a count stays, and at the object that it is so, for a webhook or a backfill."""
-    if not any(halves_now(fact.halves, fact.name)):
+    if not any(channels_now(fact.channels, fact.name)):
         return
     will, objects = fact.signals.decision, [(fact.object_label, fact.object_pk)]
     refused = objects if fact.object_label and will is not None and will.is_refusal else ()
@@ -136,19 +136,19 @@ def _note_at_object(fact: Fact, reason: Reason) -> None:
         suppress(fact.name, fact.signals, fact.object_label, fact.object_pk, using=fact.using)
 
 
-def halves_now(halves: str, name: str) -> tuple[bool, bool]:
-    """Which halves such an event has in the configured mode: (server, browser)."""
+def channels_now(channels: str, name: str) -> tuple[bool, bool]:
+    """Which channels such an event has in the configured mode: (server, browser)."""
     settings = conf.current()
-    to_server = halves != BROWSER and settings.sends_to_server(name)
+    to_server = channels != BROWSER and settings.sends_to_server(name)
     # Every page with the tag makes its page view by ttq.page(), as TikTok's base code does. A pixel call of this name
-    # would be a second one for the same page. So it has the server's half alone, unless "browser" is asked for.
-    to_browser = halves == BROWSER if name == PAGE_VIEW else halves != SERVER
+    # would be a second one for the same page. So it has the server event alone, unless "browser" is asked for.
+    to_browser = channels == BROWSER if name == PAGE_VIEW else channels != SERVER
     return to_server, to_browser and settings.mode == conf.DEVELOPER
 
 
 def _rows(fact: Fact, built: Built, *, unfinished: bool) -> list[OutboxEvent]:
     settings, event = conf.current(), built.event
-    to_server, to_browser = halves_now(fact.halves, event.name)
+    to_server, to_browser = channels_now(fact.channels, event.name)
     if not to_server and not to_browser:
         return []
     if not fact.pixel_codes:
@@ -156,7 +156,7 @@ def _rows(fact: Fact, built: Built, *, unfinished: bool) -> list[OutboxEvent]:
     if to_server and not event.page.url:
         raise InvalidEvent(NO_PAGE)
     if not fact.decision.is_granted and (not to_server or not settings.held_hours):
-        _leave_out(fact, Reason.NO_ANSWER)  # only a server half can wait for an answer
+        _leave_out(fact, Reason.NO_ANSWER)  # only a server event can wait for an answer
         return []
     rows = []
     for pixel_code in dict.fromkeys(fact.pixel_codes):

@@ -13,7 +13,7 @@ from django.db.models import Model
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions.accounts import concrete
-from tiktok_attribution.conversions.declaration import HALVES, MAKERS, Conversion
+from tiktok_attribution.conversions.declaration import CHANNELS, MAKERS, Conversion
 from tiktok_attribution.conversions.mapped import MappedConversion
 from tiktok_attribution.conversions.mistakes import mistakes, unusable
 from tiktok_attribution.events.names import canonical_name
@@ -46,8 +46,8 @@ def register(*models: type[Model]) -> Callable[[Declared], Declared]:
 def _fault(declared: type[Conversion], models: Sequence[type[Model]]) -> str:
     if not models:
         return "it names no model, write @register(Order)."
-    if declared.halves not in HALVES:
-        return f"halves is {declared.halves!r}, not one of {', '.join(HALVES)}."
+    if declared.channels not in CHANNELS:
+        return f"channels is {declared.channels!r}, not one of {', '.join(CHANNELS)}."
     if declared.made_by not in MAKERS:
         return f"made_by is {declared.made_by!r}, not one of {', '.join(MAKERS)}."
     if declared.visitor_of is not Conversion.visitor_of and not declared.visitor_models:

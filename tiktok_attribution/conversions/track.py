@@ -16,7 +16,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
-from tiktok_attribution.conversions.declaration import BOTH, BROWSER, HALVES, SERVER
+from tiktok_attribution.conversions.declaration import BOTH, BROWSER, CHANNELS, SERVER
 from tiktok_attribution.conversions.fact import Built, Fact
 from tiktok_attribution.conversions.pausing import is_paused
 from tiktok_attribution.conversions.permitted import permitted
@@ -56,7 +56,7 @@ def track(
     event_time: Any = None,
     user: Mapping[str, Any] | None = None,
     pixels: Sequence[str] | str = (),
-    halves: str = BOTH,
+    channels: str = BOTH,
     page_url: str = "",
     consent: bool | None = None,
     using: str | None = None,
@@ -65,9 +65,9 @@ def track(
 ) -> list[str]:
     """Record an event: `track(request, "AddToCart", value=cart.total, currency="EUR", contents=[…])`.
 
-    Return the event ids that were recorded: one, or none where nothing new was. The server half is written in the
-    current transaction, the browser half is shown on this page or the visitor's next. Without a request (None) there is
-    only a server half; say who and where with `user` and `page_url`. `event_id` makes it count once however often this
+    Return the event ids that were recorded: one, or none where nothing new was. The server event is written in the
+    current transaction, the pixel call is shown on this page or the visitor's next. Without a request (None) there is
+    only a server event; say who and where with `user` and `page_url`. `event_id` makes it count once however often this
     is called. `consent` is what the site knows of a person who is not here. Bad arguments are recorded as invalid, with
     their reason; nothing is raised unless the setting STRICT is on. A request that is no shopper's (the admin's, a
     webhook's), or one of staff for whom `user` names another person, gives none of its signals; a refusal that it
@@ -80,7 +80,7 @@ def track(
         event_time=event_time,
         user=user,
         pixels=pixels,
-        halves=halves,
+        channels=channels,
         page_url=page_url,
         consent=consent,
         using=using,
@@ -98,7 +98,7 @@ def track_event(
     event_time: Any = None,
     user: Mapping[str, Any] | None = None,
     pixels: Sequence[str] | str = (),
-    halves: str = BOTH,
+    channels: str = BOTH,
     page_url: str = "",
     consent: bool | None = None,
     using: str | None = None,
@@ -126,8 +126,8 @@ def track_event(
     def build() -> Built:
         if unusable is not None:
             raise unusable
-        if halves not in HALVES or (halves == BROWSER and visitor is None):
-            raise InvalidEvent(_wrong_halves(halves))
+        if channels not in CHANNELS or (channels == BROWSER and visitor is None):
+            raise InvalidEvent(_wrong_channels(channels))
         keys, notes = hashed(user or {})
         built, more = build_event(
             event,
@@ -140,7 +140,7 @@ def track_event(
         )
         return Built(built, notes + more)
 
-    if decision.reason is Reason.PREFETCH and visitor is not None and halves == BOTH and unusable is None:
+    if decision.reason is Reason.PREFETCH and visitor is not None and channels == BOTH and unusable is None:
         given = {**(properties or {}), **more_properties}
         _leave_to_page(
             visitor, Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
@@ -151,7 +151,7 @@ def track_event(
         build=build,
         using=using or write_database(),
         pixel_codes=codes,
-        halves=SERVER if visitor is None else halves,
+        channels=SERVER if visitor is None else channels,
         decision=decision,
     )
     return record(fact, visitor)
@@ -242,10 +242,10 @@ def _pixel_codes(request: HttpRequest | None, wanted: object) -> Sequence[str] |
     return None if own == () else own or conf.current().pixel_code
 
 
-def _wrong_halves(halves: object) -> str:
-    if halves == BROWSER:
-        return 'halves is "browser", but there is no visitor whose page could show it: pass the shopper\'s request.'
-    return f"halves is not one of {', '.join(HALVES)}."
+def _wrong_channels(channels: object) -> str:
+    if channels == BROWSER:
+        return 'channels is "browser", but there is no visitor whose page could show it: pass the shopper\'s request.'
+    return f"channels is not one of {', '.join(CHANNELS)}."
 
 
 def _page(visitor: Visitor | None, page_url: str) -> Page:

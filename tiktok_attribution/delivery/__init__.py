@@ -1,1 +1,1 @@
-"""The server's half: from the outbox to TikTok's Events API, and what its answers mean."""
+"""The server event: from the outbox to TikTok's Events API, and what its answers mean."""

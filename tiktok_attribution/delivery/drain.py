@@ -30,7 +30,7 @@ class End(Enum):
 class Drain:
     """One lane, as long as its lease is held. Raises LeaseLost.
 
-    A refused batch is searched by halves: `lease.suspects` says how many of the rows that are due longest hold one
+    A refused batch is searched by channels: `lease.suspects` says how many of the rows that are due longest hold one
     that TikTok refuses, and each POST takes half of them. So every POST of the search keeps the pace, the search goes
     on in a later turn, and no event is rejected that was not refused alone.
     """

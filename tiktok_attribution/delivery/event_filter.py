@@ -19,14 +19,14 @@ MOMENTS = ("since", "until")
 GIVEN_UP = (State.INVALID, State.REJECTED, State.EXPIRED, State.CANCELLED)
 WARNED = "warned"
 """Beside the states: delivered, with a note."""
-HALVES: Mapping[str, Q] = {
+CHANNELS: Mapping[str, Q] = {
     "both": Q(state=State.DELIVERED, browser_at__isnull=False),
     "server": Q(state=State.DELIVERED, wants_browser=True, browser_at__isnull=True),
     "browser": Q(state__in=GIVEN_UP, browser_at__isnull=False),
     "confirmed": Q(browser_confirmed_at__isnull=False),
     "unconfirmed": Q(browser_at__isnull=False, browser_confirmed_at__isnull=True),
 }
-"""How the two halves of an event fared, as the overview counts them."""
+"""How the two channels of an event fared, as the overview counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class EventFilter:
     state: str = ""
     name: str = ""
     pixel_code: str = ""
-    halves: str = ""
+    channels: str = ""
     attempt: str = ""
     since: float | None = None
     until: float | None = None
@@ -44,8 +44,8 @@ class EventFilter:
     def __post_init__(self) -> None:
         if self.state and self.state not in (*State.values, WARNED):
             raise ValueError("no such state")
-        if self.halves and self.halves not in HALVES:
-            raise ValueError("no such choice of halves")
+        if self.channels and self.channels not in CHANNELS:
+            raise ValueError("no such choice of channels")
 
     @classmethod
     def of_data(cls, data: Mapping[str, Any]) -> EventFilter:
@@ -80,7 +80,7 @@ class EventFilter:
 
     def condition(self, *, using: str) -> Q:
         """Without the keys, which only save reading."""
-        wanted = HALVES[self.halves] if self.halves else Q()
+        wanted = CHANNELS[self.channels] if self.channels else Q()
         if self.state == WARNED:
             wanted &= Q(state=State.DELIVERED) & ~Q(note__in=("", ERASED))
         elif self.state:

@@ -9,9 +9,9 @@ from django.db import Error as DatabaseTrouble
 
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.diagnosis import (
+    channels,
     configured,
     front_page,
-    halves,
     pixel_state,
     proxy,
     refused_rows,
@@ -24,7 +24,7 @@ from tiktok_attribution.failures import describe
 Look = Callable[[], Iterator[Finding]]
 STORED: tuple[Look, ...] = (
     *(pixel_state.findings, running.beats, proxy.findings),
-    *(refused_rows.findings, warned.findings, halves.untagged),
+    *(refused_rows.findings, warned.findings, channels.untagged),
 )
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
 ALL: tuple[Look, ...] = (
@@ -45,8 +45,8 @@ def everything() -> list[Finding]:
 def quick(found: Sequence[PixelFigures]) -> list[Finding]:
     """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
     pixels = partial(pixel_state.findings, found)
-    stored = (pixels, running.beats, halves.findings, proxy.findings, refused_rows.findings, warned.findings)
-    return _gathered((configured.findings, running.broker_lately, *stored, halves.untagged))
+    stored = (pixels, running.beats, channels.findings, proxy.findings, refused_rows.findings, warned.findings)
+    return _gathered((configured.findings, running.broker_lately, *stored, channels.untagged))
 
 
 def _gathered(looks: tuple[Look, ...]) -> list[Finding]:

@@ -39,7 +39,7 @@ def object_event_id(label: str, pk: object) -> str:
 
 
 def random_event_id() -> str:
-    """For an event that has no object. Made once, then rendered to both halves."""
+    """For an event that has no object. Made once, then rendered to both channels."""
     return uuid.uuid4().hex
 
 

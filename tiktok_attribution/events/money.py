@@ -18,7 +18,7 @@ CURRENCIES: frozenset[str] = frozenset(
 """The 62 of TikTok's Events API reference. What it does with another code is not documented."""
 
 MAX_AMOUNT = 2**53 - 1
-"""Above it a browser no longer holds every whole number, and the two halves of an event would differ."""
+"""Above it a browser no longer holds every whole number, and the two channels of an event would differ."""
 
 # Digits behind the point, ISO 4217: how many minor units make one. All others have two.
 _WITHOUT_MINOR_UNITS = ("BIF", "CLP", "ISK", "JPY", "KRW", "PYG", "VND")

@@ -1,9 +1,9 @@
-"""The wire format: Events API 2.0 for the web, `POST /open_api/v1.3/event/track/`, and its browser half.
+"""The wire format: Events API 2.0 for the web, `POST /open_api/v1.3/event/track/`, and its pixel call.
 
 Root: `event_source` "web", `event_source_id` the pixel code, `data` a list of 1 to 1000 event objects. An
 event object is made once, when the event happens, kept as text and joined into a body as it is: when it goes
 out again it is the same byte for byte, so TikTok sees the same event_id and event_time. TikTok refuses wrong
-types: event_id and content_id are text, event_time whole seconds, value and price numbers. Both halves carry
+types: event_id and content_id are text, event_time whole seconds, value and price numbers. Both channels carry
 the same name, event_id and properties, because they are rendered from one `Event`.
 """
 

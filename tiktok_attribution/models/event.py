@@ -1,4 +1,4 @@
-"""The outbox: one event for one pixel, and the state of its server half."""
+"""The outbox: one event for one pixel, and the state of its server event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tiktok_attribution.models.fields import ExactCharField, PartialIndex, momen
 
 
 class State(models.TextChoices):
-    """The state of an event's server half."""
+    """The state of an event's server event."""
 
     WAITING = "waiting", _("waiting")
     HELD = "held", _("held until consent")
@@ -34,7 +34,7 @@ ERASED = "Erased at the person's request."
 
 
 class OutboxEvent(EventBody):
-    """One event for one pixel: its server half with its state, and when its browser half was shown."""
+    """One event for one pixel: its server event with its state, and when its pixel call was shown."""
 
     body = models.OneToOneField(
         EventBody,

@@ -29,12 +29,12 @@ class HourTally(models.Model):
     cancelled = models.PositiveIntegerField(default=0)
     browser_only = models.PositiveIntegerField(default=0)
 
-    wanted = models.PositiveIntegerField(default=0, help_text=_("Events that have a browser half."))
+    wanted = models.PositiveIntegerField(default=0, help_text=_("Events that have a pixel call."))
     shown = models.PositiveIntegerField(default=0)
     confirmed = models.PositiveIntegerField(default=0)
     both = models.PositiveIntegerField(default=0, help_text=_("Delivered, and shown to the browser."))
-    server_alone = models.PositiveIntegerField(default=0, help_text=_("Delivered; the browser half was not shown."))
-    browser_alone = models.PositiveIntegerField(default=0, help_text=_("Shown; the server half was given up."))
+    server_alone = models.PositiveIntegerField(default=0, help_text=_("Delivered; the pixel call was not shown."))
+    browser_alone = models.PositiveIntegerField(default=0, help_text=_("Shown; the server event was given up."))
 
     delays = models.TextField(default="[]")
     match_keys = models.TextField(default="[]")

@@ -35,8 +35,8 @@ class _PixelNode(template.Node):
 def tiktok_event(context: template.Context, event: Any, **options: Any) -> SafeString:
     """An event in the page: `{% tiktok_event "Contact" %}`, or of an object: `{% tiktok_event order %}`.
 
-    A name gives the browser half alone, with the keywords as its properties (apart from `event_id`); with
-    `server=True` the server half is recorded too, and the page becomes private. An object gives the browser halves of
+    A name gives the pixel call alone, with the keywords as its properties (apart from `event_id`); with
+    `server=True` the server event is recorded too, and the page becomes private. An object gives the pixel calls of
     its conversions, each once. Brings the base code along where the page has none.
     """
     return page.event_tag(_request_of(context), event, **options)
@@ -46,7 +46,7 @@ def tiktok_event(context: template.Context, event: Any, **options: Any) -> SafeS
 def tiktok_action(context: template.Context, event: str, **options: Any) -> SafeString:
     """Attributes for a button, link or form: `<button {% tiktok_action "AddToWishlist" value=price currency="EUR" %}>`.
 
-    A click, or a form's submit, makes the pixel's call and reports it to the site, which records the server half: of
+    A click, or a form's submit, makes the pixel's call and reports it to the site, which records the server event: of
     what is signed here. `allow="search_string"` names properties that the page may fill in. Needs PAGE_SCRIPT.
     """
     return attributes.action_attributes(_request_of(context), event, **options)

@@ -1,4 +1,4 @@
-"""One event as it came on one channel, and the row that both halves of an event make together."""
+"""One event as it came on one channel, and the row that both channels of an event make together."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Ledger:
             ]
 
     def merged(self, *, event: str = "", pixel: str = "") -> list[EventRow]:
-        """The rows whose two halves became one event."""
+        """The rows whose two channels became one event."""
         return [row for row in self.events(event=event, pixel=pixel) if row.merged]
 
     def test_events(self) -> list[Arrival]:

@@ -1,4 +1,4 @@
-"""May this visitor's events be told? Asked in one place, for both halves, the click id and the snapshot."""
+"""May this visitor's events be told? Asked in one place, for both channels, the click id and the snapshot."""
 
 from __future__ import annotations
 

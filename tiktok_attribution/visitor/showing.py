@@ -1,4 +1,4 @@
-"""The browser half of an event on its way to a page of this visitor."""
+"""The pixel call of an event on its way to a page of this visitor."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class Visitor:
         return is_private(path_of(self.request), conf.current())
 
     def show(self, showing: Showing, commitment: Commitment) -> None:
-        """Have a page show this browser half, unless its transaction is rolled back."""
+        """Have a page show this pixel call, unless its transaction is rolled back."""
         self._note(commitment, self._to_show, showing)
 
     def watch(self, key: str, commitment: Commitment) -> None:
@@ -178,7 +178,7 @@ class Visitor:
 
     @property
     def to_show(self) -> list[Showing]:
-        """Browser halves that arose in this request and no page has shown yet."""
+        """Browser channels that arose in this request and no page has shown yet."""
         self._drop_undone()
         return self._to_show
 

@@ -21,14 +21,14 @@ from tiktok_attribution.models import State
 Choices = Iterable[tuple[str, Any]]
 Rows = QuerySet[Any]
 
-HALVES = (
+CHANNELS = (
     ("both", _("Delivered and shown")),
     ("server", _("Delivered, browser missing")),
     ("browser", _("Shown, server given up")),
     ("confirmed", _("Confirmed by the browser")),
     ("unconfirmed", _("Shown, not confirmed")),
 )
-"""Keys of `delivery.event_filter.HALVES`."""
+"""Keys of `delivery.event_filter.CHANNELS`."""
 STATES = (*State.choices, (WARNED, _("delivered, with a warning")))
 
 
@@ -57,7 +57,7 @@ class EventPixelFilter(_Offer, PixelFilter):
 
 
 class StateFilter(_Offer):
-    """Of the server half."""
+    """Of the server event."""
 
     title = _("state")
     parameter_name = list_query.STATE
@@ -76,14 +76,14 @@ class NameFilter(_Offer):
         return [(name, name) for name in known.names(known.pixels())]
 
 
-class HalvesFilter(_Offer):
+class ChannelsFilter(_Offer):
     """What came of server and browser together."""
 
-    title = _("both halves")
-    parameter_name = list_query.HALVES
+    title = _("both channels")
+    parameter_name = list_query.CHANNELS
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return HALVES
+        return CHANNELS
 
 
 class RecordedFilter(_Offer):

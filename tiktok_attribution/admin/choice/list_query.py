@@ -13,17 +13,17 @@ from django.utils.dateparse import parse_date
 
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.request_data import each_once, unreadable
-from tiktok_attribution.delivery.event_filter import HALVES as KNOWN_HALVES
+from tiktok_attribution.delivery.event_filter import CHANNELS as KNOWN_CHANNELS
 from tiktok_attribution.delivery.event_filter import WARNED, EventFilter
 from tiktok_attribution.models import State
 from tiktok_attribution.tallies.counting import epoch_of
 
-STATE, NAME, PIXEL, HALVES, ATTEMPT = "state__exact", "name", "pixel", "halves", "attempt"
+STATE, NAME, PIXEL, CHANNELS, ATTEMPT = "state__exact", "name", "pixel", "channels", "attempt"
 RECORDED, FROM, TO = "recorded", "from", "to"
 PERSON, TERM = "person", "q"
 BEFORE, AFTER = "before", "after"
 """Only keys below, or above, this one."""
-KNOWN = frozenset({STATE, NAME, PIXEL, HALVES, ATTEMPT, RECORDED, FROM, TO, PERSON, TERM, BEFORE, AFTER})
+KNOWN = frozenset({STATE, NAME, PIXEL, CHANNELS, ATTEMPT, RECORDED, FROM, TO, PERSON, TERM, BEFORE, AFTER})
 DAYS = {"today": 0, "7": 6, "30": 29}
 """Days before today on which a period begins, at midnight of the current time zone."""
 _PERSON = re.compile(r"[0-9a-f]{16}")
@@ -64,7 +64,7 @@ def read_query(parameters: QueryDict) -> ListQuery:
             state=_one_of((*State.values, WARNED), said, STATE),
             name=said.get(NAME, ""),
             pixel_code=said.get(PIXEL, ""),
-            halves=_one_of(KNOWN_HALVES, said, HALVES),
+            channels=_one_of(KNOWN_CHANNELS, said, CHANNELS),
             attempt=said.get(ATTEMPT, ""),
             since=since,
             until=until,

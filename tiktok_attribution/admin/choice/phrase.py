@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.admin.choice.filters import HALVES, STATES
+from tiktok_attribution.admin.choice.filters import CHANNELS, STATES
 from tiktok_attribution.admin.display.moments import moment_text
 from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import moment
@@ -25,8 +25,8 @@ def _parts(event_filter: EventFilter) -> Iterator[tuple[str, Any]]:
         yield _("event"), event_filter.name
     if event_filter.pixel_code:
         yield _("pixel"), event_filter.pixel_code
-    if event_filter.halves:
-        yield _("both halves"), dict(HALVES)[event_filter.halves]
+    if event_filter.channels:
+        yield _("both channels"), dict(CHANNELS)[event_filter.channels]
     if event_filter.attempt:
         yield _("attempt"), event_filter.attempt
     if event_filter.since is not None:

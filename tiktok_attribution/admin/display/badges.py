@@ -18,7 +18,7 @@ def badge(text: Text, tone: Tone) -> SafeString:
 
 
 def state_badge(row: OutboxEvent) -> SafeString:
-    """The state of the server half; a delivered event with a note is not as it should be."""
+    """The state of the server event; a delivered event with a note is not as it should be."""
     if row.has_warning:
         return badge(_("delivered, with a warning"), Tone.WAIT)
     return badge(row.get_state_display(), TONES.get(row.state, Tone.QUIET))

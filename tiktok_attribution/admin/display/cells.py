@@ -1,4 +1,4 @@
-"""What lists and pages show of an event's row: name, money, last answer, browser half."""
+"""What lists and pages show of an event's row: name, money, last answer, pixel call."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def last_answer(row: OutboxEvent) -> str:
     return Truncator(text).chars(SHORT)
 
 
-def browser_half(row: OutboxEvent) -> tuple[str, Tone]:
-    """Whether a page showed the browser's half, without the time."""
+def browser_channel(row: OutboxEvent) -> tuple[str, Tone]:
+    """Whether a page showed the pixel call, without the time."""
     if row.state == State.INVALID:
         return _("not built"), Tone.QUIET
     if not row.wants_browser:

@@ -49,7 +49,7 @@ STATES: Mapping[str, Words] = {
         _("Find out what kept it: no worker, a stopped pixel, or TikTok out of reach."),
     ),
     State.CANCELLED: Words(
-        _("Called off by hand. Its browser half, if a page showed it, is not undone."),
+        _("Called off by hand. Its pixel call, if a page showed it, is not undone."),
         _("It can be sent again."),
     ),
     State.BROWSER_ONLY: Words(_("Declared for the browser alone: no server event is sent for it."), ""),

@@ -1,4 +1,4 @@
-"""The events of a filter as CSV, streamed: what the list shows and the moments of both halves, nothing of the person.
+"""The events of a filter as CSV, streamed: what the list shows and the moments of both channels, nothing of the person.
 
 Neither bodies nor hashes are read. `object` is the site's own key of the order or customer.
 """

@@ -23,7 +23,7 @@ MEANINGS: Mapping[str, Text] = {
     "data": _("The events, 1 to 1000 in a request."),
     "data.event": _("The name; standard names are spelt exactly as TikTok lists them, others are custom events."),
     "data.event_time": _("When it happened: whole seconds since 1970, UTC."),
-    "data.event_id": _("By pixel, name and this id TikTok knows that both halves, and every repeat, are one event."),
+    "data.event_id": _("By pixel, name and this id TikTok knows that both channels, and every repeat, are one event."),
     "data.limited_data_use": _("TikTok may use the event for measurement in the limited way that US law asks for."),
     "data.user": _("Who it was; the more of these keys, the more often TikTok finds the person."),
     "data.user.email": _("E-mail address in lower case, SHA-256: TikTok compares it with the hash of its own users'."),
@@ -45,7 +45,7 @@ MEANINGS: Mapping[str, Text] = {
         "Address of the page; required for web events. Only parameters that may be told are left in it."
     ),
     "data.page.referrer": _("The page before it."),
-    "data.properties": _("What happened; the browser's half carries the same."),
+    "data.properties": _("What happened; the pixel call carries the same."),
     "data.properties.value": _("The whole amount as a number; reports of revenue and ROAS add it up."),
     "data.properties.currency": _("ISO 4217 code of value and prices, from TikTok's list."),
     "data.properties.contents": _("The items."),

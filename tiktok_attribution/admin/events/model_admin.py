@@ -31,8 +31,8 @@ from django.views.decorators.http import require_GET, require_POST
 from tiktok_attribution import conf
 from tiktok_attribution.admin.choice.filters import (
     AttemptFilter,
+    ChannelsFilter,
     EventPixelFilter,
-    HalvesFilter,
     NameFilter,
     PersonFilter,
     RecordedFilter,
@@ -67,7 +67,7 @@ class OutboxEventAdmin(SteeringAdmin):
     list_display = ("state_badge", "event", "money", "happened", "last_answer", "browser", "attempts", "recorded")
     list_display_links = ("event",)
     list_filter = (
-        *(StateFilter, NameFilter, EventPixelFilter, HalvesFilter, RecordedFilter),
+        *(StateFilter, NameFilter, EventPixelFilter, ChannelsFilter, RecordedFilter),
         *(AttemptFilter, PersonFilter),
     )
     list_select_related = ("last_attempt",)
@@ -109,7 +109,7 @@ class OutboxEventAdmin(SteeringAdmin):
 
     @admin.display(description=_("browser"))
     def browser(self, row: OutboxEvent) -> SafeString | str:
-        text, tone = cells.browser_half(row)
+        text, tone = cells.browser_channel(row)
         when = since(row.happened_at, row.browser_at) if row.wants_browser and row.browser_at else ""
         return format_html('<span class="tiktok-text-{}">{} {}</span>', tone.value, text, when)
 

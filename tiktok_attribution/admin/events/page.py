@@ -72,7 +72,7 @@ class EventPage:
 def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> EventPage:
     """Gather the page of one event. `link` says whether this user may see the object at all."""
     steps = list(_steps(row, using))
-    browser, browser_tone = cells.browser_half(row)
+    browser, browser_tone = cells.browser_channel(row)
     stopped = PixelStatus.objects.using(using).filter(pk=row.pixel_code, stopped_at__isnull=False)
     body = _pretty(row)
     attempts = [step.attempt for step in steps if step.attempt is not None]

@@ -24,7 +24,7 @@ class Unbuilt(Enum):
 
 REASONS: Mapping[Why | Unbuilt, Text] = {
     Why.DELIVERED: _("TikTok has it already"),
-    Why.BROWSER_ONLY: _("it has no server half"),
+    Why.BROWSER_ONLY: _("it has no server event"),
     Why.CLEARED: _("its text was cleared, so there is nothing to send"),
     Why.TOO_OLD: _("it happened longer ago than MAX_AGE_DAYS, and would only expire again"),
     Why.ALREADY_DUE: _("it is due already; see that a worker runs"),

@@ -1,4 +1,4 @@
-"""Browser halves as the outbox has them: what a transaction took back is not there, so no page can show it."""
+"""Browser channels as the outbox has them: what a transaction took back is not there, so no page can show it."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ SHOWN_AGAIN_SECONDS = 300
 
 
 def keys_of(showing: Showing) -> list[Key]:
-    """The rows of a browser half: one for each of its pixels."""
+    """The rows of a pixel call: one for each of its pixels."""
     return [Key(code, showing.call.name, showing.call.event_id) for code in showing.pixel_codes]
 
 
 def of_keys(keys: Sequence[Key]) -> list[Showing]:
-    """The halves of these events, in their order, without those that were rolled back or shown before."""
+    """The channels of these events, in their order, without those that were rolled back or shown before."""
     if not keys:
         return []
     since = moment(time() - SHOWN_AGAIN_SECONDS)
     unseen = Q(browser_at__isnull=True) | Q(browser_at__gte=since, browser_confirmed_at__isnull=True)
-    return sorted(_halves(events_with(keys) & unseen), key=lambda showing: min(map(keys.index, keys_of(showing))))
+    return sorted(_stored(events_with(keys) & unseen), key=lambda showing: min(map(keys.index, keys_of(showing))))
 
 
 def of_objects(labels: Sequence[str]) -> list[Showing]:
-    """The halves of these objects' conversions ("shop.Order:42") that no page has shown."""
+    """The channels of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
     named = (label.partition(":") for label in labels)
-    return _halves(events_of((model, object_key(pk)) for model, _, pk in named) & Q(browser_at__isnull=True))
+    return _stored(events_of((model, object_key(pk)) for model, _, pk in named) & Q(browser_at__isnull=True))
 
 
 def note_shown(keys: Iterable[Key]) -> None:
-    """Note on these rows that a page handed their browser half over."""
+    """Note on these rows that a page handed their pixel call over."""
     _note_first(keys, "browser_at")
 
 
@@ -69,10 +69,10 @@ def _note_first(keys: Iterable[Key], column: str) -> None:
             with _savepoint(using):
                 OutboxEvent.objects.using(using).filter(still_empty).update(**{column: timezone.now()})
         except DatabaseError:
-            logger.exception("tiktok: could not note %s of a browser half", column)
+            logger.exception("tiktok: could not note %s of a pixel call", column)
 
 
-def _halves(condition: Q) -> list[Showing]:
+def _stored(condition: Q) -> list[Showing]:
     found: dict[Key, Showing] = {}
     for using in outbox_databases():
         for showing in _of_database(condition, using):

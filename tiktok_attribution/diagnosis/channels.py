@@ -1,4 +1,4 @@
-"""Whether pages show browser halves at all: seen from the counted hours, without asking for a page."""
+"""Whether pages show pixel calls at all: seen from the counted hours, without asking for a page."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FEW = 5
 
 
 def findings() -> Iterator[Finding]:
-    """A warning where none of the last day's browser halves was shown. Its id is that of the look at the front page."""
+    """A warning where none of the last day's pixel calls was shown. Its id is that of the look at the front page."""
     tallies = HourTally.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
     sums = tallies.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
     if (sums["wanted"] or 0) >= FEW and not sums["shown"]:
         yield Finding(
             id="tag",
             level=Level.WARNING,
-            what=_("None of the last day's %(count)d browser halves was shown by a page.") % {"count": sums["wanted"]},
-            why=_("TikTok gets the server's half alone."),
+            what=_("None of the last day's %(count)d pixel calls was shown by a page.") % {"count": sums["wanted"]},
+            why=_("TikTok gets the server event alone."),
             mend=_("See whether the pages carry the tag {% tiktok_pixel %}."),
         )
 
