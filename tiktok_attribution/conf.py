@@ -103,7 +103,7 @@ class Settings:
     consent: Any = _option(readers.consent, None)
     hold_consent: bool = _option(readers.flag, False)
     hold_click_id: bool = _option(readers.flag, False)
-    held_hours: float = _option(readers.number(0, 168, float), 24.0)
+    awaiting_consent_hours: float = _option(readers.number(0, 168, float), 24.0)
     gpc: str = _option(readers.choice(*readers.EFFECTS), readers.DENY)
     dnt: str = _option(readers.choice(*readers.EFFECTS), readers.DENY)
     opt_out: Any = _option(readers.opt_out, None)

@@ -107,7 +107,7 @@ def test_a_made_up_filter_leads_back(boss: Client, list_address: str, query: str
     ("query", "values"),
     [
         ("?state__exact=rejected", {"state": State.REJECTED}),
-        ("?state__exact=held", {"state": State.HELD}),
+        ("?state__exact=awaiting_consent", {"state": State.AWAITING_CONSENT}),
         ("?name=Lead", {"name": "Lead"}),
         ("?pixel=C0OTHER", {"pixel_code": "C0OTHER"}),
         ("?name=Lead&pixel=C0OTHER&channels=both", {"name": "Lead", "pixel_code": "C0OTHER", "state": State.DELIVERED}),
@@ -180,7 +180,7 @@ def test_many_in_trouble_are_read_by_their_own_index(boss: Client, event: Make, 
         ("server", {"state": State.DELIVERED, "wants_browser": True}),
         ("browser", {"state": State.REJECTED, "browser_at": True}),
         ("confirmed", {"browser_at": True, "browser_confirmed_at": True}),
-        ("unconfirmed", {"state": State.HELD, "browser_at": True}),
+        ("unconfirmed", {"state": State.AWAITING_CONSENT, "browser_at": True}),
     ],
 )
 def test_the_halves_can_be_told_apart(

@@ -17,7 +17,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import action
 from tiktok_attribution.browser.action import Action
 from tiktok_attribution.browser.gate import private_prefixes
-from tiktok_attribution.models import DroppedCount, OutboxEvent
+from tiktok_attribution.models import OutboxEvent, SuppressedCount
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked
 
 pytestmark = pytest.mark.django_db
@@ -180,7 +180,7 @@ def test_of_a_private_page_nothing_is_recorded(
     with django_capture_on_commit_callbacks(execute=True):
         report(client, page=f"http://testserver{page}")
     assert OutboxEvent.objects.count() == 0
-    assert list(DroppedCount.objects.values_list("reason", "count")) == [("private path", 1)]
+    assert list(SuppressedCount.objects.values_list("reason", "count")) == [("private path", 1)]
 
 
 @pytest.mark.hostile

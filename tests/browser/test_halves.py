@@ -31,19 +31,19 @@ def test_halves_come_in_the_order_of_their_keys() -> None:
     for event_id in "abc":
         recorded(event_id, pixels=["C0A"])
     found = stored_calls.of_keys([key("c"), key("a"), key("gone"), key("b")])
-    assert [showing.call.event_id for showing in found] == ["c", "a", "b"]
+    assert [pixel_call.call.event_id for pixel_call in found] == ["c", "a", "b"]
 
 
 def test_the_pixels_of_an_event_are_one_half() -> None:
     recorded("a", pixels=["C0A", "C0B"])
-    (showing,) = stored_calls.of_keys([key("a"), key("a", "C0B")])
-    assert showing.pixel_codes == ("C0A", "C0B")
+    (pixel_call,) = stored_calls.of_keys([key("a"), key("a", "C0B")])
+    assert pixel_call.pixel_codes == ("C0A", "C0B")
 
 
 def test_a_pixel_that_was_not_asked_for_is_left_out() -> None:
     recorded("a", pixels=["C0A", "C0B"])
-    (showing,) = stored_calls.of_keys([key("a", "C0B")])
-    assert showing.pixel_codes == ("C0B",)
+    (pixel_call,) = stored_calls.of_keys([key("a", "C0B")])
+    assert pixel_call.pixel_codes == ("C0B",)
 
 
 def test_an_event_without_a_browser_half_is_left_out() -> None:
@@ -66,7 +66,7 @@ def test_an_object_is_found_by_whatever_its_key_is(pk: str) -> None:
     row = OutboxEvent.objects.get()
     row.object_label, row.object_pk = "shop.Order", object_key(pk)
     row.save()
-    assert [showing.call.event_id for showing in stored_calls.of_objects([f"shop.Order:{pk}"])] == ["a"]
+    assert [pixel_call.call.event_id for pixel_call in stored_calls.of_objects([f"shop.Order:{pk}"])] == ["a"]
     assert stored_calls.of_objects(["shop.Member:" + pk, "shop.Order:43"]) == []
 
 

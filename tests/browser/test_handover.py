@@ -319,8 +319,8 @@ def test_compression_and_conditional_get_change_nothing(settings: Any) -> None:
     visitor = Client()
     ordinary = visitor.get("/page/")
     visitor.post("/lead/")
-    showing = visitor.get("/page/", headers={"If-None-Match": ordinary["ETag"]})
-    assert tracked(showing) == ["Lead"]
+    pixel_call = visitor.get("/page/", headers={"If-None-Match": ordinary["ETag"]})
+    assert tracked(pixel_call) == ["Lead"]
     assert visitor.get("/page/", headers={"If-None-Match": ordinary["ETag"]}).status_code == 304
 
 

@@ -16,7 +16,7 @@ from tiktok_attribution.browser.page import pixel_text
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
-from tiktok_attribution.models import DroppedCount, OutboxEvent, VisitorSnapshot
+from tiktok_attribution.models import OutboxEvent, SuppressedCount, VisitorSnapshot
 from tiktok_attribution.visitor.permission import circumstance_of
 
 pytestmark = [pytest.mark.privacy, pytest.mark.django_db]
@@ -52,7 +52,7 @@ def test_a_preview_carries_no_pixel_and_records_nothing(
     text = editor.get("/preview/", {"marks": marks}).content.decode()
     assert "<script" not in text
     assert not OutboxEvent.objects.exists()
-    assert set(DroppedCount.objects.values_list("reason", flat=True)) == {"preview"}
+    assert set(SuppressedCount.objects.values_list("reason", flat=True)) == {"preview"}
 
 
 def test_the_same_page_is_a_visit_when_it_is_none(editor: Client) -> None:

@@ -61,7 +61,7 @@ def fate(consent: str, effect: str) -> str:
     """What is to become of an event. An opt-out wins over every answer."""
     if effect == "deny":
         return "opt-out"
-    return {"not asked": "sent", "granted": "sent", "denied": "denied", "unknown": "held"}[consent]
+    return {"not asked": "sent", "granted": "sent", "denied": "denied", "unknown": "awaiting_consent"}[consent]
 
 
 CALLERS: dict[str, dict[str, str]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tiktok_attribution.conversions import receivers
-from tiktok_attribution.models import DroppedCount, OutboxEvent
+from tiktok_attribution.models import OutboxEvent, SuppressedCount
 
 PIXEL = "C0EXAMPLE0000000000"
 PURCHASE = {
@@ -42,7 +42,7 @@ def configure(settings: Any) -> Callable[..., None]:
 def counts() -> dict[str, int]:
     """How many were dropped, by reason."""
     found: dict[str, int] = {}
-    for row in DroppedCount.objects.all():
+    for row in SuppressedCount.objects.all():
         found[row.reason] = found.get(row.reason, 0) + row.count
     return found
 

@@ -46,12 +46,12 @@ def answer(client: Client, granted: str) -> Any:
 
 def test_both_halves_go_out_with_their_own_time_and_id_once_agreed(client: Client) -> None:
     client.post("/lead/")
-    (held,) = OutboxEvent.objects.all()
-    assert (held.state, held.due_at) == ("held", None)
+    (awaiting,) = OutboxEvent.objects.all()
+    assert (awaiting.state, awaiting.due_at) == ("awaiting_consent", None)
     client.cookies["tiktok_consent"] = "granted"
     page = client.get("/page/")
     (row,) = OutboxEvent.objects.all()
-    assert (row.state, row.event_time, row.payload) == ("waiting", held.event_time, held.payload)
+    assert (row.state, row.event_time, row.payload) == ("waiting", awaiting.event_time, awaiting.payload)
     assert [call.event_id for call in calls(page) if call.method == "track"] == ["lead-1"]
     assert "private" in page["Cache-Control"]
 
@@ -77,7 +77,7 @@ def test_a_denial_drops_what_was_held(client: Client) -> None:
 
 @pytest.mark.parametrize("hours", [24, 0])
 def test_a_withdrawal_takes_back_what_was_not_sent_yet(client: Client, configure: Configure, hours: int) -> None:
-    configure(CONSENT=ASKED, HELD_HOURS=hours)
+    configure(CONSENT=ASKED, AWAITING_CONSENT_HOURS=hours)
     client.cookies["tiktok_consent"] = "granted"
     client.post("/lead/")
     client.get("/page/")  # its pixel call was shown
@@ -152,7 +152,7 @@ def test_nobody_else_can_answer(client: Client) -> None:
         response = client.post("/tiktok/consent/", HTTP_ORIGIN=origin)
         assert response.status_code == 403
     assert client.get("/tiktok/consent/").status_code == 405
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
 
 
 def test_the_body_of_the_hook_grants_nothing(client: Client) -> None:
@@ -160,7 +160,7 @@ def test_the_body_of_the_hook_grants_nothing(client: Client) -> None:
     client.post(
         "/tiktok/consent/", '{"granted": true}', content_type="application/json", HTTP_ORIGIN="http://testserver"
     )
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
 
 
 def test_another_visitors_answer_releases_nothing(client: Client) -> None:
@@ -168,14 +168,14 @@ def test_another_visitors_answer_releases_nothing(client: Client) -> None:
     other = Client()
     answer(other, "granted")
     other.get("/page/")
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
 
 
 @pytest.mark.parametrize("sweep", [drop_unanswered, prune_all])
 def test_without_an_answer_only_a_count_is_left(sweep: Callable[..., Any], client: Client) -> None:
     client.post("/lead/")
     sweep(now=time.time() + 23 * 3600)
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
     sweep(now=time.time() + 25 * 3600)
     assert (states(), counts()) == ([], {"no answer": 1})
 
@@ -187,11 +187,11 @@ def test_an_answer_that_comes_too_late_releases_nothing(client: Client) -> None:
     with patch("time.time", return_value=time.time() + 25 * 3600):
         client.cookies["tiktok_pending"] = text
         client.get("/page/")
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
 
 
 def test_where_nothing_is_held_it_is_dropped_at_once(client: Client, configure: Configure) -> None:
-    configure(CONSENT=ASKED, HELD_HOURS=0)
+    configure(CONSENT=ASKED, AWAITING_CONSENT_HOURS=0)
     client.post("/lead/")
     assert (states(), counts()) == ([], {"no answer": 1})
     assert "tiktok_pending" not in client.cookies
@@ -200,7 +200,7 @@ def test_where_nothing_is_held_it_is_dropped_at_once(client: Client, configure: 
 def test_a_held_event_is_nobodys_to_send(client: Client) -> None:
     client.post("/lead/")
     steered = retry(OutboxEvent.objects.all(), now=time.time())
-    assert (list(steered.refused), states()) == ([Why.HELD], ["held"])
+    assert (list(steered.refused), states()) == ([Why.AWAITING_CONSENT], ["awaiting_consent"])
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_held_event_is_nobodys_to_send(client: Client) -> None:
     [
         ("granted", "", ["waiting"], {}),
         ("denied", "", [], {"denied": 1}),
-        ("", "", ["held"], {}),
+        ("", "", ["awaiting_consent"], {}),
         ("", "granted", ["waiting"], {}),
         ("", "denied", [], {"withdrawn": 1}),
         ("granted", "denied", [], {"withdrawn": 1}),
@@ -233,7 +233,7 @@ def test_an_order_paid_by_webhook_keeps_its_shoppers_answer(
 def test_an_answer_after_the_webhook_releases_the_order(client: Client) -> None:
     client.post("/order/")
     Client().post(f"/hooks/pay/?order={Order.objects.get().pk}")
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
     found = answer(client, "granted").json()["calls"]
     assert ([call[2][0] for call in found if call[1] == "track"], states()) == (["Purchase"], ["waiting"])
 
@@ -299,7 +299,7 @@ def test_a_private_page_holds_no_pixel_and_is_nobodys_referrer(configure: Config
 def test_a_slip_in_a_protecting_setting_opens_nothing(key: str, configure: Configure, client: Client) -> None:
     configure(**{"CONSENT": None, key: 7})
     client.post("/lead/")
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
     assert b'"state":"unknown"' in client.get("/page/").content
 
 
@@ -336,7 +336,7 @@ def test_a_callable_that_fails_is_no_consent(configure: Configure, client: Clien
 
     configure(CONSENT=failing)
     client.post("/lead/")
-    assert states() == ["held"]
+    assert states() == ["awaiting_consent"]
 
 
 def test_a_page_that_depends_on_a_callable_is_private(configure: Configure, client: Client) -> None:

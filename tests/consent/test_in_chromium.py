@@ -27,7 +27,7 @@ ASK = """([text, cookies]) => {
   new Function(text)();
   let ran = false;
   tiktokAttribution.when(() => { ran = true; });
-  return ran ? (tiktokAttribution.held ? "unknown" : "granted") : "denied";
+  return ran ? (tiktokAttribution.awaiting ? "unknown" : "granted") : "denied";
 }"""
 
 
@@ -82,7 +82,7 @@ class TestBanner:
         self, open_site: Any, page: Page, tiktok_standin: StandIn, tiktok_deliver: Any, console_errors: list[str]
     ) -> None:
         open_site("/lead/?event_id=lead-7", CONSENT=ASKED)
-        assert states() == ["held"]
+        assert states() == ["awaiting_consent"]
         with page.expect_response("**/tiktok/consent/"):
             page.evaluate("tiktokAttribution.consent(true)")
         assert browser_events(tiktok_standin, 2) == ["Lead", "Pageview"]

@@ -71,12 +71,12 @@ def test_every_cell(  # noqa: PLR0917 -- fixtures
     assert [one.event for one in arrived] == (["Lead"] if expected == "sent" else [])
     assert all(one.limited_data_use == (signal.effect == "limit") for one in arrived)
 
-    assert states() == {"sent": ["delivered"], "held": ["held"]}.get(expected, [])
+    assert states() == {"sent": ["delivered"], "awaiting_consent": ["awaiting_consent"]}.get(expected, [])
     assert counts() == ({expected: 1} if expected in ("denied", "opt-out") else {})
     kept = [json.loads(text) for text in VisitorSnapshot.objects.values_list("signals", flat=True)]
     if mode == "developer":
         assert len(kept) == 1
-        assert any(kept[0]["user"].values()) == (expected in ("sent", "held"))
+        assert any(kept[0]["user"].values()) == (expected in ("sent", "awaiting_consent"))
     for row in OutboxEvent.objects.all():
         assert bool(json.loads(row.payload).get("limited_data_use")) == (signal.effect == "limit")
 

@@ -107,7 +107,7 @@ def test_every_cell_of_the_browsers_channel(  # noqa: PLR0917 -- fixtures
             assert [one for one in addresses if one.startswith(tiktok_standin.url)] == [], name
             assert page.evaluate("typeof window.ttq") == "undefined", name
             assert tiktok_standin.ledger.arrivals() == [], name
-            assert states() == (["held"] if expected == "held" else []), name
+            assert states() == (["awaiting_consent"] if expected == "awaiting_consent" else []), name
         else:
             in_page = ["Contact", "Lead", *(["Subscribe"] if page_script else [])] if mode == "developer" else []
             wanted = sorted([*in_page, "Pageview"])

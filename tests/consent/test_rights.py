@@ -75,7 +75,7 @@ def test_a_person_with_events_in_every_state_is_exported(tmp_path: Path) -> None
     found = run("tiktok_export", f"--email={ADA}")["default"]
     assert sorted(one["state"] for one in found["events"]) == sorted(State.values)
     assert all(one["body"]["user"]["email"] == email_sha256(ADA) for one in found["events"])
-    assert [one["of"] for one in found["visitor_snapshots"]] == ["shop.Order:a-held"]
+    assert [one["of"] for one in found["visitor_snapshots"]] == ["shop.Order:a-awaiting_consent"]
 
 
 @pytest.mark.usefixtures("everybody")
@@ -95,7 +95,9 @@ def test_a_person_with_events_in_every_state_is_erased(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_event_that_is_erased_is_not_built_again() -> None:
-    rows = [event(ADA, state, unfinished_since=1.0) for state in (State.WAITING, State.HELD, State.BROWSER_ONLY)]
+    rows = [
+        event(ADA, state, unfinished_since=1.0) for state in (State.WAITING, State.AWAITING_CONSENT, State.BROWSER_ONLY)
+    ]
     OutboxEvent.objects.update(due_at=None)
     run("tiktok_erase", f"--email={ADA}")
     assert [unfinished.finish(row, using="default", now=2.0, rebuilt=True) for row in rows] == [False] * 3

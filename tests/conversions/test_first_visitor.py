@@ -170,7 +170,7 @@ def test_the_consent_of_the_subscriptions_visitor_counts(configure: Configure) -
     assert row().state == State.WAITING
     OutboxEvent.objects.all().delete()
     renew(subscribe(), "two")
-    assert row().state == State.HELD
+    assert row().state == State.AWAITING_CONSENT
     OutboxEvent.objects.all().delete()
     renew(str(Order.objects.create(email=ADA).pk), "three")
     assert rows() == []

@@ -26,7 +26,7 @@ from tiktok_attribution.conversions import hourly
 from tiktok_attribution.conversions.hourly import backfill_recent
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outages import JOIN_SECONDS, MARGIN_SECONDS, SPARE, Outage
-from tiktok_attribution.models import DroppedCount, Heartbeat, VisitorSnapshot
+from tiktok_attribution.models import Heartbeat, SuppressedCount, VisitorSnapshot
 from tiktok_attribution.visitor.snapshot import Signals, keep
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.privacy]
@@ -132,7 +132,7 @@ def test_a_recheck_refuses_it_unless_the_site_says_so(monkeypatch: pytest.Monkey
     another_process(monkeypatch)
     assert recheck(order) == []
     assert rows() == []
-    assert DroppedCount.objects.get().reason == "unknown consent"
+    assert SuppressedCount.objects.get().reason == "unknown consent"
     assert recheck(order, unknown_consent=True) == [f"order-{order.pk}"]
 
 
@@ -375,7 +375,7 @@ def test_it_is_logged_once_with_its_begin_and_without_data(caplog: pytest.LogCap
 
 @pytest.mark.faults
 def test_a_count_that_is_refused_breaks_no_checkout(caplog: pytest.LogCaptureFixture) -> None:
-    with refusing(table=DroppedCount._meta.db_table), transaction.atomic():
+    with refusing(table=SuppressedCount._meta.db_table), transaction.atomic():
         order_of(headers=GPC)
     assert Order.objects.count() == 1
     assert "suppressed events could not be counted (OperationalError)" in caplog.text

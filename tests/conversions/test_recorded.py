@@ -172,8 +172,8 @@ def test_a_rolled_back_change_of_the_total_is_not_shown_either(configure: Config
                 order.save()
     finally:
         current_request.reset(token)
-    (showing,) = visitor_of(request).to_show
-    assert showing.call.properties["value"] == 5
+    (pixel_call,) = visitor_of(request).to_show
+    assert pixel_call.call.properties["value"] == 5
 
 
 @committed

@@ -14,7 +14,7 @@ from tests.conversions.models import Ticket
 from tests.conversions.samples import PLAIN, body, row, rows
 from tests.shop.models import Order
 from tiktok_attribution import track
-from tiktok_attribution.models import DroppedCount, State
+from tiktok_attribution.models import State, SuppressedCount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Configure = Callable[..., None]
@@ -35,7 +35,7 @@ def test_an_order_from_an_import_is_counted_and_alarms_nobody(at: Any, caplog: p
     for _ in range(3):
         Order.objects.create(status="paid", total=5)
     assert rows() == []
-    assert [(one.reason, one.count) for one in DroppedCount.objects.all()] == [("too old", 3)]
+    assert [(one.reason, one.count) for one in SuppressedCount.objects.all()] == [("too old", 3)]
     assert caplog.text == ""
 
 

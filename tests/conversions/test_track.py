@@ -36,11 +36,11 @@ def test_with_a_request_both_halves_are_recorded(request_: HttpRequest) -> None:
         more_properties={"value": "19.90", "currency": "EUR", "contents": [{"content_id": "tea"}]},
     )
     assert recorded is not None
-    assert recorded.showing is not None
-    assert visitor_of(request_).to_show == [recorded.showing]
+    assert recorded.pixel_call is not None
+    assert visitor_of(request_).to_show == [recorded.pixel_call]
     assert row().wants_browser
-    assert recorded.showing.call.event_id == body()["event_id"]
-    assert dict(recorded.showing.call.properties) == body()["properties"]
+    assert recorded.pixel_call.call.event_id == body()["event_id"]
+    assert dict(recorded.pixel_call.call.properties) == body()["properties"]
 
 
 def test_the_visitor_and_the_page_are_the_requests(request_: HttpRequest) -> None:
@@ -54,7 +54,7 @@ def test_without_a_request_there_is_only_a_server_half() -> None:
         None, "Lead", user={"email": EMAIL, "phone": "+49 151 12345678"}, page_url="https://a.example/x#y"
     )
     assert recorded is not None
-    assert recorded.showing is None
+    assert recorded.pixel_call is None
     assert not row().wants_browser
     assert body()["user"] == {"email": email_sha256(EMAIL), "phone": phone_sha256("+4915112345678")}
     assert body()["page"] == {"url": "https://a.example/x"}
@@ -111,7 +111,7 @@ def test_a_pixel_named_twice_counts_once() -> None:
 def test_halves_may_be_chosen(request_: HttpRequest, channels: str, state: str, shown: bool) -> None:
     recorded = track_event(request_, "Lead", channels=channels)
     assert recorded is not None
-    assert (row().state, recorded.showing is not None) == (state, shown)
+    assert (row().state, recorded.pixel_call is not None) == (state, shown)
 
 
 @pytest.mark.parametrize(
@@ -155,13 +155,13 @@ def test_one_bad_line_or_property_does_not_cost_the_purchase() -> None:
 def test_a_page_view_has_no_pixel_call_beside_the_base_codes_own(request_: HttpRequest) -> None:
     recorded = track_event(request_, "Pageview")
     assert recorded is not None
-    assert (row().state, row().wants_browser, recorded.showing) == (State.WAITING, False, None)
+    assert (row().state, row().wants_browser, recorded.pixel_call) == (State.WAITING, False, None)
 
 
 def test_a_page_view_for_the_browser_alone_is_one_pixel_call(request_: HttpRequest) -> None:
     recorded = track_event(request_, "Pageview", channels="browser")
     assert recorded is not None
-    assert recorded.showing is not None
+    assert recorded.pixel_call is not None
 
 
 def test_strict_raises(configure: Configure) -> None:

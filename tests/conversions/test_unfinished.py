@@ -25,7 +25,7 @@ from tiktok_attribution.conversions import finishing
 from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.delivery import outages, pixel_run, send, steer, unfinished
-from tiktok_attribution.delivery.held import Key, Theirs, release
+from tiktok_attribution.delivery.consent_hold import Key, Theirs, release
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.signals import event_recorded
 
@@ -312,7 +312,7 @@ class TestOfWhom:
         configure(PURCHASE, CONSENT=lambda request: None)
         with pytest.raises(KeyboardInterrupt):
             Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux)"}).get("/growing/?dies")
-        held = row(state=State.HELD)
+        held = row(state=State.AWAITING_CONSENT)
         release(Theirs([Key(held.pixel_code, held.name, held.event_id)], []))
         send.deliver_all()
         before = list(sent.bodies)
@@ -325,7 +325,7 @@ class TestOfWhom:
     def test_a_held_one_is_finished_and_still_held(self, configure: Configure) -> None:
         configure(PURCHASE, CONSENT=lambda request: None)
         Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux)"}).get("/growing/")
-        assert (skus(state=State.HELD), row().due_at, row().unfinished_since) == (["sku 0"], None, None)
+        assert (skus(state=State.AWAITING_CONSENT), row().due_at, row().unfinished_since) == (["sku 0"], None, None)
 
 
 class TestWhatSomebodyDecidedMeanwhile:

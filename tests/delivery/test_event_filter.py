@@ -25,7 +25,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("data", [{}, {"state": "held"}, WHOLE])
+@pytest.mark.parametrize("data", [{}, {"state": "awaiting_consent"}, WHOLE])
 def test_it_comes_back_from_its_data(data: dict[str, Any]) -> None:
     chosen = EventFilter.of_data(data)
 

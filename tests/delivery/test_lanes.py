@@ -80,7 +80,7 @@ def test_a_late_worker_may_not_mark() -> None:
 
     fill(1)
 
-    assert OutboxEvent.objects.filter(late.is_held).count() == 0
+    assert OutboxEvent.objects.filter(late.is_leased).count() == 0
     with pytest.raises(LeaseLost, match=f"lane {PIXEL}/0 is another worker's now"):
         late.check()
 

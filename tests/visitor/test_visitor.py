@@ -16,7 +16,7 @@ from tests.visitor.undone import rolled_back
 from tiktok_attribution.events import BrowserCall
 from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.visitor.commitment import Commitment
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.pixel_call import PixelCall
 from tiktok_attribution.visitor.visitor import Visitor, visitor_of
 
 
@@ -143,17 +143,17 @@ def test_a_request_has_one_visitor() -> None:
     assert visitor_of(request) is visitor_of(request)
 
 
-def showing(event_id: str) -> Showing:
-    return Showing(call=BrowserCall(name="Lead", properties={}, event_id=event_id), pixel_codes=("C0",), identify={})
+def pixel_call(event_id: str) -> PixelCall:
+    return PixelCall(call=BrowserCall(name="Lead", properties={}, event_id=event_id), pixel_codes=("C0",), identify={})
 
 
 @pytest.mark.django_db(transaction=True)
 def test_only_what_was_rolled_back_is_forgotten() -> None:
     visitor = Visitor(HttpRequest())
     with transaction.atomic():
-        visitor.show(showing("kept"), Commitment("default"))
+        visitor.show(pixel_call("kept"), Commitment("default"))
         with rolled_back():
-            visitor.show(showing("undone"), Commitment("default"))
+            visitor.show(pixel_call("undone"), Commitment("default"))
             visitor.watch("shop.Order:1", Commitment("default"))
         assert [one.call.event_id for one in visitor.to_show] == ["kept"]
     assert [one.call.event_id for one in visitor.to_show] == ["kept"]
@@ -163,7 +163,7 @@ def test_only_what_was_rolled_back_is_forgotten() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_that_are_alike_are_two() -> None:
     visitor = Visitor(HttpRequest())
-    visitor.show(showing("same"), Commitment("default"))
+    visitor.show(pixel_call("same"), Commitment("default"))
     with rolled_back():
-        visitor.show(showing("same"), Commitment("default"))
+        visitor.show(pixel_call("same"), Commitment("default"))
     assert len(visitor.to_show) == 1

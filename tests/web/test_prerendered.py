@@ -11,7 +11,7 @@ import pytest
 from tests.browser.arrivals import seen
 from tests.browser.test_fetched_ahead_in_chromium import site as site  # noqa: PLC0414 -- a fixture, with both kinds of page
 from tests.web.browsers import Browser, NoBrowser, opened
-from tiktok_attribution.models import DroppedCount, OutboxEvent
+from tiktok_attribution.models import OutboxEvent, SuppressedCount
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = [pytest.mark.web, pytest.mark.on_engine("sqlite")]
@@ -48,7 +48,7 @@ def test_it_counts_when_it_is_opened_and_not_before(site: str, standin: StandIn,
     chromium_itself.open(f"{site}/page/")
     assert seen(standin, 1) == [("C0SHOP", "Pageview")]
     chromium_itself.run(SPECULATES)
-    chromium_itself.wait_for(DroppedCount.objects.filter(reason="prefetch").exists)
+    chromium_itself.wait_for(SuppressedCount.objects.filter(reason="prefetch").exists)
     assert seen(standin, 1) == [("C0SHOP", "Pageview")]
     assert standin.notes.script_loads() == {"C0SHOP": 1}
     assert OutboxEvent.objects.count() == 0

@@ -17,7 +17,7 @@ from tiktok_attribution.browser.gate import Gate, is_told_by_server
 from tiktok_attribution.visitor import click_id, click_id_cookie
 from tiktok_attribution.visitor.document import path_of_page
 from tiktok_attribution.visitor.permission import is_private
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.pixel_call import PixelCall
 from tiktok_attribution.visitor.visitor import visitor_of
 
 
@@ -37,7 +37,7 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
     is_seen = _is_seen(request, report, settings)
     may_show = is_seen and settings.mode == conf.DEVELOPER and handover.is_open(request)
     found = waiting.hand_over() if may_show else []
-    data: dict[str, Any] = {"calls": [call for showing in found for call in _calls(showing, settings)]}
+    data: dict[str, Any] = {"calls": [call for pixel_call in found for call in _calls(pixel_call, settings)]}
     if is_told_by_server(settings):
         data["state"] = Gate(settings, request).state
     response = JsonResponse(data)
@@ -59,9 +59,11 @@ def _click_id(report: Report) -> str:
     return click_id.from_query(search.lstrip("?")) if isinstance(search, str) else ""
 
 
-def _calls(showing: Showing, settings: conf.Settings) -> list[list[Any]]:
+def _calls(pixel_call: PixelCall, settings: conf.Settings) -> list[list[Any]]:
     """[pixel or "", method, arguments], as the page's script runs them."""
-    call = showing.call
-    found: list[list[Any]] = [["", "identify", [showing.identify]]] if showing.identify and settings.identify else []
+    call = pixel_call.call
+    found: list[list[Any]] = (
+        [["", "identify", [pixel_call.identify]]] if pixel_call.identify and settings.identify else []
+    )
     arguments = [call.name, dict(call.properties), {"event_id": call.event_id}]
-    return [*found, *([code, "track", arguments] for code in showing.pixel_codes)]
+    return [*found, *([code, "track", arguments] for code in pixel_call.pixel_codes)]

@@ -90,10 +90,10 @@ def _act(request: HttpRequest, report: Report) -> None:
         pixels=list(allowed.pixel_codes),
         page_url=str(report["page"]),
     )
-    if recorded is None or recorded.showing is None:
+    if recorded is None or recorded.pixel_call is None:
         return
-    visitor_of(request).to_show.remove(recorded.showing)
-    keys = keys_of(recorded.showing)
+    visitor_of(request).to_show.remove(recorded.pixel_call)
+    keys = keys_of(recorded.pixel_call)
     stored_calls.note_shown(keys)
     if report.get("live") is True:
         stored_calls.note_confirmed(keys)

@@ -25,7 +25,7 @@ from tiktok_attribution.browser.gate import Gate, private_prefixes
 from tiktok_attribution.browser.nonce import nonce_of
 from tiktok_attribution.browser.script import options_of, safe_json
 from tiktok_attribution.readers import TURBO
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.pixel_call import PixelCall
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -35,13 +35,13 @@ URL_NAME = "tiktok_attribution:beacon"
 
 
 def head(
-    codes: Sequence[str], showings: Sequence[Showing], request: HttpRequest | None, unseen: Sequence[Later] = ()
+    codes: Sequence[str], pixel_calls: Sequence[PixelCall], request: HttpRequest | None, unseen: Sequence[Later] = ()
 ) -> SafeString:
     """A block with what the page needs, the gate where anybody may refuse, and the static file."""
     nonce = nonce_of(request)
     gate = Gate(conf.current(), request)
     gate_text = _gate(gate) + _file(gate_file.FILE, nonce) if gate.has_work else ""
-    return mark_safe(element(content(codes, showings, unseen)) + gate_text + _file(FILE, nonce))  # noqa: S308 -- all escaped
+    return mark_safe(element(content(codes, pixel_calls, unseen)) + gate_text + _file(FILE, nonce))  # noqa: S308 -- all escaped
 
 
 def _gate(gate: Gate) -> str:
@@ -53,7 +53,7 @@ def element(data: dict[str, Any]) -> SafeString:
     return mark_safe(f'<script type="application/json" class="{CLASS}">{safe_json(data)}</script>')  # noqa: S308
 
 
-def content(codes: Sequence[str], showings: Sequence[Showing], unseen: Sequence[Later] = ()) -> dict[str, Any]:
+def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequence[Later] = ()) -> dict[str, Any]:
     """What tiktok.js is told: pixels, calls in their order, where the site listens, and what to give back."""
     settings = conf.current()
     data: dict[str, Any] = {
@@ -71,27 +71,27 @@ def content(codes: Sequence[str], showings: Sequence[Showing], unseen: Sequence[
         data["unsigned"] = True
     if prefixes := private_prefixes(settings):
         data["private"] = prefixes
-    if showings:
-        data["calls"] = list(calls(showings, codes))
-        if url and settings.browser_receipts and (signed := receipt.of(showings)):
+    if pixel_calls:
+        data["calls"] = list(calls(pixel_calls, codes))
+        if url and settings.browser_receipts and (signed := receipt.of(pixel_calls)):
             data["receipt"] = signed
     if unseen:
         data["unseen"] = [one.action for one in unseen]
     return data
 
 
-def calls(showings: Iterable[Showing], codes: Sequence[str]) -> Iterable[dict[str, Any]]:
+def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> Iterable[dict[str, Any]]:
     """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
     identified: dict[str, str] = {}
-    for showing in showings:
-        if showing.identify and showing.identify != identified and conf.current().identify:
-            identified = showing.identify
+    for pixel_call in pixel_calls:
+        if pixel_call.identify and pixel_call.identify != identified and conf.current().identify:
+            identified = pixel_call.identify
             yield {"identify": identified}
-        call: dict[str, Any] = {"event": showing.call.name, "properties": dict(showing.call.properties)}
-        if showing.call.event_id:
-            call["event_id"] = showing.call.event_id
-        if showing.pixel_codes and set(showing.pixel_codes) != set(codes):
-            call["pixels"] = list(showing.pixel_codes)
+        call: dict[str, Any] = {"event": pixel_call.call.name, "properties": dict(pixel_call.call.properties)}
+        if pixel_call.call.event_id:
+            call["event_id"] = pixel_call.call.event_id
+        if pixel_call.pixel_codes and set(pixel_call.pixel_codes) != set(codes):
+            call["pixels"] = list(pixel_call.pixel_codes)
         yield call
 
 

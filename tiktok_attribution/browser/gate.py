@@ -80,9 +80,9 @@ class Gate:
         return "||".join(SIGNALS[name] for name, effect in self.effects.items() if effect == LIMIT)
 
     @property
-    def held_expression(self) -> str:
+    def awaiting_expression(self) -> str:
         """JavaScript that is true where the pixel is loaded before there is an answer."""
-        return "tiktokAttribution.held" if self.is_full and self.settings.hold_consent else ""
+        return "tiktokAttribution.awaiting" if self.is_full and self.settings.hold_consent else ""
 
     def around(self, text: str, *, first: bool) -> str:
         """`text` behind this gate; the gate itself stands in the `first` script of a page."""

@@ -21,12 +21,12 @@ from tiktok_attribution.browser.script import safe_json
 from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.consent.answer import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
-from tiktok_attribution.delivery import held
+from tiktok_attribution.delivery import consent_hold
 from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.document import is_page_load, is_subresource
 from tiktok_attribution.visitor.permission import is_prefetch, is_private
+from tiktok_attribution.visitor.pixel_call import PixelCall
 from tiktok_attribution.visitor.private_response import make_private
-from tiktok_attribution.visitor.showing import Showing
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
 from tiktok_attribution.visitor.visitor import Visitor, visitor_of
 
@@ -47,10 +47,10 @@ class Handover:
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.pending = pending.load(request)
-        self.shown: list[Showing] = []
+        self.shown: list[PixelCall] = []
         self.is_given = False  # in a JSON answer, by `pending_events`
         self._stored, self._known = self.pending.as_entries(), self.pending.entries
-        self._earlier: list[Showing] | None = None
+        self._earlier: list[PixelCall] | None = None
         self._answered = False
         self._postponed: list[Callable[[], object]] = []
         self.is_personal = False
@@ -62,16 +62,16 @@ class Handover:
         self._answered = True
         decision = visitor_of(self.request).decision
         if decision.is_refusal:
-            held.drop(self.pending.everything, _reason_of(decision))
+            consent_hold.drop(self.pending.everything, _reason_of(decision))
             self.pending.clear()
-        elif decision.is_granted and self.pending.held:
-            released = held.release(self.pending.held)
+        elif decision.is_granted and self.pending.awaiting:
+            released = consent_hold.release(self.pending.awaiting)
             self.pending.agree()
             self.pending.add(key for key, _ in released)
             for code, using in {(key.pixel_code, using) for key, using in released}:
                 tasks.hint(code, using)
 
-    def prepare(self) -> list[Showing]:
+    def prepare(self) -> list[PixelCall]:
         """Read what waits from earlier requests; what was rolled back since is forgotten."""
         if self._earlier is None:
             self.answer()
@@ -81,22 +81,22 @@ class Handover:
             self._earlier = found + stored_calls.of_objects(self.pending.watched)
         return self._earlier
 
-    def take(self) -> list[Showing]:
+    def take(self) -> list[PixelCall]:
         """Everything that waits for this visitor and is not on this page yet."""
         visitor = self._visitor
         own = [] if visitor is None else visitor.to_show
         return self.show([*self.prepare(), *own])
 
-    def show(self, found: Iterable[Showing]) -> list[Showing]:
+    def show(self, found: Iterable[PixelCall]) -> list[PixelCall]:
         """These stand on this page from now on; returns those that did not yet."""
         found = list(found)
-        for showing in found:  # first of all, for it may fail, and then nothing counts as shown
-            self._hide_from_others(showing)
+        for pixel_call in found:  # first of all, for it may fail, and then nothing counts as shown
+            self._hide_from_others(pixel_call)
         fresh = []
-        for showing in found:
-            if not _keys(self.shown).keys() >= set(keys_of(showing)):
-                self.shown.append(showing)
-                fresh.append(showing)
+        for pixel_call in found:
+            if not _keys(self.shown).keys() >= set(keys_of(pixel_call)):
+                self.shown.append(pixel_call)
+                fresh.append(pixel_call)
         if fresh:
             self._not_for_everybody()
         return fresh
@@ -110,12 +110,12 @@ class Handover:
         self.make_personal()
         return later(unseen)
 
-    def _hide_from_others(self, showing: Showing) -> None:
+    def _hide_from_others(self, pixel_call: PixelCall) -> None:
         """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
-        if not showing.identify or showing.stored is None or not conf.current().identify:
+        if not pixel_call.identify or pixel_call.stored is None or not conf.current().identify:
             return
-        if not visitor_of(self.request).is_recognised(showing.stored):
-            showing.identify = {}
+        if not visitor_of(self.request).is_recognised(pixel_call.stored):
+            pixel_call.identify = {}
 
     # A template that an async view renders by itself runs in the event loop, where Django refuses the database. What a
     # tag asks for there is done by the middleware when the view has answered, in the thread of Django's async ORM.
@@ -140,7 +140,7 @@ class Handover:
         self.is_personal = True
         self._not_for_everybody()
 
-    def hand_over(self) -> list[Showing]:
+    def hand_over(self) -> list[PixelCall]:
         """Everything that waits, for a response that is no page but whose script runs it."""
         found = self.take()
         if found:
@@ -210,7 +210,7 @@ class Handover:
             pending.save_beside(request, response, fresh, beside)
         return is_changed or bool(beside)
 
-    def _put_into_header(self, response: HttpResponseBase) -> list[Showing]:
+    def _put_into_header(self, response: HttpResponseBase) -> list[PixelCall]:
         """For a request of a script's own, such as htmx's, whose answer is no page."""
         header, status = by_header(self.request), response.status_code
         is_read = status < 300 or 400 <= status < 500
@@ -223,7 +223,7 @@ class Handover:
         if header == HTMX_HEADER:
             text = _with_trigger(response.get(HTMX_HEADER, ""), text)
         if not 0 < len(text) <= MOST_HEADER_CHARACTERS:
-            self.shown = [showing for showing in self.shown if showing not in fresh]
+            self.shown = [pixel_call for pixel_call in self.shown if pixel_call not in fresh]
             return []
         response[header] = text
         return fresh
@@ -294,9 +294,9 @@ def pending_events(request: HttpRequest) -> dict[str, Any]:
     if not conf.current().enabled or not is_needed(request) or not is_open(request):
         return {}
     handover = of(request)
-    showings = handover.take()
+    pixel_calls = handover.take()
     handover.is_given = True
-    return block.content(pixel_codes(request), showings) if showings else {}
+    return block.content(pixel_codes(request), pixel_calls) if pixel_calls else {}
 
 
 def _with_trigger(existing: str, detail: str) -> str:
@@ -315,9 +315,9 @@ def _reason_of(decision: Decision) -> Reason:
     return Reason.WITHDRAWN if decision.reason is Reason.DENIED else Reason.OPT_OUT
 
 
-def _keys(showings: Iterable[Showing]) -> dict[Key, None]:
+def _keys(pixel_calls: Iterable[PixelCall]) -> dict[Key, None]:
     """The rows that these stand for, each once, in their order."""
-    return {key: None for showing in showings for key in keys_of(showing)}
+    return {key: None for pixel_call in pixel_calls for key in keys_of(pixel_call)}
 
 
 def is_page(response: HttpResponseBase) -> bool:

@@ -31,7 +31,7 @@ from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.document import is_page_load
 from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.permission import is_preview, is_private
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.pixel_call import PixelCall
 from tiktok_attribution.visitor.visitor import visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -50,8 +50,8 @@ def pixel_text(request: HttpRequest | None) -> SafeString:
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
     is_here = handover.is_open(request) and is_page_load(request) and not handover.by_header(request)
-    showings = _harmless(lambda: handover.of(request).take() if is_here else [])
-    return _with_base(request, codes, showings, loaded=())
+    pixel_calls = _harmless(lambda: handover.of(request).take() if is_here else [])
+    return _with_base(request, codes, pixel_calls, loaded=())
 
 
 _everybodys_text: tuple[tuple[object, ...], SafeString] = ((), script("", None))
@@ -83,22 +83,22 @@ def event_tag(
     if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
 
-    def find() -> list[Showing]:
+    def find() -> list[PixelCall]:
         if isinstance(event, Model):
             return _claim_object(request, event)
         if server:
             return _track_now(request, event, event_id, properties)
         return _browser_only(event, event_id, properties)
 
-    showings = _harmless(find)
+    pixel_calls = _harmless(find)
     is_unseen = request is not None and handover.has_unseen(request)
-    if settings.mode == conf.STANDARD or not (showings or is_unseen):
+    if settings.mode == conf.STANDARD or not (pixel_calls or is_unseen):
         return script("", request)
     loaded = () if request is None else request.__dict__.get(LOADED, ())
-    return _with_base(request, _codes(request), showings, loaded=loaded)
+    return _with_base(request, _codes(request), pixel_calls, loaded=loaded)
 
 
-def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
+def _claim_object(request: HttpRequest | None, obj: Model) -> list[PixelCall]:
     if request is None or not handover.has_middleware(request):
         return []
     models = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
@@ -115,7 +115,7 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[Showing]:
     return handover.of(request).show(found) if found else []
 
 
-def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
+def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties: dict[str, Any]) -> list[PixelCall]:
     """Record both channels, and show this one here instead of on the next page."""
     if request is not None and in_event_loop() and handover.has_middleware(request):
         if not is_paused():
@@ -123,17 +123,17 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
             handover.of(request).postpone(later)
         return []
     recorded = track_event(request, name, event_id=event_id or None, properties=properties)
-    showing = None if recorded is None else recorded.showing
-    if request is None or showing is None or not handover.is_open(request):
+    pixel_call = None if recorded is None else recorded.pixel_call
+    if request is None or pixel_call is None or not handover.is_open(request):
         return []
-    visitor_of(request).to_show.remove(showing)
-    found = stored_calls.of_keys(keys_of(showing))
+    visitor_of(request).to_show.remove(pixel_call)
+    found = stored_calls.of_keys(keys_of(pixel_call))
     for one in found:
         one.stored = None  # this very request has made it
     return handover.of(request).show(found)
 
 
-def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[Showing]:
+def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[PixelCall]:
     """An event without a server event is the same for every visitor, so the page stays cacheable.
 
     It needs no event_id, for there is nothing to merge it with; one that the template gives is kept.
@@ -145,32 +145,32 @@ def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[
     for note in notes:
         logger.info("tiktok: {%% tiktok_event %r %%}: %s", name, note)
     call = BrowserCall(name=event.name, properties=event.properties, event_id=event_id)
-    return [Showing(call=call, pixel_codes=(), identify={})]
+    return [PixelCall(call=call, pixel_codes=(), identify={})]
 
 
 def _with_base(
-    request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing], *, loaded: Sequence[str]
+    request: HttpRequest | None, codes: Sequence[str], pixel_calls: Sequence[PixelCall], *, loaded: Sequence[str]
 ) -> SafeString:
     """The calls, and before them base code of every pixel they need that the page has not got yet."""
     settings = conf.current()
-    needed = dict.fromkeys([*codes, *(code for showing in showings for code in showing.pixel_codes)])
+    needed = dict.fromkeys([*codes, *(code for pixel_call in pixel_calls for code in pixel_call.pixel_codes)])
     if not needed:
         return script("", request)
     is_unseen = request is not None and settings.mode != conf.STANDARD and handover.has_unseen(request)
     unseen = _harmless(handover.of(request).take_unseen) if request is not None and is_unseen else []
     if settings.page_script:
-        return _with_file(request, tuple(needed), showings, unseen)
+        return _with_file(request, tuple(needed), pixel_calls, unseen)
     missing = tuple(code for code in needed if code not in loaded)
     gate = Gate(settings, request)
-    limited, held = gate.limited_expression, gate.held_expression
-    base = base_code(missing, settings.pixel_host, settings.history_observer is True, limited, held)
+    limited, awaiting = gate.limited_expression, gate.awaiting_expression
+    base = base_code(missing, settings.pixel_host, settings.history_observer is True, limited, awaiting)
     together = (*loaded, *missing)
     if request is not None:
         request.__dict__[LOADED] = together
         if is_personal(settings):
             handover.of(request).make_personal()
     return script(
-        gate.around(base + calls(showings, together) + later_calls(unseen, together), first=not loaded), request
+        gate.around(base + calls(pixel_calls, together) + later_calls(unseen, together), first=not loaded), request
     )
 
 
@@ -179,32 +179,32 @@ def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
 
 
 def _with_file(
-    request: HttpRequest | None, codes: Sequence[str], showings: Sequence[Showing], unseen: Sequence[Later] = ()
+    request: HttpRequest | None, codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequence[Later] = ()
 ) -> SafeString:
     """A data block, and the static file where the page has not got it yet."""
     if request is None:
-        return block.head(codes, showings, request)
+        return block.head(codes, pixel_calls, request)
     if is_personal(conf.current()):
         handover.of(request).make_personal()
     loaded = request.__dict__.get(LOADED, ())
     together = request.__dict__[LOADED] = tuple(dict.fromkeys([*loaded, *codes]))
     if loaded:
-        return block.element(block.content(together, showings, unseen))
-    return block.head(together, showings, request, unseen)
+        return block.element(block.content(together, pixel_calls, unseen))
+    return block.head(together, pixel_calls, request, unseen)
 
 
-def calls(showings: Iterable[Showing], codes: Sequence[str]) -> str:
+def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> str:
     """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
     text = []
     identified: dict[str, str] = {}
-    showings = list(showings)
-    if any(showing.call.event_id for showing in showings):
+    pixel_calls = list(pixel_calls)
+    if any(pixel_call.call.event_id for pixel_call in pixel_calls):
         text.append(ONCE)
-    for showing in showings:
-        if showing.identify != identified and showing.identify and conf.current().identify:
-            text.append(identify_call(showing.identify))
-            identified = showing.identify
-        text.append(once_call(showing.call, _single(showing.pixel_codes, codes)))
+    for pixel_call in pixel_calls:
+        if pixel_call.identify != identified and pixel_call.identify and conf.current().identify:
+            text.append(identify_call(pixel_call.identify))
+            identified = pixel_call.identify
+        text.append(once_call(pixel_call.call, _single(pixel_call.pixel_codes, codes)))
     return "".join(text)
 
 

@@ -22,7 +22,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.held import Key, Theirs
+from tiktok_attribution.delivery.consent_hold import Key, Theirs
 from tiktok_attribution.visitor import cookies
 
 __all__ = ["Key", "Pending", "is_crowded", "is_marked", "load", "save", "save_beside"]
@@ -65,17 +65,17 @@ class Pending:
         self,
         events: Iterable[tuple[int, Key]] = (),
         watched: Iterable[tuple[int, str]] = (),
-        held: Iterable[tuple[int, Entry]] = (),
+        awaiting: Iterable[tuple[int, Entry]] = (),
         agreed: Iterable[tuple[int, Entry]] = (),
     ) -> None:
         self._events = {key: since for since, key in events}
         self._watched = {key: since for since, key in watched}
-        self._held = {entry: since for since, entry in held}
+        self._awaiting = {entry: since for since, entry in awaiting}
         self._agreed = {entry: since for since, entry in agreed}
         self.trim()
 
     def __bool__(self) -> bool:
-        return bool(self._events or self._watched or self._held or self._agreed)
+        return bool(self._events or self._watched or self._awaiting or self._agreed)
 
     @property
     def events(self) -> list[Key]:
@@ -86,26 +86,26 @@ class Pending:
         return list(self._watched)
 
     @property
-    def held(self) -> Theirs:
+    def awaiting(self) -> Theirs:
         """What waits for this visitor's answer."""
-        return _theirs(self._held)
+        return _theirs(self._awaiting)
 
     @property
     def everything(self) -> Theirs:
         """All that is known to be this visitor's."""
-        return _theirs([*self._events, *self._watched, *self._held, *self._agreed])
+        return _theirs([*self._events, *self._watched, *self._awaiting, *self._agreed])
 
     def note_answers(self, entries: Iterable[tuple[Any, bool]]) -> None:
         """Rows and objects that a later answer decides, each with whether it waits for one."""
         now = int(time())
-        for entry, held in entries:
-            (self._held if held else self._agreed).setdefault(_entry(entry), now)
+        for entry, awaiting in entries:
+            (self._awaiting if awaiting else self._agreed).setdefault(_entry(entry), now)
         self.trim()
 
     def agree(self) -> None:
         """What was held is released."""
-        self._agreed.update(self._held)
-        self._held = {}
+        self._agreed.update(self._awaiting)
+        self._awaiting = {}
 
     def clear(self) -> None:
         """Nothing waits any more, whatever it was."""
@@ -128,7 +128,7 @@ class Pending:
 
     @property
     def _parts(self) -> tuple[dict[Any, int], ...]:
-        return self._events, self._watched, self._held, self._agreed
+        return self._events, self._watched, self._awaiting, self._agreed
 
     @property
     def entries(self) -> frozenset[Entry]:
@@ -155,23 +155,23 @@ class Pending:
         oldest = time() - LIFETIME_SECONDS
         self._events = _youngest(self._events, oldest)
         self._watched = _youngest(self._watched, oldest)
-        unanswered = time() - conf.current().held_hours * 3600
-        self._held = _youngest(self._held, unanswered, MOST_ANSWERABLE)
-        # Where nothing is held (HELD_HOURS: 0), what was agreed to can be withdrawn all the same.
+        unanswered = time() - conf.current().awaiting_consent_hours * 3600
+        self._awaiting = _youngest(self._awaiting, unanswered, MOST_ANSWERABLE)
+        # Where nothing is held (AWAITING_CONSENT_HOURS: 0), what was agreed to can be withdrawn all the same.
         self._agreed = _youngest(self._agreed, time() - _longest(), MOST_ANSWERABLE)
 
     def as_entries(self) -> list[Any]:
         """Everything, as JSON takes it."""
         events = [[since, *key] for key, since in self._events.items()]
         found: list[Any] = [events, [[since, label] for label, since in self._watched.items()]]
-        if self._held or self._agreed:
-            found += [[[since, entry] for entry, since in part.items()] for part in (self._held, self._agreed)]
+        if self._awaiting or self._agreed:
+            found += [[[since, entry] for entry, since in part.items()] for part in (self._awaiting, self._agreed)]
         return found
 
     @property
     def lifetime_seconds(self) -> int:
         """How long the cookie is needed."""
-        return _longest() if self._held or self._agreed else LIFETIME_SECONDS
+        return _longest() if self._awaiting or self._agreed else LIFETIME_SECONDS
 
     def as_text(self) -> str:
         """The cookie's value, signed. The oldest go where it would grow too large; "" when nothing waits."""
@@ -179,7 +179,7 @@ class Pending:
             text = signing.dumps(self.as_entries(), salt=COOKIE, compress=True)
             if len(text) <= MOST_COOKIE_BYTES:
                 return text
-            longer: dict[Any, int] = max(self._agreed, self._events, self._watched, self._held, key=len)
+            longer: dict[Any, int] = max(self._agreed, self._events, self._watched, self._awaiting, key=len)
             del longer[next(iter(longer))]
         return ""
 
@@ -193,11 +193,11 @@ class Pending:
         """The counterpart of `as_text`; empty for what has expired or is somebody's own making."""
         try:
             events, watched, *more = signing.loads(text, salt=COOKIE, max_age=_longest())
-            held, agreed = more or ((), ())
+            awaiting, agreed = more or ((), ())
             return cls(
                 [(since, Key(*key)) for since, *key in events],
                 [(since, label) for since, label in watched],
-                [(since, _entry(entry)) for since, entry in held],
+                [(since, _entry(entry)) for since, entry in awaiting],
                 [(since, _entry(entry)) for since, entry in agreed],
             )
         except (signing.BadSignature, ValueError, TypeError):
@@ -207,7 +207,7 @@ class Pending:
 def _longest() -> int:
     """Seconds that any entry may wait. Each has an age of its own as well."""
     settings = conf.current()
-    return max(LIFETIME_SECONDS, int(settings.held_hours * 3600)) if settings.asks else LIFETIME_SECONDS
+    return max(LIFETIME_SECONDS, int(settings.awaiting_consent_hours * 3600)) if settings.asks else LIFETIME_SECONDS
 
 
 def _entry(entry: Any) -> Entry:

@@ -8,15 +8,15 @@ from django.core import signing
 
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.stored_calls import keys_of
-from tiktok_attribution.visitor.showing import Showing
+from tiktok_attribution.visitor.pixel_call import PixelCall
 
 SALT = "tiktok_receipt"
 LIFETIME_SECONDS = 86_400  # of a tab that was opened and not looked at
 
 
-def of(showings: Iterable[Showing]) -> str:
+def of(pixel_calls: Iterable[PixelCall]) -> str:
     """The rows of these, "" for none. An event of the template alone has no row."""
-    keys = [list(key) for showing in showings if showing.call.event_id for key in keys_of(showing)]
+    keys = [list(key) for pixel_call in pixel_calls if pixel_call.call.event_id for key in keys_of(pixel_call)]
     return signing.dumps(keys, salt=SALT, compress=True) if keys else ""
 
 

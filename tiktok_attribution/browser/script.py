@@ -88,7 +88,7 @@ def safe_json(value: Any) -> str:
 
 @lru_cache(maxsize=64)
 def base_code(
-    pixel_codes: tuple[str, ...], host: str, history_observer: bool, limited_data_use: str = "", held: str = ""
+    pixel_codes: tuple[str, ...], host: str, history_observer: bool, limited_data_use: str = "", awaiting: str = ""
 ) -> str:
     """Base code for these pixels: the same text for every visitor.
 
@@ -103,7 +103,7 @@ def base_code(
         "methods": safe_json(METHODS),
         "ids": safe_json(pixel_codes),
         "options": plain,
-        "hold": f"  if ({held}) {{ ttq.holdConsent(); }}\n" if held else "",
+        "hold": f"  if ({awaiting}) {{ ttq.holdConsent(); }}\n" if awaiting else "",
         "host": safe_json(host),
     }
 

@@ -18,7 +18,7 @@ from tiktok_attribution.events.payload import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import OutboxEvent, State, events_of, events_with, moment
 from tiktok_attribution.visitor.object_key import object_key
-from tiktok_attribution.visitor.showing import Showing, identify_keys, user_of_text
+from tiktok_attribution.visitor.pixel_call import PixelCall, identify_keys, user_of_text
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -29,21 +29,21 @@ logger = logging.getLogger("tiktok_attribution")
 SHOWN_AGAIN_SECONDS = 300
 
 
-def keys_of(showing: Showing) -> list[Key]:
+def keys_of(pixel_call: PixelCall) -> list[Key]:
     """The rows of a pixel call: one for each of its pixels."""
-    return [Key(code, showing.call.name, showing.call.event_id) for code in showing.pixel_codes]
+    return [Key(code, pixel_call.call.name, pixel_call.call.event_id) for code in pixel_call.pixel_codes]
 
 
-def of_keys(keys: Sequence[Key]) -> list[Showing]:
+def of_keys(keys: Sequence[Key]) -> list[PixelCall]:
     """The channels of these events, in their order, without those that were rolled back or shown before."""
     if not keys:
         return []
     since = moment(time() - SHOWN_AGAIN_SECONDS)
     unseen = Q(browser_at__isnull=True) | Q(browser_at__gte=since, browser_confirmed_at__isnull=True)
-    return sorted(_stored(events_with(keys) & unseen), key=lambda showing: min(map(keys.index, keys_of(showing))))
+    return sorted(_stored(events_with(keys) & unseen), key=lambda pixel_call: min(map(keys.index, keys_of(pixel_call))))
 
 
-def of_objects(labels: Sequence[str]) -> list[Showing]:
+def of_objects(labels: Sequence[str]) -> list[PixelCall]:
     """The channels of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
@@ -72,17 +72,17 @@ def _note_first(keys: Iterable[Key], column: str) -> None:
             logger.exception("tiktok: could not note %s of a pixel call", column)
 
 
-def _stored(condition: Q) -> list[Showing]:
-    found: dict[Key, Showing] = {}
+def _stored(condition: Q) -> list[PixelCall]:
+    found: dict[Key, PixelCall] = {}
     for using in outbox_databases():
-        for showing in _of_database(condition, using):
-            found.setdefault(keys_of(showing)[0], showing)  # once, where another alias is a replica
+        for pixel_call in _of_database(condition, using):
+            found.setdefault(keys_of(pixel_call)[0], pixel_call)  # once, where another alias is a replica
     return list(found.values())
 
 
-def _of_database(condition: Q, using: str) -> Iterator[Showing]:
+def _of_database(condition: Q, using: str) -> Iterator[PixelCall]:
     wanted = OutboxEvent.objects.using(using).filter(condition, wants_browser=True).exclude(payload="")
-    wanted = wanted.exclude(state=State.HELD)
+    wanted = wanted.exclude(state=State.AWAITING_CONSENT)
     with _savepoint(using):
         rows = list(wanted.order_by("event_time", "name", "event_id", "pk"))
     for _, same in groupby(rows, key=lambda row: (row.name, row.event_id)):
@@ -93,7 +93,7 @@ def _of_database(condition: Q, using: str) -> Iterator[Showing]:
             continue
         stored = user_of_text(group[0].payload)
         codes = tuple(row.pixel_code for row in group)
-        yield Showing(call=call, pixel_codes=codes, identify=identify_keys(stored), stored=stored)
+        yield PixelCall(call=call, pixel_codes=codes, identify=identify_keys(stored), stored=stored)
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from django.utils import timezone
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import VISITOR, Conversion
-from tiktok_attribution.conversions.fact import Fact
+from tiktok_attribution.conversions.event_source import EventSource
 from tiktok_attribution.conversions.healing import heal
 from tiktok_attribution.conversions.maker import first_visitor, of_first
-from tiktok_attribution.conversions.objects import fact_of, record_object
+from tiktok_attribution.conversions.objects import record_object, source_of
 from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.conversions.unknown_consent import may_have_refused
 from tiktok_attribution.delivery import outages
@@ -68,24 +68,24 @@ def backfill(
     for stretch in _stretches(_without_children(conversion, candidates.using(using))):
         if stopping():
             break
-        facts = _facts(conversion, stretch, using, tally)
-        known, invalid = _known(facts, using), _invalid(conversion, facts, using)
+        sources = _sources(conversion, stretch, using, tally)
+        known, invalid = _known(sources, using), _invalid(conversion, sources, using)
         # Read after the objects, and only if one of them is to be recorded: an outage is noted right after its orders.
         known_outages = lru_cache(maxsize=1)(partial(outages.known, using))
-        for obj, fact in facts:
-            if known.issuperset(_keys(fact)):
+        for obj, source in sources:
+            if known.issuperset(_keys(source)):
                 tally["known"] += 1
                 continue
-            since = invalid.get((fact.object_pk, fact.event_id))
-            if (why := _why_not(conversion, fact, since)) is not None:
+            since = invalid.get((source.object_pk, source.event_id))
+            if (why := _why_not(conversion, source, since)) is not None:
                 tally[why] += 1
                 continue
             when = _when(conversion, obj, since, oldest)
             is_open = when == RECENT and since is None and not unknown_consent
-            if is_open and may_have_refused(conversion, obj, fact.signals, known_outages, using=using):
+            if is_open and may_have_refused(conversion, obj, source.signals, known_outages, using=using):
                 when = UNKNOWN
             elif when == RECENT:
-                when = "recorded" if dry else _record(conversion, obj, fact, since)
+                when = "recorded" if dry else _record(conversion, obj, source, since)
             tally[when] += 1
     return tally
 
@@ -107,21 +107,21 @@ def _without_children(conversion: Conversion, rows: QuerySet[Any]) -> QuerySet[A
     return rows
 
 
-def _why_not(conversion: Conversion, fact: Fact, since: int | None) -> str | None:
+def _why_not(conversion: Conversion, source: EventSource, since: int | None) -> str | None:
     """Why it is not recorded; what stands as invalid (`since`) was found to be a visitor's when it was made."""
-    is_whoevers = conversion.made_by == VISITOR and not fact.signals.by_visitor and since is None
-    if is_whoevers and not fact.decision.is_refusal:
+    is_whoevers = conversion.made_by == VISITOR and not source.signals.by_visitor and since is None
+    if is_whoevers and not source.decision.is_refusal:
         return "without visitor"
-    return "refused" if fact.decision.is_denied else None
+    return "refused" if source.decision.is_denied else None
 
 
-def _record(conversion: Conversion, obj: Any, fact: Fact, since: int | None) -> str:
+def _record(conversion: Conversion, obj: Any, source: EventSource, since: int | None) -> str:
     if since is not None:
-        recorded = heal(conversion, obj, using=fact.using)
+        recorded = heal(conversion, obj, using=source.using)
     else:
-        recorded = record_object(conversion, obj, using=fact.using, unknown_consent=True)  # asked already
+        recorded = record_object(conversion, obj, using=source.using, unknown_consent=True)  # asked already
     if recorded is None:  # somebody was quicker, or it can't be built
-        return "known" if _known([(obj, fact)], fact.using).issuperset(_keys(fact)) else "invalid"
+        return "known" if _known([(obj, source)], source.using).issuperset(_keys(source)) else "invalid"
     return "recorded"
 
 
@@ -134,7 +134,9 @@ def _stretches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
         after = rows.filter(pk__gt=stretch[-1].pk)
 
 
-def _facts(conversion: Conversion, stretch: Sequence[Any], using: str, tally: Counter[str]) -> list[tuple[Any, Fact]]:
+def _sources(
+    conversion: Conversion, stretch: Sequence[Any], using: str, tally: Counter[str]
+) -> list[tuple[Any, EventSource]]:
     """Those that happened, with the name, id and pixels that they would have."""
     found = []
     happened = []
@@ -149,7 +151,7 @@ def _facts(conversion: Conversion, stretch: Sequence[Any], using: str, tally: Co
     signals = recall_many(conversion.model._meta.label, [obj.pk for obj in happened], using=using)
     made = [(obj, signals.get(object_key(obj.pk), NOBODY)) for obj in happened]
     for obj, maker in _with_first_visitors(conversion, made, using):
-        found.append((obj, fact_of(conversion, obj, maker, using=using)))
+        found.append((obj, source_of(conversion, obj, maker, using=using)))
     return found
 
 
@@ -176,19 +178,19 @@ def _with_first_visitors(
         yield obj, own if first is None else of_first(own, kept.get(first, NOBODY))
 
 
-def _keys(fact: Fact) -> set[tuple[str, str]]:
+def _keys(source: EventSource) -> set[tuple[str, str]]:
     """Pixel and event id of each row that it has; none for one that was made in a shop without pixel."""
-    if not fact.pixel_codes and fact.signals.pixel_codes != ():
-        return {("", fact.event_id)}
-    return {(code, fact.event_id) for code in fact.pixel_codes}
+    if not source.pixel_codes and source.signals.pixel_codes != ():
+        return {("", source.event_id)}
+    return {(code, source.event_id) for code in source.pixel_codes}
 
 
-def _known(facts: Sequence[tuple[Any, Fact]], using: str) -> set[tuple[str, str]]:
+def _known(sources: Sequence[tuple[Any, EventSource]], using: str) -> set[tuple[str, str]]:
     """Those of the keys that stand in the outbox; one statement a pixel."""
     wanted = defaultdict(set)
-    for _, fact in facts:
-        for code, event_id in _keys(fact):
-            wanted[code, fact.name].add(event_id)
+    for _, source in sources:
+        for code, event_id in _keys(source):
+            wanted[code, source.name].add(event_id)
     return {
         (code, event_id)
         for (code, name), ids in wanted.items()
@@ -196,21 +198,25 @@ def _known(facts: Sequence[tuple[Any, Fact]], using: str) -> set[tuple[str, str]
     }
 
 
-def _invalid(conversion: Conversion, facts: Sequence[tuple[Any, Fact]], using: str) -> dict[tuple[str, str], int]:
+def _invalid(
+    conversion: Conversion, sources: Sequence[tuple[Any, EventSource]], using: str
+) -> dict[tuple[str, str], int]:
     """The moments of those that stand in the outbox as invalid, by the object's key and event id; one statement."""
-    if not facts:
+    if not sources:
         return {}
-    rows = OutboxEvent.objects.using(using).filter(events_of((fact.object_label, fact.object_pk) for _, fact in facts))
+    rows = OutboxEvent.objects.using(using).filter(
+        events_of((source.object_label, source.object_pk) for _, source in sources)
+    )
     moments = {
         (pk, event_id): since
         for pk, event_id, since in rows.filter(name=conversion.event, state=State.INVALID).values_list(
             "object_pk", "event_id", "event_time"
         )
     }
-    for obj, fact in facts:  # it may have failed for want of an id of its own
-        since = moments.get((fact.object_pk, conversion.default_event_id(obj)))
+    for obj, source in sources:  # it may have failed for want of an id of its own
+        since = moments.get((source.object_pk, conversion.default_event_id(obj)))
         if since is not None:
-            moments.setdefault((fact.object_pk, fact.event_id), since)
+            moments.setdefault((source.object_pk, source.event_id), since)
     return moments
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from tiktok_attribution.conversions.accounts import KEYS, Owner, account_columns, concrete, read_accounts
-from tiktok_attribution.conversions.fact import Tables
+from tiktok_attribution.conversions.event_source import Tables
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import object_event_id

@@ -11,16 +11,16 @@ from dataclasses import replace
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Decision, Reason
-from tiktok_attribution.conversions.fact import Built, Fact
-from tiktok_attribution.conversions.objects import fact_of
+from tiktok_attribution.conversions.event_source import Built, EventSource
+from tiktok_attribution.conversions.objects import source_of
 from tiktok_attribution.conversions.origin import conversion_of, object_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorded import announce, fill
 from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.bodies import forget
 from tiktok_attribution.delivery.clock import DatabaseNow, database_time
-from tiktok_attribution.delivery.dropped import count_dropped
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.payload import event_of_text
 from tiktok_attribution.models import OutboxEvent
@@ -57,10 +57,10 @@ def _finish_left(using: str, now: float | None, after_seconds: float) -> int:
 
 
 def _finish(row: OutboxEvent, using: str) -> None:
-    fact, built = _again(row, using)
-    if fact is not None and fact.decision.is_denied:
+    source, built = _again(row, using)
+    if source is not None and source.decision.is_denied:
         if forget(unfinished.unfinished([row.pk], using=using), [row.pk]):
-            count_dropped([row.pixel_code], row.name, fact.decision.reason or Reason.DENIED, using=using)
+            count_suppressed([row.pixel_code], row.name, source.decision.reason or Reason.DENIED, using=using)
         return
     if built is not None:
         fill(row, replace(built.event, name=row.name, event_id=row.event_id), built.notes)
@@ -68,9 +68,9 @@ def _finish(row: OutboxEvent, using: str) -> None:
         announce([row], using=using)
 
 
-def _again(row: OutboxEvent, using: str) -> tuple[Fact | None, Built | None]:
+def _again(row: OutboxEvent, using: str) -> tuple[EventSource | None, Built | None]:
     """As its object stands now; nothing where that is gone, or can't be built: then the event goes as it is."""
-    fact = None
+    source = None
     try:
         with protected(using):
             obj = object_of(row, using=using)
@@ -80,8 +80,8 @@ def _again(row: OutboxEvent, using: str) -> tuple[Fact | None, Built | None]:
             first = event_of_text(row.payload)
             decision = Decision(consent=Consent.GRANTED, limited_data_use=first.limited_data_use)
             signals = Signals(user=first.user, page=first.page, pixel_codes=(row.pixel_code,), decision=decision)
-            fact = fact_of(conversion, obj, signals, using=using, moment=row.event_time)
-            return fact, None if fact.decision.is_denied else fact.build()
+            source = source_of(conversion, obj, signals, using=using, moment=row.event_time)
+            return source, None if source.decision.is_denied else source.build()
     except Exception as error:
         report(error, "%s could not be built again, so its first version is sent", row.event_id)
-        return fact, None
+        return source, None

@@ -32,7 +32,7 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
                 # By their keys: a state that is asked beside an event_id, in the table of bodies, is not asked again
                 # of a row that somebody else has made valid meanwhile.
                 left = OutboxEvent.objects.using(using).filter(pk__in=[row.pk for row in rows], state=State.INVALID)
-                left.update(state=State.CANCELLED, note=f"Recorded again as {recorded.fact.event_id}.")
+                left.update(state=State.CANCELLED, note=f"Recorded again as {recorded.source.event_id}.")
         return recorded
     except Exception as error:
         report(error, "%r could not be recorded again", conversion)

@@ -61,7 +61,7 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
             if will is not None and will.is_denied:
                 continue
             if shopper is not None and will is not None and conf.current().asks:
-                shopper.answers_for(entry, commitment, held=not will.is_granted)
+                shopper.answers_for(entry, commitment, awaiting=not will.is_granted)
         except Exception as error:
             report(error, "the visitor of %s %s was not stored", label, key)
         if shopper is not None and conversion.event:

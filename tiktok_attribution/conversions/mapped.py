@@ -22,7 +22,7 @@ from tiktok_attribution.conversions.accounts import (
 )
 from tiktok_attribution.conversions.condition import Condition, column
 from tiktok_attribution.conversions.declaration import ANYONE, BOTH, Conversion, own_tables
-from tiktok_attribution.conversions.fact import Tables
+from tiktok_attribution.conversions.event_source import Tables
 from tiktok_attribution.conversions.relations import items_of, reached_model, tables_of
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes

@@ -14,7 +14,7 @@ from tiktok_attribution.consent.answer import Decision, Reason, as_consent, deni
 from tiktok_attribution.conversions import ongoing
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.declaration import VISITOR, Conversion
-from tiktok_attribution.conversions.fact import AGREED, Built, Fact
+from tiktok_attribution.conversions.event_source import AGREED, Built, EventSource
 from tiktok_attribution.conversions.maker import signals_for
 from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.person import maker_of
@@ -53,27 +53,27 @@ def record_object(
     signals = signals_for(conversion, obj, maker, using, just_made=just_made)
     if conversion.made_by == VISITOR and not signals.by_visitor and moment is None:
         return None  # an import, a shell, a colleague
-    fact = fact_of(conversion, obj, signals, using=using, broken=broken, moment=moment, maker=maker)
+    source = source_of(conversion, obj, signals, using=using, broken=broken, moment=moment, maker=maker)
     # Of what was just made it is known who sends the request; of what was made before, only what was kept then.
-    is_known = unknown_consent or just_made or moment is not None or fact.decision.is_denied
+    is_known = unknown_consent or just_made or moment is not None or source.decision.is_denied
     if not is_known and may_have_refused(conversion, obj, signals, partial(outages.known_lately, using), using=using):
-        fact = replace(fact, decision=denied(Reason.UNKNOWN))
-    if not fact.pixel_codes and signals.pixel_codes == ():
+        source = replace(source, decision=denied(Reason.UNKNOWN))
+    if not source.pixel_codes and signals.pixel_codes == ():
         return None  # made in a shop that has no pixel
     opened = connections[using].in_atomic_block
-    recorded = record(fact, None if maker is None else maker.shopper)
+    recorded = record(source, None if maker is None else maker.shopper)
     if recorded is not None and opened:
         ongoing.note(conversion, obj.pk, recorded, using=using)
     return recorded
 
 
-def renewed(conversion: Conversion, obj: Any, recorded: Recorded) -> Fact:
+def renewed(conversion: Conversion, obj: Any, recorded: Recorded) -> EventSource:
     """The fact as the object tells it now, with the visitor and the moment of the first time."""
-    first = recorded.fact
-    return fact_of(conversion, obj, first.signals, using=first.using, moment=recorded.event.event_time)
+    first = recorded.source
+    return source_of(conversion, obj, first.signals, using=first.using, moment=recorded.event.event_time)
 
 
-def fact_of(
+def source_of(
     conversion: Conversion,
     obj: Any,
     signals: Signals,
@@ -82,7 +82,7 @@ def fact_of(
     broken: Exception | None = None,
     moment: int | None = None,
     maker: Requester | None = None,
-) -> Fact:
+) -> EventSource:
     """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
     event_id, codes = "", None
     decision = AGREED  # where it can't be told: then the event can't be built either, and says so
@@ -115,11 +115,11 @@ def fact_of(
             more.append("contents are empty: catalogue ads can't tell what was bought")
         return Built(event, [*notes, *more], has_contents=has_contents, incomplete=empty)
 
-    def again(moment: int) -> Fact | None:
+    def again(moment: int) -> EventSource | None:
         fresh = stored(obj, using=using)
-        return None if fresh is None else fact_of(conversion, fresh, signals, using=using, moment=moment)
+        return None if fresh is None else source_of(conversion, fresh, signals, using=using, moment=moment)
 
-    return Fact(
+    return EventSource(
         name=conversion.event,
         event_id=event_id or conversion.default_event_id(obj),
         build=build,

@@ -22,7 +22,7 @@ from tiktok_attribution.conversions.protection import is_lost, protected
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.conversions.saved import Saved, has_expressions, stored
-from tiktok_attribution.delivery.dropped import lasting_refusals
+from tiktok_attribution.delivery.suppressed import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester

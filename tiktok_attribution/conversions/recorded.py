@@ -22,19 +22,19 @@ from django.db import transaction
 from tiktok_attribution import tasks
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions import request_end
-from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.bodies import forget
 from tiktok_attribution.delivery.clock import DatabaseNow
-from tiktok_attribution.delivery.dropped import count_dropped
+from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.matching import match_bits, search_key
 from tiktok_attribution.events.payload import browser_call, browser_call_of_text, event_text
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.signals import event_recorded
 from tiktok_attribution.visitor.commitment import Commitment
+from tiktok_attribution.visitor.pixel_call import PixelCall, identify_keys
 from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.showing import Showing, identify_keys
 
 OUR_TABLES = "tiktok_attribution_"
 _AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))
@@ -49,14 +49,14 @@ class Recorded:
     rollback to a savepoint may have taken the mark back.
     """
 
-    fact: Fact
+    source: EventSource
     built: Built
     rows: list[OutboxEvent]
     is_open: bool
     unfinished: bool
     event: Event = field(init=False)
     commitment: Commitment = field(init=False)
-    showing: Showing | None = None
+    pixel_call: PixelCall | None = None
     is_saving: bool = False
     _is_postponed: bool = False
     _renewed: bool = False
@@ -70,40 +70,40 @@ class Recorded:
         try:
             if self.unfinished:
                 self._finish_by_commit()
-            elif self._renewed and self.showing is not None:
-                self._show_what_is_stored(self.showing)
+            elif self._renewed and self.pixel_call is not None:
+                self._show_what_is_stored(self.pixel_call)
         except Exception as error:
-            report(error, "%s stays as it was", self.fact.event_id)
+            report(error, "%s stays as it was", self.source.event_id)
         if not self.unfinished:
-            announce(self.rows, using=self.fact.using)
+            announce(self.rows, using=self.source.using)
 
     def _finish_by_commit(self) -> None:
         """Unless lines may still come, in a transaction of their own."""
-        fact, built = self._again() if self.is_open else (None, None)
+        source, built = self._again() if self.is_open else (None, None)
         if self.is_open and (built is None or not built.incomplete):
-            self._finish(fact, built)
+            self._finish(source, built)
         else:
             request_end.at_end(self.finish)  # where there is no request, the sweep does it
 
     def finish(self) -> None:
         """At the end of the request: whatever is there by now is the event."""
         self._finish(*self._again())
-        announce(self.rows, using=self.fact.using)
+        announce(self.rows, using=self.source.using)
 
-    def _again(self) -> tuple[Fact | None, Built | None]:
+    def _again(self) -> tuple[EventSource | None, Built | None]:
         """As its object stands now; nothing where that is gone, or can't be built any more."""
-        fact = None
+        source = None
         try:
-            fact = self.fact.again(self.event.event_time) if self.fact.again is not None else None
-            return fact, None if fact is None or fact.decision.is_denied else fact.build()
+            source = self.source.again(self.event.event_time) if self.source.again is not None else None
+            return source, None if source is None or source.decision.is_denied else source.build()
         except Exception as error:
-            report(error, "%s could not be built again, so its first version is sent", self.fact.event_id)
-            return fact, None
+            report(error, "%s could not be built again, so its first version is sent", self.source.event_id)
+            return source, None
 
-    def _finish(self, fact: Fact | None, built: Built | None) -> None:
-        using = self.fact.using
-        if fact is not None and fact.decision.is_denied:
-            self._take_back(fact.decision.reason or Reason.DENIED)
+    def _finish(self, source: EventSource | None, built: Built | None) -> None:
+        using = self.source.using
+        if source is not None and source.decision.is_denied:
+            self._take_back(source.decision.reason or Reason.DENIED)
             self.unfinished = False
             return
         finished = []  # without those that the sweep was quicker with, or that somebody has cancelled meanwhile
@@ -121,20 +121,20 @@ class Recorded:
             self._is_now(built)
         self.unfinished = False
 
-    def renew(self, fact: Fact) -> None:
+    def renew(self, source: EventSource) -> None:
         """Build again in the open transaction: lines or a total were saved after the event was recorded."""
-        if fact.decision.is_denied:
-            self._take_back(fact.decision.reason or Reason.DENIED)
+        if source.decision.is_denied:
+            self._take_back(source.decision.reason or Reason.DENIED)
             return
         try:
-            with transaction.atomic(using=fact.using):
-                built = fact.build()
+            with transaction.atomic(using=source.using):
+                built = source.build()
                 event = replace(built.event, event_id=self.event.event_id)
                 for row in self.rows:
                     fill(row, event, built.notes)
-                    unfinished.rebuild(row, using=fact.using)
+                    unfinished.rebuild(row, using=source.using)
         except Exception as error:
-            report(error, "%s could not be built again, so its first version is sent", self.fact.event_id)
+            report(error, "%s could not be built again, so its first version is sent", self.source.event_id)
             return
         self._is_now(built)
         self._renewed = True
@@ -143,12 +143,12 @@ class Recorded:
 
     def _is_now(self, built: Built) -> None:
         self.built, self.event = built, replace(built.event, event_id=self.event.event_id)
-        if self.showing is not None:
-            self.showing.call, self.showing.identify = browser_call(self.event), identify_keys(self.event.user)
+        if self.pixel_call is not None:
+            self.pixel_call.call, self.pixel_call.identify = browser_call(self.event), identify_keys(self.event.user)
 
     def concerns(self, statement: str) -> bool:
         """Whether the event may be another one after this statement, which writes something."""
-        own, others = self.fact.tables
+        own, others = self.source.tables
         if self.is_saving and _names(own, statement):
             return False
         if others is None and self.built.has_contents:
@@ -158,7 +158,7 @@ class Recorded:
     def postpone(self) -> None:
         """More is written of what it is made of: it is not due before the commit has built it again."""
         if not self._is_postponed:
-            unfinished.postpone([row.pk for row in self.rows], using=self.fact.using, now=DatabaseNow())
+            unfinished.postpone([row.pk for row in self.rows], using=self.source.using, now=DatabaseNow())
             self._is_postponed = self.unfinished = True
 
     def rolled_back(self) -> None:
@@ -167,20 +167,20 @@ class Recorded:
 
     def _take_back(self, reason: Reason) -> None:
         """The object has come to say no before its event was finished."""
-        using, pks = self.fact.using, [row.pk for row in self.rows]
+        using, pks = self.source.using, [row.pk for row in self.rows]
         mine = OutboxEvent.objects.using(using).filter(attempts=0)
         with transaction.atomic(using=using):
             forget(mine if self.commitment.is_open else unfinished.unfinished(pks, using=using), pks)
-            count_dropped([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
+            count_suppressed([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
         self.rows = []
         self.commitment.take_back()
 
-    def _show_what_is_stored(self, showing: Showing) -> None:
+    def _show_what_is_stored(self, pixel_call: PixelCall) -> None:
         """A savepoint may have taken a renewal back; the row knows."""
-        rows = OutboxEvent.objects.using(self.fact.using).filter(pk=self.rows[0].pk, attempts=0)
+        rows = OutboxEvent.objects.using(self.source.using).filter(pk=self.rows[0].pk, attempts=0)
         payload = rows.values_list("payload", flat=True).first()
         if payload:
-            showing.call = browser_call_of_text(payload)
+            pixel_call.call = browser_call_of_text(payload)
 
 
 def announce(rows: list[OutboxEvent], *, using: str) -> None:

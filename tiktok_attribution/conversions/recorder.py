@@ -14,22 +14,22 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.conversions.declaration import BROWSER, SERVER
-from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.pausing import is_paused, paused
 from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outages, outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
-from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
-from tiktok_attribution.delivery.held import keys_of
+from tiktok_attribution.delivery.consent_hold import keys_of
+from tiktok_attribution.delivery.suppressed import count_suppressed, refuse_objects
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
 from tiktok_attribution.events.names import PAGE_VIEW
 from tiktok_attribution.events.payload import browser_call
 from tiktok_attribution.exceptions import InvalidEvent, TooOld
 from tiktok_attribution.models import OutboxEvent, State, moment
 from tiktok_attribution.visitor.commitment import Commitment
+from tiktok_attribution.visitor.pixel_call import PixelCall, identify_keys
 from tiktok_attribution.visitor.reason import reason, report
-from tiktok_attribution.visitor.showing import Showing, identify_keys
 from tiktok_attribution.visitor.snapshot import suppress
 from tiktok_attribution.visitor.visitor import Visitor
 
@@ -43,40 +43,40 @@ LOST = "no object tells of it, so it is lost"
 _NAME = re.compile(r"[A-Za-z0-9_ -]{1,50}")
 
 
-def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
+def record(source: EventSource, visitor: Visitor | None) -> Recorded | None:
     """Record a fact once for each of its pixels; None if it stood there already, or could not be built.
 
     Raises nothing, unless the setting STRICT asks for it, or the database has rolled back the caller's whole
     transaction (`protection.is_lost`). The savepoint keeps any other database error from the caller's transaction.
     """
-    if fact.decision.is_denied:
-        _leave_out(fact, fact.decision.reason or Reason.DENIED)
+    if source.decision.is_denied:
+        _leave_out(source, source.decision.reason or Reason.DENIED)
         return None
     block = None
     try:
-        connection = connections[fact.using]
+        connection = connections[source.using]
         is_open = connection.in_atomic_block
-        commits_each = not is_open and fact.again is not None and connection.get_autocommit()
-        with together(fact.using) as block:
-            built = fact.build()
-            unfinished = _is_unfinished(fact, built, commits_each=commits_each)
-            rows = _rows(fact, built, unfinished=unfinished)
+        commits_each = not is_open and source.again is not None and connection.get_autocommit()
+        with together(source.using) as block:
+            built = source.build()
+            unfinished = _is_unfinished(source, built, commits_each=commits_each)
+            rows = _rows(source, built, unfinished=unfinished)
             if len(rows) == 1:
                 block.next_is_last()
-            rows = [row for row in rows if outbox.add(row, using=fact.using)]
+            rows = [row for row in rows if outbox.add(row, using=source.using)]
     except outbox.LockConflict as conflict:
-        _give_way(fact, conflict, is_lost=block is not None and block.has_lost_all)
+        _give_way(source, conflict, is_lost=block is not None and block.has_lost_all)
         return None
     except Exception as error:
         if block is not None and block.has_lost_all:
             raise
-        _record_unbuilt(fact, error)
+        _record_unbuilt(source, error)
         return None
     if not rows:
         return None
-    outages.kept(fact.using)
-    recorded = Recorded(fact=fact, built=built, rows=rows, is_open=is_open, unfinished=unfinished)
-    recorded.commitment = Commitment(fact.using, then=recorded.commit)
+    outages.kept(source.using)
+    recorded = Recorded(source=source, built=built, rows=rows, is_open=is_open, unfinished=unfinished)
+    recorded.commitment = Commitment(source.using, then=recorded.commit)
     if visitor is not None:
         _tell_visitor(recorded, visitor)
     return recorded
@@ -84,17 +84,17 @@ def record(fact: Fact, visitor: Visitor | None) -> Recorded | None:
 
 def _tell_visitor(recorded: Recorded, visitor: Visitor) -> None:
     """What this visitor's answer decides, and the pixel call for a page of theirs."""
-    fact, rows, event = recorded.fact, recorded.rows, recorded.event
+    source, rows, event = recorded.source, recorded.rows, recorded.event
     if conf.current().asks:
         for key in keys_of(rows):
-            visitor.answers_for(key, recorded.commitment, held=not fact.decision.is_granted)
-    if rows[0].wants_browser and fact.decision.is_granted:
+            visitor.answers_for(key, recorded.commitment, awaiting=not source.decision.is_granted)
+    if rows[0].wants_browser and source.decision.is_granted:
         codes = tuple(row.pixel_code for row in rows)
-        recorded.showing = Showing(call=browser_call(event), pixel_codes=codes, identify=identify_keys(event.user))
-        visitor.show(recorded.showing, recorded.commitment)
+        recorded.pixel_call = PixelCall(call=browser_call(event), pixel_codes=codes, identify=identify_keys(event.user))
+        visitor.show(recorded.pixel_call, recorded.commitment)
 
 
-def _is_unfinished(fact: Fact, built: Built, *, commits_each: bool) -> bool:
+def _is_unfinished(source: EventSource, built: Built, *, commits_each: bool) -> bool:
     """Whether more may come of what it is made of, before anybody would notice it.
 
     Lines are what comes after its order. In a transaction the rest is noticed when it is written (`ongoing.Watch`).
@@ -102,38 +102,38 @@ def _is_unfinished(fact: Fact, built: Built, *, commits_each: bool) -> bool:
     there. A task or a command has no such end: there an event that has contents is taken to be finished, or each
     payment that a task confirms would wait for the sweep.
     """
-    if fact.again is None or not built.has_contents:
+    if source.again is None or not built.has_contents:
         return False
     return built.incomplete or (commits_each and request_end.is_to_come())
 
 
-def _leave_out(fact: Fact, reason: Reason) -> None:
+def _leave_out(source: EventSource, reason: Reason) -> None:
     """Told to nobody. Only a count stays, and at the object that it is so, for a webhook or a backfill."""
-    if not any(channels_now(fact.channels, fact.name)):
+    if not any(channels_now(source.channels, source.name)):
         return
-    will, objects = fact.signals.decision, [(fact.object_label, fact.object_pk)]
-    refused = objects if fact.object_label and will is not None and will.is_refusal else ()
+    will, objects = source.signals.decision, [(source.object_label, source.object_pk)]
+    refused = objects if source.object_label and will is not None and will.is_refusal else ()
     try:
-        with outages.noticing(fact.using, refused=refused, reason=reason), transaction.atomic(using=fact.using):
-            _note_at_object(fact, reason)
-            count_dropped(fact.pixel_codes, _harmless_name(fact.name), reason, using=fact.using)
+        with outages.noticing(source.using, refused=refused, reason=reason), transaction.atomic(using=source.using):
+            _note_at_object(source, reason)
+            count_suppressed(source.pixel_codes, _harmless_name(source.name), reason, using=source.using)
     except Exception as error:
-        report(error, "%s was left out, and could not be counted", _harmless_name(fact.name))
+        report(error, "%s was left out, and could not be counted", _harmless_name(source.name))
 
 
-def _note_at_object(fact: Fact, reason: Reason) -> None:
+def _note_at_object(source: EventSource, reason: Reason) -> None:
     """The person's own will stays at the object: no webhook and no backfill may tell of it later.
 
     A circumstance does not (see `consent.answer.REFUSALS`); an order that a prefetch or a bot's agent completed is the
     backfill's to find. But PRIVATE_PATHS is a veto of the site's: what happened there is told by no backfill either.
     """
-    will = fact.signals.decision
-    if not fact.object_label:
+    will = source.signals.decision
+    if not source.object_label:
         return
     if will is not None and will.is_refusal:
-        refuse_objects([(fact.object_label, fact.object_pk)], will.reason or reason, using=fact.using)
+        refuse_objects([(source.object_label, source.object_pk)], will.reason or reason, using=source.using)
     elif reason is Reason.PRIVATE_PATH:
-        suppress(fact.name, fact.signals, fact.object_label, fact.object_pk, using=fact.using)
+        suppress(source.name, source.signals, source.object_label, source.object_pk, using=source.using)
 
 
 def channels_now(channels: str, name: str) -> tuple[bool, bool]:
@@ -146,27 +146,27 @@ def channels_now(channels: str, name: str) -> tuple[bool, bool]:
     return to_server, to_browser and settings.mode == conf.DEVELOPER
 
 
-def _rows(fact: Fact, built: Built, *, unfinished: bool) -> list[OutboxEvent]:
+def _rows(source: EventSource, built: Built, *, unfinished: bool) -> list[OutboxEvent]:
     settings, event = conf.current(), built.event
-    to_server, to_browser = channels_now(fact.channels, event.name)
+    to_server, to_browser = channels_now(source.channels, event.name)
     if not to_server and not to_browser:
         return []
-    if not fact.pixel_codes:
+    if not source.pixel_codes:
         raise InvalidEvent(NO_PIXEL)
     if to_server and not event.page.url:
         raise InvalidEvent(NO_PAGE)
-    if not fact.decision.is_granted and (not to_server or not settings.held_hours):
-        _leave_out(fact, Reason.NO_ANSWER)  # only a server event can wait for an answer
+    if not source.decision.is_granted and (not to_server or not settings.awaiting_consent_hours):
+        _leave_out(source, Reason.NO_ANSWER)  # only a server event can wait for an answer
         return []
     rows = []
-    for pixel_code in dict.fromkeys(fact.pixel_codes):
-        row = _bare_row(fact, pixel_code)
+    for pixel_code in dict.fromkeys(source.pixel_codes):
+        row = _bare_row(source, pixel_code)
         fill(row, event, built.notes)
         row.wants_browser = to_browser
         row.lane = outbox.lane_of(row.event_id, settings.lanes)
         row.state, row.due_at = (State.WAITING, DatabaseNow()) if to_server else (State.BROWSER_ONLY, None)
-        if not fact.decision.is_granted:
-            row.state, row.due_at = State.HELD, None
+        if not source.decision.is_granted:
+            row.state, row.due_at = State.AWAITING_CONSENT, None
         if unfinished:
             row.unfinished_since, row.due_at = DatabaseNow(), None
         rows.append(row)
@@ -180,19 +180,19 @@ def _defaults() -> Any:
     return tuple(getattr(blank, field.attname) for field in OutboxEvent._meta.concrete_fields)
 
 
-def _bare_row(fact: Fact, pixel_code: str) -> OutboxEvent:
+def _bare_row(source: EventSource, pixel_code: str) -> OutboxEvent:
     now = time()
     row = OutboxEvent(*_defaults())
     row.pixel_code, row.event_time, row.created_at = pixel_code, int(now), moment(now)
-    row.object_label, row.object_pk = fact.object_label, fact.object_pk
+    row.object_label, row.object_pk = source.object_label, source.object_pk
     return row
 
 
-def _give_way(fact: Fact, conflict: outbox.LockConflict, *, is_lost: bool) -> None:
+def _give_way(source: EventSource, conflict: outbox.LockConflict, *, is_lost: bool) -> None:
     """Leave the event to the other transaction. An invalid row in its place would wait for the same lock once more."""
     if conf.current().strict:
         raise conflict.error
-    name, event_id = _harmless_name(fact.name), _harmless_id(fact.event_id)
+    name, event_id = _harmless_name(source.name), _harmless_id(source.event_id)
     if is_lost:
         logger.warning(
             "tiktok: the database has rolled back the transaction that recorded %s %s: %s. The error is passed on",
@@ -202,37 +202,37 @@ def _give_way(fact: Fact, conflict: outbox.LockConflict, *, is_lost: bool) -> No
     logger.warning(
         "tiktok: %s %s was not recorded by this transaction: %s. Most likely the other one records the same event id: "
         "when it commits, its event stands and counts once; when not, %s",
-        *(name, event_id, conflict, "tiktok_backfill finds the object's event" if fact.object_label else LOST),
+        *(name, event_id, conflict, "tiktok_backfill finds the object's event" if source.object_label else LOST),
     )
 
 
-def _record_unbuilt(fact: Fact, error: Exception) -> None:
+def _record_unbuilt(source: EventSource, error: Exception) -> None:
     """As invalid; but an order from an import, or from before the app, is no mistake and alarms nobody.
 
     Nor is there a row for each of a hundred thousand: the count shows a declaration whose "time" names a wrong field.
     """
-    if isinstance(error, TooOld) and fact.object_label:
-        _leave_out(fact, Reason.TOO_OLD)
+    if isinstance(error, TooOld) and source.object_label:
+        _leave_out(source, Reason.TOO_OLD)
     else:
-        _record_invalid(fact, error)
+        _record_invalid(source, error)
 
 
-def _record_invalid(fact: Fact, error: Exception) -> None:
+def _record_invalid(source: EventSource, error: Exception) -> None:
     """Keep what could not be built, with a reason that a person understands."""
     if conf.current().strict:
         raise error
-    why, name, event_id = reason(error), _harmless_name(fact.name), _harmless_id(fact.event_id)
+    why, name, event_id = reason(error), _harmless_name(source.name), _harmless_id(source.event_id)
     logger.warning("tiktok: %s %s is invalid: %s", name, event_id, why)
     try:
-        with outages.noticing(fact.using), transaction.atomic(using=fact.using):
-            for pixel_code in fact.pixel_codes or [""]:
-                row = _bare_row(fact, pixel_code)
+        with outages.noticing(source.using), transaction.atomic(using=source.using):
+            for pixel_code in source.pixel_codes or [""]:
+                row = _bare_row(source, pixel_code)
                 row.name, row.event_id, row.state, row.note = name, event_id, State.INVALID, why[:500]
-                if not outbox.add(row, using=fact.using):
-                    outbox.renew_note(row, using=fact.using)
+                if not outbox.add(row, using=source.using):
+                    outbox.renew_note(row, using=source.using)
     except Exception as second:
         # The outbox itself failed (no table, a full disk): the order goes on, and the backfill finds it.
-        later = "tiktok_backfill finds it later, if it is known to be allowed" if fact.object_label else LOST
+        later = "tiktok_backfill finds it later, if it is known to be allowed" if source.object_label else LOST
         report(second, "%s %s could not be recorded, %s", name, event_id, later)
 
 

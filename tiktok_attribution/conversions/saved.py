@@ -42,8 +42,8 @@ class Saved:
 
 def has_expressions(instance: Any) -> bool:
     """True for `order.total = F("total") + 1`: only the database knows the value."""
-    held = instance.__dict__
-    return any(hasattr(held.get(field.attname), "resolve_expression") for field in instance._meta.concrete_fields)
+    given = instance.__dict__
+    return any(hasattr(given.get(field.attname), "resolve_expression") for field in instance._meta.concrete_fields)
 
 
 def stored(obj: Any, *, using: str) -> Any:

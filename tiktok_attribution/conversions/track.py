@@ -17,7 +17,7 @@ from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_cons
 from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, CHANNELS, SERVER
-from tiktok_attribution.conversions.fact import Built, Fact
+from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.pausing import is_paused
 from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.person import teller_of
@@ -32,8 +32,8 @@ from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.event_loop import in_event_loop
 from tiktok_attribution.visitor.identity import hashed
 from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.pixel_call import Unseen
 from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.showing import Unseen
 from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -121,7 +121,7 @@ def track_event(
     if codes is None:
         return None
     decision = _decision(requester, as_consent(consent))
-    fact_id = random_event_id() if event_id is None or event_id == "" else event_id
+    source_id = random_event_id() if event_id is None or event_id == "" else event_id
 
     def build() -> Built:
         if unusable is not None:
@@ -131,7 +131,7 @@ def track_event(
         keys, notes = hashed(user or {})
         built, more = build_event(
             event,
-            event_id=valid_event_id(fact_id),
+            event_id=valid_event_id(source_id),
             event_time=event_time,
             user=keys.merged(visitor.user.merged(visitor.signed_in)) if visitor else keys,
             page=_page(visitor, page_url),
@@ -143,18 +143,18 @@ def track_event(
     if decision.reason is Reason.PREFETCH and visitor is not None and channels == BOTH and unusable is None:
         given = {**(properties or {}), **more_properties}
         _leave_to_page(
-            visitor, Unseen(name=str(event), event_id=str(fact_id), properties=given, pixel_codes=tuple(codes))
+            visitor, Unseen(name=str(event), event_id=str(source_id), properties=given, pixel_codes=tuple(codes))
         )
-    fact = Fact(
+    source = EventSource(
         name=str(event),
-        event_id=str(fact_id),
+        event_id=str(source_id),
         build=build,
         using=using or write_database(),
         pixel_codes=codes,
         channels=SERVER if visitor is None else channels,
         decision=decision,
     )
-    return record(fact, visitor)
+    return record(source, visitor)
 
 
 def _async_twin(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, Coroutine[Any, Any, _Result]]:

@@ -16,18 +16,18 @@ from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.bodies import clear_bodies, forget, sweep
-from tiktok_attribution.delivery.dropped import IS_DENIED, lasting_refusals
+from tiktok_attribution.delivery.consent_hold import drop_overdue
 from tiktok_attribution.delivery.event_filter import SLACK_SECONDS
-from tiktok_attribution.delivery.held import drop_overdue
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.since import first_pk_since
+from tiktok_attribution.delivery.suppressed import IS_DENIED, lasting_refusals
 from tiktok_attribution.models import (
     Attempt,
     BulkJob,
-    DroppedCount,
     EventBody,
     HourTally,
     OutboxEvent,
+    SuppressedCount,
     VisitorSnapshot,
     moment,
 )
@@ -55,7 +55,7 @@ def has_more(done: Counter[str], most: int) -> bool:
 
 
 def drop_unanswered(*, now: float | None = None) -> None:
-    """Drop what was held longer than HELD_HOURS; for every sweep, as a promise of hours is kept in minutes."""
+    """Drop what awaits consent longer than AWAITING_CONSENT_HOURS; every sweep does, so that it is kept in minutes."""
     if not conf.current().asks:
         return  # what is left from before is the daily pruning's
     for using in outbox_databases():
@@ -79,7 +79,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     if lasting_refusals:
         left = left.exclude(object_label__in=lasting_refusals, signals__contains=IS_DENIED)
     jobs = BulkJob.objects.using(using).filter(created_at__lt=past)
-    counts = DroppedCount.objects.using(using).filter(day__lt=past.date())
+    counts = SuppressedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
         payloads=_in_stretches(bodies, most, partial(_clear, settled.filter(created_at__lt=unread))),
         events=_in_stretches(old, most, forget),

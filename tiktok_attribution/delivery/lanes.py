@@ -68,7 +68,7 @@ class Lease:
         return bool(self._lane().update(in_flight=noted, in_flight_since=now, **renewed))
 
     @property
-    def is_held(self) -> Exists:
+    def is_leased(self) -> Exists:
         """As a condition of the UPDATE that marks rows, so that the check costs no statement of its own."""
         return Exists(self._lane())
 

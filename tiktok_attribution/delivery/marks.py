@@ -104,7 +104,7 @@ class Marks:
         _tell(sent.attempt, using)
 
     def _mark(self, rows: QuerySet[OutboxEvent], **changes: Any) -> None:
-        if not rows.filter(self.lease.is_held).update(**changes):
+        if not rows.filter(self.lease.is_leased).update(**changes):
             self.lease.check()  # all called off meanwhile, or the lane is another's
 
     def _all(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:

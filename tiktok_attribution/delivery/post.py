@@ -91,8 +91,8 @@ def take_ahead(lease: Lease, rows: Sequence[Due], means: Means) -> Batch | None:
     """The same inside the transaction that marks the batch before it: nothing is on its way until that commits. None
     if the lease is lost, which is no reason to take the marks back."""
     batch = Batch(means.clock(), secrets.token_urlsafe(16), rows)
-    held = lease.note(*_noted(batch), now=batch.at, seconds=means.lease_seconds, per_second=means.lane_per_second)
-    return batch if held else None
+    is_noted = lease.note(*_noted(batch), now=batch.at, seconds=means.lease_seconds, per_second=means.lane_per_second)
+    return batch if is_noted else None
 
 
 def _noted(batch: Batch) -> tuple[str, list[int]]:

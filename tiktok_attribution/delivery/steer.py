@@ -28,7 +28,7 @@ class Why(Enum):
     TOO_OLD = "too old"
     ALREADY_DUE = "already due"
     SETTLED = "settled"
-    HELD = "held"
+    AWAITING_CONSENT = "awaiting_consent"
     DOUBTFUL = "doubtful"
 
 
@@ -94,7 +94,7 @@ _NEVER_AGAIN: dict[str, Why] = {
     State.DELIVERED: Why.DELIVERED,
     State.BROWSER_ONLY: Why.BROWSER_ONLY,
     State.INVALID: Why.INVALID,
-    State.HELD: Why.HELD,
+    State.AWAITING_CONSENT: Why.AWAITING_CONSENT,
 }
 
 

@@ -83,7 +83,7 @@ def _ends(chosen: EventFilter, using: str) -> tuple[int, int]:
 def _named_by_index(chosen: EventFilter, at: int, using: str, *, newer: bool) -> Found | None:
     """Few keys, by the one condition of the choice that an index knows; the others are not asked here."""
     rows = OutboxEvent.objects.using(using)
-    if chosen.state in (*TROUBLE, State.HELD):
+    if chosen.state in (*TROUBLE, State.AWAITING_CONSENT):
         return _by_time(rows.filter(state=chosen.state), at, newer=newer)
     if chosen.state == State.WAITING:
         return _all_of([rows.filter(due_at__isnull=False).order_by("pixel_code", "lane", "due_at")])

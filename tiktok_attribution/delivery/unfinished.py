@@ -19,7 +19,7 @@ from tiktok_attribution.models import OutboxEvent, State
 Moment = float | DatabaseNow
 """Epoch seconds, or the database's own time."""
 
-MAY_CHANGE = (State.WAITING, State.HELD, State.BROWSER_ONLY)
+MAY_CHANGE = (State.WAITING, State.AWAITING_CONSENT, State.BROWSER_ONLY)
 _BUILT = ("event_time", "value", "currency", "note", "match_keys")
 """What a body says of itself in its event's row."""
 

@@ -72,18 +72,18 @@ class Migration(migrations.Migration):
                 ('recorded', models.PositiveIntegerField(default=0)),
                 ('delivered', models.PositiveIntegerField(default=0)),
                 ('waiting', models.PositiveIntegerField(default=0)),
-                ('held', models.PositiveIntegerField(default=0)),
+                ('awaiting_consent', models.PositiveIntegerField(default=0)),
                 ('invalid', models.PositiveIntegerField(default=0)),
                 ('rejected', models.PositiveIntegerField(default=0)),
                 ('expired', models.PositiveIntegerField(default=0)),
                 ('cancelled', models.PositiveIntegerField(default=0)),
                 ('browser_only', models.PositiveIntegerField(default=0)),
-                ('wanted', models.PositiveIntegerField(default=0, help_text='Events that have a browser half.')),
+                ('wanted', models.PositiveIntegerField(default=0, help_text='Events that have a pixel call.')),
                 ('shown', models.PositiveIntegerField(default=0)),
                 ('confirmed', models.PositiveIntegerField(default=0)),
                 ('both', models.PositiveIntegerField(default=0, help_text='Delivered, and shown to the browser.')),
-                ('server_alone', models.PositiveIntegerField(default=0, help_text='Delivered; the browser half was not shown.')),
-                ('browser_alone', models.PositiveIntegerField(default=0, help_text='Shown; the server half was given up.')),
+                ('server_alone', models.PositiveIntegerField(default=0, help_text='Delivered; the pixel call was not shown.')),
+                ('browser_alone', models.PositiveIntegerField(default=0, help_text='Shown; the server event was given up.')),
                 ('delays', models.TextField(default='[]')),
                 ('match_keys', models.TextField(default='[]')),
                 ('value_sums', models.TextField(default='{}')),
@@ -143,6 +143,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SuppressedCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField(verbose_name='day')),
+                ('pixel_code', tiktok_attribution.models.fields.ExactCharField(max_length=64, verbose_name='pixel')),
+                ('name', tiktok_attribution.models.fields.ExactCharField(max_length=50, verbose_name='event')),
+                ('reason', models.CharField(max_length=20, verbose_name='reason')),
+                ('count', models.PositiveBigIntegerField(default=0, verbose_name='count')),
+            ],
+            options={
+                'verbose_name': 'dropped events',
+                'verbose_name_plural': 'dropped events',
+            },
+        ),
+        migrations.CreateModel(
             name='Turn',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -189,29 +204,13 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='DroppedCount',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(verbose_name='day')),
-                ('pixel_code', tiktok_attribution.models.fields.ExactCharField(max_length=64, verbose_name='pixel')),
-                ('name', tiktok_attribution.models.fields.ExactCharField(max_length=50, verbose_name='event')),
-                ('reason', models.CharField(max_length=20, verbose_name='reason')),
-                ('count', models.PositiveBigIntegerField(default=0, verbose_name='count')),
-            ],
-            options={
-                'verbose_name': 'dropped events',
-                'verbose_name_plural': 'dropped events',
-                'constraints': [models.UniqueConstraint(fields=('day', 'pixel_code', 'name', 'reason'), name='tiktok_dropped_once')],
-            },
-        ),
-        migrations.CreateModel(
             name='OutboxEvent',
             fields=[
                 ('body', models.OneToOneField(db_column='id', db_constraint=False, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, related_name='event', serialize=False, to='tiktok_attribution.eventbody')),
                 ('pixel_code', tiktok_attribution.models.fields.ExactCharField(max_length=64, verbose_name='pixel')),
                 ('name', tiktok_attribution.models.fields.ExactCharField(max_length=50, verbose_name='event')),
                 ('event_time', models.BigIntegerField(help_text='Unix seconds, as TikTok gets it.', verbose_name='event time')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('held', 'held until consent'), ('delivered', 'delivered'), ('invalid', 'invalid'), ('rejected', 'rejected by TikTok'), ('expired', 'expired'), ('cancelled', 'cancelled'), ('browser', 'browser only')], default='waiting', max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('waiting', 'waiting'), ('awaiting_consent', 'awaiting consent'), ('delivered', 'delivered'), ('invalid', 'invalid'), ('rejected', 'rejected by TikTok'), ('expired', 'expired'), ('cancelled', 'cancelled'), ('browser_only', 'browser only')], default='waiting', max_length=20, verbose_name='state')),
                 ('lane', models.PositiveSmallIntegerField(default=0)),
                 ('due_at', models.FloatField(help_text='Unix seconds of the next attempt; empty when there is none.', null=True)),
                 ('unfinished_since', models.FloatField(help_text='Unix seconds since when its object may still be saved; empty once the event is final.', null=True)),
@@ -299,6 +298,10 @@ class Migration(migrations.Migration):
             bases=('tiktok_attribution.pixelstatus',),
         ),
         migrations.AddConstraint(
+            model_name='suppressedcount',
+            constraint=models.UniqueConstraint(fields=('day', 'pixel_code', 'name', 'reason'), name='tiktok_dropped_once'),
+        ),
+        migrations.AddConstraint(
             model_name='turn',
             constraint=models.UniqueConstraint(fields=('pixel_code', 'number'), name='tiktok_turn_once'),
         ),
@@ -321,7 +324,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='outboxevent',
-            index=tiktok_attribution.models.fields.PartialIndex(condition=models.Q(('state', 'held')), fields=['created_at'], name='tiktok_event_held'),
+            index=tiktok_attribution.models.fields.PartialIndex(condition=models.Q(('state', 'awaiting_consent')), fields=['created_at'], name='tiktok_event_awaiting'),
         ),
         migrations.AddIndex(
             model_name='outboxevent',

@@ -13,7 +13,7 @@ from tiktok_attribution.models.notice import Notice, Trouble
 from tiktok_attribution.models.objects import events_of, events_of_key, snapshots_of
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus, Turn
 from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
-from tiktok_attribution.models.visitor import DroppedCount, VisitorSnapshot
+from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot
 
 __all__ = [
     "ERASED",
@@ -24,7 +24,6 @@ __all__ = [
     "BulkVerb",
     "Diagnosis",
     "DigestField",
-    "DroppedCount",
     "EventBody",
     "ExactCharField",
     "Heartbeat",
@@ -37,6 +36,7 @@ __all__ = [
     "PartialIndex",
     "PixelStatus",
     "State",
+    "SuppressedCount",
     "Trouble",
     "Turn",
     "VisitorSnapshot",

@@ -16,13 +16,13 @@ class State(models.TextChoices):
     """The state of an event's server event."""
 
     WAITING = "waiting", _("waiting")
-    HELD = "held", _("held until consent")
+    AWAITING_CONSENT = "awaiting_consent", _("awaiting consent")
     DELIVERED = "delivered", _("delivered")
     INVALID = "invalid", _("invalid")
     REJECTED = "rejected", _("rejected by TikTok")
     EXPIRED = "expired", _("expired")
     CANCELLED = "cancelled", _("cancelled")
-    BROWSER_ONLY = "browser", _("browser only")
+    BROWSER_ONLY = "browser_only", _("browser only")
 
 
 TROUBLE = (State.INVALID, State.REJECTED, State.EXPIRED)
@@ -49,7 +49,7 @@ class OutboxEvent(EventBody):
     name = ExactCharField(_("event"), max_length=50)
     event_time = models.BigIntegerField(_("event time"), help_text=_("Unix seconds, as TikTok gets it."))
 
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
+    state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.WAITING)
     lane = models.PositiveSmallIntegerField(default=0)
     due_at = models.FloatField(null=True, help_text=_("Unix seconds of the next attempt; empty when there is none."))
     # While it is set the event is not due (`due_at` is empty), so no worker has read it, and its body may still change.
@@ -99,7 +99,9 @@ class OutboxEvent(EventBody):
             PartialIndex(
                 fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
             ),
-            PartialIndex(fields=("created_at",), condition=models.Q(state=State.HELD), name="tiktok_event_held"),
+            PartialIndex(
+                fields=("created_at",), condition=models.Q(state=State.AWAITING_CONSENT), name="tiktok_event_awaiting"
+            ),
             PartialIndex(
                 fields=("unfinished_since",),
                 condition=models.Q(unfinished_since__isnull=False),

@@ -22,7 +22,7 @@ class HourTally(models.Model):
     recorded = models.PositiveIntegerField(default=0)
     delivered = models.PositiveIntegerField(default=0)
     waiting = models.PositiveIntegerField(default=0)
-    held = models.PositiveIntegerField(default=0)
+    awaiting_consent = models.PositiveIntegerField(default=0)
     invalid = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     expired = models.PositiveIntegerField(default=0)

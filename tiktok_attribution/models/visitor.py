@@ -26,7 +26,7 @@ class VisitorSnapshot(models.Model):
         return f"{self.object_label} {self.object_pk}"
 
 
-class DroppedCount(models.Model):
+class SuppressedCount(models.Model):
     """How many events were told to nobody, by day and reason: all that is left of them."""
 
     day = models.DateField(_("day"))

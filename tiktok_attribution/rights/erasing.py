@@ -19,15 +19,15 @@ from django.db.models import QuerySet
 
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.delivery.bodies import clear_bodies
-from tiktok_attribution.delivery.dropped import refusal
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.suppressed import refusal
 from tiktok_attribution.events.echoes import without_echoes
 from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 from tiktok_attribution.rights.person import Found, Person, find
 
 logger = logging.getLogger("tiktok_attribution")
 
-STILL_OPEN = (State.WAITING, State.HELD, State.INVALID, State.REJECTED, State.EXPIRED)
+STILL_OPEN = (State.WAITING, State.AWAITING_CONSENT, State.INVALID, State.REJECTED, State.EXPIRED)
 STRETCH = 500
 
 Key = TypeVar("Key")

@@ -13,7 +13,17 @@ from tiktok_attribution.tallies.counting import HOUR
 from tiktok_attribution.tallies.delay import BUCKETS, quantile
 
 COUNTS = (
-    *("recorded", "delivered", "waiting", "held", "invalid", "rejected", "expired", "cancelled", "browser_only"),
+    *(
+        "recorded",
+        "delivered",
+        "waiting",
+        "awaiting_consent",
+        "invalid",
+        "rejected",
+        "expired",
+        "cancelled",
+        "browser_only",
+    ),
     *("wanted", "shown", "confirmed", "both", "server_alone", "browser_alone"),
 )
 WEIGHTS = {

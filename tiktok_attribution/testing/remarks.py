@@ -82,11 +82,11 @@ def property_remarks(name: str, properties: Mapping[str, Any]) -> Iterator[str]:
 
 
 def user_remarks(user: Mapping[str, Any]) -> Iterator[str]:
-    held = {key for key, value in user.items() if value}
+    given = {key for key, value in user.items() if value}
     for key in user:
         if key in HASHED_KEYS:
             yield from _hash_remarks(key, user[key])
-    if held.isdisjoint(MATCHING_ALONE) and not held >= MATCHING_TOGETHER:
+    if given.isdisjoint(MATCHING_ALONE) and not given >= MATCHING_TOGETHER:
         yield "nothing in user by which the event could be matched to a person"
     ip = user.get("ip")
     if isinstance(ip, str) and ip and not _is_public(ip):

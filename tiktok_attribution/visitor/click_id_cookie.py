@@ -14,19 +14,19 @@ from tiktok_attribution.visitor.visitor import Visitor
 
 def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, found: str = "") -> None:
     """After the view: what becomes of the click id of this address, or of the one that was `found` elsewhere."""
-    held = visitor.request.COOKIES.get(COOKIE, "")
+    stored = visitor.request.COOKIES.get(COOKIE, "")
     found = found or visitor.landing_click_id
-    if not found and not held:
+    if not found and not stored:
         return
     decision = visitor.decision
     if decision.is_granted:
-        if found and found != held:
+        if found and found != stored:
             remember(response, visitor.request, found, settings)
     elif decision.is_refusal:
-        if held:
+        if stored:
             cookies.remove(visitor.request, response, COOKIE, settings=settings, domain=settings.cookie_domain)
             make_private(response)
-    elif not decision.is_denied and settings.hold_click_id and found and found != held:
+    elif not decision.is_denied and settings.hold_click_id and found and found != stored:
         remember(response, visitor.request, found, settings, until_closed=True)
 
 

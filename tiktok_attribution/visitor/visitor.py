@@ -31,7 +31,7 @@ from tiktok_attribution.visitor.permission import (
     refusal_of,
     will_of,
 )
-from tiktok_attribution.visitor.showing import Showing, Unseen
+from tiktok_attribution.visitor.pixel_call import PixelCall, Unseen
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -44,7 +44,7 @@ class Visitor:
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
-        self._to_show: list[Showing] = []
+        self._to_show: list[PixelCall] = []
         self._to_watch: list[str] = []
         self._of_interest: list[tuple[Any, bool]] = []
         self._undecided: list[tuple[Commitment, list[Any], Any]] = []
@@ -155,20 +155,20 @@ class Visitor:
     def _is_on_private_page(self) -> bool:
         return is_private(path_of(self.request), conf.current())
 
-    def show(self, showing: Showing, commitment: Commitment) -> None:
+    def show(self, pixel_call: PixelCall, commitment: Commitment) -> None:
         """Have a page show this pixel call, unless its transaction is rolled back."""
-        self._note(commitment, self._to_show, showing)
+        self._note(commitment, self._to_show, pixel_call)
 
     def watch(self, key: str, commitment: Commitment) -> None:
         """Look out for what becomes of an object ("shop.Order:42") that this visitor made."""
         self._note(commitment, self._to_watch, key)
 
-    def answers_for(self, entry: Any, commitment: Commitment, *, held: bool) -> None:
+    def answers_for(self, entry: Any, commitment: Commitment, *, awaiting: bool) -> None:
         """Remember a row (pixel, name, event id) or an object ("shop.Order:42") that a later answer of theirs decides.
 
         `held`: it waits for the answer. Else it only goes if the visitor withdraws.
         """
-        self._note(commitment, self._of_interest, (entry, held))
+        self._note(commitment, self._of_interest, (entry, awaiting))
 
     @property
     def of_interest(self) -> list[tuple[Any, bool]]:
@@ -177,7 +177,7 @@ class Visitor:
         return self._of_interest
 
     @property
-    def to_show(self) -> list[Showing]:
+    def to_show(self) -> list[PixelCall]:
         """Browser channels that arose in this request and no page has shown yet."""
         self._drop_undone()
         return self._to_show

@@ -21,7 +21,7 @@ class Tone(Enum):
 TONES: Mapping[str, Tone] = {
     State.DELIVERED: Tone.GOOD,
     State.WAITING: Tone.WAIT,
-    State.HELD: Tone.WAIT,
+    State.AWAITING_CONSENT: Tone.WAIT,
     State.INVALID: Tone.BAD,
     State.REJECTED: Tone.BAD,
     State.EXPIRED: Tone.BAD,

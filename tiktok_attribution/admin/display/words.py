@@ -28,7 +28,7 @@ STATES: Mapping[str, Words] = {
             "or run: manage.py tiktok_deliver"
         ),
     ),
-    State.HELD: Words(
+    State.AWAITING_CONSENT: Words(
         _("The visitor has not answered the question for consent. Nothing is sent before a yes."),
         _("Nothing to do: the answer releases it or drops it, and without one it is dropped in time."),
     ),

@@ -94,8 +94,8 @@ def key_lines(body: str) -> list[KeyLine]:
     return lines[:MOST_LINES]
 
 
-def _lines(held: Mapping[str, Any], shown: str, known: str) -> Iterator[KeyLine]:
-    for key, value in held.items():
+def _lines(given: Mapping[str, Any], shown: str, known: str) -> Iterator[KeyLine]:
+    for key, value in given.items():
         path, name = f"{shown}{key}", f"{known}{key}"
         inner, place = _object(value)
         yield KeyLine(path, _short(value) if inner is None else _entries(value), MEANINGS.get(name, OWN))

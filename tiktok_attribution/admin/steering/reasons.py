@@ -28,7 +28,7 @@ REASONS: Mapping[Why | Unbuilt, Text] = {
     Why.CLEARED: _("its text was cleared, so there is nothing to send"),
     Why.TOO_OLD: _("it happened longer ago than MAX_AGE_DAYS, and would only expire again"),
     Why.ALREADY_DUE: _("it is due already; see that a worker runs"),
-    Why.HELD: _("its visitor has not agreed yet"),
+    Why.AWAITING_CONSENT: _("its visitor has not agreed yet"),
     Why.DOUBTFUL: _("TikTok may have it and remember it no longer, so it could count twice: open it to decide"),
     Why.SETTLED: _("only what waits can be cancelled"),
     Unbuilt.NO_OBJECT: _("it is invalid and belongs to no object, so it can't be built again: track() it anew"),

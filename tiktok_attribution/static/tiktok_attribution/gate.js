@@ -82,8 +82,8 @@
     if (now === last || now === "granted" && hidden()) { return false; }
     last = now;
     if (now === "granted") {
-      if ((t.held || revoked) && ttq) { ttq.grantConsent(); }
-      t.held = revoked = false;
+      if ((t.awaiting || revoked) && ttq) { ttq.grantConsent(); }
+      t.awaiting = revoked = false;
       flush();
     } else {
       if (now === "denied") { waiting = []; }
@@ -122,7 +122,7 @@
     if (asking || look()) { tell(); }
   }
   t.limited = rule.limited || effects().indexOf("limited_data_use") >= 0;
-  t.held = false;
+  t.awaiting = false;
   t.refused = refused;
   t.when = function (run) {
     var now;
@@ -130,7 +130,7 @@
     if (look()) { tell(); }
     now = asking ? "" : answer();
     if (now === "granted") { run(); }
-    else if (now === "unknown" && rule.hold && !revoked) { t.held = true; run(); }
+    else if (now === "unknown" && rule.hold && !revoked) { t.awaiting = true; run(); }
     else if (now !== "denied") { waiting.push(run); }
   };
   t.consent = function (granted) {

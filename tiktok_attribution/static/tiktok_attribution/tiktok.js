@@ -113,7 +113,7 @@
       ttq.ready(safely(arrived)); // where the stub is another tag's
     }
     const fresh = ids.filter((id) => /^[A-Za-z0-9]+$/.test(id) && !(ttq._i && ttq._i[id]));
-    if (fresh.length && t.held) {
+    if (fresh.length && t.awaiting) {
       ttq.holdConsent();
     }
     fresh.forEach((id) => ttq.load(id, t.limited ? Object.assign({}, options, { limited_data_use: true }) : options));

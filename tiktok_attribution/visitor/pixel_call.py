@@ -11,7 +11,7 @@ from tiktok_attribution.events import BrowserCall, User
 
 
 @dataclass(slots=True, kw_only=True)
-class Showing:
+class PixelCall:
     """One `ttq.track` call: for which pixels, with which keys to match by.
 
     `stored` is whom the outbox names, for an event that was read from there; None where this very request made it.

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.failures import describe
-from tiktok_attribution.models import DroppedCount, VisitorSnapshot, snapshots_of
+from tiktok_attribution.models import SuppressedCount, VisitorSnapshot, snapshots_of
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -24,7 +24,7 @@ IS_DENIED = f'"consent": "{Consent.DENIED.value}"'
 """Stands in the text of every snapshot that says no."""
 
 
-def count_dropped(pixel_codes: Iterable[str], name: str, reason: Reason, *, using: str, many: int = 1) -> None:
+def count_suppressed(pixel_codes: Iterable[str], name: str, reason: Reason, *, using: str, many: int = 1) -> None:
     """Count after the commit: the row is everybody's, so no checkout may keep it locked."""
     codes = tuple(dict.fromkeys(pixel_codes))
 
@@ -48,12 +48,12 @@ def add(pixel_code: str, name: str, reason: Reason, many: int, *, using: str) ->
         "name": name[:50],
         "reason": reason.value,
     }
-    counted = DroppedCount.objects.using(using).filter(**key)
+    counted = SuppressedCount.objects.using(using).filter(**key)
     if counted.update(count=F("count") + many):
         return
     try:
         with transaction.atomic(using=using):
-            DroppedCount.objects.using(using).create(**key, count=many)
+            SuppressedCount.objects.using(using).create(**key, count=many)
     except IntegrityError:  # somebody was the first of the day a moment ago
         counted.update(count=F("count") + many)
 

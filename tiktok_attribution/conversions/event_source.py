@@ -32,7 +32,7 @@ AGREED = Decision(consent=Consent.GRANTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class EventSource:
     """Enough to say which event it is even if building it fails.
 
     `again` gives the fact as its object stands now, with this time, or None where the object is gone; unset where no
@@ -50,4 +50,4 @@ class Fact:
     signals: Signals = NOBODY
     decision: Decision = AGREED
     tables: Tables = NO_TABLES
-    again: Callable[[int], Fact | None] | None = None
+    again: Callable[[int], EventSource | None] | None = None

@@ -18,8 +18,8 @@ from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.clock import DatabaseNow
-from tiktok_attribution.delivery.dropped import count_dropped, refuse_objects
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.suppressed import count_suppressed, refuse_objects
 from tiktok_attribution.delivery.unfinished import due_when_finished
 from tiktok_attribution.models import (
     OutboxEvent,
@@ -70,9 +70,9 @@ def release(theirs: Theirs, *, now: float | None = None) -> list[tuple[Key, str]
     released: list[tuple[Key, str]] = []
     for using in outbox_databases():
         with _one_change(using):
-            rows = theirs.events(using).filter(state=State.HELD, created_at__gte=_oldest(now))
+            rows = theirs.events(using).filter(state=State.AWAITING_CONSENT, created_at__gte=_oldest(now))
             found = {pk: Key(*key) for pk, *key in rows.values_list("pk", *Key._fields)}
-            _held(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=due_when_finished(due))
+            _awaiting(using).filter(pk__in=list(found)).update(state=State.WAITING, due_at=due_when_finished(due))
             for snapshot in theirs.snapshots(using):
                 _agree(snapshot, using)
         released += [(key, using) for key in found.values()]
@@ -94,7 +94,7 @@ def drop(theirs: Theirs, reason: Reason) -> int:
         with outages.noticing(using, refused=theirs.objects, reason=reason), _one_change(using):
             rows = theirs.events(using)
             refuse_objects(theirs.objects, reason, using=using)
-            done += _drop(rows.filter(state=State.HELD), reason, using)
+            done += _drop(rows.filter(state=State.AWAITING_CONSENT), reason, using)
             done += _drop(rows.filter(state=State.WAITING, attempts=0), reason, using)
             done += _drop(rows.filter(state=State.BROWSER_ONLY, browser_at__isnull=True), reason, using)
             done += _call_off(rows.filter(state=State.WAITING), using)
@@ -109,15 +109,15 @@ def _call_off(rows: QuerySet[OutboxEvent], using: str) -> int:
 
 
 def drop_overdue(using: str, *, now: float, most: int = 50_000) -> int:
-    """Nobody answered within HELD_HOURS."""
+    """Nobody answered within AWAITING_CONSENT_HOURS."""
     done = 0
     while done < most:
-        overdue = _held(using).filter(created_at__lt=_oldest(now)).order_by("created_at")
+        overdue = _awaiting(using).filter(created_at__lt=_oldest(now)).order_by("created_at")
         keys = list(overdue.values_list("pk", flat=True)[: min(STRETCH, most - done)])
         if not keys:
             break
         with transaction.atomic(using=using):
-            done += _drop(_held(using).filter(pk__in=keys), Reason.NO_ANSWER, using)
+            done += _drop(_awaiting(using).filter(pk__in=keys), Reason.NO_ANSWER, using)
     return done
 
 
@@ -129,16 +129,16 @@ def _drop(rows: QuerySet[OutboxEvent], reason: Reason, using: str) -> int:
     refuse_objects([(label, pk) for *_, label, pk in found if label], reason, using=using)
     tally = Counter((code, name) for _, code, name, *_ in found)
     for (code, name), many in tally.items():
-        count_dropped([code], name, reason, using=using, many=many)
+        count_suppressed([code], name, reason, using=using, many=many)
     return forget(rows, [pk for pk, *_ in found])
 
 
-def _held(using: str) -> QuerySet[OutboxEvent]:
-    return OutboxEvent.objects.using(using).filter(state=State.HELD)
+def _awaiting(using: str) -> QuerySet[OutboxEvent]:
+    return OutboxEvent.objects.using(using).filter(state=State.AWAITING_CONSENT)
 
 
 def _oldest(now: float) -> datetime:
-    return moment(now - conf.current().held_hours * 3600)
+    return moment(now - conf.current().awaiting_consent_hours * 3600)
 
 
 def _one_change(using: str) -> AbstractContextManager[None]:
