@@ -22,11 +22,11 @@ def ours(sink: Sink, events: int, *, delay: float = 0.0) -> float:
     rows.execute(f"ANALYZE {rows.BODIES}")
     sink.reset(delay)
     started = time.perf_counter()
-    tally = send.deliver(rows.PIXEL, using="default")
+    counts = send.deliver(rows.PIXEL, using="default")
     seconds = time.perf_counter() - started
     sink.expect(events)
-    if tally["delivered"] != events:
-        raise AssertionError(f"{tally['delivered']} of {events} events were marked as delivered")
+    if counts["delivered"] != events:
+        raise AssertionError(f"{counts['delivered']} of {events} events were marked as delivered")
     return events / seconds
 
 

@@ -10,7 +10,7 @@ SECOND_PIXEL = "C0EXAMPLE0000000002"
 DAYS = 30
 
 
-def fill(number: int, *, stretch: int = 250_000) -> None:
+def fill(number: int, *, page: int = 250_000) -> None:
     """So many events, recorded evenly over the days until now; a thousand in an attempt.
 
     "Lead" is rare and old, what waits or is held is recent, trouble is 0.5 % everywhere.
@@ -34,10 +34,10 @@ def fill(number: int, *, stretch: int = 250_000) -> None:
     name = f"""CASE WHEN n < {number} / 10 AND n % 10000 = 9 THEN 'Lead' WHEN n % 3 = 0 THEN 'AddToCart'
         WHEN n % 3 = 1 THEN 'ViewContent' ELSE 'Purchase' END"""
     pixel_code = f"CASE WHEN n % 50 = 1 THEN '{SECOND_PIXEL}' ELSE '{PIXEL}' END"
-    for first in range(1, number + 1, stretch):
+    for first in range(1, number + 1, page):
         rows.copy(
             first,
-            min(first + stretch - 1, number),
+            min(first + page - 1, number),
             "default",
             event_id="('order-' || n)",
             object_pk="n::text",

@@ -103,7 +103,7 @@ def add_due(number: int, *, using: str = "default", lanes: int | None = None, fi
     )
 
 
-def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
+def add_settled(number: int, *, using: str, page: int = 1_000_000) -> None:
     """So many delivered events whose text was cleared, as a table has them after two weeks; an attempt a thousand."""
     attempt_columns = "id, pixel_code, started_at, duration_seconds, event_count, outcome, code, message, request_id"
     execute(
@@ -111,10 +111,10 @@ def add_settled(number: int, *, using: str, stretch: int = 1_000_000) -> None:
         f" 'delivered', 0, 'OK', 'request-' || n FROM generate_series(0, {number} / 1000) n",
         using=using,
     )
-    for first in range(1, number + 1, stretch):
+    for first in range(1, number + 1, page):
         copy(
             first,
-            min(first + stretch - 1, number),
+            min(first + page - 1, number),
             using,
             event_id="('old-' || n)",
             object_pk="n::text",

@@ -186,16 +186,16 @@ SALE = {"event": "Purchase", "when": {"status": "paid"}}
     ],
 )
 def test_an_amount_without_any_currency(found: Any, mapping: dict[str, Any], key: str) -> None:
-    (message,) = found(CONVERSIONS={"shop.Order": mapping}, CURRENCY="")
+    (message,) = found(CONVERSIONS={"shop.Order": mapping}, DEFAULT_CURRENCY="")
     assert message.id == "tiktok_attribution.W026"
     assert f"has '{key}' and no currency" in message.msg
-    assert found(CONVERSIONS={"shop.Order": mapping}, CURRENCY="EUR") == []
-    assert found(CONVERSIONS={"shop.Order": {**mapping, "currency": "EUR"}}, CURRENCY="") == []
+    assert found(CONVERSIONS={"shop.Order": mapping}, DEFAULT_CURRENCY="EUR") == []
+    assert found(CONVERSIONS={"shop.Order": {**mapping, "currency": "EUR"}}, DEFAULT_CURRENCY="") == []
 
 
 def test_an_event_without_amounts_needs_no_currency(found: Any) -> None:
     contents = {"each": "lines", "content_id": "sku"}
-    assert found(CONVERSIONS={"shop.Order": {**SALE, "contents": contents}}, CURRENCY="") == []
+    assert found(CONVERSIONS={"shop.Order": {**SALE, "contents": contents}}, DEFAULT_CURRENCY="") == []
 
 
 def test_a_model_and_its_proxy_with_the_same_event(found: Any) -> None:
@@ -220,7 +220,7 @@ def test_keys_of_the_signed_in_user(found: Any, user: dict[str, str], words: str
 
 
 def test_a_database_that_is_none(found: Any) -> None:
-    (message,) = found(DATABASES=["default", "other"])
+    (message,) = found(OUTBOX_DATABASES=["default", "other"])
     assert (message.id, message.hint) == ("tiktok_attribution.E008", "Known aliases: default.")
 
 

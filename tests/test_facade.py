@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 FACADE = {"Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"}
 DOORS = {
     "tiktok_attribution.admin.site_objects": {"TikTokEvents"},
-    "tiktok_attribution.consent.adapters": {"Misread"},
+    "tiktok_attribution.consent.adapters": {"UnreadableConsent"},
     "tiktok_attribution.csp": {"CSP_SOURCES", "with_tiktok"},
     "tiktok_attribution.exceptions": {"InvalidEvent"},
     "tiktok_attribution.models": {"Attempt", "OutboxEvent", "State"},
@@ -24,8 +24,8 @@ DOORS = {
         "event_recorded",
         "pixel_resumed",
         "pixel_stopped",
-        "trouble_began",
-        "trouble_ended",
+        "alert_opened",
+        "alert_closed",
     },
     "tiktok_attribution.testing.assertions": {"assert_not_tracked", "assert_tracked", "recorded"},
 }

@@ -20,7 +20,7 @@ HOUSE = [
     {"models"},
     {"migrations"},
     {"delivery"},
-    {"notices", "tallies"},
+    {"alerts", "tallies"},
     {"tasks"},
     {"visitor"},
     {"conversions"},

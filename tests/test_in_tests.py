@@ -22,9 +22,9 @@ from tests.delivery.samples import row, states, store
 from tests.shop.models import Order
 from tiktok_attribution import in_tests, tasks
 from tiktok_attribution.conf import Settings
-from tiktok_attribution.delivery.announcer import Announcer
 from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.diagnosis import running
 from tiktok_attribution.diagnosis.trial import send_test_event
 from tiktok_attribution.models import Attempt, State
@@ -48,9 +48,9 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 def announced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What would be published by the thread, and is not."""
     found: list[tuple[str, str]] = []
-    fresh = Announcer(tasks._Broker().publish)
-    monkeypatch.setattr(fresh, "announce", lambda pixel_code, using: found.append((pixel_code, using)))
-    monkeypatch.setattr(tasks, "_announcer", fresh)
+    fresh = WakeUps(tasks._Broker().publish)
+    monkeypatch.setattr(fresh, "wake", lambda pixel_code, using: found.append((pixel_code, using)))
+    monkeypatch.setattr(tasks, "_wake_ups", fresh)
     return found
 
 
@@ -59,7 +59,7 @@ def shop(settings: Any) -> None:
     conversions = {"shop.Order": {"event": "Purchase", "when": {"status": "paid"}, "value": "total"}}
     settings.TIKTOK_ATTRIBUTION = {
         **settings.TIKTOK_ATTRIBUTION,
-        "CURRENCY": "EUR",
+        "DEFAULT_CURRENCY": "EUR",
         "SITE_URL": "https://shop.example",
         "CONVERSIONS": conversions,
     }
@@ -131,13 +131,13 @@ def test_a_sweep_in_a_test_publishes_nothing(broker: socket.socket, monkeypatch:
 
 
 def test_a_broker_in_memory_is_published_to(announced: list[tuple[str, str]]) -> None:
-    tasks.hint(PIXEL, "default")
+    tasks.wake_worker(PIXEL, "default")
     assert announced == [(PIXEL, "default")]
 
 
 def test_the_doctor_does_not_ask_for_the_broker(broker: socket.socket) -> None:
-    (finding,) = running.broker()
-    assert "is not asked in a test process" in finding.what
+    (result,) = running.broker()
+    assert "is not asked in a test process" in result.what
     assert list(running.broker_lately()) == []
     assert not was_reached(broker)
 

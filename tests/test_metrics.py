@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.delivery.samples import NOW, PIXEL, row
 from tiktok_attribution.delivery import pixels
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.metrics import TikTokCollector
 
 

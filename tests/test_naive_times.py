@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.conversions.samples import PLAIN, paid
 from tiktok_attribution.delivery.send import deliver_all
-from tiktok_attribution.models import Attempt, HourTally, OutboxEvent, State
+from tiktok_attribution.models import Attempt, HourlyStatistics, OutboxEvent, State
 from tiktok_attribution.tallies.refresh import refresh_all
 from tiktok_attribution.testing.server import StandIn
 
@@ -62,7 +62,7 @@ def test_status_and_hours_count_it(delivered: OutboxEvent) -> None:
     (pixel,) = json.loads(told("tiktok_status", "--json"))
     assert pixel["due"] == 0
     refresh_all()
-    assert sum(HourTally.objects.values_list("recorded", flat=True)) == 1
+    assert sum(HourlyStatistics.objects.values_list("recorded", flat=True)) == 1
 
 
 def test_old_rows_are_pruned_and_new_ones_kept(delivered: OutboxEvent) -> None:

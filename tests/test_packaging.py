@@ -150,12 +150,12 @@ lack = tasks.lacking()
 assert lack is not None and lack.package == "django-tiktok-attribution[redis]", lack
 from tiktok_attribution.diagnosis import running
 (finding,) = running.broker()
-assert 'pip install "django-tiktok-attribution[redis]"' in finding.mend, finding
+assert 'pip install "django-tiktok-attribution[redis]"' in finding.fix, finding
 assert lack.module in finding.what, finding
 """
 REDIS = f"""{BROKER}
 assert tasks.lacking() is None
-assert tasks.broker_trouble() == ""
+assert tasks.broker_problem() == ""
 tasks._Broker().publish("C0A", "default")
 import redis
 assert redis.Redis.from_url(sys.argv[1]).llen("celery") == 1

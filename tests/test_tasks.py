@@ -19,9 +19,9 @@ from tests.delivery.samples import PIXEL, fill, row, states, store
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import housekeeping, turns
-from tiktok_attribution.delivery.announcer import Announcer
+from tiktok_attribution.delivery import retention, turns
 from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.models import BulkVerb, State
 from tiktok_attribution.testing.server import StandIn
 
@@ -41,15 +41,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 
 @pytest.fixture
-def announcer(monkeypatch: pytest.MonkeyPatch) -> Announcer:
+def announcer(monkeypatch: pytest.MonkeyPatch) -> WakeUps:
     """A fresh one, with a connection of its own."""
-    fresh = Announcer(tasks._Broker().publish)
-    monkeypatch.setattr(tasks, "_announcer", fresh)
+    fresh = WakeUps(tasks._Broker().publish)
+    monkeypatch.setattr(tasks, "_wake_ups", fresh)
     return fresh
 
 
 @pytest.fixture
-def broker(announcer: Announcer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def broker(announcer: WakeUps, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """`broker(url)` lets this test's hints go there."""
     connection_for_write = Celery.connection_for_write
 
@@ -121,7 +121,7 @@ class TestTasks:
     @pytest.mark.django_db
     def test_a_job_ends_with_a_hint_for_what_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[tuple[str, str]] = []
-        monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: told.append((pixel_code, using)))
+        monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: told.append((pixel_code, using)))
         fill(1, state=State.REJECTED, due_at=None, event_time=int(time.time()))
         jobs.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
         tasks.bulk("default")
@@ -140,39 +140,39 @@ class TestTasks:
     def test_a_prune_goes_on_in_another_task_while_there_is_more(
         self, monkeypatch: pytest.MonkeyPatch, sent: Sent, pruned: int, goes_on: bool
     ) -> None:
-        monkeypatch.setattr(housekeeping, "prune_all", lambda most: Counter(events=min(pruned, most)))
+        monkeypatch.setattr(retention, "prune_all", lambda most: Counter(events=min(pruned, most)))
         tasks.prune()
 
         assert [name for name, _ in sent] == ["tiktok_attribution.prune"] * goes_on
 
 
 class TestHint:
-    def test_it_becomes_a_task(self, announcer: Announcer, sent: Sent) -> None:
-        tasks.hint(PIXEL, "default")
+    def test_it_becomes_a_task(self, announcer: WakeUps, sent: Sent) -> None:
+        tasks.wake_worker(PIXEL, "default")
 
         assert eventually(lambda: sent == [("tiktok_attribution.deliver", (PIXEL, "default"))])
 
-    def test_a_thousand_are_a_few_tasks(self, announcer: Announcer, sent: Sent) -> None:
+    def test_a_thousand_are_a_few_tasks(self, announcer: WakeUps, sent: Sent) -> None:
         for _ in range(1000):
-            tasks.hint(PIXEL, "default")
+            tasks.wake_worker(PIXEL, "default")
         time.sleep(0.6)
 
         assert 1 <= len(sent) <= 3
 
-    def test_in_eager_mode_there_is_none(self, eager: None, announcer: Announcer, sent: Sent) -> None:
-        tasks.hint(PIXEL, "default")
+    def test_in_eager_mode_there_is_none(self, eager: None, announcer: WakeUps, sent: Sent) -> None:
+        tasks.wake_worker(PIXEL, "default")
 
         assert announcer._thread is None
 
     @pytest.mark.faults
     def test_it_returns_at_once_while_the_broker_is_down(
-        self, broker: Callable[[str], None], announcer: Announcer, caplog: pytest.LogCaptureFixture
+        self, broker: Callable[[str], None], announcer: WakeUps, caplog: pytest.LogCaptureFixture
     ) -> None:
         broker(f"redis://127.0.0.1:{free_port()}/0")
-        tasks.hint(PIXEL, "default")  # the first one starts the thread
+        tasks.wake_worker(PIXEL, "default")  # the first one starts the thread
         started = time.monotonic()
         for _ in range(1000):
-            tasks.hint(PIXEL, "default")
+            tasks.wake_worker(PIXEL, "default")
         took = time.monotonic() - started
 
         assert took < 0.5
@@ -180,13 +180,13 @@ class TestHint:
 
     @pytest.mark.faults
     def test_a_project_without_celery_gets_none(
-        self, announcer: Announcer, sent: Sent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self, announcer: WakeUps, sent: Sent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(tasks, "current_app", Celery("default", set_as_current=False))
         tasks._has_celery.cache_clear()
         caplog.set_level("INFO")
-        tasks.hint(PIXEL, "default")
-        tasks.hint(PIXEL, "default")
+        tasks.wake_worker(PIXEL, "default")
+        tasks.wake_worker(PIXEL, "default")
         tasks._has_celery.cache_clear()
         time.sleep(0.2)
 
@@ -197,8 +197,8 @@ class TestHint:
         def fail(*args: Any) -> None:
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr(Announcer, "announce", fail)
-        tasks.hint(PIXEL, "default")
+        monkeypatch.setattr(WakeUps, "wake", fail)
+        tasks.wake_worker(PIXEL, "default")
 
         assert "no hint was given (RuntimeError); the sweep will deliver" in caplog.text
 
@@ -209,7 +209,7 @@ class TestHint:
         broker(f"{valkey_server}/3")
         with redis.Redis.from_url(valkey_server, db=3) as client:
             client.flushdb()
-            tasks.hint(PIXEL, "default")
+            tasks.wake_worker(PIXEL, "default")
 
             assert eventually(lambda: client.llen("celery") == 1)
 
@@ -223,10 +223,10 @@ class TestHint:
         broker(f"{valkey_server}/4")
         with redis.Redis.from_url(valkey_server, db=4) as client:
             client.flushdb()
-            tasks.hint(PIXEL, "default")
+            tasks.wake_worker(PIXEL, "default")
             eventually(lambda: client.llen("celery") == 1)
             client.client_kill_filter(_type="normal", skipme=True)
-            tasks.hint(PIXEL, "default")
+            tasks.wake_worker(PIXEL, "default")
 
             assert eventually(lambda: client.llen("celery") == 2)
 
@@ -236,7 +236,7 @@ class TestHint:
     ) -> None:
         caplog.set_level(logging.DEBUG, logger="tiktok_attribution")
         broker(f"redis://:the-password@127.0.0.1:{free_port()}/0")
-        tasks.hint(PIXEL, "default")
+        tasks.wake_worker(PIXEL, "default")
         eventually(lambda: "the broker takes no hints" in caplog.text, 20)
 
         assert "the-password" not in "".join(
@@ -245,7 +245,7 @@ class TestHint:
 
     @pytest.mark.django_db
     def test_its_thread_leaves_djangos_connections_alone(
-        self, announcer: Announcer, sent: Sent, monkeypatch: pytest.MonkeyPatch
+        self, announcer: WakeUps, sent: Sent, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: PLC0415
 
@@ -254,7 +254,7 @@ class TestHint:
             monkeypatch.setattr(
                 BaseDatabaseWrapper, method, lambda self: touched.append(threading.current_thread().name)
             )
-        tasks.hint(PIXEL, "default")
+        tasks.wake_worker(PIXEL, "default")
         eventually(lambda: len(sent) == 1)
         monkeypatch.undo()
 
@@ -277,7 +277,7 @@ def send_task(self, name, args=None, *rest, **options):
 Celery.send_task = send_task
 
 def hint(pixel):
-    tasks.hint(pixel, "default")
+    tasks.wake_worker(pixel, "default")
     end = time.monotonic() + 20
     while pixel not in sent and time.monotonic() < end:
         time.sleep(0.01)

@@ -1,6 +1,6 @@
 """System checks: every mistake that a person makes in the settings, one check a concern.
 
-E001 a key or value of the settings dict · E004 conversions · E005 middleware · E007 USER · E008 DATABASES ·
+E001 a key or value of the settings dict · E004 conversions · E005 middleware · E007 USER · E008 OUTBOX_DATABASES ·
 W001 events that Standard Mode counts twice · W002 no SITE_URL · W003 eager Celery · W004 stand-in's address outside
 DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings'
 source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
@@ -38,7 +38,7 @@ from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.declaration import BROWSER
 from tiktok_attribution.conversions.mapped import MappedConversion
-from tiktok_attribution.conversions.mistakes import amount_without_currency, mistakes, user_mistakes
+from tiktok_attribution.conversions.validation import amount_without_currency, problems, user_problems
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
@@ -176,13 +176,13 @@ def regions_are_told_apart(settings: conf.Settings) -> Iterator[CheckMessage]:
         there, missing = ("REGIONS", "REGION") if settings.regions else ("REGION", "REGIONS")
         yield Warning(
             f"{SETTING} has {there} but no {missing}, so visitors of every region are treated alike.",
-            hint='Write "REGION": a callable of the request, and "REGIONS": {"US-CA": {"GPC": "deny"}}.',
+            hint='Write "REGION": a callable of the request, and "REGIONS": {"US-CA": {"ON_GPC": "deny"}}.',
             id=_id("W008"),
         )
 
 
 @_check
-def notices_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
+def alerts_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Only where the site has asked for them by name; it is on by default."""
     written = getattr(django_settings, SETTING, {})
     asked = isinstance(written, Mapping) and "MAIL_ADMINS" in written
@@ -190,7 +190,7 @@ def notices_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
         yield Warning(
             "MAIL_ADMINS is on, and ADMINS is empty: nobody is written to when a pixel stops.",
             hint='Write ADMINS = ["ann@example.com"] (before Django 6: [("Ann", "ann@example.com")]), or listen to '
-            "the signal trouble_began.",
+            "the signal alert_opened.",
             id=_id("W009"),
         )
 
@@ -226,7 +226,7 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
             yield Error(f"CONVERSIONS names {label!r}, which is no model.", hint=_nearest_model(label), id=_id("E004"))
             continue
         for one in entry if isinstance(entry, (list, tuple)) else [entry]:
-            for message, hint in mistakes(label, model, one):
+            for message, hint in problems(label, model, one):
                 yield Error(message, hint=hint or None, id=_id("E004"))
     for message in registry.ambiguous():
         yield Error(message, hint='Give one of them its own "label".', id=_id("E004"))
@@ -258,17 +258,19 @@ def user_resolves(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Keys and field paths of USER, on the site's own user model; not its default, which no site wrote."""
     if settings.user is conf.Settings().user or not apps.is_installed("django.contrib.auth"):
         return
-    for message, hint in user_mistakes(f"{SETTING}['USER']", get_user_model(), settings.user):
+    for message, hint in user_problems(f"{SETTING}['USER']", get_user_model(), settings.user):
         yield Error(message, hint=hint, id=_id("E007"))
 
 
 @_check
 def databases_exist(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Aliases of DATABASES."""
-    for alias in settings.databases:
+    """Aliases of OUTBOX_DATABASES."""
+    for alias in settings.outbox_databases:
         if alias not in connections:
             known = ", ".join(connections)
-            yield Error(f"{SETTING}['DATABASES'] names {alias!r}.", hint=f"Known aliases: {known}.", id=_id("E008"))
+            yield Error(
+                f"{SETTING}['OUTBOX_DATABASES'] names {alias!r}.", hint=f"Known aliases: {known}.", id=_id("E008")
+            )
 
 
 def _nearest_model(label: object) -> str:
@@ -372,7 +374,7 @@ def event_names_are_meant(settings: conf.Settings) -> Iterator[CheckMessage]:
 @_check
 def amounts_have_a_currency(settings: conf.Settings) -> Iterator[CheckMessage]:
     """TikTok counts no revenue of an amount without one, and what is delivered so can't be repaired."""
-    if settings.currency or not _is_readable(settings, "CURRENCY"):
+    if settings.default_currency or not _is_readable(settings, "DEFAULT_CURRENCY"):
         return
     for conversion in registry.every():
         if not isinstance(conversion, MappedConversion):
@@ -381,8 +383,8 @@ def amounts_have_a_currency(settings: conf.Settings) -> Iterator[CheckMessage]:
             yield Warning(
                 f"{conversion.event} of {conversion.model._meta.label} has {key!r} and no currency: the event is sent "
                 "without its value, and counts no revenue.",
-                hint=f'Write "currency": "EUR" or a field path beside it, or set {SETTING}["CURRENCY"]. Where it is a '
-                f'money object that names its own, silence this check: SILENCED_SYSTEM_CHECKS = ["{_id("W026")}"].',
+                hint=f'Write "currency": "EUR" or a field path beside it, or set {SETTING}["DEFAULT_CURRENCY"]. '
+                f'For a money object that names its own, silence it: SILENCED_SYSTEM_CHECKS = ["{_id("W026")}"].',
                 id=_id("W026"),
             )
 

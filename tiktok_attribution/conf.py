@@ -37,16 +37,16 @@ PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "MASKED_PATHS", "REGIONS", 
 # written in code, where None is a slip; in one of PROTECTING it would open what it was meant to close.
 FROM_ENVIRONMENT = (
     *("PIXEL_CODE", "ACCESS_TOKEN", "SITE_URL", "TEST_EVENT_CODE", "API_URL", "PIXEL_HOST"),
-    *("COOKIE_DOMAIN", "PHONE_REGION", "CURRENCY"),
+    *("COOKIE_DOMAIN", "PHONE_REGION", "DEFAULT_CURRENCY"),
 )
 
 
 class ConfigurationError(TikTokAttributionError, ImproperlyConfigured):
-    """A setting or a declaration that can't work; the message says how to mend it."""
+    """A setting or a declaration that can't work; the message says how to fix it."""
 
 
 class Problem(NamedTuple):
-    """One mistake in the settings dict: which key, what is wrong, how to mend it."""
+    """One mistake in the settings dict: which key, what is wrong, how to fix it."""
 
     key: str
     message: str
@@ -57,13 +57,13 @@ class Problem(NamedTuple):
 def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
     try:
         token = readers.token(give(pixel_code) or "")
-    except readers.Unusable as error:
-        trouble = error.message
+    except readers.InvalidSetting as error:
+        problem = error.message
     except Exception as error:  # noqa: BLE001 -- the site's own code; what it says may hold the token
-        trouble = f"was not given: {type(error).__name__}."
+        problem = f"was not given: {type(error).__name__}."
     else:
         return token if isinstance(token, str) else ""
-    logger.error("tiktok: the ACCESS_TOKEN of %s %s", pixel_code, trouble)
+    logger.error("tiktok: the ACCESS_TOKEN of %s %s", pixel_code, problem)
     return ""
 
 
@@ -87,25 +87,25 @@ class Settings:
     enabled: bool = _option(readers.flag, True)
     pixel_code: tuple[str, ...] = _option(readers.codes, ())
     access_token: Any = _option(readers.token, "", secret=True)
-    mode: str = _option(readers.choice(DEVELOPER, STANDARD), DEVELOPER)
+    mode: str = _option(readers.one_of(DEVELOPER, STANDARD), DEVELOPER)
     conversions: Mapping[str, Any] = _option(readers.mapping, {})
     standard_mode_server_events: tuple[str, ...] = _option(readers.texts, ())
     pixel_for_request: Callable[..., Any] | None = _option(readers.callable_or_none, None)
     strict: bool = _option(readers.flag, False)
     send_in_tests: bool = _option(readers.flag, False)
-    databases: tuple[str, ...] = _option(readers.texts, ())
+    outbox_databases: tuple[str, ...] = _option(readers.texts, ())
 
     user: Mapping[str, Any] = _option(readers.mapping, {"email": "email", "external_id": "pk"})
     phone_region: str = _option(readers.region, "")
-    currency: str = _option(readers.currency, "")
+    default_currency: str = _option(readers.currency, "")
     values_in_minor_units: bool = _option(readers.flag, False)
 
     consent: Any = _option(readers.consent, None)
     hold_consent: bool = _option(readers.flag, False)
     hold_click_id: bool = _option(readers.flag, False)
     awaiting_consent_hours: float = _option(readers.number(0, 168, float), 24.0)
-    gpc: str = _option(readers.choice(*readers.EFFECTS), readers.DENY)
-    dnt: str = _option(readers.choice(*readers.EFFECTS), readers.DENY)
+    on_gpc: str = _option(readers.one_of(*readers.EFFECTS), readers.DENY)
+    on_dnt: str = _option(readers.one_of(*readers.EFFECTS), readers.DENY)
     opt_out: Any = _option(readers.opt_out, None)
     region: Callable[..., Any] | None = _option(readers.callable_or_none, None)
     regions: Mapping[str, readers.Policy] = _option(readers.regions, {})
@@ -125,7 +125,7 @@ class Settings:
     in_frames: bool = _option(readers.flag, False)
     snapshot_days: int = _option(readers.number(1, 400), 30)
 
-    identify: bool = _option(readers.flag, True)
+    user_matching: bool = _option(readers.flag, True)
     insert_tag: bool = _option(readers.flag, False)
     history_observer: bool | str = _option(readers.observer, True)
     limited_data_use: bool = _option(readers.flag, False)
@@ -145,20 +145,20 @@ class Settings:
     timeout_seconds: float = _option(readers.number(0.1, 120, float), 10.0)
     events_per_second: float = _option(readers.number(0, 1_000_000, float), 1000.0)
     lanes: int = _option(readers.number(1, 64), 4)
-    lanes_at_once: int = _option(readers.number(1, 16), 2)
+    parallel_lanes: int = _option(readers.number(1, 16), 2)
     delivery_tasks: int = _option(readers.number(1, 64), 1)
     delivery_seconds: float = _option(readers.number(0.1, 600, float), 5.0)
     lease_seconds: float = _option(readers.number(1, 3600, float), 60.0)
     retry_seconds: float = _option(readers.number(0.01, 3600, float), 5.0)
-    retry_most_seconds: float = _option(readers.number(0.01, 86_400, float), 3600.0)
+    retry_max_seconds: float = _option(readers.number(0.01, 86_400, float), 3600.0)
     max_age_days: float = _option(readers.number(0.01, 28, float), 7.0)
     backfill_hours: float | None = _option(readers.hours_or_none, 24.0)
-    hint_seconds: float = _option(readers.number(0, 60, float), 0.25)
+    wakeup_seconds: float = _option(readers.number(0, 60, float), 0.25)
     keep_payload_days: float = _option(readers.number(0.01, 400, float), 14.0)
     keep_event_days: float = _option(readers.number(0.01, 4000, float), 90.0)
 
     mail_admins: bool = _option(readers.flag, True)
-    late_minutes: float = _option(readers.number(1, 10_080, float), 15.0)
+    alert_delay_minutes: float = _option(readers.number(1, 10_080, float), 15.0)
     failure_percent: float = _option(readers.number(0, 100, float), 20.0)
 
     problems: tuple[Problem, ...] = ()
@@ -188,9 +188,9 @@ class Settings:
         return int(self.max_age_days * 86_400)
 
     @property
-    def late_seconds(self) -> float:
+    def alert_delay_seconds(self) -> float:
         """How long an event may be due before somebody should look."""
-        return self.late_minutes * 60
+        return self.alert_delay_minutes * 60
 
     @property
     def is_closed(self) -> bool:
@@ -240,7 +240,7 @@ def read(raw: object) -> Settings:
             continue
         try:
             values[option.name] = option.metadata["read"](value)
-        except readers.Unusable as error:
+        except readers.InvalidSetting as error:
             problems.append(Problem(key, f"{SETTING}[{key!r}] {error.message}", error.hint))
     return Settings(**values, problems=tuple(problems))
 

@@ -13,7 +13,7 @@ class TikTokAttributionError(Exception):
 
 
 class InvalidEvent(TikTokAttributionError, ValueError):
-    """The caller's mistake, found before anything is sent; the message says what, where and how to mend it."""
+    """The caller's mistake, found before anything is sent; the message says what, where and how to fix it."""
 
 
 class TooOld(InvalidEvent):
@@ -56,7 +56,7 @@ class PermanentDeliveryError(DeliveryError):
 
 
 class AuthenticationFailed(PermanentDeliveryError):
-    """Token or permission trouble: the pixel is stopped until somebody mends it."""
+    """Token or permission trouble: the pixel is stopped until somebody fixes it."""
 
 
 class EventRejected(PermanentDeliveryError):

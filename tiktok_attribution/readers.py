@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 
-from tiktok_attribution.consent.adapters import Misread, Rule, rule_of
+from tiktok_attribution.consent.adapters import Rule, UnreadableConsent, rule_of
 from tiktok_attribution.consent.cookies import CookieRule, words
 from tiktok_attribution.errors import HiddenText
 from tiktok_attribution.events.identity import REGIONS
@@ -26,7 +26,7 @@ DENY, LIMIT, IGNORE = EFFECTS = ("deny", "limited_data_use", "ignore")
 """What a signal of a visitor who wants to be left alone does."""
 
 
-class Unusable(Exception):
+class InvalidSetting(Exception):
     """Raised by a reader below: `message` completes the sentence "TIKTOK_ATTRIBUTION['X'] …"."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -36,13 +36,13 @@ class Unusable(Exception):
 
 def text(value: object) -> str:
     if not isinstance(value, str):
-        raise Unusable(f"must be text, not {type(value).__name__}.")
+        raise InvalidSetting(f"must be text, not {type(value).__name__}.")
     return value.strip()
 
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise Unusable(f"must be True or False, not {value!r}.")
+        raise InvalidSetting(f"must be True or False, not {value!r}.")
     return value
 
 
@@ -51,27 +51,27 @@ TURBO = "turbo"
 
 def observer(value: object) -> bool | str:
     if value != TURBO and not isinstance(value, bool):
-        raise Unusable(f"must be True, False or {TURBO!r}, not {value!r}.")
+        raise InvalidSetting(f"must be True, False or {TURBO!r}, not {value!r}.")
     return value
 
 
 def texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
-        raise Unusable("must be a list, not a string.", f"Write [{value!r}].")
+        raise InvalidSetting("must be a list, not a string.", f"Write [{value!r}].")
     if not isinstance(value, (list, tuple, set, frozenset)) or not all(isinstance(item, str) for item in value):
-        raise Unusable("must be a list of strings.")
+        raise InvalidSetting("must be a list of strings.")
     return tuple(item.strip() for item in value)
 
 
 def codes(value: object) -> tuple[str, ...]:
     if not isinstance(value, (str, list, tuple, set, frozenset)):
-        raise Unusable(f"must be text or a list of texts, not {type(value).__name__}.")
+        raise InvalidSetting(f"must be text or a list of texts, not {type(value).__name__}.")
     found = (text(value),) if isinstance(value, str) else texts(value)
     for code in found:
         if has_token_form(code):
-            raise Unusable("holds what looks like an access token.", "The token belongs into ACCESS_TOKEN.")
+            raise InvalidSetting("holds what looks like an access token.", "The token belongs into ACCESS_TOKEN.")
         if pixel_code_fault(code):
-            raise Unusable("may hold only letters and digits.", "Copy the pixel's id from TikTok Events Manager.")
+            raise InvalidSetting("may hold only letters and digits.", "Copy the pixel's id from TikTok Events Manager.")
     return tuple(dict.fromkeys(code for code in found if code))
 
 
@@ -81,13 +81,13 @@ def token(value: object) -> object:
     if isinstance(value, str):
         bare = value.strip()
         if bare.lower().startswith("bearer"):
-            raise Unusable('begins with "Bearer": TikTok refuses that (40105).', "Give the bare token.")
+            raise InvalidSetting('begins with "Bearer": TikTok refuses that (40105).', "Give the bare token.")
         if not bare.isascii() or any(character.isspace() for character in bare):
-            raise Unusable("holds white space or other characters no token has.", "Copy the token again.")
+            raise InvalidSetting("holds white space or other characters no token has.", "Copy the token again.")
         return HiddenText(bare)
     if callable(value):
         return value
-    raise Unusable("must be text, a callable of the pixel code, or a dict of either by pixel code.")
+    raise InvalidSetting("must be text, a callable of the pixel code, or a dict of either by pixel code.")
 
 
 def currency(value: object) -> str:
@@ -95,7 +95,7 @@ def currency(value: object) -> str:
     try:
         return currency_code(written) if written else ""
     except InvalidEvent as error:
-        raise Unusable(f"is {written!r}: {error}") from None
+        raise InvalidSetting(f"is {written!r}: {error}") from None
 
 
 def hours_or_none(value: object) -> object:
@@ -106,13 +106,13 @@ def hours_or_none(value: object) -> object:
 def region(value: object) -> str:
     written = text(value).upper()
     if written and written not in REGIONS:
-        raise Unusable(f"is {value!r}, no country's two letters.", 'Write "US", "DE", "GB" …')
+        raise InvalidSetting(f"is {value!r}, no country's two letters.", 'Write "US", "DE", "GB" …')
     return written
 
 
 def mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise Unusable(f"must be a dict, not {type(value).__name__}.")
+        raise InvalidSetting(f"must be a dict, not {type(value).__name__}.")
     return value
 
 
@@ -120,13 +120,13 @@ def callable_or_none(value: object) -> Callable[..., Any] | None:
     if value is None or callable(value):
         return value
     if not isinstance(value, str):
-        raise Unusable("must be a callable or the dotted path of one.")
+        raise InvalidSetting("must be a callable or the dotted path of one.")
     try:
         found = import_string(value)
     except ImportError as error:
-        raise Unusable(f"names {value!r}, which can't be imported: {error}.") from None
+        raise InvalidSetting(f"names {value!r}, which can't be imported: {error}.") from None
     if not callable(found):
-        raise Unusable(f"names {value!r}, which isn't callable.")
+        raise InvalidSetting(f"names {value!r}, which isn't callable.")
     return found  # type: ignore[no-any-return]
 
 
@@ -136,7 +136,9 @@ def networks(value: object) -> tuple[Network, ...]:
         try:
             networks.append(ipaddress.ip_network(item, strict=False))
         except ValueError:
-            raise Unusable(f"holds {item!r}, no address or network.", 'Write "10.0.0.0/8" or "192.0.2.7".') from None
+            raise InvalidSetting(
+                f"holds {item!r}, no address or network.", 'Write "10.0.0.0/8" or "192.0.2.7".'
+            ) from None
     return tuple(networks)
 
 
@@ -144,7 +146,7 @@ def paths(value: object) -> tuple[str, ...]:
     paths = tuple(filter(None, texts(value)))
     for path in paths:
         if not path.startswith("/"):
-            raise Unusable(f"holds {path!r}, which no path begins with.", f"Write {'/' + path!r}.")
+            raise InvalidSetting(f"holds {path!r}, which no path begins with.", f"Write {'/' + path!r}.")
     return paths
 
 
@@ -185,7 +187,7 @@ def masked_paths(value: object) -> Callable[[str], str] | None:
         try:
             patterns.append(re.compile(written))
         except (re.error, OverflowError, RecursionError) as error:
-            raise Unusable(
+            raise InvalidSetting(
                 f"holds {written!r}, which is no regular expression: {error}.", 'Write r"^/orders/([^/]+)/thanks/$".'
             ) from None
     return PathPatterns(tuple(patterns)) if patterns else None
@@ -194,14 +196,14 @@ def masked_paths(value: object) -> Callable[[str], str] | None:
 def domain(value: object) -> str:
     written = text(value)
     if not _DOMAIN.fullmatch(written):
-        raise Unusable(f"is {written!r}, no domain.", 'Write ".example.com", without https:// and port.')
+        raise InvalidSetting(f"is {written!r}, no domain.", 'Write ".example.com", without https:// and port.')
     return written
 
 
 def address(value: object) -> str:
     written = text(value).rstrip("/")
     if not written.startswith(("https://", "http://")) or not urlsplit(written).hostname:
-        raise Unusable(f"must be an address that begins with https://, and {written!r} isn't.")
+        raise InvalidSetting(f"must be an address that begins with https://, and {written!r} isn't.")
     return written
 
 
@@ -213,11 +215,11 @@ def api_address(value: object) -> str:
     return address(value) + "/"  # TikTok's path ends in a slash; without it the route isn't found
 
 
-def choice(*choices: str) -> Callable[[object], str]:
+def one_of(*choices: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         written = text(value).lower()
         if written not in choices:
-            raise Unusable(f"is {value!r}, not one of {', '.join(map(repr, choices))}.")
+            raise InvalidSetting(f"is {value!r}, not one of {', '.join(map(repr, choices))}.")
         return written
 
     return read
@@ -228,7 +230,7 @@ def number(least: float, most: float, kind: type = int) -> Callable[[object], An
         wanted = "a whole number" if kind is int else "a number"
         is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
         if not is_number or not least <= value <= most:  # type: ignore[operator]
-            raise Unusable(f"must be {wanted} from {_shown(least)} to {_shown(most)}, not {value!r}.")
+            raise InvalidSetting(f"must be {wanted} from {_shown(least)} to {_shown(most)}, not {value!r}.")
         return kind(value)
 
     return read
@@ -244,8 +246,8 @@ def consent(value: object) -> Callable[..., Any] | Rule | None:
         return callable_or_none(value)
     try:
         return rule_of(value)
-    except Misread as error:
-        raise Unusable(str(error), 'Write {"cookie": "tiktok_consent"} or {"onetrust": "C0004"}.') from None
+    except UnreadableConsent as error:
+        raise InvalidSetting(str(error), 'Write {"cookie": "tiktok_consent"} or {"onetrust": "C0004"}.') from None
 
 
 class OptOut(NamedTuple):
@@ -256,12 +258,14 @@ class OptOut(NamedTuple):
 
 
 def opt_out(value: object) -> Callable[..., Any] | OptOut | None:
-    """A callable of the request, its dotted path, or {"cookie": name, "value": text, "means": effect}."""
+    """A callable of the request, its dotted path, or {"cookie": name, "value": text, "effect": effect}."""
     if not isinstance(value, Mapping):
         return callable_or_none(value)
-    if not {"cookie"} <= value.keys() <= {"cookie", "value", "means"}:
-        raise Unusable('is a dict without "cookie", or with more than it.', 'Write {"cookie": "no_ads", "value": "1"}.')
-    effect = choice(DENY, LIMIT)(value.get("means", DENY))
+    if not {"cookie"} <= value.keys() <= {"cookie", "value", "effect"}:
+        raise InvalidSetting(
+            'is a dict without "cookie", or with more than it.', 'Write {"cookie": "no_ads", "value": "1"}.'
+        )
+    effect = one_of(DENY, LIMIT)(value.get("effect", DENY))
     wanted = text(value.get("value", "1"))
     return OptOut(CookieRule(cookie=text(value["cookie"]), granted=words(wanted), denied="^$"), effect)
 
@@ -270,24 +274,24 @@ class Policy(NamedTuple):
     """How visitors of one region are treated; None where the settings for everybody hold."""
 
     ask: bool | None = None
-    gpc: str | None = None
-    dnt: str | None = None
+    on_gpc: str | None = None
+    on_dnt: str | None = None
     limited_data_use: bool | None = None
 
 
 def regions(value: object) -> Mapping[str, Policy]:
-    """{"US-CA": {"ASK": False, "GPC": "deny", "LIMITED_DATA_USE": True}}."""
+    """{"US-CA": {"ASK": False, "ON_GPC": "deny", "LIMITED_DATA_USE": True}}."""
     found = {}
     read: dict[str, Callable[[object], Any]] = {
         "ASK": flag,
-        "GPC": choice(*EFFECTS),
-        "DNT": choice(*EFFECTS),
+        "ON_GPC": one_of(*EFFECTS),
+        "ON_DNT": one_of(*EFFECTS),
         "LIMITED_DATA_USE": flag,
     }
     for name, given in mapping(value).items():
         unknown = [key for key in mapping(given) if key not in read]
         if unknown:
-            raise Unusable(f"has {unknown[0]!r} for {name!r}.", f"Known keys: {', '.join(read)}.")
+            raise InvalidSetting(f"has {unknown[0]!r} for {name!r}.", f"Known keys: {', '.join(read)}.")
         found[str(name)] = Policy(**{key.lower(): read[key](one) for key, one in given.items()})
     return found
 
@@ -298,5 +302,5 @@ def bots(value: object) -> Callable[..., Any] | bool:
         return value
     found = callable_or_none(value)
     if found is None:
-        raise Unusable("must be True, False or a callable of the user agent.")
+        raise InvalidSetting("must be True, False or a callable of the user agent.")
     return found

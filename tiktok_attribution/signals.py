@@ -17,9 +17,9 @@ pixel_stopped = Signal()
 pixel_resumed = Signal()
 """A stopped pixel may send again. `sender`: PixelStatus; `pixel`: its row; `using`: alias."""
 
-trouble_began = Signal()
+alert_opened = Signal()
 """A pixel stopped, TikTok stays away, events wait too long, or too many fail; once for each time. `sender`: Notice;
 `notice`: its row, with `pixel_code`, `trouble` and `figure`; `using`: alias."""
 
-trouble_ended = Signal()
+alert_closed = Signal()
 """The same is well again. `sender`: Notice; `notice`: its row; `using`: alias."""

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from celery import Task, current_app, shared_task
 
 from tiktok_attribution import in_tests
+from tiktok_attribution.alerts import telling
 from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import chores, heartbeat, housekeeping, repair, send, turns
-from tiktok_attribution.delivery.announcer import Announcer
+from tiktok_attribution.delivery import chores, heartbeat, repair, retention, send, turns
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.failures import describe, missing_module
-from tiktok_attribution.notices import telling
 from tiktok_attribution.tallies import refresh
 
 logger = logging.getLogger("tiktok_attribution")
@@ -50,7 +50,7 @@ def deliver(pixel_code: str, using: str = "default", holder: str = "") -> None:
 def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
     repair.repair_everywhere()
-    housekeeping.drop_unanswered()
+    retention.drop_unanswered()
     chores.run(chores.FINISH)
     for using, pixel_code in send.work_everywhere():
         _publish(deliver, pixel_code, using)
@@ -77,14 +77,14 @@ def bulk(using: str = "default") -> None:
     _alive(heartbeat.WORKER)
     _, pixel_codes = jobs.work(using)
     for pixel_code in sorted(pixel_codes):
-        hint(pixel_code, using)
+        wake_worker(pixel_code, using)
 
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)
 def prune() -> None:
     """For Celery beat, about once a day: clear payloads and delete old rows, in as many short tasks as that takes."""
-    done = housekeeping.prune_all(most=PRUNE_MOST)
-    if housekeeping.has_more(done, PRUNE_MOST):
+    done = retention.prune_all(most=PRUNE_MOST)
+    if retention.has_more(done, PRUNE_MOST):
         _publish(prune)  # else a site with more events a day than that would grow for ever
 
 
@@ -129,7 +129,7 @@ def _publish(task: Task[..., Any], *arguments: str, **options: Any) -> None:
         task.apply_async(arguments, ignore_result=True, **options)
 
 
-def broker_trouble(seconds: int = 2) -> str:
+def broker_problem(seconds: int = 2) -> str:
     """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
     if not _has_celery():
         return NO_APP
@@ -192,13 +192,13 @@ def worker_command() -> str:
         return ""
 
 
-def hint(pixel_code: str, using: str) -> None:
+def wake_worker(pixel_code: str, using: str) -> None:
     """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
     try:
         # Celery's settings are looked up in several layers, so the busy are spared that. Eager tasks would put the
         # network call into this process.
-        if not _announcer.will_publish(pixel_code, using) and uses_broker():
-            _announcer.announce(pixel_code, using)
+        if not _wake_ups.will_publish(pixel_code, using) and uses_broker():
+            _wake_ups.wake(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
         logger.warning("tiktok: no hint was given (%s); the sweep will deliver", describe(error))
 
@@ -244,13 +244,13 @@ class _Broker:
             connection.release()
 
 
-_announcer = Announcer(_Broker().publish)
+_wake_ups = WakeUps(_Broker().publish)
 
 
 def _after_fork() -> None:
     """A forked child has none of its parent's threads, may have its locks in any state, and shares its sockets."""
-    global _announcer
-    _announcer = Announcer(_Broker().publish)
+    global _wake_ups
+    _wake_ups = WakeUps(_Broker().publish)
 
 
 if hasattr(os, "register_at_fork"):

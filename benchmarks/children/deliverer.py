@@ -18,8 +18,8 @@ def deliver_all() -> int:
 
     delivered = 0
     while True:
-        delivered += (tally := send.deliver(rows.PIXEL, using="default"))["delivered"]
-        if not tally["posts"]:
+        delivered += (counts := send.deliver(rows.PIXEL, using="default"))["delivered"]
+        if not counts["posts"]:
             if not OutboxEvent.objects.filter(state=State.WAITING, due_at__isnull=False).exists():
                 return delivered
             time.sleep(PAUSE_SECONDS)  # other workers hold the lanes that are left

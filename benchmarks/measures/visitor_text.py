@@ -12,7 +12,7 @@ from benchmarks.measured import Measured
 from benchmarks.setup import Setup
 from tests.hostile.readers import READERS
 from tests.hostile.texts import PARTS, of_length
-from tiktok_attribution.consent.adapters import Misread
+from tiktok_attribution.consent.adapters import UnreadableConsent
 from tiktok_attribution.exceptions import InvalidEvent
 
 SHORT, LONG = 1_000, 8_000
@@ -49,6 +49,6 @@ def slowest_reader(setup: Setup) -> Measured:
 
 def _milliseconds(call: Callable[[], object]) -> float:
     started = process_time()
-    with suppress(InvalidEvent, Misread):
+    with suppress(InvalidEvent, UnreadableConsent):
         call()
     return (process_time() - started) * 1000

@@ -187,7 +187,7 @@ TIKTOK_ATTRIBUTION = {
         },
     },
     "RETRY_SECONDS": 1,
-    "RETRY_MOST_SECONDS": 5,
+    "RETRY_MAX_SECONDS": 5,
     "PIXEL_HOST": TIKTOK_STANDIN,
     "API_URL": f"{TIKTOK_STANDIN}/open_api/v1.3/event/track/",
 }

@@ -34,7 +34,7 @@ def is_genuine(body: bytes, claimed: str) -> bool:
     return hmac.compare_digest(signature(body).encode(), claimed.encode())
 
 
-def notice(payment: Payment) -> bytes:
+def alert(payment: Payment) -> bytes:
     return json.dumps(
         {
             "type": f"payment.{payment.status}",
@@ -53,7 +53,7 @@ def send_later(payment: Payment) -> None:
         logger.warning("pretendpay only calls loopback addresses, not %s", address)
         return
     pauses = (float(settings.PRETENDPAY_DELAY_SECONDS), *RETRY_PAUSES_SECONDS)
-    arguments = (address, notice(payment), pauses)
+    arguments = (address, alert(payment), pauses)
     threading.Thread(target=deliver, args=arguments, name="pretendpay", daemon=True).start()
 
 

@@ -34,7 +34,7 @@ PEOPLE: dict[str, tuple[str, ...]] = {
 def hints(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What Celery would have been told."""
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: told.append((pixel_code, using)))
+    monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: told.append((pixel_code, using)))
     return told
 
 

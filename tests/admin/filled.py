@@ -14,7 +14,7 @@ from django.urls import path
 from tests.admin import offices
 from tests.admin.samples import PIXEL, stored_event
 from tests.shop.models import Order
-from tiktok_attribution.delivery.steer import Why
+from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.models import (
     Attempt,
     BulkJob,
@@ -88,7 +88,7 @@ def fill() -> dict[str, str]:
 
 def _jobs(now: float) -> dict[str, str]:
     """One that runs and has met with trouble, and one that has ended."""
-    reasons = json.dumps({why.value: number for number, why in enumerate(Why, start=1)})
+    reasons = json.dumps({reason.value: number for number, reason in enumerate(SkipReason, start=1)})
     common = {"verb": BulkVerb.RETRY, "first_key": 1, "last_key": 200, "changed": 61, "reasons": reasons}
     chosen = '{"state": "rejected", "name": "Purchase", "channels": "browser", "since": 1767225600}'
     runs = BulkJob.objects.create(**common, chosen=chosen, cursor=90, left_alone=28, note="OperationalError")

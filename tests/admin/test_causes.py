@@ -35,7 +35,7 @@ def shop(settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch) -> Non
     """A site that is well: its pages carry the tag, worker and sweep were seen, and the broker answers."""
     settings.ROOT_URLCONF = site.WITH_TAG
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver")
-    monkeypatch.setattr(running, "BROKER", probe.Probe(tasks.broker_trouble))
+    monkeypatch.setattr(running, "BROKER", probe.Probe(tasks.broker_problem))
     for name in (heartbeat.WORKER, heartbeat.SWEEP):
         Heartbeat.objects.update_or_create(pk=name, defaults={"seen_at": time.time()})
 
@@ -121,7 +121,7 @@ def test_a_bad_event(boss: Client, tiktok_standin: StandIn, tiktok_deliver: Deli
 
     assert OutboxEvent.objects.get(pk=bad.pk).state == State.REJECTED
     assert "TikTok refused a value in the event." in linked.target
-    assert "mend the field that it comes from" in linked.target
+    assert "fix the field that it comes from" in linked.target
 
 
 def test_an_event_that_could_not_be_built(boss: Client) -> None:
@@ -129,7 +129,7 @@ def test_an_event_that_could_not_be_built(boss: Client) -> None:
     linked = click(boss, "Purchase: total: not a number")
 
     assert "The event could not be built" in linked.target
-    assert "Mend what the reason names" in linked.target
+    assert "Fix what the reason names" in linked.target
 
 
 @pytest.mark.parametrize("fault", ["http_503", "reset"])

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.admin.samples import EMAIL
 from tiktok_attribution.admin.events import export
-from tiktok_attribution.delivery import stretches
+from tiktok_attribution.delivery import search
 from tiktok_attribution.models import Outcome, State
 
 Make = Callable[..., Any]
@@ -85,8 +85,8 @@ def test_every_event_is_in_it_once_across_stretches(
     boss: Client, event: Make, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "STRETCH", 3)
-    monkeypatch.setattr(stretches, "WIDTHS", (2, 2))
-    monkeypatch.setattr(stretches, "FEW", 1)
+    monkeypatch.setattr(search, "WIDTHS", (2, 2))
+    monkeypatch.setattr(search, "FEW", 1)
     made = [event(state=State.CANCELLED).event_id for _ in range(4)]
     for _ in range(15):
         event()

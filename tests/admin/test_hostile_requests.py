@@ -20,7 +20,7 @@ from tests.admin.samples import PIXEL
 from tests.admin.test_permissions import APP, HOME, OWN, TABLE, client_as
 from tiktok_attribution.admin.choice.list_query import KNOWN
 from tiktok_attribution.admin.request_data import DJANGOS
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, PixelStatus, State
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]

@@ -71,7 +71,7 @@ def test_an_event_that_could_not_be_built_shows_the_reason(boss: Client, event: 
     assert cells(boss.get(list_address))["last_answer"] == "No pixel code is configured: set PIXEL_CODE."
 
 
-NOTE = "value left out: it has no currency, and CURRENCY is not set."
+NOTE = "value left out: it has no currency, and DEFAULT_CURRENCY is not set."
 
 
 def test_a_delivered_event_with_a_note_is_shown_with_a_warning(

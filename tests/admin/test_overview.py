@@ -20,7 +20,7 @@ from tests.admin.samples import HOSTILE, PIXEL, stored_event, with_settings
 from tests.delivery.samples import store
 from tiktok_attribution.admin.display.spreadsheet import cell, csv_text
 from tiktok_attribution.admin.overview.page import duration
-from tiktok_attribution.models import Attempt, HourTally, OutboxEvent, PixelStatus, State, moment
+from tiktok_attribution.models import Attempt, HourlyStatistics, OutboxEvent, PixelStatus, State, moment
 
 PAGE = "/admin/tiktok_attribution/overview/"
 EXPORT = f"{PAGE}export/"
@@ -274,4 +274,4 @@ def test_numbers_of_the_export_stay_numbers() -> None:
 
 def test_the_hours_are_counted_by_looking(boss: Client, sale: OutboxEvent) -> None:
     boss.get(PAGE)
-    assert HourTally.objects.get().recorded == 1
+    assert HourlyStatistics.objects.get().recorded == 1

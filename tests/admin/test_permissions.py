@@ -24,7 +24,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from tests.admin.samples import PIXEL
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, BulkJob, BulkVerb, Lane, OutboxEvent, PixelStatus, VisitorSnapshot
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from tests.shop.models import Order, OrderLine
 from tiktok_attribution.admin.steering import run
 from tiktok_attribution.admin.steering.reasons import Unbuilt
 from tiktok_attribution.admin.steering.rebuild import rebuild
-from tiktok_attribution.delivery import steer
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.models import OutboxEvent, State
 
 Make = Callable[..., Any]
@@ -41,14 +41,14 @@ def invalid(db: None) -> OutboxEvent:
     return OutboxEvent.objects.get(state=State.INVALID)
 
 
-def mend(row: OutboxEvent, **values: Any) -> None:
+def fix(row: OutboxEvent, **values: Any) -> None:
     """As a colleague at the database does: no signal of the order sees it."""
     OrderLine.objects.create(order_id=int(row.object_pk), sku="TL-1", title="Oolong", unit_price="20.00")
     Order.objects.filter(pk=row.object_pk).update(**values)
 
 
 def test_a_mended_object_becomes_a_waiting_event(boss: Client, invalid: OutboxEvent) -> None:
-    mend(invalid)
+    fix(invalid)
 
     response = boss.post(retry_of(invalid), follow=True)
 
@@ -62,11 +62,11 @@ def test_what_is_not_mended_stays_invalid(boss: Client, invalid: OutboxEvent) ->
 
     invalid.refresh_from_db()
     assert invalid.state == State.INVALID
-    assert "still invalid: the cause is not mended yet" in str(next(iter(response.context["messages"])))
+    assert "still invalid: the cause is not fixed yet" in str(next(iter(response.context["messages"])))
 
 
 def test_it_happened_when_it_was_recorded_and_not_now(invalid: OutboxEvent) -> None:
-    mend(invalid)
+    fix(invalid)
     then = int(time.time()) - 3600
     OutboxEvent.objects.filter(pk=invalid.pk).update(event_time=then)
     invalid.refresh_from_db()
@@ -103,7 +103,7 @@ def test_without_a_declaration_it_cannot_be_built(invalid: OutboxEvent, settings
 
 
 def test_what_does_not_count_any_more_is_not_sent(invalid: OutboxEvent) -> None:
-    mend(invalid, status="refunded")
+    fix(invalid, status="refunded")
 
     assert rebuild(invalid, using="default") == Unbuilt.NOT_HAPPENED
 
@@ -111,7 +111,7 @@ def test_what_does_not_count_any_more_is_not_sent(invalid: OutboxEvent) -> None:
 def test_an_event_without_a_pixel_is_recorded_for_the_one_that_is_configured_now(
     invalid: OutboxEvent,
 ) -> None:
-    mend(invalid)
+    fix(invalid)
     invalid.pixel_code = ""
     invalid.save()
 
@@ -125,7 +125,7 @@ def test_an_event_without_a_pixel_is_recorded_for_the_one_that_is_configured_now
 def test_the_right_one_of_two_declarations_is_used(invalid: OutboxEvent, settings: Any) -> None:
     gift = {**PURCHASE, "label": "gift"}
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONVERSIONS": {"shop.Order": [gift, PURCHASE]}}
-    mend(invalid)
+    fix(invalid)
 
     rebuild(invalid, using="default")
 
@@ -136,7 +136,7 @@ def test_both_pixels_of_one_event_are_mended_together(
     boss: Client, invalid: OutboxEvent, settings: Any, list_address: str
 ) -> None:
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PIXEL_CODE": [invalid.pixel_code, "C0SECOND"]}
-    mend(invalid)
+    fix(invalid)
     invalid.pk = invalid.id = None
     invalid.pixel_code = "C0SECOND"
     invalid.save()
@@ -151,6 +151,6 @@ def test_only_so_many_are_built_at_once(invalid: OutboxEvent, event: Make, monke
     second = event(state=State.INVALID, object_label="shop.Order", object_pk="0")
     monkeypatch.setattr(run, "MOST_REBUILT", 1)
 
-    done = run.run(steer.retry, [invalid.pk, second.pk], using="default")
+    done = run.run(manual.retry, [invalid.pk, second.pk], using="default")
 
     assert done.refused[Unbuilt.LATER] == 1

@@ -125,14 +125,15 @@ def test_an_object_without_events_says_so(boss: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "why"), [("paid", "manage.py tiktok_backfill records it"), ("open", "waits for (when) has not happened")]
+    ("status", "reason"),
+    [("paid", "manage.py tiktok_backfill records it"), ("open", "waits for (when) has not happened")],
 )
-def test_it_says_whether_an_event_should_be_there(boss: Client, settings: Any, status: str, why: str) -> None:
+def test_it_says_whether_an_event_should_be_there(boss: Client, settings: Any, status: str, reason: str) -> None:
     declared = {"shop.Order": {"event": "Purchase", "when": {"status": "paid"}}}
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "CONVERSIONS": declared}
     order = Order.objects.bulk_create([Order(status=status, total=5)])[0]  # which no signal sees
 
-    assert why in text_of(boss, f"{ORDERS}{order.pk}/change/")
+    assert reason in text_of(boss, f"{ORDERS}{order.pk}/change/")
 
 
 def test_an_account_that_no_visitor_made_says_so(boss: Client, settings: Any) -> None:

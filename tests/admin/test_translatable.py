@@ -25,15 +25,15 @@ from tiktok_attribution.admin.choice.list_query import person_text
 from tiktok_attribution.admin.display import answers, words
 from tiktok_attribution.admin.events import export
 from tiktok_attribution.admin.steering import reasons
+from tiktok_attribution.alerts.mail import written
 from tiktok_attribution.delivery.heartbeat import WORKER
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.diagnosis.configured import TAG
 from tiktok_attribution.diagnosis.configured import values as configured
-from tiktok_attribution.diagnosis.finding import Level
+from tiktok_attribution.diagnosis.result import Level
 from tiktok_attribution.diagnosis.run import everything
 from tiktok_attribution.events.matching import MATCH_KEYS
-from tiktok_attribution.models import Attempt, BulkJob, Heartbeat, Notice, OutboxEvent, PixelStatus, State, Trouble
-from tiktok_attribution.notices.mail import written
+from tiktok_attribution.models import Alert, AlertKind, Attempt, BulkJob, Heartbeat, OutboxEvent, PixelStatus, State
 
 pytestmark = pytest.mark.django_db
 APP = "/admin/tiktok_attribution/"
@@ -194,7 +194,7 @@ def test_the_findings_of_a_site_that_is_ill(
     boss: Client, settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.ROOT_URLCONF = filled.__name__
-    monkeypatch.setattr("tiktok_attribution.tasks.broker_trouble", lambda: "ann")
+    monkeypatch.setattr("tiktok_attribution.tasks.broker_problem", lambda: "ann")
     Heartbeat.objects.update_or_create(pk=WORKER, defaults={"seen_at": time.time() - 9999})
     PixelStatus.objects.create(pixel_code=PIXEL, failures=9)
     stored_event(age=9999)
@@ -202,7 +202,7 @@ def test_the_findings_of_a_site_that_is_ill(
     found = everything()
 
     assert len([one for one in found if one.level is not Level.OK]) >= 6
-    assert words_of(outside(text)[0] for one in found for text in (one.what, one.why, one.mend)) == []
+    assert words_of(outside(text)[0] for one in found for text in (one.what, one.reason, one.fix)) == []
     assert untold(boss.get(f"{APP}diagnosis/")) == []
 
 
@@ -227,13 +227,13 @@ def words_in(held: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-@pytest.mark.parametrize("trouble", Trouble.values)
+@pytest.mark.parametrize("trouble", AlertKind.values)
 def test_the_letter_to_the_admins(settings: Any, trouble: str, is_open: bool) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://shop.example")
-    notice = Notice(pixel_code=PIXEL, trouble=trouble, is_open=is_open, figure=7)
+    alert = Alert(pixel_code=PIXEL, trouble=trouble, is_open=is_open, figure=7)
 
-    for notices in ([notice], [notice, notice]):
-        subject, text = written(notices, database="other")
+    for alerts in ([alert], [alert, alert]):
+        subject, text = written(alerts, database="other")
         lines = [line for line in text.splitlines() if not line.startswith("https://shop.example/")]
         assert words_of(outside(part)[0] for part in [subject, *lines]) == []
 

@@ -9,9 +9,9 @@ from tiktok_attribution.admin.display.tones import OUTCOME_TONES, TONES
 from tiktok_attribution.admin.display.words import STATES
 from tiktok_attribution.admin.steering.reasons import REASONS, Unbuilt
 from tiktok_attribution.delivery.lanes import UNKNOWN_FATE
-from tiktok_attribution.delivery.outcomes import RETRY_CODES, STOP_CODES, Answer
+from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.delivery.pixels import NO_TOKEN
-from tiktok_attribution.delivery.steer import Why
+from tiktok_attribution.delivery.responses import RETRY_CODES, STOP_CODES, Answer
 from tiktok_attribution.models import Outcome, State
 
 
@@ -25,7 +25,7 @@ def test_every_outcome_has_a_tone() -> None:
 
 def test_every_refusal_has_words() -> None:
     # What is invalid is built again instead of being refused.
-    assert set(REASONS) == ({*Why} | {*Unbuilt}) - {Why.INVALID}
+    assert set(REASONS) == ({*SkipReason} | {*Unbuilt}) - {SkipReason.INVALID}
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def gate_of(page: HttpResponse | str) -> dict[str, Any]:
 
 
 def test_the_gate_has_the_signals_that_the_settings_heed(configure: Any) -> None:
-    configure(GPC="limited_data_use", DNT="ignore")
+    configure(ON_GPC="limited_data_use", ON_DNT="ignore")
     rule = gate_of(str(pixel_text(None)))
     assert (rule["gpc"], "dnt" in rule, "consent" in rule) == ("limited_data_use", False, False)
 
@@ -130,7 +130,7 @@ def test_an_answer_that_only_the_server_knows_makes_the_page_private(configure: 
 
 
 def test_nobody_is_asked_and_nothing_heeded_so_there_is_no_gate(configure: Any) -> None:
-    configure(GPC="ignore", DNT="ignore")
+    configure(ON_GPC="ignore", ON_DNT="ignore")
     assert files(str(pixel_text(None))) == FILES[1:]
 
 
@@ -162,7 +162,7 @@ def test_receipts_can_be_switched_off(client: Client, configure: Any) -> None:
 @pytest.mark.privacy
 @pytest.mark.parametrize("wanted", [True, False])
 def test_identify_comes_before_the_event_it_is_for(client: Client, configure: Any, wanted: bool) -> None:
-    configure(IDENTIFY=wanted)
+    configure(USER_MATCHING=wanted)
     client.force_login(User.objects.create(username="ada", email="ada@example.com"))
     calls = block_of(client.post("/lead/", follow=True))["calls"]
     assert [call.get("event", "identify") for call in calls] == ["identify", "Lead"][not wanted :]

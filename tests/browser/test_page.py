@@ -315,7 +315,7 @@ def test_identify_has_hashes_and_stands_before_its_event(client: Client, configu
 
 @pytest.mark.django_db
 def test_identify_can_be_switched_off(client: Client, configure: Any) -> None:
-    configure(CONVERSIONS=order_conversion(), IDENTIFY=False)
+    configure(CONVERSIONS=order_conversion(), USER_MATCHING=False)
     paid = Order.objects.create(status="paid", total=5, email="ada@example.com")
     assert [call.method for call in calls(client.get(f"/order/{paid.pk}/"))] == ["track"]
 

@@ -88,7 +88,7 @@ def inserts(settings: Any) -> None:
 
 
 def noted() -> list[str]:
-    return [finding.what for finding in channels.untagged()]
+    return [result.what for result in channels.untagged()]
 
 
 def test_a_page_without_the_tag_is_named_where_an_event_waits(client: Client, caplog: pytest.LogCaptureFixture) -> None:

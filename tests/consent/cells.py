@@ -28,26 +28,26 @@ class Signal(NamedTuple):
     effect: str
 
 
-def opt_out(means: str) -> dict[str, Any]:
-    return {"OPT_OUT": {"cookie": "no_ads", "value": "1", "means": means}}
+def opt_out(context: str) -> dict[str, Any]:
+    return {"OPT_OUT": {"cookie": "no_ads", "value": "1", "effect": context}}
 
 
 SIGNALS: dict[str, Signal] = {
     "none": Signal({}, {}, {}, ""),
     "gpc": Signal({"HTTP_SEC_GPC": "1"}, {}, {}, "deny"),
-    "gpc ignored": Signal({"HTTP_SEC_GPC": "1"}, {}, {"GPC": "ignore"}, ""),
-    "gpc limited": Signal({"HTTP_SEC_GPC": "1"}, {}, {"GPC": "limited_data_use"}, "limit"),
+    "gpc ignored": Signal({"HTTP_SEC_GPC": "1"}, {}, {"ON_GPC": "ignore"}, ""),
+    "gpc limited": Signal({"HTTP_SEC_GPC": "1"}, {}, {"ON_GPC": "limited_data_use"}, "limit"),
     "gpc off": Signal({"HTTP_SEC_GPC": "0"}, {}, {}, ""),
     "dnt": Signal({"HTTP_DNT": "1"}, {}, {}, "deny"),
-    "dnt ignored": Signal({"HTTP_DNT": "1"}, {}, {"DNT": "ignore"}, ""),
-    "dnt limited": Signal({"HTTP_DNT": "1"}, {}, {"DNT": "limited_data_use"}, "limit"),
+    "dnt ignored": Signal({"HTTP_DNT": "1"}, {}, {"ON_DNT": "ignore"}, ""),
+    "dnt limited": Signal({"HTTP_DNT": "1"}, {}, {"ON_DNT": "limited_data_use"}, "limit"),
     "opt-out": Signal({}, {"no_ads": "1"}, opt_out("deny"), "deny"),
     "opt-out limited": Signal({}, {"no_ads": "1"}, opt_out("limited_data_use"), "limit"),
     "no opt-out": Signal({}, {"no_ads": "0"}, opt_out("deny"), ""),
     "region denies": Signal(
         {"HTTP_SEC_GPC": "1"},
         {},
-        {"GPC": "ignore", "REGION": lambda request: "US-CA", "REGIONS": {"US-CA": {"GPC": "deny"}}},
+        {"ON_GPC": "ignore", "REGION": lambda request: "US-CA", "REGIONS": {"US-CA": {"ON_GPC": "deny"}}},
         "deny",
     ),
     "region limits": Signal(
@@ -94,10 +94,10 @@ OUT = {"OPT_OUT": _header("X-Out", {None: False, "deny": True, "limit": "limited
 WORDS: dict[str, Word] = {
     "nothing": Word({}, {}),
     "gpc": Word({"HTTP_SEC_GPC": "1"}, {}, "opt-out"),
-    "gpc ignored": Word({"HTTP_SEC_GPC": "1"}, {"GPC": "ignore"}),
-    "gpc limited": Word({"HTTP_SEC_GPC": "1"}, {"GPC": "limited_data_use"}, limits=True),
+    "gpc ignored": Word({"HTTP_SEC_GPC": "1"}, {"ON_GPC": "ignore"}),
+    "gpc limited": Word({"HTTP_SEC_GPC": "1"}, {"ON_GPC": "limited_data_use"}, limits=True),
     "dnt": Word({"HTTP_DNT": "1"}, {}, "opt-out"),
-    "dnt limited": Word({"HTTP_DNT": "1"}, {"DNT": "limited_data_use"}, limits=True),
+    "dnt limited": Word({"HTTP_DNT": "1"}, {"ON_DNT": "limited_data_use"}, limits=True),
     "opt-out": Word({"HTTP_X_OUT": "deny"}, OUT, "opt-out"),
     "opt-out limited": Word({"HTTP_X_OUT": "limit"}, OUT, limits=True),
     "denial": Word({"HTTP_X_ADS": "no"}, {"CONSENT": _header("X-Ads", {None: None, "no": False})}, "denied"),

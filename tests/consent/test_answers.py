@@ -20,8 +20,8 @@ from tiktok_attribution import track
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
-from tiktok_attribution.delivery.housekeeping import drop_unanswered, prune_all
-from tiktok_attribution.delivery.steer import Why, retry
+from tiktok_attribution.delivery.manual import SkipReason, retry
+from tiktok_attribution.delivery.retention import drop_unanswered, prune_all
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
 
 pytestmark = [pytest.mark.privacy, pytest.mark.django_db(transaction=True)]
@@ -199,8 +199,8 @@ def test_where_nothing_is_held_it_is_dropped_at_once(client: Client, configure: 
 
 def test_a_held_event_is_nobodys_to_send(client: Client) -> None:
     client.post("/lead/")
-    steered = retry(OutboxEvent.objects.all(), now=time.time())
-    assert (list(steered.refused), states()) == ([Why.AWAITING_CONSENT], ["awaiting_consent"])
+    outcome = retry(OutboxEvent.objects.all(), now=time.time())
+    assert (list(outcome.refused), states()) == ([SkipReason.AWAITING_CONSENT], ["awaiting_consent"])
 
 
 @pytest.mark.parametrize(

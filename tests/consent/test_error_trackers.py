@@ -42,11 +42,11 @@ DIGEST, CLICK = "5e" * 32, "E.C.P.markedclick"
 OF_DELIVERY = (TOKEN, DIGEST, CLICK)
 OF_PERSON = ("marked.person", PHONE[3:], NAME)
 
-Kind = type[BaseException]
-KINDS: list[Kind] = [ValueError, SoftTimeLimitExceeded, KeyboardInterrupt, MemoryError, RecursionError, SystemExit]
+EventType = type[BaseException]
+KINDS: list[EventType] = [ValueError, SoftTimeLimitExceeded, KeyboardInterrupt, MemoryError, RecursionError, SystemExit]
 
 
-def kinds(most: int = 6) -> Any:
+def event_types(most: int = 6) -> Any:
     return pytest.mark.parametrize("kind", KINDS[:most])
 
 
@@ -68,7 +68,7 @@ def is_clean(found: dict[str, str], marks: tuple[str, ...]) -> bool:
     return True
 
 
-def raising(kind: Kind) -> Callable[..., Any]:
+def raising(kind: EventType) -> Callable[..., Any]:
     def forced(*args: object, **kwargs: object) -> None:
         raise kind
 
@@ -106,18 +106,18 @@ PLACES = [
     "tiktok_attribution.delivery.client._read",
 ]
 AROUND = [
-    "tiktok_attribution.delivery.drain.due_rows",
-    "tiktok_attribution.delivery.drain.take",
+    "tiktok_attribution.delivery.lane_sender.due_rows",
+    "tiktok_attribution.delivery.lane_sender.take",
     "tiktok_attribution.delivery.post.request_body",
     "tiktok_attribution.delivery.post.judge",
-    "tiktok_attribution.delivery.pixel_run.Client",
+    "tiktok_attribution.delivery.pixel_sender.Client",
     "tiktok_attribution.models.Attempt.save",
 ]
 
 
-@kinds(3)
+@event_types(3)
 @pytest.mark.parametrize("place", [*PLACES, *AROUND])
-def test_delivery_gives_nothing_away(place: str, kind: Kind, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delivery_gives_nothing_away(place: str, kind: EventType, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with reported() as found, monkeypatch.context() as patch:
         patch.setattr(place, raising(kind))
         send.deliver(PIXEL, using="default")
@@ -125,10 +125,10 @@ def test_delivery_gives_nothing_away(place: str, kind: Kind, site: str, monkeypa
     assert is_clean(found, OF_DELIVERY)
 
 
-@kinds(2)
+@event_types(2)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_client_by_itself_gives_nothing_away(
-    place: str, kind: Kind, site: str, monkeypatch: pytest.MonkeyPatch
+    place: str, kind: EventType, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, body = conf.current().token_of(PIXEL), json.dumps({"email": DIGEST, "ttclid": CLICK}).encode()
     with Client(site, 5) as client, reported() as found, monkeypatch.context() as patch:
@@ -140,9 +140,9 @@ def test_a_client_by_itself_gives_nothing_away(
     assert is_clean(found, OF_DELIVERY)
 
 
-@kinds()
+@event_types()
 def test_bytes_on_their_way_to_the_socket_give_nothing_away(
-    kind: Kind, site: str, monkeypatch: pytest.MonkeyPatch
+    kind: EventType, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There the token stands in plain bytes that are http.client's own."""
 
@@ -160,8 +160,8 @@ def test_bytes_on_their_way_to_the_socket_give_nothing_away(
     assert is_clean(found, OF_DELIVERY)
 
 
-@kinds()
-def test_a_test_event_gives_nothing_away(kind: Kind, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@event_types()
+def test_a_test_event_gives_nothing_away(kind: EventType, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with reported() as found, monkeypatch.context() as patch:
         patch.setattr("http.client.HTTPConnection._send_output", raising(kind))
         send_test_event(PIXEL, "TEST1")
@@ -169,10 +169,10 @@ def test_a_test_event_gives_nothing_away(kind: Kind, site: str, monkeypatch: pyt
     assert is_clean(found, OF_DELIVERY)
 
 
-@kinds()
+@event_types()
 @pytest.mark.parametrize("place", ["tiktok_attribution.readers.token", "tiktok_attribution.conf.Settings"])
 def test_reading_the_settings_gives_nothing_away(
-    place: str, kind: Kind, site: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+    place: str, kind: EventType, site: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def token(pixel_code: str) -> str:
         return TOKEN
@@ -239,11 +239,11 @@ def shop(configure: Callable[..., None], settings: Any) -> Callable[..., None]:
     return shop
 
 
-@kinds(2)
+@event_types(2)
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "not strict"])
 @pytest.mark.parametrize("place", BUILDING)
 def test_a_save_gives_nothing_away(
-    place: str, strict: bool, kind: Kind, shop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    place: str, strict: bool, kind: EventType, shop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop(strict=strict)
     with reported() as found, monkeypatch.context() as patch:
@@ -253,9 +253,9 @@ def test_a_save_gives_nothing_away(
     assert is_clean(found, OF_PERSON)
 
 
-@kinds()
+@event_types()
 @pytest.mark.parametrize("key", ["description", "when", "event_id", "value", "time"])
-def test_the_sites_own_callables_give_nothing_away(key: str, kind: Kind, shop: Callable[..., None]) -> None:
+def test_the_sites_own_callables_give_nothing_away(key: str, kind: EventType, shop: Callable[..., None]) -> None:
     def telling(order: Order) -> Any:
         who = f"{order.email} {order.phone} {order.customer_id}"
         if who:
@@ -269,11 +269,11 @@ def test_the_sites_own_callables_give_nothing_away(key: str, kind: Kind, shop: C
     assert is_clean(found, OF_PERSON)
 
 
-@kinds(2)
+@event_types(2)
 @pytest.mark.parametrize("place", HASHING)
 @pytest.mark.parametrize("door", ["track", "signed in", "tag", "backfill", "erase", "a person"])
 def test_no_other_door_gives_anything_away(
-    door: str, place: str, kind: Kind, shop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    door: str, place: str, kind: EventType, shop: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop()
     sold = order()

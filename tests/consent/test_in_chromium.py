@@ -134,13 +134,13 @@ class TestBanner:
     [
         ("", {}, "sent"),
         ("globalPrivacyControl", {}, "nothing"),
-        ("globalPrivacyControl", {"GPC": "limited_data_use"}, "limited"),
-        ("globalPrivacyControl", {"GPC": "ignore"}, "sent"),
+        ("globalPrivacyControl", {"ON_GPC": "limited_data_use"}, "limited"),
+        ("globalPrivacyControl", {"ON_GPC": "ignore"}, "sent"),
         ("doNotTrack", {}, "nothing"),
-        ("doNotTrack", {"DNT": "limited_data_use"}, "limited"),
-        ("doNotTrack", {"DNT": "ignore"}, "sent"),
+        ("doNotTrack", {"ON_DNT": "limited_data_use"}, "limited"),
+        ("doNotTrack", {"ON_DNT": "ignore"}, "sent"),
         ("no_ads", {"OPT_OUT": {"cookie": "no_ads"}}, "nothing"),
-        ("no_ads", {"OPT_OUT": {"cookie": "no_ads", "means": "limited_data_use"}}, "limited"),
+        ("no_ads", {"OPT_OUT": {"cookie": "no_ads", "effect": "limited_data_use"}}, "limited"),
     ],
 )
 def test_a_signal_reaches_the_browser_half(  # noqa: PLR0917 -- fixtures

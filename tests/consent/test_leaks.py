@@ -79,7 +79,7 @@ STAGES = [
     "tiktok_attribution.browser.stored_calls.user_of_text",
     "tiktok_attribution.browser.page.once_call",
     "tiktok_attribution.browser.pending.signing.dumps",
-    "tiktok_attribution.delivery.drain.due_rows",
+    "tiktok_attribution.delivery.lane_sender.due_rows",
     "tiktok_attribution.delivery.post.request_body",
     "requests.adapters.HTTPAdapter.send",
 ]

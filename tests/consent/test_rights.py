@@ -17,7 +17,7 @@ from tests.consent.conftest import PIXEL
 from tests.shop.models import Order
 from tiktok_attribution import track
 from tiktok_attribution.delivery import unfinished
-from tiktok_attribution.delivery.steer import retry
+from tiktok_attribution.delivery.manual import retry
 from tiktok_attribution.events.identity import email_sha256, phone_sha256
 from tiktok_attribution.events.matching import search_key
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot

@@ -28,10 +28,10 @@ DATED = {**PLAIN, "time": "created_at"}
 
 
 def run(**options: Any) -> dict[str, int]:
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for conversion in every():
-        tally += backfill(conversion, using="default", **options)
-    return dict(tally)
+        counts += backfill(conversion, using="default", **options)
+    return dict(counts)
 
 
 def unseen(**fields: Any) -> Order:

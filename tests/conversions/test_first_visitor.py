@@ -26,7 +26,7 @@ from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
-from tiktok_attribution.delivery.housekeeping import prune_all
+from tiktok_attribution.delivery.retention import prune_all
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
 from tiktok_attribution.rights.erasing import erase
@@ -68,10 +68,10 @@ def renew(order: str, code: str = "one", **headers: str) -> None:
 
 
 def run() -> dict[str, int]:
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for conversion in every():
-        tally += backfill(conversion, using="default")
-    return dict(tally)
+        counts += backfill(conversion, using="default")
+    return dict(counts)
 
 
 def test_a_renewal_carries_the_signals_of_its_subscriptions_visitor() -> None:

@@ -40,10 +40,10 @@ def _site(settings: Any, configure: Configure) -> None:
 
 
 def run() -> dict[str, int]:
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for conversion in every():
-        tally += backfill(conversion, using="default")
-    return dict(tally)
+        counts += backfill(conversion, using="default")
+    return dict(counts)
 
 
 def by_a_shell() -> None:

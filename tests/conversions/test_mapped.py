@@ -101,7 +101,7 @@ def test_a_currency_may_be_its_code_a_setting_or_a_path(configure: Configure) ->
 
 
 def test_the_setting_currency_stands_in(configure: Configure) -> None:
-    configure({"event": "Purchase", "value": "total"}, CURRENCY="CHF")
+    configure({"event": "Purchase", "value": "total"}, DEFAULT_CURRENCY="CHF")
     paid()
     assert row().currency == "CHF"
 

@@ -28,7 +28,7 @@ LINES = {"contents": PURCHASE["contents"]}
 @pytest.fixture
 def hints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     given: list[str] = []
-    monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: given.append(pixel_code))
+    monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: given.append(pixel_code))
     return given
 
 

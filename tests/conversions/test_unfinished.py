@@ -24,7 +24,7 @@ from tiktok_attribution import Conversion, tasks
 from tiktok_attribution.conversions import finishing
 from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.conversions.recorded import Recorded
-from tiktok_attribution.delivery import outages, pixel_run, send, steer, unfinished
+from tiktok_attribution.delivery import manual, outages, pixel_sender, send, unfinished
 from tiktok_attribution.delivery.consent_hold import Key, Theirs, release
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.signals import event_recorded
@@ -44,14 +44,14 @@ def _site(settings: Any, configure: Configure) -> None:
 def sent(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     """What workers of this test send."""
     client = FakeClient()
-    monkeypatch.setattr(pixel_run, "Client", client)
+    monkeypatch.setattr(pixel_sender, "Client", client)
     return client
 
 
 @pytest.fixture
 def hints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     given: list[str] = []
-    monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: given.append(pixel_code))
+    monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: given.append(pixel_code))
     return given
 
 
@@ -335,13 +335,13 @@ class TestWhatSomebodyDecidedMeanwhile:
             with_line(paid(), "first")
 
     def test_what_was_cancelled_stays_so(self) -> None:
-        steer.cancel(OutboxEvent.objects.all(), now=time.time())
+        manual.cancel(OutboxEvent.objects.all(), now=time.time())
         a_minute_later()
         assert (row().state, row().due_at, row().unfinished_since, skus()) == (State.CANCELLED, None, None, [])
 
     def test_what_was_sent_again_by_hand_is_not_changed_any_more(self, sent: FakeClient) -> None:
-        steer.cancel(OutboxEvent.objects.all(), now=time.time())
-        steer.retry(OutboxEvent.objects.all(), now=time.time())
+        manual.cancel(OutboxEvent.objects.all(), now=time.time())
+        manual.retry(OutboxEvent.objects.all(), now=time.time())
         a_minute_later()
         send.deliver_all()
         assert sent.bodies[0].decode().endswith(f'"data":[{row().payload}]}}')

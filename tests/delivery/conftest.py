@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import PIXEL, FakeClient, HandClock
-from tiktok_attribution.delivery import pixel_run, send
-from tiktok_attribution.delivery.marks import Tally
+from tiktok_attribution.delivery import pixel_sender, send
+from tiktok_attribution.delivery.results import Counts
 
-Deliver = Callable[..., Tally]
+Deliver = Callable[..., Counts]
 Configure = Callable[..., None]
 
 
@@ -34,7 +34,7 @@ def configure(settings: Any) -> Configure:
 def deliver(clock: HandClock) -> Deliver:
     """Send what is due by the hand clock, for one pixel."""
 
-    def run(pixel_code: str = PIXEL, **options: Any) -> Tally:
+    def run(pixel_code: str = PIXEL, **options: Any) -> Counts:
         return send.deliver(pixel_code, using="default", clock=clock, **options)
 
     return run
@@ -44,5 +44,5 @@ def deliver(clock: HandClock) -> Deliver:
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
     """In the place of the HTTP client; set `client.answer`."""
     fake = FakeClient()
-    monkeypatch.setattr(pixel_run, "Client", fake)
+    monkeypatch.setattr(pixel_sender, "Client", fake)
     return fake

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from tiktok_attribution.delivery.insert import insert
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.payload import event_text
 from tiktok_attribution.models import OutboxEvent, State, moment

@@ -7,7 +7,7 @@ import pytest
 from tests.delivery.conftest import Configure, Deliver
 from tests.delivery.samples import NOW, OK, PIXEL, REFUSED, SYSTEM_ERROR, TOO_MANY, FakeClient, HandClock, row, store
 from tiktok_attribution.delivery.breaker import OPENS_AFTER, Breaker
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def backoff(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its jitter: the longest pause each time."""
-    configure(RETRY_SECONDS=10, RETRY_MOST_SECONDS=3600)
+    configure(RETRY_SECONDS=10, RETRY_MAX_SECONDS=3600)
     monkeypatch.setattr("tiktok_attribution.delivery.backoff.random.uniform", lambda least, most: most)
 
 
@@ -55,9 +55,9 @@ def test_a_probe_that_is_answered_lets_everything_go(client: FakeClient, deliver
     waiting(*range(100, 110))
     clock.now += 3601
     client.answer = lambda body: OK
-    tally = deliver()
+    counts = deliver()
 
-    assert tally["delivered"] == OPENS_AFTER + 10
+    assert counts["delivered"] == OPENS_AFTER + 10
     assert client.sizes[OPENS_AFTER] == 1
     assert PixelStatus.objects.get().failures == 0
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from tests.delivery.samples import PIXEL, row
-from tiktok_attribution.delivery import bulk, steer
+from tiktok_attribution.delivery import bulk, manual
 from tiktok_attribution.delivery.event_filter import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State, moment
 
@@ -210,13 +210,13 @@ class TestSeveral:
     ) -> None:
         stored(7)
         job = begun()
-        real_retry, real_note = steer.retry, bulk._note
+        real_retry, real_note = manual.retry, bulk._note
 
         def dies(*args: Any, **options: Any) -> Any:
             (real_retry if moment_of_death == "rows" else real_note)(*args, **options)
             raise SystemExit
 
-        target = (steer, "retry") if moment_of_death == "rows" else (bulk, "_note")
+        target = (manual, "retry") if moment_of_death == "rows" else (bulk, "_note")
         with monkeypatch.context() as patch:
             patch.setattr(*target, dies)
             with pytest.raises(SystemExit):
@@ -234,15 +234,15 @@ class TestSeveral:
         stored(60)
         job = begun()
         seen: list[int] = []
-        real = steer.retry
+        real = manual.retry
 
         def noting(*args: Any, **options: Any) -> Any:
-            steered = real(*args, **options)
-            seen.extend(one.pk for one in steered.changed)
+            outcome = real(*args, **options)
+            seen.extend(one.pk for one in outcome.changed)
             time.sleep(0.002)
-            return steered
+            return outcome
 
-        monkeypatch.setattr(steer, "retry", noting)
+        monkeypatch.setattr(manual, "retry", noting)
 
         def worker() -> None:
             try:

@@ -20,7 +20,7 @@ from tests.delivery.samples import TOKEN
 from tests.delivery.wire import http, reset, wire
 from tests.engines.server import free_port
 from tiktok_attribution.delivery.client import Client, _seconds
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 
 API = "https://business-api.example/open_api/v1.3/event/track/"
 OK = b'{"code": 0, "message": "OK", "request_id": "R1", "data": {}}'

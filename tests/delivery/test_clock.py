@@ -20,7 +20,7 @@ from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.insert import insert
 from tiktok_attribution.delivery.post import lease_seconds
-from tiktok_attribution.diagnosis.pixel_state import findings
+from tiktok_attribution.diagnosis.pixel_state import results
 from tiktok_attribution.models import Lane, OutboxEvent, State
 
 pytestmark = pytest.mark.django_db
@@ -115,9 +115,9 @@ def test_what_is_put_off_is_told(ahead: float) -> None:
 
     settings = conf.current()
     assert well.put_off_seconds == 0
-    assert events.put_off_seconds == max(ahead - settings.retry_most_seconds, 0)
+    assert events.put_off_seconds == max(ahead - settings.retry_max_seconds, 0)
     assert leased.put_off_seconds == ahead - lease_seconds(settings)
-    assert [one.id for one in findings([leased])] == [f"put-off-{PIXEL}"]
+    assert [one.id for one in results([leased])] == [f"put-off-{PIXEL}"]
 
 
 def test_machines_whose_clocks_differ_share_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:

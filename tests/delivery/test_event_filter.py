@@ -11,7 +11,7 @@ import pytest
 
 from tests.delivery.samples import NOW, row
 from tiktok_attribution.delivery.event_filter import CHANNELS, EventFilter
-from tiktok_attribution.models import HourTally, OutboxEvent, State, moment
+from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies.refresh import refresh_all
 
 WHOLE: dict[str, Any] = {
@@ -57,7 +57,7 @@ def test_a_choice_of_halves_has_as_many_as_the_overview_counts(channels: str, fi
         row(number, due_at=None, created_at=now, **values).save()
     refresh_all()
 
-    counted = sum(HourTally.objects.values_list(field, flat=True))
+    counted = sum(HourlyStatistics.objects.values_list(field, flat=True))
 
     assert EventFilter(channels=channels).rows(using="default").count() == counted > 0
 

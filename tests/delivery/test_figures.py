@@ -7,7 +7,7 @@ import pytest
 from tests.delivery.samples import DAY, NOW, PIXEL, row, store
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.figures import PixelFigures, figures
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, Outcome, State, moment
 
 pytestmark = pytest.mark.django_db

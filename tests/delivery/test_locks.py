@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from tests.delivery.samples import NOW, fill, states
-from tiktok_attribution.delivery import steer
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.delivery.bodies import clear_bodies
 from tiktok_attribution.models import EventBody, OutboxEvent, State
 
@@ -41,18 +41,18 @@ def open_transaction(change: Callable[[], object], *, until: threading.Event) ->
         assert held.result(), "it waited for the other's lock"
 
 
-@pytest.mark.parametrize("verb", [steer.retry, steer.cancel])
+@pytest.mark.parametrize("verb", [manual.retry, manual.cancel])
 def test_steering_locks_events_alone_as_their_order_before_the_bodies_keeps_from_deadlocks(
-    verb: Callable[..., steer.Steered],
+    verb: Callable[..., manual.ManualResult],
 ) -> None:
     fill(3, due_at=NOW + 900)
     done = threading.Event()
 
     with open_transaction(lambda: EventBody.objects.update(object_digest=None), until=done):
-        steered = verb(OutboxEvent.objects.using("default"), now=NOW)
+        outcome = verb(OutboxEvent.objects.using("default"), now=NOW)
         done.set()
 
-    assert len(steered.changed) == 3
+    assert len(outcome.changed) == 3
 
 
 def test_what_is_cleared_at_this_moment_is_not_sent_again() -> None:
@@ -66,7 +66,7 @@ def test_what_is_cleared_at_this_moment_is_not_sent_again() -> None:
 
     with open_transaction(clear, until=committed):
         threading.Timer(0.3, committed.set).start()
-        steered = steer.retry(OutboxEvent.objects.using("default"), now=NOW)
+        outcome = manual.retry(OutboxEvent.objects.using("default"), now=NOW)
 
-    assert steered.refused == {steer.Why.CLEARED: [first]}
+    assert outcome.refused == {manual.SkipReason.CLEARED: [first]}
     assert states() == {State.REJECTED: 1, State.WAITING: 1}

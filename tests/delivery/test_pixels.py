@@ -8,7 +8,7 @@ import pytest
 from tests.delivery.conftest import Configure
 from tests.delivery.samples import PIXEL, TOKEN
 from tiktok_attribution.delivery import pixels
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import PixelStatus
 from tiktok_attribution.signals import pixel_resumed, pixel_stopped
 

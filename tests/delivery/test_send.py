@@ -25,8 +25,8 @@ from tests.delivery.samples import (
     store,
 )
 from tests.engines.server import free_port
-from tiktok_attribution.delivery import lanes, pixel_run, pixels, send
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery import lanes, pixel_sender, pixels, send
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State
 from tiktok_attribution.signals import batch_attempted
 from tiktok_attribution.testing.server import StandIn
@@ -156,7 +156,7 @@ class TestTheStandIn:
     def test_gets_an_event_again_as_it_was_after_a_crash_and_counts_it_once(
         self, tiktok_standin: StandIn, deliver: Deliver, clock: HandClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = pixel_run.Client
+        real = pixel_sender.Client
 
         class Crashing(real):  # type: ignore[misc, valid-type]
             def post(self, token: str, body: bytes) -> Answer:
@@ -165,7 +165,7 @@ class TestTheStandIn:
 
         fill(2)
         with monkeypatch.context() as patch:
-            patch.setattr(pixel_run, "Client", Crashing)
+            patch.setattr(pixel_sender, "Client", Crashing)
             with pytest.raises(SystemExit):
                 deliver()
         deliver()
@@ -253,10 +253,10 @@ class TestSeveralPixels:
         tiktok_standin.faults.add("hang", pixel="PIXELA", times=None, seconds=2.0)
         store([row(number, pixel_code="PIXELA", lane=number) for number in range(4)])
         store([row(1, pixel_code="PIXELB")])
-        tally = everywhere()
+        counts = everywhere()
 
-        assert tally["delivered"] == 1
-        assert tally["posts"] in (2, 3)  # two lanes of its four at once, where the database has several writers
+        assert counts["delivered"] == 1
+        assert counts["posts"] in (2, 3)  # two lanes of its four at once, where the database has several writers
 
     def test_what_nobody_foresaw_for_one_pixel_does_not_hold_another(
         self, everywhere: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -25,7 +25,7 @@ def test_inside_a_transaction_lanes_go_one_after_another() -> None:
 @pytest.mark.on_engine("postgres", "mariadb")
 @pytest.mark.django_db(transaction=True)
 def test_lanes_meet_in_this_thread_and_others(configure: Configure) -> None:
-    configure(LANES_AT_ONCE=2)
+    configure(PARALLEL_LANES=2)
     both = threading.Barrier(2, timeout=10)
 
     def meet(number: int) -> str:
@@ -41,7 +41,7 @@ def test_lanes_meet_in_this_thread_and_others(configure: Configure) -> None:
 @pytest.mark.on_engine("postgres", "mariadb")
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_keeps_its_connection_for_all_its_lanes(configure: Configure) -> None:
-    configure(LANES_AT_ONCE=2)
+    configure(PARALLEL_LANES=2)
     opened: list[object] = []
 
     def note(sender: object, connection: object, **kwargs: Any) -> None:
@@ -65,7 +65,7 @@ def test_a_thread_keeps_its_connection_for_all_its_lanes(configure: Configure) -
 @pytest.mark.on_engine("postgres", "mariadb")
 @pytest.mark.django_db(transaction=True)
 def test_what_a_lane_raises_is_raised(configure: Configure) -> None:
-    configure(LANES_AT_ONCE=2)
+    configure(PARALLEL_LANES=2)
 
     def fail(number: int) -> Any:
         raise OSError(f"lane {number}")

@@ -6,8 +6,8 @@ import pytest
 
 from tests.delivery.conftest import Configure
 from tests.delivery.samples import NOW, OK, PIXEL, FakeClient, HandClock, event_ids, fill, row, states, store
-from tiktok_attribution.delivery import lanes, pixel_run
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery import lanes, pixel_sender
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.delivery.turns import Next, take_turn
 from tiktok_attribution.models import OutboxEvent, State, Turn
 
@@ -82,7 +82,7 @@ def test_its_time_is_bounded(
     class Time:
         monotonic = staticmethod(lambda: float(next(seconds)))
 
-    monkeypatch.setattr(pixel_run, "time", Time)
+    monkeypatch.setattr(pixel_sender, "time", Time)
     fill(20)
     more = turn(clock)
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.delivery.conftest import Deliver
 from tests.delivery.samples import OK, FakeClient, event_ids, fill, scripted, states
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.alerts.telling import notify_all
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus
-from tiktok_attribution.notices.telling import notify_all
 from tiktok_attribution.signals import batch_attempted, pixel_stopped
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]
@@ -94,8 +94,8 @@ def test_no_module_but_the_judge_and_the_search_reads_the_words_as_they_came() -
                 reading.add(module)
     # The last two: what an answer means, without a word of it; and the stand-in, which makes answers.
     assert {one for one in reading if not one.startswith("testing/")} == {
-        "delivery/outcomes.py",
-        "delivery/drain.py",
+        "delivery/responses.py",
+        "delivery/lane_sender.py",
         "admin/display/answers.py",
     }
 

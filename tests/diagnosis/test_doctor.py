@@ -1,4 +1,4 @@
-"""tiktok_doctor: each thing that keeps events from TikTok is found, with its cause and its mending."""
+"""tiktok_doctor: each thing that keeps events from TikTok is found, with its cause and its fixing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tests.engines.server import free_port
 from tiktok_attribution import in_tests, tasks
 from tiktok_attribution.conversions.building import SEEN_AS_HTTP
 from tiktok_attribution.delivery import heartbeat, outages, pixels
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.diagnosis import pixel_state, run, running
 from tiktok_attribution.management.commands import tiktok_deliver
-from tiktok_attribution.models import ERASED, Heartbeat, HourTally, State
+from tiktok_attribution.models import ERASED, Heartbeat, HourlyStatistics, State
 
 pytestmark = pytest.mark.django_db
 
@@ -59,8 +59,8 @@ def found(name: str) -> dict[str, str]:
 def test_a_site_that_is_well_is_no_error() -> None:
     heartbeat.beat(heartbeat.WORKER, using="default", now=time.time())
     heartbeat.beat(heartbeat.SWEEP, using="default", now=time.time())
-    findings = json.loads(doctor("--json"))
-    assert {one["level"] for one in findings} == {"ok"}
+    results = json.loads(doctor("--json"))
+    assert {one["level"] for one in results} == {"ok"}
 
 
 @pytest.mark.parametrize(("seconds_ago", "level"), [(60, "error"), (7200, "warning")])
@@ -71,7 +71,7 @@ def test_a_time_in_which_rows_were_refused_is_found(seconds_ago: float, level: s
     assert one["level"] == level
     assert f"{outages.utc(moment - 600)} to {outages.utc(moment)}" in one["what"]
     assert "Refusals of visitors may be lost" in one["why"]
-    assert "tiktok_backfill --unknown-consent" in one["mend"]
+    assert "tiktok_backfill --unknown-consent" in one["fix"]
 
 
 def test_only_the_newest_of_many_outages_are_named() -> None:
@@ -91,7 +91,7 @@ def test_delivered_purchases_without_their_value_are_found() -> None:
     one = found("value")
     assert one["level"] == "warning"
     assert one["what"] == f"Delivered without their value: 1 of the newest events. {note}"
-    assert "Set CURRENCY" in one["mend"]
+    assert "Set DEFAULT_CURRENCY" in one["fix"]
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_other_notes_are_no_finding(row: dict[str, Any]) -> None:
 
 def test_a_stopped_pixel_is_an_error() -> None:
     pixels.stop("default", PIXEL, Answer(code=40105, message="Access token is incorrect"), token="old")
-    assert f"FAILED 1 to be mended: stopped-{PIXEL}" in doctor()
+    assert f"FAILED 1 to be fixed: stopped-{PIXEL}" in doctor()
 
 
 @pytest.mark.parametrize("code", [40105, 40400])
 def test_whoever_mends_a_stopped_pixel_knows_what_lets_it_go_on(code: int) -> None:
     pixels.stop("default", PIXEL, Answer(code=code, message="no"), token="old")
-    mend = found(f"stopped-{PIXEL}")["mend"]
-    assert "With another token it goes on by itself; after any other change choose Resume" in mend
-    assert "permission" not in mend
+    fix = found(f"stopped-{PIXEL}")["fix"]
+    assert "With another token it goes on by itself; after any other change choose Resume" in fix
+    assert "permission" not in fix
 
 
 def test_events_that_are_late_are_an_error() -> None:
@@ -192,7 +192,7 @@ def test_a_broker_that_takes_connections_and_says_nothing_is_told_too(monkeypatc
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         monkeypatch.setattr(Celery, "connection_for_read", lambda self, **more: connection_for_read(self, url, **more))
         started = time.monotonic()
-        trouble = tasks.broker_trouble(seconds=1)
+        trouble = tasks.broker_problem(seconds=1)
     assert trouble
     assert time.monotonic() - started < 8
 
@@ -215,7 +215,7 @@ def test_a_missing_package_is_named_and_not_the_broker_blamed(
     assert told["level"] == "warning"
     assert told["what"].startswith("This process can't speak with Celery's broker: ")
     assert said in told["what"]
-    assert told["mend"] == f'Run: pip install "{package}"; without Celery: manage.py tiktok_deliver --loop 5'
+    assert told["fix"] == f'Run: pip install "{package}"; without Celery: manage.py tiktok_deliver --loop 5'
     assert "sesame" not in json.dumps(told)
 
 
@@ -235,37 +235,37 @@ def test_the_queues_that_a_worker_must_serve_are_named(
     project = Celery("shop", set_as_current=False, broker="memory://")
     project.conf.task_routes = routes
     monkeypatch.setattr(tasks, "current_app", project)
-    assert found("worker")["mend"].startswith(f"Start a worker: celery -A shop worker -Q {queues}; or run: ")
+    assert found("worker")["fix"].startswith(f"Start a worker: celery -A shop worker -Q {queues}; or run: ")
 
 
 def test_a_default_queue_of_the_sites_own_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     project = Celery("shop", set_as_current=False, broker="memory://")
     project.conf.task_default_queue = "shop"
     monkeypatch.setattr(tasks, "current_app", project)
-    assert "-Q shop;" in found("worker")["mend"]
+    assert "-Q shop;" in found("worker")["fix"]
 
 
 def test_a_router_that_fails_costs_the_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     project = Celery("shop", set_as_current=False, broker="memory://")
     project.conf.task_routes = lambda name, *rest, **more: 1 / 0
     monkeypatch.setattr(tasks, "current_app", project)
-    assert found("worker")["mend"].startswith("Start a worker for the queue of this app's tasks")
+    assert found("worker")["fix"].startswith("Start a worker for the queue of this app's tasks")
 
 
 def test_a_project_without_a_celery_app_is_not_told_to_start_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "_has_celery", lambda: False)
     told = found("broker")
     assert (told["level"], told["what"]) == ("warning", "No Celery app is loaded in this process.")
-    assert "celery.py" in told["mend"]
-    assert "__init__.py" in told["mend"]
-    assert "tiktok_deliver --loop 5" in told["mend"]
-    assert "broker" not in told["mend"]
+    assert "celery.py" in told["fix"]
+    assert "__init__.py" in told["fix"]
+    assert "tiktok_deliver --loop 5" in told["fix"]
+    assert "broker" not in told["fix"]
 
 
 def test_a_page_without_the_tag_is_an_error(settings: Any) -> None:
     settings.ROOT_URLCONF = site.WITHOUT_TAG
     told = found("tag")
-    assert (told["level"], "{% tiktok_pixel %}" in told["mend"]) == ("error", True)
+    assert (told["level"], "{% tiktok_pixel %}" in told["fix"]) == ("error", True)
 
 
 def test_a_page_without_inline_code_carries_the_tag_too(settings: Any) -> None:
@@ -279,7 +279,7 @@ def test_what_to_look_for_is_what_the_page_would_hold(settings: Any, page_script
     with translation.override("en"):
         page = Client(headers={"host": "testserver"}).get("/").content.decode()
     settings.ROOT_URLCONF = site.BROKEN
-    told = found("tag")["mend"]
+    told = found("tag")["fix"]
     assert told == f"Open a page of the site and look for {mark} in its source."
     assert mark in page
 
@@ -292,7 +292,7 @@ def test_a_host_that_django_refuses_is_named_without_a_traceback(
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://Shop.example:8443")
     told = found("tag")
     assert (told["level"], "shop.example is not in ALLOWED_HOSTS" in told["what"]) == ("warning", True)
-    assert "SITE_URL" in told["mend"]
+    assert "SITE_URL" in told["fix"]
     assert "DisallowedHost" not in caplog.text
 
 
@@ -329,7 +329,7 @@ def test_pages_that_came_as_http_are_told(settings: Any, age: float, header: Any
     assert len(told) == is_told
     assert [one.id for one in run.quick([]) if one.id == "proxy"] == ["proxy"] * is_told
     for one in told:
-        assert "SECURE_PROXY_SSL_HEADER" in one["mend"]
+        assert "SECURE_PROXY_SSL_HEADER" in one["fix"]
 
 
 def test_pages_that_came_as_they_are_say_nothing() -> None:
@@ -432,8 +432,8 @@ def test_the_token_is_never_told(settings: Any) -> None:
 
 def test_halves_that_no_page_shows_are_told_without_asking_for_a_page() -> None:
     site.seen.clear()
-    HourTally.objects.create(hour=int(time.time()) - 3600, pixel_code=PIXEL, name="Purchase", wanted=9)
-    assert "tag" in {finding.id for finding in run.quick([])}
+    HourlyStatistics.objects.create(hour=int(time.time()) - 3600, pixel_code=PIXEL, name="Purchase", wanted=9)
+    assert "tag" in {result.id for result in run.quick([])}
     assert site.seen == []
 
 

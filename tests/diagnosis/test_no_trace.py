@@ -20,7 +20,7 @@ from tests.admin.samples import with_settings
 from tests.shop.models import Member, Order
 from tiktok_attribution import tasks, track
 from tiktok_attribution.conversions.pausing import is_paused
-from tiktok_attribution.models import Heartbeat, HourTally, OutboxEvent
+from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent
 from tiktok_attribution.visitor.permission import INSPECTION
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db(transaction=True)]
@@ -68,7 +68,7 @@ def front_page(settings: Any) -> None:
 @pytest.fixture
 def hints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
-    monkeypatch.setattr(tasks, "hint", lambda pixel_code, using: told.append(pixel_code))
+    monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: told.append(pixel_code))
     return told
 
 
@@ -163,4 +163,4 @@ def test_no_header_says_that_a_request_is_an_inspection(client: Client) -> None:
         client.get("/", headers={name: "1"})
 
     assert OutboxEvent.objects.filter(name="ViewContent").count() == 3
-    assert not HourTally.objects.exists()
+    assert not HourlyStatistics.objects.exists()

@@ -49,7 +49,7 @@ def test_a_value_without_currency_takes_the_default_one() -> None:
 
 
 def test_a_value_without_any_currency_is_left_out_and_noted() -> None:
-    assert properties({"value": 5}) == ({}, ["value left out: it has no currency, and CURRENCY is not set"])
+    assert properties({"value": 5}) == ({}, ["value left out: it has no currency, and DEFAULT_CURRENCY is not set"])
 
 
 def test_a_value_in_an_unlisted_currency_is_left_out_and_noted() -> None:

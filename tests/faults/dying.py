@@ -34,8 +34,8 @@ MOMENTS = {
     "noted": ("tiktok_attribution.delivery.client.Client.post", _before),
     "answered": ("tiktok_attribution.delivery.client.Client.post", _after),
     "marking": ("tiktok_attribution.models.Attempt.save", _after),  # inside the transaction of the marks
-    "taking the next": ("tiktok_attribution.delivery.drain.take_ahead", _after),
-    "marked": ("tiktok_attribution.delivery.marks.Marks.delivered", _after),
+    "taking the next": ("tiktok_attribution.delivery.lane_sender.take_ahead", _after),
+    "marked": ("tiktok_attribution.delivery.results.Marks.delivered", _after),
 }
 
 if __name__ == "__main__":

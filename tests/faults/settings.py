@@ -19,7 +19,7 @@ TIKTOK_ATTRIBUTION = OTHERS | {
     "TIMEOUT_SECONDS": float(os.environ.get("FAULT_TIMEOUT_SECONDS") or 0.7),
     "LEASE_SECONDS": 1,  # but never less than three time-outs
     "RETRY_SECONDS": 0.05,
-    "RETRY_MOST_SECONDS": float(os.environ.get("FAULT_RETRY_MOST_SECONDS") or 0.5),
+    "RETRY_MAX_SECONDS": float(os.environ.get("FAULT_RETRY_MAX_SECONDS") or 0.5),
     "EVENTS_PER_SECOND": float(os.environ.get("FAULT_EVENTS_PER_SECOND") or 0),
     "LANES": int(os.environ.get("FAULT_LANES") or 4),
     "CONVERSIONS": {

@@ -10,7 +10,7 @@ from tests.faults.site import PATIENT, Site
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.on_engine("sqlite")]
 
 ORDERS = 10
-LONG = PATIENT | {"FAULT_RETRY_MOST_SECONDS": "60"}  # which is also the longest pause
+LONG = PATIENT | {"FAULT_RETRY_MAX_SECONDS": "60"}  # which is also the longest pause
 
 
 def sell(site: Site, orders: int) -> None:

@@ -25,7 +25,7 @@ TASKS = 20
 EVERY_SECONDS = 0.3
 MOST_SECONDS = 1.0
 SLOW_FOR_THE_MACHINE = 1  # of the tasks
-HINT_SECONDS = 0.25  # the app's default
+WAKEUP_SECONDS = 0.25  # the app's default
 WORKER = ("-m", "celery", "-A", "tests.faults.site_app", "worker", "--concurrency=2", "-l", "INFO")
 
 
@@ -53,7 +53,7 @@ def wake_ups(broker_url: str) -> Iterator[None]:
     def publish() -> None:
         with app.connection_for_write(broker_url) as connection:
             app.send_task("tiktok_attribution.sweep", connection=connection, ignore_result=True)
-            while not ending.wait(HINT_SECONDS):
+            while not ending.wait(WAKEUP_SECONDS):
                 arguments = (PIXEL, "default")
                 app.send_task("tiktok_attribution.deliver", arguments, connection=connection, ignore_result=True)
 

@@ -35,8 +35,8 @@ from tests.delivery.samples import (
     row,
     store,
 )
-from tiktok_attribution.delivery import pixel_run, pixels, send
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery import pixel_sender, pixels, send
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, PixelStatus, State
 
 pytestmark = [pytest.mark.faults, pytest.mark.on_engine("sqlite"), pytest.mark.django_db]
@@ -129,7 +129,7 @@ class Outbox(RuleBasedStateMachine):
         self.recorded = 0
         self.done: set[str] = set()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(pixel_run, "Client", FakeClient(answer=self.tiktok.answer))
+        self.patch.setattr(pixel_sender, "Client", FakeClient(answer=self.tiktok.answer))
 
     def teardown(self) -> None:
         self.patch.undo()

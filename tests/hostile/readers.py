@@ -17,7 +17,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import action, beacon, insertion, receipt
 from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.browser.pending import Pending
-from tiktok_attribution.consent.adapters import Misread, rule_of
+from tiktok_attribution.consent.adapters import UnreadableConsent, rule_of
 from tiktok_attribution.consent.answer import as_consent
 from tiktok_attribution.conversions import recorder
 from tiktok_attribution.events import (
@@ -182,5 +182,5 @@ READERS: dict[str, Reader] = {
 def run(name: str, length: int) -> None:
     """Feed every text to one function. What it refuses is refused; anything else that it raises is a fault."""
     for kind in PARTS:
-        with suppress(InvalidEvent, Misread):
+        with suppress(InvalidEvent, UnreadableConsent):
             READERS[name](of_length(kind, length))

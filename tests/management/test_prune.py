@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.delivery.samples import fill
-from tiktok_attribution.delivery import housekeeping
+from tiktok_attribution.delivery import retention
 from tiktok_attribution.management.commands import tiktok_prune
 from tiktok_attribution.models import OutboxEvent, State, moment
 
@@ -54,9 +54,9 @@ def test_a_limit_that_is_no_number_is_refused(most: str) -> None:
 
 def test_it_fails_when_a_database_could_not_be_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(using: str, **options: object) -> None:
-        raise housekeeping.DatabaseTrouble
+        raise retention.AnyDatabaseError
 
-    monkeypatch.setattr(housekeeping, "prune", fail)
+    monkeypatch.setattr(retention, "prune", fail)
 
     with pytest.raises(CommandError, match="Not every database could be pruned"):
         run()

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from tests.delivery.samples import PIXEL, row
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.outages import utc
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Heartbeat
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import PIXEL, stored_event
 from tiktok_attribution.delivery.since import first_pk_since
-from tiktok_attribution.models import HourTally, OutboxEvent, State, moment
+from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies.counting import HOUR, count_hours
 from tiktok_attribution.tallies.refresh import RECENT, count_again, refresh_all, refresh_recent
 from tiktok_attribution.tallies.summary import summarize
@@ -43,21 +43,21 @@ def delivered() -> OutboxEvent:
     )
 
 
-def last_hour() -> HourTally:
-    (tally,) = count_hours(THIS_HOUR - HOUR, THIS_HOUR, using="default")
-    return tally
+def last_hour() -> HourlyStatistics:
+    (counts,) = count_hours(THIS_HOUR - HOUR, THIS_HOUR, using="default")
+    return counts
 
 
 def test_both_halves_are_counted(delivered: OutboxEvent) -> None:
-    tally = last_hour()
-    seen = (tally.recorded, tally.delivered, tally.wanted, tally.shown, tally.confirmed, tally.both)
+    counts = last_hour()
+    seen = (counts.recorded, counts.delivered, counts.wanted, counts.shown, counts.confirmed, counts.both)
     assert seen == (1, 1, 1, 1, 1, 1)
 
 
 def test_keys_and_values_are_added_up(delivered: OutboxEvent) -> None:
-    tally = last_hour()
-    assert json.loads(tally.match_keys)[:4] == [1, 0, 1, 0]
-    assert Decimal(json.loads(tally.value_sums)["EUR"]) == Decimal("49.90")
+    counts = last_hour()
+    assert json.loads(counts.match_keys)[:4] == [1, 0, 1, 0]
+    assert Decimal(json.loads(counts.value_sums)["EUR"]) == Decimal("49.90")
 
 
 def test_the_delay_is_from_conversion_to_delivery(delivered: OutboxEvent) -> None:
@@ -84,21 +84,21 @@ def test_a_missing_half_is_told_from_which_side(delivered: OutboxEvent) -> None:
 def test_counting_again_changes_nothing(delivered: OutboxEvent) -> None:
     for _ in range(2):
         count_again(48, using="default", now=NOW)
-    assert HourTally.objects.get().recorded == 1
+    assert HourlyStatistics.objects.get().recorded == 1
 
 
 def test_what_became_of_an_event_is_seen_by_the_next_count(delivered: OutboxEvent) -> None:
     count_again(48, using="default", now=NOW)
     OutboxEvent.objects.update(state=State.REJECTED)
     count_again(48, using="default", now=NOW)
-    assert (HourTally.objects.get().delivered, HourTally.objects.get().rejected) == (0, 1)
+    assert (HourlyStatistics.objects.get().delivered, HourlyStatistics.objects.get().rejected) == (0, 1)
 
 
 def test_every_event_falls_into_one_hour() -> None:
     for number in range(50):
         made(50 * 600 - number * 600)
     count_again(24, using="default", now=NOW)
-    assert sum(HourTally.objects.values_list("recorded", flat=True)) == 50
+    assert sum(HourlyStatistics.objects.values_list("recorded", flat=True)) == 50
 
 
 def test_rows_that_came_out_of_order_are_counted_in_their_hour() -> None:
@@ -109,35 +109,35 @@ def test_rows_that_came_out_of_order_are_counted_in_their_hour() -> None:
 
 def test_hours_that_may_have_been_pruned_are_left_as_they_were(settings: Any) -> None:
     old = int(NOW - 100 * 86_400) // HOUR * HOUR
-    HourTally.objects.create(hour=old, pixel_code=PIXEL, name="Purchase", recorded=7)
+    HourlyStatistics.objects.create(hour=old, pixel_code=PIXEL, name="Purchase", recorded=7)
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "KEEP_EVENT_DAYS": 10}
     count_again(24 * 200, using="default", now=NOW)
-    assert HourTally.objects.get().recorded == 7
+    assert HourlyStatistics.objects.get().recorded == 7
 
 
 def test_only_the_first_of_two_counts(delivered: OutboxEvent) -> None:
     refresh_all(now=NOW, seconds=60)
-    HourTally.objects.all().delete()
+    HourlyStatistics.objects.all().delete()
     refresh_recent(using="default", now=NOW + 61)
     refresh_recent(using="default", now=NOW + 62)
-    assert HourTally.objects.count() == 1
-    HourTally.objects.all().delete()
+    assert HourlyStatistics.objects.count() == 1
+    HourlyStatistics.objects.all().delete()
     refresh_recent(using="default", now=NOW + 63)
-    assert not HourTally.objects.exists()
+    assert not HourlyStatistics.objects.exists()
 
 
 def test_the_first_look_counts_older_days_too() -> None:
     made(20 * 86_400)
     refresh_recent(using="default", now=NOW, seconds=60)
-    assert HourTally.objects.get().recorded == 1
+    assert HourlyStatistics.objects.get().recorded == 1
 
 
 def test_a_first_look_that_is_cut_short_leaves_the_rest_to_the_worker() -> None:
     made(20 * 86_400)
     refresh_recent(using="default", now=NOW, seconds=0)
-    assert not HourTally.objects.exists()
+    assert not HourlyStatistics.objects.exists()
     refresh_all(now=NOW, seconds=60)
-    assert HourTally.objects.get().recorded == 1
+    assert HourlyStatistics.objects.get().recorded == 1
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_the_search_costs_few_looks(table: list[int]) -> None:
 
 def test_an_empty_outbox_has_no_hours() -> None:
     count_again(RECENT.hours, using="default", now=NOW)
-    assert not HourTally.objects.exists()
+    assert not HourlyStatistics.objects.exists()
 
 
 def test_quality_is_ten_with_every_weighty_key() -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import stored_event
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
-from tiktok_attribution.models import Heartbeat, HourTally, OutboxEvent, State, moment
+from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies import refresh
 from tiktok_attribution.tallies.counting import HOUR
 from tiktok_attribution.tallies.refresh import LATE, STEP_SECONDS, WHOLE, go_on, refresh_all, refresh_recent
@@ -142,7 +142,7 @@ def test_what_became_of_an_old_event_is_counted_in_the_end() -> None:
     stored_event(created_at=moment(NOW - 20 * DAY))
     for _ in range(100):
         refresh_all(now=NOW, seconds=0.05)
-    assert HourTally.objects.get().recorded == 1
+    assert HourlyStatistics.objects.get().recorded == 1
 
 
 @pytest.mark.faults
@@ -174,21 +174,23 @@ def writes(run: Callable[[], Any]) -> list[str]:
 def test_hours_that_are_counted_alike_cost_no_write() -> None:
     event = stored_event(created_at=moment(NOW - 60))
     refresh.count_again(3, using="default", now=NOW)
-    stored = list(HourTally.objects.values())
+    stored = list(HourlyStatistics.objects.values())
     assert writes(lambda: refresh.count_again(3, using="default", now=NOW)) == []
-    assert list(HourTally.objects.values()) == stored
+    assert list(HourlyStatistics.objects.values()) == stored
 
     OutboxEvent.objects.filter(pk=event.pk).update(state=State.CANCELLED)
     assert writes(lambda: refresh.count_again(3, using="default", now=NOW)) != []
-    assert HourTally.objects.get(recorded=1).cancelled == 1
+    assert HourlyStatistics.objects.get(recorded=1).cancelled == 1
 
 
 def test_hours_in_which_nothing_happened_are_claimed_at_once() -> None:
     stored_event(created_at=moment(NOW - 20 * DAY))
-    HourTally.objects.create(hour=int(NOW) // HOUR * HOUR - 10 * DAY, pixel_code="GONE", name="Purchase", recorded=1)
+    HourlyStatistics.objects.create(
+        hour=int(NOW) // HOUR * HOUR - 10 * DAY, pixel_code="GONE", name="Purchase", recorded=1
+    )
     assert len(writes(lambda: step(60))) < 30  # hour by hour it was 30 places alone
-    assert [tally.recorded for tally in HourTally.objects.all()] == [1]
-    assert not HourTally.objects.filter(pixel_code="GONE").exists()
+    assert [counts.recorded for counts in HourlyStatistics.objects.all()] == [1]
+    assert not HourlyStatistics.objects.filter(pixel_code="GONE").exists()
 
 
 def test_an_event_that_came_late_in_the_order_of_keys_is_counted() -> None:
@@ -198,4 +200,4 @@ def test_an_event_that_came_late_in_the_order_of_keys_is_counted() -> None:
         row = stored_event(name=name)
         OutboxEvent.objects.filter(pk=row.pk).update(created_at=moment(hour + second))
     step(60)
-    assert dict(HourTally.objects.values_list("name", "hour")) == {"Search": hour, "Contact": hour - HOUR}
+    assert dict(HourlyStatistics.objects.values_list("name", "hour")) == {"Search": hour, "Contact": hour - HOUR}

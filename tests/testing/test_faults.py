@@ -10,7 +10,7 @@ import pytest
 
 from tests.testing.samples import PIXEL, HandClock, ask, body, event, post_events
 from tiktok_attribution.testing.answers import OURS
-from tiktok_attribution.testing.faults import KINDS, Fault, Faults
+from tiktok_attribution.testing.faults import FAULT_TYPES, Fault, Faults
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = pytest.mark.faults
@@ -57,7 +57,7 @@ def test_faults_without_a_code(standin: StandIn, name: str, status: int, start: 
     assert b'"code"' not in response.raw
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.answer and not kind.accepts])
+@pytest.mark.parametrize("name", [name for name, kind in FAULT_TYPES.items() if kind.answer and not kind.accepts])
 def test_a_refusing_fault_takes_no_event(standin: StandIn, name: str) -> None:
     standin.faults.add(name)
     post_events(standin, body())

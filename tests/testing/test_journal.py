@@ -64,8 +64,8 @@ def test_a_reset_holds_across_a_restart(path: Path, clock: HandClock) -> None:
 def test_the_line_is_written_before_the_answer(path: Path, clock: HandClock) -> None:
     with StandIn(journal=path, clock=clock) as standin:
         post_events(standin, body())
-        kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
-    assert kinds[0] == "arrivals"
+        event_types = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    assert event_types[0] == "arrivals"
 
 
 def test_answers_and_remarks_are_known_again(path: Path, clock: HandClock) -> None:

@@ -154,19 +154,19 @@ def test_arrivals_hold_the_bodies(standin: StandIn) -> None:
     assert arrival["body"] == event()
 
 
-def steer(standin: StandIn, order: Any, path: str = "/standin/faults", *, origin: str = "") -> Any:
+def control(standin: StandIn, order: Any, path: str = "/standin/faults", *, origin: str = "") -> Any:
     headers = {"Origin": origin} if origin else {}
     return ask(standin.url + path, json.dumps(order).encode(), headers=headers)
 
 
 def test_another_process_arms_a_fault(standin: StandIn) -> None:
-    assert steer(standin, {"name": "rate_limited"}).json["faults"] == [{"name": "rate_limited"}]
+    assert control(standin, {"name": "rate_limited"}).json["faults"] == [{"name": "rate_limited"}]
     assert post_events(standin, body()).json["code"] == 40100
 
 
 def test_another_process_clears_and_arms_at_once(standin: StandIn) -> None:
     standin.faults.add("reset", times=None)
-    answer = steer(standin, {"clear": True, "latency_ms": 5, "add": [{"name": "hang", "seconds": 1}]}).json
+    answer = control(standin, {"clear": True, "latency_ms": 5, "add": [{"name": "hang", "seconds": 1}]}).json
     assert answer == {"faults": [{"name": "hang", "seconds": 1}], "latency_ms": 5}
 
 
@@ -176,7 +176,7 @@ def test_another_process_clears_and_arms_at_once(standin: StandIn) -> None:
 )
 def test_a_wrong_order_changes_nothing_and_says_why(standin: StandIn, order: Any) -> None:
     standin.faults.add("reset")
-    response = steer(standin, order)
+    response = control(standin, order)
     assert (response.status, bool(response.json["error"])) == (400, True)
     assert [fault.name for fault in standin.faults.active()] == ["reset"]
 
@@ -184,7 +184,7 @@ def test_a_wrong_order_changes_nothing_and_says_why(standin: StandIn, order: Any
 def test_a_reset_forgets_arrivals_answers_and_faults(standin: StandIn) -> None:
     post_events(standin, body(event(event_id=None)))
     standin.faults.add("reset")
-    steer(standin, {}, "/standin/reset")
+    control(standin, {}, "/standin/reset")
     state = state_of(standin)
     assert [state[key] for key in ("events", "answers", "remarks", "faults")] == [[], [], [], []]
 
@@ -202,7 +202,7 @@ def test_other_sites_may_not_look(standin: StandIn, path: str, origin: str) -> N
 @pytest.mark.parametrize("origin", [SHOP, "null", "https://evil.example"])
 def test_other_sites_may_not_steer(standin: StandIn, path: str, origin: str) -> None:
     post_events(standin, body())
-    assert steer(standin, {"name": "reset"}, path, origin=origin).status == 403
+    assert control(standin, {"name": "reset"}, path, origin=origin).status == 403
     assert (len(standin.faults.active()), len(standin.ledger.arrivals())) == (0, 1)
 
 
@@ -212,7 +212,7 @@ def test_a_name_that_was_made_to_point_here_is_refused(standin: StandIn, path: s
 
 
 def test_its_own_page_may_steer(standin: StandIn) -> None:
-    assert steer(standin, {"name": "reset"}, origin=standin.url).status == 200
+    assert control(standin, {"name": "reset"}, origin=standin.url).status == 200
 
 
 @pytest.mark.parametrize("path", ["/standin/faults", "/standin/reset"])

@@ -15,7 +15,7 @@ from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 from tiktok_attribution.visitor.snapshot import recall
 
 
-def why_nothing_was_recorded(obj: Model, using: str) -> str:
+def reason_nothing_was_recorded(obj: Model, using: str) -> str:
     """Asks the declarations whether the object counts now; where they raise, the bare fact is all that is told."""
     nothing = _("No event was recorded for this object.")
     try:
@@ -26,12 +26,12 @@ def why_nothing_was_recorded(obj: Model, using: str) -> str:
     if not counts:
         return nothing
     if any(counts) and _is_by_visitor(obj, using):
-        why = _("It counts now: unless its visitor refused, manage.py tiktok_backfill records it.")
+        reason = _("It counts now: unless its visitor refused, manage.py tiktok_backfill records it.")
     elif any(counts):
-        why = _("Only what a visitor made counts (made_by), and no visitor of this object is known.")
+        reason = _("Only what a visitor made counts (made_by), and no visitor of this object is known.")
     else:
-        why = _("What its conversion waits for (when) has not happened.")
-    return f"{nothing} {why}"
+        reason = _("What its conversion waits for (when) has not happened.")
+    return f"{nothing} {reason}"
 
 
 def _is_by_visitor(obj: Model, using: str) -> bool:
@@ -42,15 +42,15 @@ def _is_by_visitor(obj: Model, using: str) -> bool:
     return any(recall(one.model._meta.label, obj.pk, using=using).by_visitor for one in conversions)
 
 
-def why_not_there(rows: Sequence[OutboxEvent], using: str) -> list[str]:
+def missing_reasons(rows: Sequence[OutboxEvent], using: str) -> list[str]:
     """For each of these events, "" where it is delivered."""
     codes = {row.pixel_code for row in rows if row.state == State.WAITING}
     stopped = PixelStatus.objects.using(using).filter(pk__in=codes, stopped_at__isnull=False) if codes else ()
     waits = {pixel.pk for pixel in stopped}
-    return [_why_not_there(row, waits) for row in rows]
+    return [_missing_reason(row, waits) for row in rows]
 
 
-def _why_not_there(row: OutboxEvent, stopped: set[str]) -> str:
+def _missing_reason(row: OutboxEvent, stopped: set[str]) -> str:
     if row.state == State.DELIVERED:
         return ""
     if row.state == State.WAITING and row.pixel_code in stopped:

@@ -19,7 +19,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.admin.display.answers import explain
 from tiktok_attribution.admin.display.tones import with_tone
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.delivery.outcomes import Answer, judge
+from tiktok_attribution.delivery.responses import Answer, judge
 from tiktok_attribution.diagnosis.configured import values
 from tiktok_attribution.diagnosis.pixel_state import states
 from tiktok_attribution.diagnosis.run import everything
@@ -53,7 +53,7 @@ class DiagnosisAdmin(ReadOnlyAdmin):
             "title": _("TikTok: diagnosis"),
             "opts": self.opts,
             "media": self.media,
-            "findings": with_tone(everything()),
+            "results": with_tone(everything()),
             "pixels": states(using=router.db_for_read(PixelStatus)),
             "values": values(),
             "codes": conf.current().pixel_code,

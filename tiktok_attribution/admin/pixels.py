@@ -83,8 +83,8 @@ class PixelStatusAdmin(ReadOnlyAdmin):
             return
         pixels = PixelStatus.objects.using(using).filter(pk=pixel_code)
         self.log_by_hand(request, pixels, _("Resumed by hand."))
-        transaction.on_commit(partial(tasks.hint, pixel_code, using), using=using, robust=True)
-        text = _("Pixel %(pixel)s may send again. If the cause is not mended, TikTok's next answer stops it once more.")
+        transaction.on_commit(partial(tasks.wake_worker, pixel_code, using), using=using, robust=True)
+        text = _("Pixel %(pixel)s may send again. If the cause is not fixed, TikTok's next answer stops it once more.")
         self.message_user(request, text % {"pixel": pixel_code}, messages.SUCCESS)
         if not conf.current().token_of(pixel_code):
             text = _("No access token is configured for %(pixel)s, so it will stop again at once.")

@@ -16,7 +16,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.paging import BoundedPaginator
-from tiktok_attribution.admin.request_data import UnusableParameter, checked, each_once
+from tiktok_attribution.admin.request_data import InvalidParameter, checked, each_once
 
 
 class IndexedList(ChangeList):
@@ -92,7 +92,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Why the address of the list can't be read, in a sentence that names the parameter; "" where it can."""
         try:
             self.read_parameters(request.GET)
-        except UnusableParameter as error:
+        except InvalidParameter as error:
             return str(error)
         return ""
 

@@ -30,7 +30,7 @@ _CONTROL = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-class UnusableParameter(ValueError):
+class InvalidParameter(ValueError):
     """The address of a list holds a parameter that the list does not know or can't read. The text says which."""
 
 
@@ -49,10 +49,10 @@ def each_once(parameters: QueryDict, known: Collection[str]) -> dict[str, str]:
     for name, values in parameters.lists():
         if name in known:
             if len(values) > 1:
-                raise UnusableParameter(_("The address gives “%(name)s” more than once.") % {"name": name})
+                raise InvalidParameter(_("The address gives “%(name)s” more than once.") % {"name": name})
             found[name] = values[0]
         elif name not in DJANGOS:
-            raise UnusableParameter(_unknown(name))
+            raise InvalidParameter(_unknown(name))
     return found
 
 
@@ -63,9 +63,9 @@ def _unknown(name: str) -> str:
     return _("This list has no filter “%(name)s”.") % {"name": name}
 
 
-def unreadable(name: str) -> UnusableParameter:
+def unreadable(name: str) -> InvalidParameter:
     """The error for a known parameter whose value no link or form makes."""
-    return UnusableParameter(_("The address gives a value for “%(name)s” that can't be read.") % {"name": name})
+    return InvalidParameter(_("The address gives a value for “%(name)s” that can't be read.") % {"name": name})
 
 
 def checked(view: View, model: type[Model]) -> View:

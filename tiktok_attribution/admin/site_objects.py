@@ -21,12 +21,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tiktok_attribution.admin.absence import why_not_there, why_nothing_was_recorded
+from tiktok_attribution.admin.absence import missing_reasons, reason_nothing_was_recorded
 from tiktok_attribution.admin.display import badges
 from tiktok_attribution.admin.display.moments import since
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import TROUBLE, OutboxEvent, events_of
+from tiktok_attribution.models import FAILED_STATES, OutboxEvent, events_of
 from tiktok_attribution.visitor.object_key import object_key
 
 MOST_EVENTS = 20
@@ -112,7 +112,7 @@ class TikTokColumn(_TikTokMixin):
         rows = getattr(obj, FOUND, None)
         if rows is None:  # read again since
             rows = told_of([obj]).get(object_key(obj.pk), [])
-        first = sorted(rows, key=lambda row: row.state not in TROUBLE)  # what somebody should look at
+        first = sorted(rows, key=lambda row: row.state not in FAILED_STATES)  # what somebody should look at
         lines = [format_html("{} {} {}", *told) for told in self._told(first[:MOST_IN_COLUMN])]
         more = len(rows) - MOST_IN_COLUMN
         if more > 0:
@@ -145,9 +145,9 @@ class TikTokSection(_TikTokMixin):
     def tiktok_events(self, obj: Model) -> SafeString | str:
         rows = told_of([obj]).get(object_key(obj.pk), [])[:MOST_EVENTS]
         if not rows:
-            return why_nothing_was_recorded(obj, obj._state.db or _outbox_of(obj))
-        why = why_not_there(rows, _outbox_of(obj))
-        lines = ((*told, text) for told, text in zip(self._told(rows), why, strict=True))
+            return reason_nothing_was_recorded(obj, obj._state.db or _outbox_of(obj))
+        reason = missing_reasons(rows, _outbox_of(obj))
+        lines = ((*told, text) for told, text in zip(self._told(rows), reason, strict=True))
         return format_html_join(mark_safe("<br>"), "{} {} {} {}", lines)
 
 

@@ -63,7 +63,7 @@ def _calls(pixel_call: PixelCall, settings: conf.Settings) -> list[list[Any]]:
     """[pixel or "", method, arguments], as the page's script runs them."""
     call = pixel_call.call
     found: list[list[Any]] = (
-        [["", "identify", [pixel_call.identify]]] if pixel_call.identify and settings.identify else []
+        [["", "identify", [pixel_call.identify]]] if pixel_call.identify and settings.user_matching else []
     )
     arguments = [call.name, dict(call.properties), {"event_id": call.event_id}]
     return [*found, *([code, "track", arguments] for code in pixel_call.pixel_codes)]

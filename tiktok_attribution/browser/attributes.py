@@ -43,8 +43,8 @@ def action_attributes(
     except Exception as error:
         if settings.strict:
             raise
-        why = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-        logger.warning("tiktok: a {%% tiktok_action %%} is left out: %s", why)
+        reason = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
+        logger.warning("tiktok: a {%% tiktok_action %%} is left out: %s", reason)
         return mark_safe("")
     return format_html('{}="{}"', ATTRIBUTE, signed)
 
@@ -104,6 +104,6 @@ def later(unseen: Sequence[Unseen]) -> list[Later]:
         except Exception as error:
             if conf.current().strict:
                 raise
-            why = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-            logger.warning("tiktok: an event of a page that was fetched ahead is left out: %s", why)
+            reason = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
+            logger.warning("tiktok: an event of a page that was fetched ahead is left out: %s", reason)
     return found

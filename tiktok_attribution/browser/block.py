@@ -84,7 +84,7 @@ def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> Iterable[di
     """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
     identified: dict[str, str] = {}
     for pixel_call in pixel_calls:
-        if pixel_call.identify and pixel_call.identify != identified and conf.current().identify:
+        if pixel_call.identify and pixel_call.identify != identified and conf.current().user_matching:
             identified = pixel_call.identify
             yield {"identify": identified}
         call: dict[str, Any] = {"event": pixel_call.call.name, "properties": dict(pixel_call.call.properties)}

@@ -48,7 +48,7 @@ class Gate:
     def __init__(self, settings: conf.Settings, request: HttpRequest | None) -> None:
         self.settings = settings
         policy = Policy() if request is None else policy_of(request, settings)
-        self.effects = {"gpc": policy.gpc or settings.gpc, "dnt": policy.dnt or settings.dnt}
+        self.effects = {"gpc": policy.on_gpc or settings.on_gpc, "dnt": policy.on_dnt or settings.on_dnt}
         limited = settings.limited_data_use if policy.limited_data_use is None else policy.limited_data_use
         self.limited = limited
         self.asks = settings.asks if policy.ask is None else policy.ask or settings.is_closed

@@ -69,7 +69,7 @@ class Handover:
             self.pending.agree()
             self.pending.add(key for key, _ in released)
             for code, using in {(key.pixel_code, using) for key, using in released}:
-                tasks.hint(code, using)
+                tasks.wake_worker(code, using)
 
     def prepare(self) -> list[PixelCall]:
         """Read what waits from earlier requests; what was rolled back since is forgotten."""
@@ -112,7 +112,7 @@ class Handover:
 
     def _hide_from_others(self, pixel_call: PixelCall) -> None:
         """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
-        if not pixel_call.identify or pixel_call.stored is None or not conf.current().identify:
+        if not pixel_call.identify or pixel_call.stored is None or not conf.current().user_matching:
             return
         if not visitor_of(self.request).is_recognised(pixel_call.stored):
             pixel_call.identify = {}

@@ -201,7 +201,7 @@ def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> str:
     if any(pixel_call.call.event_id for pixel_call in pixel_calls):
         text.append(ONCE)
     for pixel_call in pixel_calls:
-        if pixel_call.identify != identified and pixel_call.identify and conf.current().identify:
+        if pixel_call.identify != identified and pixel_call.identify and conf.current().user_matching:
             text.append(identify_call(pixel_call.identify))
             identified = pixel_call.identify
         text.append(once_call(pixel_call.call, _single(pixel_call.pixel_codes, codes)))

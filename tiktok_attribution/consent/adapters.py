@@ -21,7 +21,7 @@ OWN_COOKIE = "tiktok_consent"
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 6265, a cookie's name
 
 
-class Misread(ValueError):
+class UnreadableConsent(ValueError):
     """A dict that names no rule; the message completes "CONSENT …"."""
 
 
@@ -36,14 +36,14 @@ Rule = CookieRule | TcfRule | SessionRule
 
 
 def rule_of(spec: Mapping[str, Any]) -> Rule:
-    """The rule that a dict describes. Raises Misread."""
+    """The rule that a dict describes. Raises UnreadableConsent."""
     found = [kind for kind in _KINDS if kind in spec]
     if len(found) != 1:
-        raise Misread(f"names no consent tool, or several. Write one of {', '.join(map(repr, _KINDS))}.")
+        raise UnreadableConsent(f"names no consent tool, or several. Write one of {', '.join(map(repr, _KINDS))}.")
     make, known = _KINDS[found[0]]
     unknown = [key for key in spec if key not in known]
     if unknown:
-        raise Misread(f"has no key {unknown[0]!r} beside {found[0]!r}. Known keys: {', '.join(known)}.")
+        raise UnreadableConsent(f"has no key {unknown[0]!r} beside {found[0]!r}. Known keys: {', '.join(known)}.")
     return make(spec)
 
 
@@ -64,12 +64,14 @@ def _session(spec: Mapping[str, Any]) -> SessionRule:
 def _tcf(spec: Mapping[str, Any]) -> TcfRule:
     given = spec["tcf"]
     if not isinstance(given, Mapping) or not {"vendor"} <= given.keys() <= {"vendor", "purposes", "cookie"}:
-        raise Misread('has a "tcf" that is not {"vendor": number or None}, with "purposes" and "cookie" where needed.')
+        raise UnreadableConsent(
+            'has a "tcf" that is not {"vendor": number or None}, with "purposes" and "cookie" where needed.'
+        )
     vendor, purposes = given["vendor"], given.get("purposes", PURPOSES)
     if vendor is not None and not _is_number(vendor, 65_535):
-        raise Misread(f'has a "vendor" that is {vendor!r}, and not a number from 1 to 65535 or None.')
+        raise UnreadableConsent(f'has a "vendor" that is {vendor!r}, and not a number from 1 to 65535 or None.')
     if not isinstance(purposes, (list, tuple)) or not purposes or not all(_is_number(one, 24) for one in purposes):
-        raise Misread('has "purposes" that are not a list of numbers from 1 to 24.')
+        raise UnreadableConsent('has "purposes" that are not a list of numbers from 1 to 24.')
     return TcfRule(vendor=vendor, purposes=tuple(purposes), cookie=_named(given.get("cookie", TCF_COOKIE)))
 
 
@@ -91,7 +93,7 @@ def _cookiebot(spec: Mapping[str, Any]) -> CookieRule:
     """CookieConsent: "{stamp:'…',necessary:true,marketing:false,…}", or "-1" where nobody needs to be asked."""
     category = _text(spec["cookiebot"], "cookiebot")
     if category not in ("preferences", "statistics", "marketing"):
-        raise Misread('has a "cookiebot" that is no category: write "marketing".')
+        raise UnreadableConsent('has a "cookiebot" that is no category: write "marketing".')
     return CookieRule(
         cookie="CookieConsent",
         granted=f"^-1$|[{{,]{category}:true[,}}]",
@@ -123,14 +125,14 @@ _KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Rule], tuple[str, ...]]] =
 
 def _text(value: object, key: str) -> str:
     if not isinstance(value, str) or not value:
-        raise Misread(f"has a {key!r} that is not text.")
+        raise UnreadableConsent(f"has a {key!r} that is not text.")
     return value
 
 
 def _named(value: object) -> str:
     name = _text(value, "cookie")
     if not _NAME.fullmatch(name):
-        raise Misread(f"names the cookie {name!r}, which no cookie can be called.")
+        raise UnreadableConsent(f"names the cookie {name!r}, which no cookie can be called.")
     return name
 
 

@@ -72,7 +72,7 @@ def related_model(model: type[Model], path: str) -> type[Model] | None:
     return None if at is None else concrete(at)
 
 
-def names_of_one_kind(model: type[Model], mapping: Mapping[str, Any]) -> dict[str, list[Any]]:
+def names_of_one_type(model: type[Model], mapping: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Of a mapping's KEYS the paths whose values can be compared with a user's.
 
     The key of another table's row, such as "customer_id" where customers are no users, is another kind of number.

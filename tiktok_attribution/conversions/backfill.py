@@ -32,7 +32,7 @@ from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals, recall_many
 
-STRETCH = 500
+PAGE_ROWS = 500
 
 
 @errors_without_values
@@ -56,29 +56,29 @@ def backfill(
     whether it happened). An object without a time of its own is left alone: to send it as if it had happened now would
     be a false conversion.
     """
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     to_server, _ = channels_now(conversion.channels, conversion.event)
     if not to_server:
-        return tally  # no page would show them any more
+        return counts  # no page would show them any more
     most = _most_seconds()
     oldest = time() - min(most if since_seconds is None else since_seconds, most)
     candidates = conversion.recent(moment(oldest)) if recent else conversion.candidates_since(moment(oldest))
     if candidates is None:
-        return tally
-    for stretch in _stretches(_without_children(conversion, candidates.using(using))):
+        return counts
+    for page in _pages(_without_children(conversion, candidates.using(using))):
         if stopping():
             break
-        sources = _sources(conversion, stretch, using, tally)
+        sources = _sources(conversion, page, using, counts)
         known, invalid = _known(sources, using), _invalid(conversion, sources, using)
         # Read after the objects, and only if one of them is to be recorded: an outage is noted right after its orders.
         known_outages = lru_cache(maxsize=1)(partial(outages.known, using))
         for obj, source in sources:
             if known.issuperset(_keys(source)):
-                tally["known"] += 1
+                counts["known"] += 1
                 continue
             since = invalid.get((source.object_pk, source.event_id))
-            if (why := _why_not(conversion, source, since)) is not None:
-                tally[why] += 1
+            if (reason := _skip_reason(conversion, source, since)) is not None:
+                counts[reason] += 1
                 continue
             when = _when(conversion, obj, since, oldest)
             is_open = when == RECENT and since is None and not unknown_consent
@@ -86,8 +86,8 @@ def backfill(
                 when = UNKNOWN
             elif when == RECENT:
                 when = "recorded" if dry else _record(conversion, obj, source, since)
-            tally[when] += 1
-    return tally
+            counts[when] += 1
+    return counts
 
 
 def _most_seconds() -> float:
@@ -107,7 +107,7 @@ def _without_children(conversion: Conversion, rows: QuerySet[Any]) -> QuerySet[A
     return rows
 
 
-def _why_not(conversion: Conversion, source: EventSource, since: int | None) -> str | None:
+def _skip_reason(conversion: Conversion, source: EventSource, since: int | None) -> str | None:
     """Why it is not recorded; what stands as invalid (`since`) was found to be a visitor's when it was made."""
     is_whoevers = conversion.made_by == VISITOR and not source.signals.by_visitor and since is None
     if is_whoevers and not source.decision.is_refusal:
@@ -125,29 +125,29 @@ def _record(conversion: Conversion, obj: Any, source: EventSource, since: int | 
     return "recorded"
 
 
-def _stretches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
+def _pages(rows: QuerySet[Any]) -> Iterator[list[Any]]:
     """By the primary key, and not by a cursor: an old snapshot held open would make every worker slow."""
     rows = rows.order_by("pk")
     after = rows
-    while stretch := list({obj.pk: obj for obj in after[:STRETCH]}.values()):
-        yield stretch
-        after = rows.filter(pk__gt=stretch[-1].pk)
+    while page := list({obj.pk: obj for obj in after[:PAGE_ROWS]}.values()):
+        yield page
+        after = rows.filter(pk__gt=page[-1].pk)
 
 
 def _sources(
-    conversion: Conversion, stretch: Sequence[Any], using: str, tally: Counter[str]
+    conversion: Conversion, page: Sequence[Any], using: str, counts: Counter[str]
 ) -> list[tuple[Any, EventSource]]:
     """Those that happened, with the name, id and pixels that they would have."""
     found = []
     happened = []
-    for obj in stretch:
+    for obj in page:
         try:
             if conversion.happened(obj):
                 happened.append(obj)
         except Exception as error:
-            if not tally["unreadable"]:
+            if not counts["unreadable"]:
                 report(error, "can't tell whether %r happened", conversion)
-            tally["unreadable"] += 1
+            counts["unreadable"] += 1
     signals = recall_many(conversion.model._meta.label, [obj.pk for obj in happened], using=using)
     made = [(obj, signals.get(object_key(obj.pk), NOBODY)) for obj in happened]
     for obj, maker in _with_first_visitors(conversion, made, using):

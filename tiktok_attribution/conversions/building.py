@@ -47,7 +47,7 @@ def build_event(
     cleaned, notes = clean_properties(
         properties,
         event=name,
-        default_currency=settings.currency,
+        default_currency=settings.default_currency,
         value_in_minor_units=settings.values_in_minor_units,
     )
     now, zone = time(), timezone.get_default_timezone()

@@ -15,7 +15,7 @@ from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.objects import source_of
 from tiktok_attribution.conversions.origin import conversion_of, object_of
 from tiktok_attribution.conversions.protection import protected
-from tiktok_attribution.conversions.recorded import announce, fill
+from tiktok_attribution.conversions.recorded import fill, wake_workers
 from tiktok_attribution.delivery import unfinished
 from tiktok_attribution.delivery.bodies import forget
 from tiktok_attribution.delivery.clock import DatabaseNow, database_time
@@ -65,7 +65,7 @@ def _finish(row: OutboxEvent, using: str) -> None:
     if built is not None:
         fill(row, replace(built.event, name=row.name, event_id=row.event_id), built.notes)
     if unfinished.finish(row, using=using, now=DatabaseNow(), rebuilt=built is not None):
-        announce([row], using=using)
+        wake_workers([row], using=using)
 
 
 def _again(row: OutboxEvent, using: str) -> tuple[EventSource | None, Built | None]:

@@ -1,4 +1,4 @@
-"""Invalid rows become events once what was wrong has been mended."""
+"""Invalid rows become events once what was wrong has been fixed."""
 
 from __future__ import annotations
 

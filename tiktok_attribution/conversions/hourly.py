@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import router
 
 from tiktok_attribution import conf
@@ -54,10 +54,10 @@ def backfill_recent(*, now: float | None = None, stopping: Callable[[], bool] = 
     It costs four statements for 500 objects of those hours, and two more for each declaration. A declaration that no
     query narrows to those hours is left out.
     """
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     settings = conf.current()
     if not settings.enabled or settings.backfill_hours is None:
-        return tally
+        return counts
     now = database_time(write_database()) if now is None else now
     since = min(settings.backfill_hours * 3600, now - _first(now))
     for conversion in registry.every() if since > 0 else ():
@@ -65,12 +65,12 @@ def backfill_recent(*, now: float | None = None, stopping: Callable[[], bool] = 
             break
         using = router.db_for_write(conversion.model)
         try:
-            tally += backfill(conversion, using=using, since_seconds=since, recent=True, stopping=stopping)
-        except DatabaseTrouble as error:
+            counts += backfill(conversion, using=using, since_seconds=since, recent=True, stopping=stopping)
+        except AnyDatabaseError as error:
             logger.warning("tiktok: the backfill could not read %r (%s)", conversion, type(error).__name__)
-    if tally["recorded"]:
-        logger.info("tiktok: the backfill recorded %s conversions that no signal saw", tally["recorded"])
-    return tally
+    if counts["recorded"]:
+        logger.info("tiktok: the backfill recorded %s conversions that no signal saw", counts["recorded"])
+    return counts
 
 
 def _first(now: float) -> float:

@@ -16,7 +16,7 @@ from tiktok_attribution.conversions.accounts import (
     is_at_hand,
     linked_account,
     listed,
-    names_of_one_kind,
+    names_of_one_type,
     read_accounts,
     related_model,
 )
@@ -117,7 +117,7 @@ class MappedConversion(Conversion):
         mapping = self.mapping.get("user", {})
         paths = [path for key in KEYS for path in listed(mapping.get(key, ())) if isinstance(path, str)]
         links = dict.fromkeys(filter(None, (linked_account(self.model, path) for path in paths)))
-        return tuple(links), names_of_one_kind(self.model, mapping)
+        return tuple(links), names_of_one_type(self.model, mapping)
 
     def first_visitor(self, obj: Any) -> tuple[str, object] | None:
         """By the value of the foreign key, so that the row itself needs not be read."""

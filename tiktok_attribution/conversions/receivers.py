@@ -164,7 +164,7 @@ def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
 
 
 def _record(conversion: Conversion, saved: Saved, maker: Requester | None, *, just_made: bool) -> bool:
-    """Record it, if it happened; False while it is still to come, or has to be mended."""
+    """Record it, if it happened; False while it is still to come, or has to be fixed."""
     happened = _happened(conversion, saved.seen, saved.using)
     if happened is not False and saved.row is not saved.seen:
         happened = _happened(conversion, saved.row, saved.using)

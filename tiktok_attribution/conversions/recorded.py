@@ -75,7 +75,7 @@ class Recorded:
         except Exception as error:
             report(error, "%s stays as it was", self.source.event_id)
         if not self.unfinished:
-            announce(self.rows, using=self.source.using)
+            wake_workers(self.rows, using=self.source.using)
 
     def _finish_by_commit(self) -> None:
         """Unless lines may still come, in a transaction of their own."""
@@ -88,7 +88,7 @@ class Recorded:
     def finish(self) -> None:
         """At the end of the request: whatever is there by now is the event."""
         self._finish(*self._again())
-        announce(self.rows, using=self.source.using)
+        wake_workers(self.rows, using=self.source.using)
 
     def _again(self) -> tuple[EventSource | None, Built | None]:
         """As its object stands now; nothing where that is gone, or can't be built any more."""
@@ -183,12 +183,12 @@ class Recorded:
             pixel_call.call = browser_call_of_text(payload)
 
 
-def announce(rows: list[OutboxEvent], *, using: str) -> None:
+def wake_workers(rows: list[OutboxEvent], *, using: str) -> None:
     """These are finished: everybody may know."""
     for row in rows:
         event_recorded.send_robust(OutboxEvent, event=row, using=using)
         if row.due_at is not None:
-            tasks.hint(row.pixel_code, using)
+            tasks.wake_worker(row.pixel_code, using)
 
 
 def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:

@@ -221,13 +221,13 @@ def _record_invalid(source: EventSource, error: Exception) -> None:
     """Keep what could not be built, with a reason that a person understands."""
     if conf.current().strict:
         raise error
-    why, name, event_id = reason(error), _harmless_name(source.name), _harmless_id(source.event_id)
-    logger.warning("tiktok: %s %s is invalid: %s", name, event_id, why)
+    message, name, event_id = reason(error), _harmless_name(source.name), _harmless_id(source.event_id)
+    logger.warning("tiktok: %s %s is invalid: %s", name, event_id, message)
     try:
         with outages.noticing(source.using), transaction.atomic(using=source.using):
             for pixel_code in source.pixel_codes or [""]:
                 row = _bare_row(source, pixel_code)
-                row.name, row.event_id, row.state, row.note = name, event_id, State.INVALID, why[:500]
+                row.name, row.event_id, row.state, row.note = name, event_id, State.INVALID, message[:500]
                 if not outbox.add(row, using=source.using):
                     outbox.renew_note(row, using=source.using)
     except Exception as second:

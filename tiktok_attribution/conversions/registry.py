@@ -15,7 +15,7 @@ from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions.accounts import concrete
 from tiktok_attribution.conversions.declaration import CHANNELS, MAKERS, Conversion
 from tiktok_attribution.conversions.mapped import MappedConversion
-from tiktok_attribution.conversions.mistakes import mistakes, unusable
+from tiktok_attribution.conversions.validation import fatal_problems, problems
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
 
@@ -139,8 +139,8 @@ def _compile(mapping: Mapping[str, Any]) -> Iterator[Conversion]:
             logger.warning("tiktok: CONVERSIONS[%r] is left out: there is no such model.", label)
             continue
         for one in entry if isinstance(entry, (list, tuple)) else [entry]:
-            fatal = list(unusable(label, model, one))
-            for message, hint in fatal or mistakes(label, model, one):
+            fatal = list(fatal_problems(label, model, one))
+            for message, hint in fatal or problems(label, model, one):
                 logger.error("tiktok: %s%s %s", "left out: " if fatal else "", message, hint)
             if not fatal:
                 yield MappedConversion(model, one)

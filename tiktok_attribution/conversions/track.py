@@ -113,19 +113,19 @@ def track_event(
         return None
     requester = _requester(request, event, user)
     visitor = None if requester is None else requester.shopper
-    unusable: InvalidEvent | None = None
+    problem: InvalidEvent | None = None
     try:
         codes = _pixel_codes(request, pixels)
     except InvalidEvent as error:
-        codes, unusable = conf.current().pixel_code, error  # listed as invalid there
+        codes, problem = conf.current().pixel_code, error  # listed as invalid there
     if codes is None:
         return None
     decision = _decision(requester, as_consent(consent))
     source_id = random_event_id() if event_id is None or event_id == "" else event_id
 
     def build() -> Built:
-        if unusable is not None:
-            raise unusable
+        if problem is not None:
+            raise problem
         if channels not in CHANNELS or (channels == BROWSER and visitor is None):
             raise InvalidEvent(_wrong_channels(channels))
         keys, notes = hashed(user or {})
@@ -140,7 +140,7 @@ def track_event(
         )
         return Built(built, notes + more)
 
-    if decision.reason is Reason.PREFETCH and visitor is not None and channels == BOTH and unusable is None:
+    if decision.reason is Reason.PREFETCH and visitor is not None and channels == BOTH and problem is None:
         given = {**(properties or {}), **more_properties}
         _leave_to_page(
             visitor, Unseen(name=str(event), event_id=str(source_id), properties=given, pixel_codes=tuple(codes))

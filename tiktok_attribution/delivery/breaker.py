@@ -5,7 +5,7 @@ A pause is the pixel's: no lane and no worker makes a request before it ends.
 The breaker closes the pixel to requests after OPENS_AFTER failures in a row, for a back-off that grows. Then one
 worker, which wins a conditional UPDATE, sends a single event as a probe; its answer decides.
 
-Neither may reach further ahead than RETRY_MOST_SECONDS: what says so was written by a clock that was wrong.
+Neither may reach further ahead than RETRY_MAX_SECONDS: what says so was written by a clock that was wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.backoff import delay_seconds
 from tiktok_attribution.delivery.clock import SLACK_SECONDS
-from tiktok_attribution.delivery.outcomes import Answer, Verdict
+from tiktok_attribution.delivery.responses import Answer, Verdict
 from tiktok_attribution.models import PixelStatus
 
 logger = logging.getLogger("tiktok_attribution")
@@ -37,7 +37,7 @@ class Breaker:
         self._statuses = PixelStatus.objects.using(using).filter(pk=pixel_code)
         self._using, self._pixel_code = using, pixel_code
         self._failures = 0
-        self._longest = conf.current().retry_most_seconds
+        self._longest = conf.current().retry_max_seconds
         self.is_probing = False
         self.opens_at = 0.0  # epoch seconds from which it may send again, where it may not now
 
@@ -83,7 +83,7 @@ class Breaker:
             return False
         settings = conf.current()
         pause = delay_seconds(
-            self._failures - OPENS_AFTER + 1, base=settings.retry_seconds, most=settings.retry_most_seconds
+            self._failures - OPENS_AFTER + 1, base=settings.retry_seconds, most=settings.retry_max_seconds
         )
         self._statuses.update(closed_until=now + pause)
         if self._failures == OPENS_AFTER:

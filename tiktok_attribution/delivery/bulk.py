@@ -9,20 +9,20 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from tiktok_attribution.delivery import steer
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery.manual import ManualResult
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.delivery.steer import Steered
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, moment
 
 logger = logging.getLogger("tiktok_attribution")
 
-STRETCH = 500
+PAGE_ROWS = 500
 """Rows changed in one transaction."""
 WIDTH = 5_000
 """Keys looked at in one transaction."""
@@ -103,18 +103,18 @@ def work(
     for pk in list(_running(using).order_by("pk").values_list("pk", flat=True)):
         try:
             while time.monotonic() < until and not stopping():
-                steered = _step(pk, using, now=time.time())
-                if steered is None:
+                outcome = _step(pk, using, now=time.time())
+                if outcome is None:
                     break
-                changed += len(steered.changed)
-                pixel_codes |= {row.pixel_code for row in steered.changed}
+                changed += len(outcome.changed)
+                pixel_codes |= {row.pixel_code for row in outcome.changed}
         except Exception as error:
             logger.exception("tiktok: job %s in database %r could not go on", pk, using)
             _note_failure(pk, using, type(error).__name__)
     return changed, pixel_codes
 
 
-def _step(pk: int, using: str, *, now: float) -> Steered | None:
+def _step(pk: int, using: str, *, now: float) -> ManualResult | None:
     """One stretch of one job; None where nothing is left of it, or another process has just done this stretch."""
     job = _running(using).filter(pk=pk).first()
     if job is None or _given_up(job, using, now):
@@ -126,23 +126,23 @@ def _step(pk: int, using: str, *, now: float) -> Steered | None:
             return None
         end = min(job.cursor + WIDTH, job.last_key)
         keys = rows.filter(pk__gt=job.cursor, pk__lte=end).order_by("pk").values_list("pk", flat=True)
-        pks = list(keys[:STRETCH])
-        steered = _steer(job.verb, rows.filter(pk__in=pks), now)
-        _note(job, steered, pks[-1] if len(pks) == STRETCH else end, using, now)
-    return steered
+        pks = list(keys[:PAGE_ROWS])
+        outcome = _act(job.verb, rows.filter(pk__in=pks), now)
+        _note(job, outcome, pks[-1] if len(pks) == PAGE_ROWS else end, using, now)
+    return outcome
 
 
-def _steer(verb: str, rows: QuerySet[OutboxEvent], now: float) -> Steered:
-    return steer.cancel(rows, now=now) if verb == BulkVerb.CANCEL else steer.retry(rows, now=now, careful=True)
+def _act(verb: str, rows: QuerySet[OutboxEvent], now: float) -> ManualResult:
+    return manual.cancel(rows, now=now) if verb == BulkVerb.CANCEL else manual.retry(rows, now=now, careful=True)
 
 
-def _note(job: BulkJob, steered: Steered, cursor: int, using: str, now: float) -> None:
+def _note(job: BulkJob, outcome: ManualResult, cursor: int, using: str, now: float) -> None:
     """In the transaction of the rows themselves; the job's row is locked, so what was read of it still holds."""
-    refused = Counter({why.value: len(pks) for why, pks in steered.refused.items()})
+    refused = Counter({reason.value: len(pks) for reason, pks in outcome.refused.items()})
     values: dict[str, Any] = {
         "cursor": cursor,
         "failures": 0,
-        "changed": job.changed + len(steered.changed),
+        "changed": job.changed + len(outcome.changed),
         "left_alone": job.left_alone + sum(refused.values()),
         "reasons": json.dumps(Counter(json.loads(job.reasons)) + refused),
     }
@@ -176,7 +176,7 @@ def _is_readable(job: BulkJob) -> bool:
 def _note_failure(pk: int, using: str, what: str) -> None:
     try:
         _running(using).filter(pk=pk).update(failures=F("failures") + 1, note=what)
-    except DatabaseTrouble:
+    except AnyDatabaseError:
         logger.warning("tiktok: the failure of job %s could not be noted", pk)
 
 
@@ -187,6 +187,6 @@ def _running(using: str) -> QuerySet[BulkJob]:
 def _has_work(using: str) -> bool:
     try:
         return _running(using).exists()
-    except DatabaseTrouble as error:
+    except AnyDatabaseError as error:
         logger.warning("tiktok: can't look for jobs in database %r (%s)", using, describe(error))
         return False

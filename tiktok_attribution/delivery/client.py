@@ -19,7 +19,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from tiktok_attribution import in_tests
 from tiktok_attribution.delivery.deadline import POOLS
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.echoes import MAX_WORDS, without_ids
 

@@ -32,7 +32,7 @@ from tiktok_attribution.models import (
 )
 
 WITHDRAWN = "Consent was withdrawn while it was being sent."
-STRETCH = 1000
+PAGE_ROWS = 1000
 
 
 class Key(NamedTuple):
@@ -113,7 +113,7 @@ def drop_overdue(using: str, *, now: float, most: int = 50_000) -> int:
     done = 0
     while done < most:
         overdue = _awaiting(using).filter(created_at__lt=_oldest(now)).order_by("created_at")
-        keys = list(overdue.values_list("pk", flat=True)[: min(STRETCH, most - done)])
+        keys = list(overdue.values_list("pk", flat=True)[: min(PAGE_ROWS, most - done)])
         if not keys:
             break
         with transaction.atomic(using=using):
@@ -127,8 +127,8 @@ def _drop(rows: QuerySet[OutboxEvent], reason: Reason, using: str) -> int:
     if not found:
         return 0
     refuse_objects([(label, pk) for *_, label, pk in found if label], reason, using=using)
-    tally = Counter((code, name) for _, code, name, *_ in found)
-    for (code, name), many in tally.items():
+    counts = Counter((code, name) for _, code, name, *_ in found)
+    for (code, name), many in counts.items():
         count_suppressed([code], name, reason, using=using, many=many)
     return forget(rows, [pk for pk, *_ in found])
 

@@ -127,5 +127,5 @@ def attempt_end(attempt: Attempt) -> int:
 
 def sent_by(attempt: Attempt) -> Q:
     """The events that were in this attempt, also those that have been tried again since."""
-    stretch = Q(pk__gte=attempt.first_event or 0, pk__lte=attempt.last_event or 0)
-    return stretch & (Q(last_attempt=attempt.pk) | Q(attempt_log__contains=f"{attempt.pk},"))
+    page = Q(pk__gte=attempt.first_event or 0, pk__lte=attempt.last_event or 0)
+    return page & (Q(last_attempt=attempt.pk) | Q(attempt_log__contains=f"{attempt.pk},"))

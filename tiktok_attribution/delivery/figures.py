@@ -12,7 +12,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import SLACK_SECONDS, database_time
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.repair import ahead_seconds
-from tiktok_attribution.models import TROUBLE, Attempt, Lane, OutboxEvent, Outcome, PixelStatus, moment
+from tiktok_attribution.models import FAILED_STATES, Attempt, Lane, OutboxEvent, Outcome, PixelStatus, moment
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -51,17 +51,17 @@ def figures(*, now: float | None = None) -> Iterator[PixelFigures]:
         at = database_time(using) if now is None else now
         waiting = _waiting(using, at)
         posts = _posts(using, at)
-        trouble = _trouble(using, at)
+        failed = _failed(using, at)
         statuses = dict(_statuses(using, at))
         put_off = _put_off(using, at)
-        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *trouble, *statuses, *put_off}):
+        for code in sorted({*conf.current().pixel_code, *waiting, *posts, *failed, *statuses, *put_off}):
             yield PixelFigures(
                 database=using,
                 pixel_code=code,
                 **_NOTHING
                 | waiting.get(code, {})
                 | posts.get(code, {})
-                | trouble.get(code, {})
+                | failed.get(code, {})
                 | statuses.get(code, {})
                 | put_off.get(code, {}),
             )
@@ -113,8 +113,8 @@ def _posts(using: str, now: float) -> dict[str, dict[str, Any]]:
     }
 
 
-def _trouble(using: str, now: float) -> dict[str, dict[str, Any]]:
-    rows = OutboxEvent.objects.using(using).filter(state__in=TROUBLE, created_at__gte=moment(now - DAY))
+def _failed(using: str, now: float) -> dict[str, dict[str, Any]]:
+    rows = OutboxEvent.objects.using(using).filter(state__in=FAILED_STATES, created_at__gte=moment(now - DAY))
     found: dict[str, dict[str, Any]] = {}
     for row in rows.values("pixel_code", "state").annotate(n=Count("pk")).order_by():
         found.setdefault(row["pixel_code"], {})[f"{row['state']}_last_day"] = row["n"]
@@ -123,7 +123,7 @@ def _trouble(using: str, now: float) -> dict[str, dict[str, Any]]:
 
 def _statuses(using: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
     """What keeps a pixel from making requests: it is stopped, TikTok asked for a pause, or does not answer."""
-    longest = now + conf.current().retry_most_seconds + SLACK_SECONDS
+    longest = now + conf.current().retry_max_seconds + SLACK_SECONDS
     for status in PixelStatus.objects.using(using):
         moments = (status.paused_until, status.closed_until)
         until = max((one for one in moments if now < one <= longest), default=now)

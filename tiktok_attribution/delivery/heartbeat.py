@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 
 from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.failures import describe
@@ -35,7 +35,7 @@ def beat(name: str, *, using: str, now: float | None = None, every: float = EVER
         if now - every < last <= now + every:  # further ahead: by a clock that was wrong
             return False
         return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at=last).update(seen_at=now))
-    except DatabaseTrouble as error:
+    except AnyDatabaseError as error:
         logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
         return False
 

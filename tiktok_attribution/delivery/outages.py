@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from django.core.cache import cache
 from django.db import DataError, connections, transaction
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 from django.db.transaction import TransactionManagementError
@@ -102,7 +102,7 @@ def noticing(using: str, *, refused: Iterable[tuple[str, str]] = (), reason: Rea
         yield
     except DataError:
         raise  # one value that does not fit; whoever sends it must not be able to begin an outage
-    except DatabaseTrouble as error:
+    except AnyDatabaseError as error:
         _notice(using, error, dict.fromkeys(refused, reason) if reason else {})
         raise
     else:
@@ -144,7 +144,7 @@ def prepare(using: str) -> None:
         beats = Heartbeat.objects.using(using)
         beats.get_or_create(pk=SPARE)
         beats.filter(pk__startswith=_PREFIX, seen_at__lt=_oldest()).delete()
-    except DatabaseTrouble as error:
+    except AnyDatabaseError as error:
         logger.warning("tiktok: no row could be made to note an outage in (%s)", describe(error))
 
 
@@ -208,7 +208,7 @@ def _write_down(using: str) -> None:
             refuse_objects(objects, reason, using=using)
             for one in objects:
                 own.owed.pop(one, None)
-    except DatabaseTrouble as error:
+    except AnyDatabaseError as error:
         logger.debug("tiktok: an outage stays in memory (%s)", describe(error))
     if not own.is_written:
         _cache(mine, using)
@@ -222,7 +222,7 @@ def _store(mine: Outage, using: str) -> bool:
         return _become(_union(near[-1], mine), near[-1], using)
     try:
         Heartbeat.objects.using(using).create(pk=_name(mine), seen_at=mine.until)
-    except DatabaseTrouble:
+    except AnyDatabaseError:
         if _become(mine, None, using):
             return True
         return bool(stored) and _become(_union(stored[-1], mine), stored[-1], using)

@@ -20,8 +20,8 @@ def write_database() -> str:
 
 
 def outbox_databases() -> list[str]:
-    """The setting DATABASES, or every database that may hold an outbox, as the site's routers say."""
-    return list(conf.current().databases) or [
+    """The setting OUTBOX_DATABASES, or every database that may hold an outbox, as the site's routers say."""
+    return list(conf.current().outbox_databases) or [
         alias for alias in connections if router.allow_migrate_model(alias, OutboxEvent)
     ]
 
@@ -34,7 +34,7 @@ def lane_of(event_id: str, lanes: int) -> int:
 def add(row: OutboxEvent, *, using: str) -> bool:
     """Insert a row once. False if the same pixel, event and event_id stand there already.
 
-    A row that was recorded as invalid is replaced by a valid one: the mapping has been mended since. The caller opens
+    A row that was recorded as invalid is replaced by a valid one: the mapping has been fixed since. The caller opens
     the savepoint that keeps a failing insert from the transaction around it; one more here costs two round trips.
     Raises LockConflict where the database gives up waiting for another transaction.
     """

@@ -8,7 +8,7 @@ import logging
 from django.utils import timezone
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.outcomes import Answer
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import PixelStatus
 from tiktok_attribution.signals import pixel_resumed, pixel_stopped
@@ -44,8 +44,8 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
         token_fingerprint=_fingerprint(token),
     )
     if stopped:  # not by another worker a moment ago
-        why = _in_words(answer) if answer.code is None else f"{answer.code} {answer.words}"
-        logger.error("tiktok pixel %s stopped: %s", pixel_code, why)
+        reason = _in_words(answer) if answer.code is None else f"{answer.code} {answer.words}"
+        logger.error("tiktok pixel %s stopped: %s", pixel_code, reason)
         pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
 
 

@@ -12,7 +12,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.breaker import Breaker
 from tiktok_attribution.delivery.due import Due
 from tiktok_attribution.delivery.lanes import Lease
-from tiktok_attribution.delivery.outcomes import Answer, Verdict, judge
+from tiktok_attribution.delivery.responses import Answer, Verdict, judge
 from tiktok_attribution.events.payload import request_body
 from tiktok_attribution.models import Attempt, moment
 
@@ -34,7 +34,7 @@ class Poster(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class SendContext:
     """What sending needs, the same for every lane of a pixel in one run. `clock` gives epoch seconds."""
 
     client: Poster
@@ -80,18 +80,20 @@ class Sent(NamedTuple):
     verdict: Verdict
 
 
-def take(lease: Lease, rows: Sequence[Due], means: Means) -> Batch:
+def take(lease: Lease, rows: Sequence[Due], context: SendContext) -> Batch:
     """Note these rows in their lane. Raises LeaseLost."""
-    batch = Batch(means.clock(), secrets.token_urlsafe(16), rows)
-    lease.take(*_noted(batch), now=batch.at, seconds=means.lease_seconds, per_second=means.lane_per_second)
+    batch = Batch(context.clock(), secrets.token_urlsafe(16), rows)
+    lease.take(*_noted(batch), now=batch.at, seconds=context.lease_seconds, per_second=context.lane_per_second)
     return batch
 
 
-def take_ahead(lease: Lease, rows: Sequence[Due], means: Means) -> Batch | None:
+def take_ahead(lease: Lease, rows: Sequence[Due], context: SendContext) -> Batch | None:
     """The same inside the transaction that marks the batch before it: nothing is on its way until that commits. None
     if the lease is lost, which is no reason to take the marks back."""
-    batch = Batch(means.clock(), secrets.token_urlsafe(16), rows)
-    is_noted = lease.note(*_noted(batch), now=batch.at, seconds=means.lease_seconds, per_second=means.lane_per_second)
+    batch = Batch(context.clock(), secrets.token_urlsafe(16), rows)
+    is_noted = lease.note(
+        *_noted(batch), now=batch.at, seconds=context.lease_seconds, per_second=context.lane_per_second
+    )
     return batch if is_noted else None
 
 
@@ -99,11 +101,11 @@ def _noted(batch: Batch) -> tuple[str, list[int]]:
     return batch.attempt_pk, [row.pk for row in batch.rows]
 
 
-def post(lease: Lease, batch: Batch, means: Means) -> Sent:
+def post(lease: Lease, batch: Batch, context: SendContext) -> Sent:
     """Send what was taken."""
     rows, pks = batch.rows, [row.pk for row in batch.rows]
-    body = request_body(lease.pixel_code, [row.payload for row in rows], means.settings.sent_test_code)
-    answer = means.client.post(means.token, body)
+    body = request_body(lease.pixel_code, [row.payload for row in rows], context.settings.sent_test_code)
+    answer = context.client.post(context.token, body)
     verdict = judge(answer)
     attempt = Attempt(
         id=batch.attempt_pk,

@@ -44,7 +44,7 @@ def ahead_seconds(lane: Lane, latest_due: float, *, now: float) -> float:
     beyond = max(
         lane.next_at - most_pace_seconds(settings),
         lane.leased_until - lease_seconds(settings),
-        latest_due - settings.retry_most_seconds,
+        latest_due - settings.retry_max_seconds,
     )
     return beyond - now if beyond > now + SLACK_SECONDS else 0.0
 

@@ -17,14 +17,14 @@ Result = TypeVar("Result")
 
 
 def side_by_side(work: Callable[[int], Result], numbers: Iterable[int], *, using: str) -> list[Result]:
-    """`work` for each lane, LANES_AT_ONCE of them, in any order; what it raises is raised when the others have ended.
+    """`work` for each lane, PARALLEL_LANES of them, in any order; what it raises is raised when the others have ended.
 
     This thread works too; each other one has a connection of its own for all its lanes, for opening one costs about as
     much as a batch. One after another on SQLite, which has one writer, and inside a transaction, which no other
     connection can see.
     """
     waiting = deque(numbers)
-    threads = min(conf.current().lanes_at_once, len(waiting))
+    threads = min(conf.current().parallel_lanes, len(waiting))
     alone = threads < 2 or connections[using].vendor == "sqlite" or connections[using].in_atomic_block
 
     def some() -> list[Result]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timezone
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -33,7 +33,7 @@ def count_suppressed(pixel_codes: Iterable[str], name: str, reason: Reason, *, u
         try:
             for code in codes:
                 add(code, name, reason, many, using=using)
-        except DatabaseTrouble as error:
+        except AnyDatabaseError as error:
             # Without the error's own words and values.
             logger.error("tiktok: suppressed events could not be counted (%s)", describe(error))  # noqa: TRY400
 

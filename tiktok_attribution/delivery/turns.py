@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tiktok_attribution import conf
 from tiktok_attribution.delivery import lanes, pixels
 from tiktok_attribution.delivery.clock import SLACK_SECONDS, Clock, clock_of
-from tiktok_attribution.delivery.pixel_run import PixelRun
+from tiktok_attribution.delivery.pixel_sender import PixelRun
 from tiktok_attribution.delivery.post import lease_seconds
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import Turn
@@ -64,7 +64,7 @@ def take_turn(pixel_code: str, *, using: str, holder: str = "", clock: Clock | N
             return None
         # Committed after the last look at its lane: the task that was to send it found the turn taken, and went away.
         # Or the lane is another process's, which then looks again itself.
-        is_idle = not run.tally
+        is_idle = not run.counts
         if is_idle and was_idle:
             return None
         holder, was_idle = "", is_idle

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.delivery.heartbeat import untagged_since
 from tiktok_attribution.delivery.outbox import write_database
-from tiktok_attribution.diagnosis.finding import Finding, Level
-from tiktok_attribution.models import HourTally
+from tiktok_attribution.diagnosis.result import CheckResult, Level
+from tiktok_attribution.models import HourlyStatistics
 
 DAY = 86_400
 MOST_VIEWS = 10
@@ -19,31 +19,33 @@ FEW = 5
 """Fewer events say nothing: their visitors may not have come back."""
 
 
-def findings() -> Iterator[Finding]:
+def results() -> Iterator[CheckResult]:
     """A warning where none of the last day's pixel calls was shown. Its id is that of the look at the front page."""
-    tallies = HourTally.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
+    tallies = HourlyStatistics.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
     sums = tallies.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
     if (sums["wanted"] or 0) >= FEW and not sums["shown"]:
-        yield Finding(
+        yield CheckResult(
             id="tag",
             level=Level.WARNING,
             what=_("None of the last day's %(count)d pixel calls was shown by a page.") % {"count": sums["wanted"]},
-            why=_("TikTok gets the server event alone."),
-            mend=_("See whether the pages carry the tag {% tiktok_pixel %}."),
+            reason=_("TikTok gets the server event alone."),
+            fix=_("See whether the pages carry the tag {% tiktok_pixel %}."),
         )
 
 
-def untagged() -> Iterator[Finding]:
+def untagged() -> Iterator[CheckResult]:
     """Views whose page went out without the tag in the last day, though an event waited for a page."""
     views = untagged_since(time.time() - DAY, using=write_database())
     if views:
-        yield Finding(
+        yield CheckResult(
             id="untagged",
             level=Level.WARNING,
             what=_("Pages without the tag, while an event waited for a page: %(views)s.")
             % {"views": ", ".join(views[:MOST_VIEWS])},
-            why=_("The event stays waiting there, and is lost to the browser if no other page follows within an hour."),
-            mend=_(
+            reason=_(
+                "The event stays waiting there, and is lost to the browser if no other page follows within an hour."
+            ),
+            fix=_(
                 "See whether the template overrides the block that holds {% tiktok_pixel %}, and write "
                 '{{ block.super }} into it; or set "INSERT_TAG": True.'
             ),

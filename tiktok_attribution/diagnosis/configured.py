@@ -10,12 +10,12 @@ from django.core.checks import ERROR, CheckMessage, run_checks
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.result import CheckResult, Level
 
 TAG = "tiktok_attribution"
 SHOWN = (
     *("ENABLED", "PIXEL_CODE", "ACCESS_TOKEN", "MODE", "CONVERSIONS", "SITE_URL", "TEST_EVENT_CODE", "API_URL"),
-    *("PIXEL_HOST", "DATABASES", "LIMITED_DATA_USE", "MAX_AGE_DAYS", "KEEP_EVENT_DAYS"),
+    *("PIXEL_HOST", "OUTBOX_DATABASES", "LIMITED_DATA_USE", "MAX_AGE_DAYS", "KEEP_EVENT_DAYS"),
 )
 
 
@@ -61,21 +61,23 @@ def _once(found: Sequence[CheckMessage]) -> list[CheckMessage]:
     return [message for message in found if message.level >= ERROR or message.msg not in errors]
 
 
-def findings() -> Iterator[Finding]:
+def results() -> Iterator[CheckResult]:
     """What `manage.py check` says of this app, the middleware's order among it; or that it says nothing."""
     if not conf.current().enabled:
-        yield Finding(
+        yield CheckResult(
             id="enabled",
             level=Level.WARNING,
             what=_("ENABLED is off."),
-            why=_("Nothing is recorded and nothing is sent."),
-            mend=_("Remove ENABLED from the settings, or set it to True."),
+            reason=_("Nothing is recorded and nothing is sent."),
+            fix=_("Remove ENABLED from the settings, or set it to True."),
         )
     # Without DEBUG this is production, or what comes before it: there what is missing keeps events from TikTok.
     found = _once(run_checks(tags=[TAG], include_deployment_checks=not django_settings.DEBUG))
     for message in found:
         level = Level.ERROR if message.level >= ERROR else Level.WARNING
         number = (message.id or "").rpartition(".")[2]
-        yield Finding(id=f"check-{number}", level=level, what=str(message.msg), mend=str(message.hint or ""))
+        yield CheckResult(id=f"check-{number}", level=level, what=str(message.msg), fix=str(message.hint or ""))
     if not found:
-        yield Finding(id="settings", level=Level.OK, what=_("Settings, conversions and middleware order are right."))
+        yield CheckResult(
+            id="settings", level=Level.OK, what=_("Settings, conversions and middleware order are right.")
+        )

@@ -24,7 +24,7 @@ from tiktok_attribution.browser import block
 from tiktok_attribution.browser.untagged import INLINE
 from tiktok_attribution.conversions.pausing import paused
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.visitor.permission import INSPECTION
 
 logger = logging.getLogger("tiktok_attribution")
@@ -32,7 +32,7 @@ logger = logging.getLogger("tiktok_attribution")
 MOST_REDIRECTS = 3
 
 
-def findings() -> Iterator[Finding]:
+def results() -> Iterator[CheckResult]:
     """GET alone, and without a cookie of whoever looks."""
     scheme, host = _scheme(), _host()
     page = {"page": f"{scheme}://{host}/"}
@@ -50,14 +50,14 @@ def findings() -> Iterator[Finding]:
     if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):
         yield _unseen(page, f"HTTP {response.status_code}")
     elif any(mark.encode() in text for mark in (INLINE, block.CLASS)):
-        yield Finding(id="tag", level=Level.OK, what=_("The page %(page)s carries the tag.") % page)
+        yield CheckResult(id="tag", level=Level.OK, what=_("The page %(page)s carries the tag.") % page)
     else:
-        yield Finding(
+        yield CheckResult(
             id="tag",
             level=Level.ERROR,
             what=_("The page %(page)s does not carry the tag.") % page,
-            why=_("Without it the browser tells TikTok nothing, and its cookie _ttp is missing from server events."),
-            mend=_(
+            reason=_("Without it the browser tells TikTok nothing, and its cookie _ttp is missing from server events."),
+            fix=_(
                 "Write {% tiktok_pixel %} into the <head> of the base template, after {% load tiktok_attribution %}."
             ),
         )
@@ -113,24 +113,24 @@ def _get(host: str, *, is_secure: bool) -> Any:
     return response
 
 
-def _unseen(page: dict[str, str], why: str) -> Finding:
-    return Finding(
+def _unseen(page: dict[str, str], reason: str) -> CheckResult:
+    return CheckResult(
         id="tag",
         level=Level.WARNING,
-        what=_("Whether pages carry the tag could not be seen: %(page)s gave %(why)s.") % {**page, "why": why},
-        mend=_("Open a page of the site and look for %(mark)s in its source.")
+        what=_("Whether pages carry the tag could not be seen: %(page)s gave %(reason)s.") % {**page, "reason": reason},
+        fix=_("Open a page of the site and look for %(mark)s in its source.")
         % {"mark": block.CLASS if conf.current().page_script else INLINE},
     )
 
 
-def _disallowed(page: dict[str, str], host: str) -> Finding:
-    return Finding(
+def _disallowed(page: dict[str, str], host: str) -> CheckResult:
+    return CheckResult(
         id="tag",
         level=Level.WARNING,
         what=_("Whether pages carry the tag could not be seen: %(host)s is not in ALLOWED_HOSTS.")
         % {"host": split_domain_port(host)[0] or host},
-        why=_("Django refuses every request for %(page)s.") % page,
-        mend=_("Add it to ALLOWED_HOSTS, or compare SITE_URL in TIKTOK_ATTRIBUTION with the site's own address."),
+        reason=_("Django refuses every request for %(page)s.") % page,
+        fix=_("Add it to ALLOWED_HOSTS, or compare SITE_URL in TIKTOK_ATTRIBUTION with the site's own address."),
     )
 
 

@@ -14,7 +14,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.models import Attempt, Outcome, PixelStatus, moment
 
 NEWEST = 500
@@ -56,13 +56,13 @@ def states(*, using: str) -> list[PixelState]:
     return found
 
 
-def findings(found: Sequence[PixelFigures] | None = None) -> Iterator[Finding]:
+def results(found: Sequence[PixelFigures] | None = None) -> Iterator[CheckResult]:
     """Stopped pixels, those that TikTok does not answer, and events that are due too long; by these figures, where
     somebody has just taken them."""
-    late_seconds = conf.current().late_seconds
+    alert_delay_seconds = conf.current().alert_delay_seconds
     found = list(figures()) if found is None else found
     stopped = [one for one in found if one.stopped]
-    late = [one for one in found if not one.stopped and one.oldest_due_seconds > late_seconds]
+    late = [one for one in found if not one.stopped and one.oldest_due_seconds > alert_delay_seconds]
     down = list(_down())
     yield from map(_stopped, stopped)
     yield from (_paused(one) for one in found if one.paused_seconds and not one.stopped)
@@ -71,71 +71,71 @@ def findings(found: Sequence[PixelFigures] | None = None) -> Iterator[Finding]:
     yield from map(_late, late)
     yield from map(_put_off, put_off)
     if found and not stopped and not late and not down and not put_off:
-        yield Finding(id="pixels", level=Level.OK, what=_("No pixel is stopped and no event is late."))
+        yield CheckResult(id="pixels", level=Level.OK, what=_("No pixel is stopped and no event is late."))
 
 
-def _down() -> Iterator[Finding]:
+def _down() -> Iterator[CheckResult]:
     """Pixels whose circuit breaker is open."""
     for using in outbox_databases():
         rows = PixelStatus.objects.using(using).filter(stopped_at__isnull=True, failures__gte=OPENS_AFTER)
         for code, failures in rows.order_by("pk").values_list("pk", "failures"):
-            yield Finding(
+            yield CheckResult(
                 id=f"down-{code}",
                 level=Level.WARNING,
                 what=_("Pixel %(pixel)s: TikTok does not answer, %(count)d requests in a row.")
                 % {"pixel": code, "count": failures},
-                why=_("Its events wait and are not lost; one is sent now and then to see whether TikTok is back."),
-                mend=_(
+                reason=_("Its events wait and are not lost; one is sent now and then to see whether TikTok is back."),
+                fix=_(
                     "If other sites reach TikTok: see that this server may open HTTPS connections outwards (firewall, "
                     "proxy, DNS). The attempts show what came back."
                 ),
             )
 
 
-def _stopped(one: PixelFigures) -> Finding:
-    return Finding(
+def _stopped(one: PixelFigures) -> CheckResult:
+    return CheckResult(
         id=f"stopped-{one.pixel_code}",
         level=Level.ERROR,
         what=_("Pixel %(pixel)s is stopped: %(answer)s") % {"pixel": one.pixel_code, "answer": one.stopped},
-        why=_("Its events wait (%(count)d now) and are dropped when they are too old.") % {"count": one.waiting},
+        reason=_("Its events wait (%(count)d now) and are dropped when they are too old.") % {"count": one.waiting},
         # What each code means is told on its page. Only another token is noticed: delivery.pixels.token_to_send_with.
-        mend=_(
-            "Mend what the answer names; the pixel's page in the admin explains it. With another token it goes on by "
+        fix=_(
+            "Fix what the answer names; the pixel's page in the admin explains it. With another token it goes on by "
             "itself; after any other change choose Resume on that page."
         ),
     )
 
 
-def _paused(one: PixelFigures) -> Finding:
-    return Finding(
+def _paused(one: PixelFigures) -> CheckResult:
+    return CheckResult(
         id=f"paused-{one.pixel_code}",
         level=Level.WARNING,
         what=_("Pixel %(pixel)s makes no request for %(seconds)d seconds.")
         % {"pixel": one.pixel_code, "seconds": one.paused_seconds},
-        why=_("TikTok asked for a pause (a rate limit), or does not answer. Its events wait and are not lost."),
-        mend=_("Wait. If it comes often, lower EVENTS_PER_SECOND."),
+        reason=_("TikTok asked for a pause (a rate limit), or does not answer. Its events wait and are not lost."),
+        fix=_("Wait. If it comes often, lower EVENTS_PER_SECOND."),
     )
 
 
-def _put_off(one: PixelFigures) -> Finding:
-    return Finding(
+def _put_off(one: PixelFigures) -> CheckResult:
+    return CheckResult(
         id=f"put-off-{one.pixel_code}",
         level=Level.WARNING,
         what=_("Pixel %(pixel)s: events would wait %(seconds)d seconds longer than the settings allow.")
         % {"pixel": one.pixel_code, "seconds": one.put_off_seconds},
-        why=_("The clock of the database's host was ahead, and has been set back."),
-        mend=_("The next sweep makes them due. Without beat, run: manage.py tiktok_deliver"),
+        reason=_("The clock of the database's host was ahead, and has been set back."),
+        fix=_("The next sweep makes them due. Without beat, run: manage.py tiktok_deliver"),
     )
 
 
-def _late(one: PixelFigures) -> Finding:
+def _late(one: PixelFigures) -> CheckResult:
     now = time.time()
     span = timesince(moment(now - one.oldest_due_seconds), moment(now), depth=1)
     late = {"pixel": one.pixel_code, "span": span, "due": one.due}
-    return Finding(
+    return CheckResult(
         id=f"late-{one.pixel_code}",
         level=Level.ERROR,
         what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(span)s.") % late,
-        why=_("Nobody sends them, or TikTok does not answer."),
-        mend=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
+        reason=_("Nobody sends them, or TikTok does not answer."),
+        fix=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.diagnosis import (
@@ -18,44 +18,44 @@ from tiktok_attribution.diagnosis import (
     running,
     warned,
 )
-from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
+from tiktok_attribution.diagnosis.result import CheckResult, Level, database_problem
 from tiktok_attribution.failures import describe
 
-Look = Callable[[], Iterator[Finding]]
+Look = Callable[[], Iterator[CheckResult]]
 STORED: tuple[Look, ...] = (
-    *(pixel_state.findings, running.beats, proxy.findings),
-    *(refused_rows.findings, warned.findings, channels.untagged),
+    *(pixel_state.results, running.beats, proxy.results),
+    *(refused_rows.results, warned.results, channels.untagged),
 )
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
 ALL: tuple[Look, ...] = (
     running.migrations,
-    configured.findings,
+    configured.results,
     running.clocks,
     *STORED,
     running.broker,
-    front_page.findings,
+    front_page.results,
 )
 
 
-def everything() -> list[Finding]:
+def everything() -> list[CheckResult]:
     """A few seconds at most: the broker is waited for, and the site renders its front page."""
     return _gathered(ALL)
 
 
-def quick(found: Sequence[PixelFigures]) -> list[Finding]:
+def quick(found: Sequence[PixelFigures]) -> list[CheckResult]:
     """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
-    pixels = partial(pixel_state.findings, found)
-    stored = (pixels, running.beats, channels.findings, proxy.findings, refused_rows.findings, warned.findings)
-    return _gathered((configured.findings, running.broker_lately, *stored, channels.untagged))
+    pixels = partial(pixel_state.results, found)
+    stored = (pixels, running.beats, channels.results, proxy.results, refused_rows.results, warned.results)
+    return _gathered((configured.results, running.broker_lately, *stored, channels.untagged))
 
 
-def _gathered(looks: tuple[Look, ...]) -> list[Finding]:
-    found: list[Finding] = []
+def _gathered(looks: tuple[Look, ...]) -> list[CheckResult]:
+    found: list[CheckResult] = []
     for look in looks:
         if look in STORED and any(one.id in ("migrations", "database") and one.level is Level.ERROR for one in found):
             continue
         try:
             found += look()
-        except DatabaseTrouble as error:
-            found.append(database_trouble(describe(error)))
+        except AnyDatabaseError as error:
+            found.append(database_problem(describe(error)))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
@@ -14,8 +14,8 @@ from tiktok_attribution import tasks
 from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.heartbeat import LOOP, SWEEP, WORKER, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
-from tiktok_attribution.diagnosis.finding import Finding, Level, database_trouble
 from tiktok_attribution.diagnosis.probe import Probe
+from tiktok_attribution.diagnosis.result import CheckResult, Level, database_problem
 
 APP = "tiktok_attribution"
 LATE_SECONDS = 900.0
@@ -24,28 +24,28 @@ LOOP_LATE_SECONDS = 180.0
 """The loop gives a sign of life each minute, in its pauses too; while it seems alive, no worker is asked for."""
 
 
-def migrations() -> Iterator[Finding]:
+def migrations() -> Iterator[CheckResult]:
     """Whether the tables are those of this version, in each database that holds an outbox."""
     pending, silent = [], []
     for alias in outbox_databases():
         try:
             names = unapplied(alias)
-        except DatabaseTrouble as error:
+        except AnyDatabaseError as error:
             silent.append(f"{alias}: {type(error).__name__}")
             continue
         pending += [f"{alias}: {', '.join(names)}"] if names else []
     if silent:
-        yield database_trouble("; ".join(silent))
+        yield database_problem("; ".join(silent))
     elif not pending:
-        yield Finding(id="migrations", level=Level.OK, what=_("All migrations are applied."))
+        yield CheckResult(id="migrations", level=Level.OK, what=_("All migrations are applied."))
     if not pending:
         return
-    yield Finding(
+    yield CheckResult(
         id="migrations",
         level=Level.ERROR,
         what=_("Migrations are pending: %(names)s") % {"names": "; ".join(pending)},
-        why=_("Events can't be recorded or sent until the tables fit."),
-        mend=_("Run: manage.py migrate tiktok_attribution"),
+        reason=_("Events can't be recorded or sent until the tables fit."),
+        fix=_("Run: manage.py migrate tiktok_attribution"),
     )
 
 
@@ -57,37 +57,37 @@ def unapplied(alias: str) -> list[str]:
     return [migration.name for migration, _backwards in plan if migration.app_label == APP]
 
 
-def clocks(*, now: float | None = None) -> Iterator[Finding]:
+def clocks(*, now: float | None = None) -> Iterator[CheckResult]:
     """Whether this machine's clock agrees with the clock of the databases, which delivery goes by."""
     for alias in outbox_databases():
         try:
             ahead = (time.time() if now is None else now) - database_time(alias)
-        except DatabaseTrouble:
+        except AnyDatabaseError:
             continue  # told by `migrations`
         if abs(ahead) <= CLOCK_SECONDS:
             continue
         words = {"seconds": abs(ahead), "database": alias}
-        yield Finding(
+        yield CheckResult(
             id=f"clock-{alias}",
             level=Level.WARNING,
             what=_("This machine's clock is %(seconds)d seconds ahead of that of database '%(database)s'.") % words
             if ahead > 0
             else _("This machine's clock is %(seconds)d seconds behind that of database '%(database)s'.") % words,
-            why=_("Delivery goes by the database's clock and goes on. The times of events are this machine's."),
-            mend=_("Let both machines take their time from the network (NTP)."),
+            reason=_("Delivery goes by the database's clock and goes on. The times of events are this machine's."),
+            fix=_("Let both machines take their time from the network (NTP)."),
         )
 
 
-def beats(*, now: float | None = None) -> Iterator[Finding]:
+def beats(*, now: float | None = None) -> Iterator[CheckResult]:
     """Who sends: a Celery worker together with beat's sweep, or `tiktok_deliver --loop`."""
     using = write_database()
     now = database_time(using) if now is None else now
     if _loops(now):
-        yield Finding(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
+        yield CheckResult(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
     yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), _start_a_worker())
-    mend = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
-    yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), mend)
+    fix = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
+    yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), fix)
 
 
 def _start_a_worker() -> str:
@@ -102,70 +102,70 @@ def _loops(now: float) -> bool:
     return seen is not None and now - seen <= LOOP_LATE_SECONDS
 
 
-def _beat(name: str, seen: float | None, now: float, who: str, mend: str) -> Finding:
+def _beat(name: str, seen: float | None, now: float, who: str, fix: str) -> CheckResult:
     if seen is not None and now - seen <= LATE_SECONDS:
-        return Finding(id=name, level=Level.OK, what=_("Seen lately: %(who)s.") % {"who": who})
+        return CheckResult(id=name, level=Level.OK, what=_("Seen lately: %(who)s.") % {"who": who})
     if seen is None:
         what = _("Never seen: %(who)s.") % {"who": who}
     else:
         what = _("Last seen %(minutes)d minutes ago: %(who)s.") % {"who": who, "minutes": (now - seen) // 60}
     # A site may deliver by cron alone, so silence is no error by itself; events that are late are.
-    return Finding(id=name, level=Level.WARNING, what=what, why=_("Without it, events may wait."), mend=mend)
+    return CheckResult(id=name, level=Level.WARNING, what=what, reason=_("Without it, events may wait."), fix=fix)
 
 
-def broker() -> Iterator[Finding]:
+def broker() -> Iterator[CheckResult]:
     """Whether Celery's broker answers within two seconds."""
-    trouble = tasks.broker_trouble()
-    if trouble == tasks.NOT_ASKED:
-        yield Finding(
+    problem = tasks.broker_problem()
+    if problem == tasks.NOT_ASKED:
+        yield CheckResult(
             id="broker",
             level=Level.OK,
             what=_("Celery's broker is not asked in a test process, unless SEND_IN_TESTS is True."),
         )
-    elif trouble:
-        yield _unreachable(trouble)
+    elif problem:
+        yield _unreachable(problem)
     else:
-        yield Finding(id="broker", level=Level.OK, what=_("Celery's broker answers."))
+        yield CheckResult(id="broker", level=Level.OK, what=_("Celery's broker answers."))
 
 
-BROKER = Probe(tasks.broker_trouble)
+BROKER = Probe(tasks.broker_problem)
 
 
-def broker_lately() -> Iterator[Finding]:
+def broker_lately() -> Iterator[CheckResult]:
     """The same as it was seen within the last minute, without waiting; only trouble, and only where it matters."""
     if tasks.uses_broker() and not _loops(database_time(write_database())):
-        trouble = BROKER.answer()
-        if trouble:
-            yield _unreachable(trouble)
+        problem = BROKER.answer()
+        if problem:
+            yield _unreachable(problem)
 
 
-def _unreachable(trouble: str) -> Finding:
-    if trouble == tasks.NO_APP:
-        return Finding(
+def _unreachable(problem: str) -> CheckResult:
+    if problem == tasks.NO_APP:
+        return CheckResult(
             id="broker",
             level=Level.WARNING,
             what=_("No Celery app is loaded in this process."),
-            why=_("Without one nobody is told of new events: they wait for beat or for tiktok_deliver."),
-            mend=_(
+            reason=_("Without one nobody is told of new events: they wait for beat or for tiktok_deliver."),
+            fix=_(
                 "Make a celery.py beside settings.py and import its app in the __init__.py there, as Celery's "
                 "documentation on Django shows. Without Celery this is enough: manage.py tiktok_deliver --loop 5"
             ),
         )
     lack = tasks.lacking()
     if lack is not None:
-        return Finding(
+        return CheckResult(
             id="broker",
             level=Level.WARNING,
             what=_("This process can't speak with Celery's broker: there is no Python module %(module)s.")
             % {"module": lack.module},
-            why=_("Without it no task is published, and new events wait."),
-            mend=_('Run: pip install "%(package)s"; without Celery: manage.py tiktok_deliver --loop 5')
+            reason=_("Without it no task is published, and new events wait."),
+            fix=_('Run: pip install "%(package)s"; without Celery: manage.py tiktok_deliver --loop 5')
             % {"package": lack.package},
         )
-    return Finding(
+    return CheckResult(
         id="broker",
         level=Level.WARNING,
-        what=_("Celery's broker can't be reached: %(trouble)s.") % {"trouble": trouble},
-        why=_("No task runs without it, and new events wait."),
-        mend=_("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
+        what=_("Celery's broker can't be reached: %(problem)s.") % {"problem": problem},
+        reason=_("No task runs without it, and new events wait."),
+        fix=_("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
     )

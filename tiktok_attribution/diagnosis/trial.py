@@ -8,8 +8,8 @@ import time
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.delivery.outcomes import Answer
 from tiktok_attribution.delivery.pixels import NO_TOKEN
+from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.payload import event_text, request_body

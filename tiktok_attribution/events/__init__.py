@@ -1,6 +1,6 @@
 """What an event is: pure values and functions, without Django, requests or Celery.
 
-`payload` tells the wire format; `identity` the hashes; the other modules each mend one part of an event.
+`payload` tells the wire format; `identity` the hashes; the other modules each fix one part of an event.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def _currency(given: Mapping[str, object], lines: Sequence[object], default: str
     code = given.get("currency") or _own_currency(given.get("value"), lines) or default
     if not code:
         if "value" in given:
-            notes.append("value left out: it has no currency, and CURRENCY is not set")
+            notes.append("value left out: it has no currency, and DEFAULT_CURRENCY is not set")
         return ""
     try:
         return currency_code(code)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import connections
 
 from tiktok_attribution.delivery.outbox import outbox_databases
@@ -16,13 +16,13 @@ from tiktok_attribution.diagnosis.running import APP, unapplied
 class TablesCommand(BaseCommand):
     """A command that needs the tables: before `migrate` it says so. Every other error stays as it is.
 
-    `tiktok_deliver --loop` gets here seldom: it logs what a database refuses, and goes on until that is mended.
+    `tiktok_deliver --loop` gets here seldom: it logs what a database refuses, and goes on until that is fixed.
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             return super().execute(*args, **options)
-        except DatabaseTrouble as error:
+        except AnyDatabaseError as error:
             lacking = [alias for alias in outbox_databases() if _lacks_tables(alias)]
             if not lacking:
                 raise
@@ -36,5 +36,5 @@ def _lacks_tables(alias: str) -> bool:
         there = connections[alias].introspection.table_names()
         wanted = {model._meta.db_table for model in apps.get_app_config(APP).get_models()}
         return not wanted.issubset(there) and bool(unapplied(alias))
-    except DatabaseTrouble:
+    except AnyDatabaseError:
         return False

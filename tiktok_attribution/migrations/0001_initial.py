@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             name='EventBody',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', tiktok_attribution.models.fields.DigestField(editable=False, null=True, of=('pixel_code', 'name'))),
+                ('type_key', tiktok_attribution.models.fields.DigestField(editable=False, null=True, of=('pixel_code', 'name'))),
                 ('event_id', tiktok_attribution.models.fields.ExactCharField(max_length=128, verbose_name='event id')),
                 ('payload', models.TextField(blank=True, verbose_name='payload')),
                 ('object_digest', tiktok_attribution.models.fields.DigestField(editable=False, null=True, of='object_pk')),
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HourTally',
+            name='HourlyStatistics',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('hour', models.BigIntegerField(help_text='Unix seconds at which the hour begins.')),
@@ -106,23 +106,6 @@ class Migration(migrations.Migration):
                 ('suspects', models.PositiveIntegerField(default=0, help_text='How many of the events that are due longest hold one that TikTok refuses.')),
                 ('batch_limit', models.PositiveIntegerField(default=0, help_text='Events of the next request; 0 for BATCH_SIZE.')),
             ],
-        ),
-        migrations.CreateModel(
-            name='Notice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pixel_code', tiktok_attribution.models.fields.ExactCharField(max_length=64)),
-                ('trouble', models.CharField(choices=[('stopped', 'the pixel is stopped'), ('down', 'TikTok does not answer'), ('late', 'events wait too long'), ('failing', 'too many events fail')], max_length=10)),
-                ('is_open', models.BooleanField(default=False)),
-                ('changed_at', models.FloatField(default=0)),
-                ('figure', models.IntegerField(help_text="When it began: TikTok's code, failed requests, minutes, or per cent.", null=True)),
-                ('is_told', models.BooleanField(default=False, help_text='What the admins were told last.')),
-                ('mail_at', models.FloatField(default=0, help_text='Unix seconds before which no e-mail is tried.')),
-                ('mail_failures', models.PositiveSmallIntegerField(default=0)),
-            ],
-            options={
-                'default_permissions': (),
-            },
         ),
         migrations.CreateModel(
             name='PixelStatus',
@@ -182,6 +165,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Alert',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pixel_code', tiktok_attribution.models.fields.ExactCharField(max_length=64)),
+                ('alert_kind', models.CharField(choices=[('stopped', 'the pixel is stopped'), ('down', 'TikTok does not answer'), ('late', 'events wait too long'), ('failing', 'too many events fail')], max_length=10)),
+                ('is_open', models.BooleanField(default=False)),
+                ('changed_at', models.FloatField(default=0)),
+                ('figure', models.IntegerField(help_text="When it began: TikTok's code, failed requests, minutes, or per cent.", null=True)),
+                ('is_told', models.BooleanField(default=False, help_text='What the admins were told last.')),
+                ('mail_at', models.FloatField(default=0, help_text='Unix seconds before which no e-mail is tried.')),
+                ('mail_failures', models.PositiveSmallIntegerField(default=0)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('pixel_code', 'alert_kind'), name='tiktok_alert_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Attempt',
             fields=[
                 ('id', tiktok_attribution.models.fields.ExactCharField(max_length=22, primary_key=True, serialize=False)),
@@ -238,7 +239,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='eventbody',
-            index=models.Index(fields=['kind'], name='tiktok_event_kind'),
+            index=models.Index(fields=['type_key'], name='tiktok_event_type'),
         ),
         migrations.AddIndex(
             model_name='eventbody',
@@ -254,11 +255,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='eventbody',
-            constraint=models.UniqueConstraint(fields=('event_id', 'kind'), name='tiktok_event_once'),
+            constraint=models.UniqueConstraint(fields=('event_id', 'type_key'), name='tiktok_event_once'),
         ),
         migrations.AddConstraint(
-            model_name='hourtally',
-            constraint=models.UniqueConstraint(fields=('hour', 'pixel_code', 'name'), name='tiktok_tally_once'),
+            model_name='hourlystatistics',
+            constraint=models.UniqueConstraint(fields=('hour', 'pixel_code', 'name'), name='tiktok_hourly_once'),
         ),
         migrations.CreateModel(
             name='Overview',
@@ -273,15 +274,11 @@ class Migration(migrations.Migration):
                 'indexes': [],
                 'constraints': [],
             },
-            bases=('tiktok_attribution.hourtally',),
+            bases=('tiktok_attribution.hourlystatistics',),
         ),
         migrations.AddConstraint(
             model_name='lane',
             constraint=models.UniqueConstraint(fields=('pixel_code', 'number'), name='tiktok_lane_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('pixel_code', 'trouble'), name='tiktok_notice_once'),
         ),
         migrations.CreateModel(
             name='Diagnosis',
@@ -320,7 +317,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='outboxevent',
-            index=tiktok_attribution.models.fields.PartialIndex(condition=models.Q(('state__in', ('invalid', 'rejected', 'expired'))), fields=['state', 'created_at'], name='tiktok_event_trouble'),
+            index=tiktok_attribution.models.fields.PartialIndex(condition=models.Q(('state__in', ('invalid', 'rejected', 'expired'))), fields=['state', 'created_at'], name='tiktok_event_failed'),
         ),
         migrations.AddIndex(
             model_name='outboxevent',

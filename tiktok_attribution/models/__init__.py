@@ -4,20 +4,22 @@ Moments that machines compare (`due_at`, `leased_until`, …) are epoch seconds:
 under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
+from tiktok_attribution.models.alert import Alert, AlertKind
 from tiktok_attribution.models.attempt import Attempt, Outcome
-from tiktok_attribution.models.body import EventBody, events_named, events_with, kind_of
+from tiktok_attribution.models.body import EventBody, events_named, events_with, type_key_of
 from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
-from tiktok_attribution.models.event import ERASED, TROUBLE, OutboxEvent, State
+from tiktok_attribution.models.event import ERASED, FAILED_STATES, OutboxEvent, State
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
-from tiktok_attribution.models.notice import Notice, Trouble
 from tiktok_attribution.models.objects import events_of, events_of_key, snapshots_of
 from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus, Turn
-from tiktok_attribution.models.tally import Heartbeat, HourTally, Overview
+from tiktok_attribution.models.statistics import Heartbeat, HourlyStatistics, Overview
 from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot
 
 __all__ = [
     "ERASED",
-    "TROUBLE",
+    "FAILED_STATES",
+    "Alert",
+    "AlertKind",
     "Attempt",
     "BulkJob",
     "BulkState",
@@ -27,9 +29,8 @@ __all__ = [
     "EventBody",
     "ExactCharField",
     "Heartbeat",
-    "HourTally",
+    "HourlyStatistics",
     "Lane",
-    "Notice",
     "OutboxEvent",
     "Outcome",
     "Overview",
@@ -37,7 +38,6 @@ __all__ = [
     "PixelStatus",
     "State",
     "SuppressedCount",
-    "Trouble",
     "Turn",
     "VisitorSnapshot",
     "digest",
@@ -45,7 +45,7 @@ __all__ = [
     "events_of",
     "events_of_key",
     "events_with",
-    "kind_of",
     "moment",
     "snapshots_of",
+    "type_key_of",
 ]

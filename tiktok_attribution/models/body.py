@@ -17,7 +17,7 @@ class EventBody(models.Model):
     (docs/performance.md has both measured).
     """
 
-    kind = DigestField(of=("pixel_code", "name"))
+    type_key = DigestField(of=("pixel_code", "name"))
     event_id = ExactCharField(_("event id"), max_length=128)
     payload = models.TextField(_("payload"), blank=True)
     object_digest = DigestField(of="object_pk")
@@ -25,9 +25,9 @@ class EventBody(models.Model):
 
     class Meta:
         default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=("event_id", "kind"), name="tiktok_event_once"),)
+        constraints = (models.UniqueConstraint(fields=("event_id", "type_key"), name="tiktok_event_once"),)
         indexes = (
-            models.Index(fields=("kind",), name="tiktok_event_kind"),
+            models.Index(fields=("type_key",), name="tiktok_event_type"),
             PartialIndex(
                 fields=("object_digest",), condition=models.Q(object_digest__isnull=False), name="tiktok_event_object"
             ),
@@ -40,14 +40,14 @@ class EventBody(models.Model):
         return self.event_id
 
 
-def kind_of(pixel_code: str, name: str) -> int | None:
-    """What `EventBody.kind` holds for the events of this name and pixel."""
+def type_key_of(pixel_code: str, name: str) -> int | None:
+    """What `EventBody.type_key` holds for the events of this name and pixel."""
     return digest(pixel_code, name)
 
 
 def events_named(pixel_code: str, name: str, event_ids: Collection[str]) -> models.Q:
     """The events of this pixel and name with one of these ids, by the unique constraint."""
-    return models.Q(kind=kind_of(pixel_code, name), event_id__in=event_ids)
+    return models.Q(type_key=type_key_of(pixel_code, name), event_id__in=event_ids)
 
 
 def events_with(names: Iterable[tuple[str, str, str]]) -> models.Q:
@@ -56,6 +56,6 @@ def events_with(names: Iterable[tuple[str, str, str]]) -> models.Q:
     for pixel_code, name, event_id in names:
         event_ids[pixel_code, name].append(event_id)
     found = models.Q(pk__in=())
-    for kind, theirs in event_ids.items():
-        found |= events_named(*kind, theirs)
+    for type_key, theirs in event_ids.items():
+        found |= events_named(*type_key, theirs)
     return found

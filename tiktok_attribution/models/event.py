@@ -25,7 +25,7 @@ class State(models.TextChoices):
     BROWSER_ONLY = "browser_only", _("browser only")
 
 
-TROUBLE = (State.INVALID, State.REJECTED, State.EXPIRED)
+FAILED_STATES = (State.INVALID, State.REJECTED, State.EXPIRED)
 """States that somebody should look at."""
 
 
@@ -97,7 +97,7 @@ class OutboxEvent(EventBody):
                 name="tiktok_event_due",
             ),
             PartialIndex(
-                fields=("state", "created_at"), condition=models.Q(state__in=TROUBLE), name="tiktok_event_trouble"
+                fields=("state", "created_at"), condition=models.Q(state__in=FAILED_STATES), name="tiktok_event_failed"
             ),
             PartialIndex(
                 fields=("created_at",), condition=models.Q(state=State.AWAITING_CONSENT), name="tiktok_event_awaiting"

@@ -28,7 +28,7 @@ from tiktok_attribution.rights.person import Found, Person, find
 logger = logging.getLogger("tiktok_attribution")
 
 STILL_OPEN = (State.WAITING, State.AWAITING_CONSENT, State.INVALID, State.REJECTED, State.EXPIRED)
-STRETCH = 500
+PAGE_ROWS = 500
 
 Key = TypeVar("Key")
 Telling = tuple[type[Attempt] | type[PixelStatus], str, str]
@@ -71,10 +71,10 @@ def _telling_answers(found: Found, using: str) -> Iterator[Telling]:
     """Of the attempts to send these events, and of each pixel."""
     events = OutboxEvent.objects.using(using)
     kept: dict[str, None] = {}
-    for pks in _stretches(found.events):
+    for pks in _pages(found.events):
         for log in events.filter(pk__in=pks).exclude(attempt_log="").values_list("attempt_log", flat=True):
             kept.update(dict.fromkeys(filter(None, log.split(","))))
-    for keys in _stretches(list(kept)):
+    for keys in _pages(list(kept)):
         yield from _telling(Attempt, Attempt.objects.using(using).filter(pk__in=keys, http_status__isnull=False))
     yield from _telling(PixelStatus, PixelStatus.objects.using(using).exclude(message=""))
 
@@ -91,13 +91,13 @@ def _clean(answers: Iterable[Telling], using: str) -> None:
         model._default_manager.using(using).filter(pk=key).update(message=words)
 
 
-def _stretches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+def _pages(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """As many keys as fit into a statement on every engine."""
-    return (keys[at : at + STRETCH] for at in range(0, len(keys), STRETCH))
+    return (keys[at : at + PAGE_ROWS] for at in range(0, len(keys), PAGE_ROWS))
 
 
 def _erase(found: Found, using: str) -> None:
-    for pks in _stretches(found.events):
+    for pks in _pages(found.events):
         rows = OutboxEvent.objects.using(using).filter(pk__in=pks)
         with transaction.atomic(using=using):
             rows.filter(state__in=STILL_OPEN).update(state=State.CANCELLED, due_at=None)
@@ -105,6 +105,6 @@ def _erase(found: Found, using: str) -> None:
             rows.update(note=ERASED, match_keys=0, value=None, currency="", unfinished_since=None)
             clear_bodies(pks, using=using)
     snapshots = VisitorSnapshot.objects.using(using)
-    for pks in _stretches(found.snapshots):
+    for pks in _pages(found.snapshots):
         # Not deleted: what becomes of the object by a webhook tomorrow must not be told either.
         snapshots.filter(pk__in=pks).update(signals=refusal(Reason.ERASED.value))

@@ -21,7 +21,7 @@ from tiktok_attribution.visitor.object_key import object_key
 
 logger = logging.getLogger("tiktok_attribution")
 
-STRETCH = 2000
+PAGE_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,8 @@ def _holding(rows: QuerySet[Any], column: str, texts: Sequence[str]) -> Iterator
         holds |= Q((f"{column}__contains", text))
     after = 0
     while True:
-        stretch = list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:STRETCH])
-        if not stretch:
+        page = list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:PAGE_ROWS])
+        if not page:
             return
-        yield from rows.filter(holds, pk__gt=after, pk__lte=stretch[-1]).values_list("pk", flat=True)
-        after = stretch[-1]
+        yield from rows.filter(holds, pk__gt=after, pk__lte=page[-1]).values_list("pk", flat=True)
+        after = page[-1]

@@ -14,11 +14,11 @@ from django.utils import timezone
 from tiktok_attribution.delivery.event_filter import GIVEN_UP
 from tiktok_attribution.delivery.since import first_pk_since
 from tiktok_attribution.events.matching import MATCH_KEYS
-from tiktok_attribution.models import HourTally, OutboxEvent, State, moment
+from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies.delay import BUCKETS, bucket
 
 HOUR = 3600
-STRETCH = 2000
+PAGE_ROWS = 2000
 DISORDER_SECONDS = 900.0
 """How much later than its key a row may come: the longest transaction that is allowed for."""
 
@@ -80,9 +80,9 @@ class Count:
         for name in filter(None, names):
             self.counts[name] = self.counts.get(name, 0) + 1
 
-    def as_row(self, hour: int, pixel_code: str, name: str) -> HourTally:
+    def as_row(self, hour: int, pixel_code: str, name: str) -> HourlyStatistics:
         """To be stored."""
-        return HourTally(
+        return HourlyStatistics(
             hour=hour,
             pixel_code=pixel_code,
             name=name,
@@ -93,7 +93,7 @@ class Count:
         )
 
 
-def count_hours(start: int, end: int, *, using: str) -> list[HourTally]:
+def count_hours(start: int, end: int, *, using: str) -> list[HourlyStatistics]:
     """The tallies of the hours from `start` to before `end` (epoch seconds, multiples of HOUR), not saved."""
     found: dict[tuple[int, str, str], Count] = {}
     for row in _rows(start, end, using):
@@ -108,9 +108,9 @@ def _rows(start: int, end: int, using: str) -> Iterator[Row]:
     high = first_pk_since(moment(end + DISORDER_SECONDS), using=using)
     rows = OutboxEvent.objects.using(using).filter(pk__lt=high).order_by("pk").values_list(*Row._fields)
     while True:
-        piece: list[Any] = list(rows.filter(pk__gte=low)[:STRETCH])
+        piece: list[Any] = list(rows.filter(pk__gte=low)[:PAGE_ROWS])
         yield from (Row(*values) for values in piece)
-        if len(piece) < STRETCH:
+        if len(piece) < PAGE_ROWS:
             return
         low = piece[-1][0] + 1
 

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import Any, NamedTuple
 
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
 
 from tiktok_attribution import conf
@@ -18,7 +18,7 @@ from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.since import first_pk_since
-from tiktok_attribution.models import Heartbeat, HourTally, OutboxEvent, moment
+from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, moment
 from tiktok_attribution.tallies.counting import DISORDER_SECONDS, HOUR, count_hours, epoch_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -67,7 +67,7 @@ def refresh_all(*, now: float | None = None, seconds: float = STEP_SECONDS) -> N
                 count_again(RECENT.hours, using=using, now=at)
             for one in (LATE, WHOLE):
                 go_on(one, using=using, now=at, seconds=seconds / 2)
-        except DatabaseTrouble:
+        except AnyDatabaseError:
             logger.exception("tiktok: the hours in database %r could not be counted", using)
 
 
@@ -126,7 +126,7 @@ def _end_of_what_is_there(place: int, using: str) -> int:
     rows = OutboxEvent.objects.using(using).filter(pk__lt=first_pk_since(moment(place + DISORDER_SECONDS), using=using))
     newest = rows.order_by("-pk").values_list("created_at", flat=True).first()
     recorded = 0 if newest is None else int(epoch_of(newest) + DISORDER_SECONDS) // HOUR * HOUR + HOUR
-    tallies = HourTally.objects.using(using).filter(hour__lt=place)
+    tallies = HourlyStatistics.objects.using(using).filter(hour__lt=place)
     stored = tallies.order_by("-hour").values_list("hour", flat=True).first()
     return min(place, max(recorded, 0 if stored is None else stored + HOUR))
 
@@ -157,7 +157,7 @@ def _replace(start: int, end: int, using: str) -> bool:
     Most were counted alike before, and cost no write: see `beat`.
     """
     rows = count_hours(start, end, using=using)
-    tallies = HourTally.objects.using(using)
+    tallies = HourlyStatistics.objects.using(using)
     stored = tallies.filter(hour__gte=start, hour__lt=end)
     if sorted(map(_figures, rows)) == sorted(map(_figures, stored)):
         return bool(rows)
@@ -168,6 +168,8 @@ def _replace(start: int, end: int, using: str) -> bool:
     return bool(rows)
 
 
-def _figures(row: HourTally) -> tuple[Any, ...]:
+def _figures(row: HourlyStatistics) -> tuple[Any, ...]:
     """Everything but the key, which each count makes anew."""
-    return tuple(getattr(row, field.attname) for field in HourTally._meta.concrete_fields if not field.primary_key)
+    return tuple(
+        getattr(row, field.attname) for field in HourlyStatistics._meta.concrete_fields if not field.primary_key
+    )

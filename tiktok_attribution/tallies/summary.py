@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tiktok_attribution.events.matching import MATCH_KEYS
-from tiktok_attribution.models import HourTally
+from tiktok_attribution.models import HourlyStatistics
 from tiktok_attribution.tallies.counting import HOUR
 from tiktok_attribution.tallies.delay import BUCKETS, quantile
 
@@ -37,22 +37,22 @@ names e-mail, phone and click id first. Keys without a weight help little and do
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of some hours together; each is the attribute of the same name of `HourTally`."""
+    """Counts of some hours together; each is the attribute of the same name of `HourlyStatistics`."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     delays: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     match_keys: list[int] = field(default_factory=lambda: [0] * len(MATCH_KEYS))
     value_sums: dict[str, Decimal] = field(default_factory=dict)
 
-    def add(self, tally: HourTally) -> None:
+    def add(self, hour: HourlyStatistics) -> None:
         """Add one hour."""
         for name in COUNTS:
-            self.counts[name] += getattr(tally, name)
-        for place, count in json.loads(tally.delays):
+            self.counts[name] += getattr(hour, name)
+        for place, count in json.loads(hour.delays):
             self.delays[place] += count
-        for bit, count in enumerate(json.loads(tally.match_keys)[: len(MATCH_KEYS)]):
+        for bit, count in enumerate(json.loads(hour.match_keys)[: len(MATCH_KEYS)]):
             self.match_keys[bit] += count
-        for currency, total in json.loads(tally.value_sums).items():
+        for currency, total in json.loads(hour.value_sums).items():
             self.value_sums[currency] = self.value_sums.get(currency, Decimal(0)) + Decimal(total)
 
     def merge(self, other: Totals) -> None:
@@ -65,7 +65,7 @@ class Totals:
             self.value_sums[currency] = self.value_sums.get(currency, Decimal(0)) + total
 
     @property
-    def trouble(self) -> int:
+    def failed(self) -> int:
         """Events that somebody should look at."""
         return self.counts["invalid"] + self.counts["rejected"] + self.counts["expired"]
 
@@ -108,13 +108,13 @@ def summarize(starts: Iterable[int], end: int, *, pixel_code: str, using: str) -
     """
     steps = sorted(start // HOUR * HOUR for start in starts)
     summary = Summary({}, {start: Totals() for start in steps}, Totals())
-    tallies = HourTally.objects.using(using).filter(hour__gte=steps[0], hour__lt=end).order_by("hour", "name")
+    tallies = HourlyStatistics.objects.using(using).filter(hour__gte=steps[0], hour__lt=end).order_by("hour", "name")
     place = 0
-    for tally in tallies.filter(pixel_code=pixel_code) if pixel_code else tallies:
-        while place + 1 < len(steps) and steps[place + 1] <= tally.hour:
+    for hour in tallies.filter(pixel_code=pixel_code) if pixel_code else tallies:
+        while place + 1 < len(steps) and steps[place + 1] <= hour.hour:
             place += 1
-        for totals in (summary.by_name.setdefault(tally.name, Totals()), summary.by_step[steps[place]]):
-            totals.add(tally)
+        for totals in (summary.by_name.setdefault(hour.name, Totals()), summary.by_step[steps[place]]):
+            totals.add(hour)
     for totals in summary.by_name.values():
         summary.all.merge(totals)
     return summary

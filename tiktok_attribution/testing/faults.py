@@ -16,7 +16,7 @@ BAD_GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>502 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class FaultType:
     """`answer` None: the request's own answer, in an unusual manner. `accepts`: are the events taken."""
 
     what: str
@@ -24,47 +24,49 @@ class Kind:
     accepts: bool = False
 
 
-KINDS: Mapping[str, Kind] = {
-    "rate_limited": Kind(what="200, code 40100", answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS)),
-    "rate_limited_401": Kind(
+FAULT_TYPES: Mapping[str, FaultType] = {
+    "rate_limited": FaultType(what="200, code 40100", answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS)),
+    "rate_limited_401": FaultType(
         what="401 with code 40100, which is a rate limit all the same",
         answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS, http_status=401),
     ),
-    "http_429": Kind(what="429 with Retry-After, no body", answer=Answer(http_status=429, body=b"")),
-    "http_500": Kind(what="500, no body", answer=Answer(http_status=500, body=b"")),
-    "http_500_code_0": Kind(what="500 whose body says code 0", answer=Answer(http_status=500)),
-    "http_502_html": Kind(
+    "http_429": FaultType(what="429 with Retry-After, no body", answer=Answer(http_status=429, body=b"")),
+    "http_500": FaultType(what="500, no body", answer=Answer(http_status=500, body=b"")),
+    "http_500_code_0": FaultType(what="500 whose body says code 0", answer=Answer(http_status=500)),
+    "http_502_html": FaultType(
         what="502 with a web server's HTML page",
         answer=Answer(http_status=502, body=BAD_GATEWAY_PAGE, content_type=HTML),
     ),
-    "http_503": Kind(
+    "http_503": FaultType(
         what="503 with JSON that has no code",
         answer=Answer(http_status=503, body=b'{"error":{"message":"Service Unavailable"}}'),
     ),
-    "token_revoked": Kind(what="200, code 40105", answer=Answer(code=40105, message=answers.TOKEN_REFUSED)),
-    "token_401": Kind(what="401 with JSON that has no code", answer=Answer(http_status=401, body=b"{}")),
-    "no_permission": Kind(what="200, code 40001", answer=Answer(code=40001, message=answers.NO_PERMISSION)),
-    "system_error": Kind(what="200, code 50000", answer=Answer(code=50000, message=OURS + "system error")),
-    "maintenance": Kind(what="200, code 60001", answer=Answer(code=60001, message=OURS + "maintenance")),
-    "bad_event": Kind(
+    "token_revoked": FaultType(what="200, code 40105", answer=Answer(code=40105, message=answers.TOKEN_REFUSED)),
+    "token_401": FaultType(what="401 with JSON that has no code", answer=Answer(http_status=401, body=b"{}")),
+    "no_permission": FaultType(what="200, code 40001", answer=Answer(code=40001, message=answers.NO_PERMISSION)),
+    "system_error": FaultType(what="200, code 50000", answer=Answer(code=50000, message=OURS + "system error")),
+    "maintenance": FaultType(what="200, code 60001", answer=Answer(code=60001, message=OURS + "maintenance")),
+    "bad_event": FaultType(
         what="200, code 40002, one row named by its index",
         answer=Answer(code=40002, message=answers.CONTENT_ID_NOT_TEXT),
     ),
-    "bad_event_unnamed": Kind(
+    "bad_event_unnamed": FaultType(
         what="200, code 40002, no row named",
         answer=Answer(code=40002, message=answers.EVENT_ID_NOT_TEXT),
     ),
-    "partial_ok": Kind(
+    "partial_ok": FaultType(
         what="200, code 20001; the row of `index` or `event_id` is left out",
         answer=Answer(code=20001, message=OURS + "partial success"),
         accepts=True,
     ),
-    "empty_body": Kind(what="200, no body", answer=Answer(body=b"")),
-    "not_json": Kind(what="200 with HTML", answer=Answer(body=b"<html><body>Hello</body></html>", content_type=HTML)),
-    "answer": Kind(what="any `code`, `message` and `http_status`", answer=Answer()),
-    "reset": Kind(what="the connection is reset; with `accept` after the events were taken"),
-    "hang": Kind(what="silence for `seconds`, then closed; with `accept` the real answer, late"),
-    "slow_body": Kind(what="the real answer, spread over `seconds`", accepts=True),
+    "empty_body": FaultType(what="200, no body", answer=Answer(body=b"")),
+    "not_json": FaultType(
+        what="200 with HTML", answer=Answer(body=b"<html><body>Hello</body></html>", content_type=HTML)
+    ),
+    "answer": FaultType(what="any `code`, `message` and `http_status`", answer=Answer()),
+    "reset": FaultType(what="the connection is reset; with `accept` after the events were taken"),
+    "hang": FaultType(what="silence for `seconds`, then closed; with `accept` the real answer, late"),
+    "slow_body": FaultType(what="the real answer, spread over `seconds`", accepts=True),
 }
 
 
@@ -90,8 +92,8 @@ class Fault:
     http_status: int = 200
 
     def __post_init__(self) -> None:
-        if self.name not in KINDS:
-            raise ValueError(f"no fault is named {self.name!r}; there are: {', '.join(KINDS)}")
+        if self.name not in FAULT_TYPES:
+            raise ValueError(f"no fault is named {self.name!r}; there are: {', '.join(FAULT_TYPES)}")
         if self.times is not None and self.times < 1:
             raise ValueError("times must be at least 1, or None for “until cleared”")
 
@@ -135,12 +137,12 @@ class Hit:
 
     @property
     def accepts(self) -> bool:
-        usual = KINDS[self.fault.name].accepts
+        usual = FAULT_TYPES[self.fault.name].accepts
         return usual if self.fault.accept is None else self.fault.accept
 
     def answer(self, pixel: str) -> Answer | None:
         """None: the request's own answer."""
-        fault, answer = self.fault, KINDS[self.fault.name].answer
+        fault, answer = self.fault, FAULT_TYPES[self.fault.name].answer
         if answer is None:
             return None
         if fault.name == "answer":

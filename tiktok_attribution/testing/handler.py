@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(reply, headers=self._cross_origin())
         elif path in ("/standin/faults", "/standin/reset"):
             if self._is_our_own():
-                self._steer(path, raw)
+                self._control(path, raw)
         else:
             self._nothing_here()
 
@@ -100,12 +100,12 @@ class Handler(BaseHTTPRequestHandler):
             text, policy = page.whole(self.exchange)
             self._send(200, text, page.CONTENT_TYPE, headers=(("Content-Security-Policy", policy),))
 
-    def _steer(self, path: str, raw: bytes) -> None:
+    def _control(self, path: str, raw: bytes) -> None:
         try:
             if path == "/standin/reset":
                 self.exchange.reset()
             else:
-                state.steer(self.exchange.faults, raw)
+                state.control(self.exchange.faults, raw)
         except ValueError as problem:
             self._send_json(400, {"error": str(problem)})
         else:

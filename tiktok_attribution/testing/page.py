@@ -13,7 +13,7 @@ from string import Template
 
 from tiktok_attribution.testing.arrivals import EventRow
 from tiktok_attribution.testing.exchange import Exchange
-from tiktok_attribution.testing.faults import KINDS
+from tiktok_attribution.testing.faults import FAULT_TYPES
 from tiktok_attribution.testing.guesses import GUESSES
 from tiktok_attribution.testing.notes import AnswerGiven, RemarkMade
 
@@ -39,7 +39,7 @@ def whole(exchange: Exchange) -> tuple[bytes, str]:
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    names = "".join(f'<option value="{_text(name)}">{_text(name)}</option>' for name in KINDS)
+    names = "".join(f'<option value="{_text(name)}">{_text(name)}</option>' for name in FAULT_TYPES)
     text = _template().substitute(nonce=nonce, live=live(exchange).decode(), fault_names=names, guesses=_guesses())
     return text.encode("utf-8"), policy
 
@@ -178,7 +178,7 @@ def _fault(record: Mapping[str, object]) -> str:
     parts += [
         f"{_text(key)} <code>{_text(value)}</code>" for key, value in record.items() if key not in {"name", "times"}
     ]
-    return " · ".join(parts) + f" <small>{_text(KINDS[name].what)}</small>"
+    return " · ".join(parts) + f" <small>{_text(FAULT_TYPES[name].what)}</small>"
 
 
 def _answers(given: Sequence[AnswerGiven]) -> str:

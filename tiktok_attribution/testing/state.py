@@ -48,7 +48,7 @@ def arrival_as_json(arrival: Arrival) -> dict[str, Any]:
     return found
 
 
-def steer(faults: Faults, raw: bytes) -> None:
+def control(faults: Faults, raw: bytes) -> None:
     """`{"name": …}` arms one fault; `{"clear": true, "latency_ms": 0, "add": [{…}]}` does more at once.
 
     Raises ValueError with the reason, and then nothing was changed.

@@ -182,9 +182,9 @@ def _effects(request: HttpRequest, settings: conf.Settings, policy: Policy) -> s
     meta = request.META
     found = set()
     if meta.get("HTTP_SEC_GPC", "").strip() == "1":
-        found.add(policy.gpc or settings.gpc)
+        found.add(policy.on_gpc or settings.on_gpc)
     if meta.get("HTTP_DNT", "").strip() == "1":
-        found.add(policy.dnt or settings.dnt)
+        found.add(policy.on_dnt or settings.on_dnt)
     if settings.opt_out is not None:
         found.add(_opted_out(request, settings.opt_out))
     return found

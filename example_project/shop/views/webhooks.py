@@ -19,12 +19,12 @@ def pretendpay(request: HttpRequest) -> HttpResponse:
     if not is_genuine(request.body, request.headers.get(SIGNATURE_HEADER, "")):
         return HttpResponse("bad signature", status=403, content_type="text/plain")
     try:
-        notice = json.loads(request.body)
+        alert = json.loads(request.body)
         settle(
-            uuid.UUID(str(notice["reference"])),
-            paid=notice["type"] == "payment.paid",
-            amount=Decimal(notice["amount"]),
-            currency=notice["currency"],
+            uuid.UUID(str(alert["reference"])),
+            paid=alert["type"] == "payment.paid",
+            amount=Decimal(alert["amount"]),
+            currency=alert["currency"],
         )
     except Order.DoesNotExist:
         return HttpResponse("no such order", status=404, content_type="text/plain")

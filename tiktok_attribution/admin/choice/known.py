@@ -9,10 +9,10 @@ from django.db import router
 
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.delivery.kinds import kinds
+from tiktok_attribution.delivery.event_types import event_types
 from tiktok_attribution.models import Lane, OutboxEvent, PixelStatus
 
-MOST_KINDS = 40
+MOST_TYPES = 40
 """Looked at for the filter's names; the rest of a site that makes up more of them is found by search."""
 
 
@@ -27,6 +27,6 @@ def pixels() -> list[str]:
 def names(pixel_codes: Iterable[str]) -> list[str]:
     """Names of events that are declared or stored for these pixels, in the order of the alphabet."""
     wanted = set(pixel_codes)
-    seen = islice(kinds(router.db_for_read(OutboxEvent)), MOST_KINDS)
-    stored = (kind.name for kind in seen if kind.pixel_code in wanted)
+    seen = islice(event_types(router.db_for_read(OutboxEvent)), MOST_TYPES)
+    stored = (type_key.name for type_key in seen if type_key.pixel_code in wanted)
     return sorted({conversion.event for conversion in registry.every()}.union(stored))

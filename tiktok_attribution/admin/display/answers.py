@@ -1,4 +1,4 @@
-"""What TikTok's answers mean and how to mend them: a table of codes, one of statuses, one of what was no answer.
+"""What TikTok's answers mean and how to fix them: a table of codes, one of statuses, one of what was no answer.
 
 TikTok publishes names for its codes and few texts; what is written here is this project's reading of them.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.admin.display.words import Words
-from tiktok_attribution.delivery.outcomes import DELIVERED_CODES, RETRY_CODES, STOP_CODES, STOP_TEXTS, Answer
+from tiktok_attribution.delivery.responses import DELIVERED_CODES, RETRY_CODES, STOP_CODES, STOP_TEXTS, Answer
 from tiktok_attribution.models import Attempt, PixelStatus
 
 _TOKEN = Words(
@@ -24,7 +24,7 @@ _PERMISSION = Words(
 )
 _PARAMETER = Words(
     _("TikTok refused a value in the event."),
-    _("Its message names the value: mend the field that it comes from, for the events to come."),
+    _("Its message names the value: fix the field that it comes from, for the events to come."),
 )
 _PIXEL = Words(
     _("TikTok does not take this pixel code, or not from this token's account."),
@@ -115,7 +115,7 @@ NO_ANSWER: Sequence[tuple[re.Pattern[str], Words]] = (
 
 
 def explain(answer: Answer) -> Words | None:
-    """What an answer means and how to mend it, in the order of `delivery.outcomes.judge`; None when there is none."""
+    """What an answer means and how to fix it, in the order of `delivery.outcomes.judge`; None when there is none."""
     status, code = answer.http_status, answer.code
     if status is None and code is None:
         return next((words for pattern, words in NO_ANSWER if pattern.search(answer.message)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.models import Outcome, State
 
 
@@ -40,8 +40,8 @@ LEVEL_TONES = {Level.ERROR: Tone.BAD, Level.WARNING: Tone.WAIT, Level.OK: Tone.G
 """The worst first."""
 
 
-def with_tone(findings: list[Finding]) -> list[tuple[Finding, str]]:
+def with_tone(results: list[CheckResult]) -> list[tuple[CheckResult, str]]:
     """For the template: each with its class of the style sheet; the worst first."""
     order = list(LEVEL_TONES)
-    ranked = sorted(findings, key=lambda finding: order.index(finding.level))
-    return [(finding, LEVEL_TONES[finding.level].value) for finding in ranked]
+    ranked = sorted(results, key=lambda result: order.index(result.level))
+    return [(result, LEVEL_TONES[result.level].value) for result in ranked]

@@ -35,7 +35,7 @@ STATES: Mapping[str, Words] = {
     State.DELIVERED: Words(_("TikTok has accepted this event. Events Manager shows it after some time."), ""),
     State.INVALID: Words(
         _("The event could not be built, so nothing was sent. The order or sign-up itself is not affected."),
-        _("Mend what the reason names, in the settings or in the object; then send it again."),
+        _("Fix what the reason names, in the settings or in the object; then send it again."),
     ),
     State.REJECTED: Words(
         _("TikTok refused this event."),
@@ -57,7 +57,7 @@ STATES: Mapping[str, Words] = {
 
 INVALID_ALONE = Words(
     _("The event could not be built, so nothing was sent. The visitor noticed nothing."),
-    _("It belongs to no object and can't be built again here: mend what the reason names, where track() is called."),
+    _("It belongs to no object and can't be built again here: fix what the reason names, where track() is called."),
 )
 WARNED = Words(
     _("TikTok has accepted this event, but not all of it could be sent, or something is missing in it."),
@@ -65,7 +65,7 @@ WARNED = Words(
 )
 STOPPED = Words(
     _("TikTok refuses everything of this pixel, so nothing more is sent. Its events wait and are not lost."),
-    _("Mend the cause, then resume the pixel. A new token resumes it by itself."),
+    _("Fix the cause, then resume the pixel. A new token resumes it by itself."),
 )
 PIXEL_DOWN = Words(
     _("TikTok does not answer this pixel's requests. Its events wait and are not lost."),

@@ -15,12 +15,12 @@ from django.utils.translation import gettext
 from tiktok_attribution.admin.choice.list_query import ListQuery
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.display.spreadsheet import csv_text
-from tiktok_attribution.delivery.stretches import Found, newest
+from tiktok_attribution.delivery.search import KeysetPage, newest
 from tiktok_attribution.events.matching import keys_of_bits
 from tiktok_attribution.models import OutboxEvent, moment
 
 MOST_EXPORTED = 100_000
-STRETCH = 1_000
+PAGE_ROWS = 1_000
 MOST_LOOKS = 1_000
 """Of which each goes over 222,000 keys at most."""
 
@@ -40,7 +40,7 @@ def lines(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[str]:
     """Pieces of the file, the newest event first, `MOST_EXPORTED` at most; the last line then says that it was cut."""
     yield csv_text([HEAD])
     left = MOST_EXPORTED
-    for pks in _stretches(rows, asked):
+    for pks in _pages(rows, asked):
         found = rows.filter(pk__in=pks[:left]).order_by("-pk").values_list(*_COLUMNS)
         yield csv_text((_line(dict(zip(_COLUMNS, row, strict=True))) for row in found), mark=False)
         left -= len(pks)
@@ -50,24 +50,24 @@ def lines(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[str]:
             return
 
 
-def _stretches(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[list[int]]:
+def _pages(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[list[int]]:
     before: int | None = None
     for _ in range(MOST_LOOKS):
         found = _next(rows, asked, before)
         if found.pks:
             yield found.pks
             before = found.pks[-1]
-        if len(found.pks) < STRETCH:
+        if len(found.pks) < PAGE_ROWS:
             if found.looked_to is None:
                 return
             before = found.looked_to
 
 
-def _next(rows: QuerySet[OutboxEvent], asked: ListQuery, before: int | None) -> Found:
+def _next(rows: QuerySet[OutboxEvent], asked: ListQuery, before: int | None) -> KeysetPage:
     if not asked.is_search:
-        return newest(rows, asked.event_filter, most=STRETCH, before=before)
+        return newest(rows, asked.event_filter, most=PAGE_ROWS, before=before)
     further = rows if before is None else rows.filter(pk__lt=before)
-    return Found(pks=list(further.order_by("-pk").values_list("pk", flat=True)[:STRETCH]))
+    return KeysetPage(pks=list(further.order_by("-pk").values_list("pk", flat=True)[:PAGE_ROWS]))
 
 
 def _line(row: dict[str, Any]) -> list[object]:

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 
 from tiktok_attribution.admin.choice.list_query import AFTER, BEFORE, TERM, ListQuery, read_query
 from tiktok_attribution.admin.readonly import IndexedList
-from tiktok_attribution.admin.request_data import UnusableParameter
-from tiktok_attribution.delivery.stretches import Found, newest, oldest
+from tiktok_attribution.admin.request_data import InvalidParameter
+from tiktok_attribution.delivery.search import KeysetPage, newest, oldest
 from tiktok_attribution.models import OutboxEvent
 
 
@@ -39,7 +39,7 @@ class EventList(IndexedList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[OutboxEvent]:
         try:
             self.asked = read_query(request.GET)
-        except UnusableParameter as error:
+        except InvalidParameter as error:
             raise IncorrectLookupParameters from error
         if "@" in self.asked.term:
             self._forget_term()
@@ -86,19 +86,19 @@ class EventList(IndexedList):
         self.params.pop(TERM, None)
         self.filter_params.pop(TERM, None)
 
-    def _found(self, rows: QuerySet[OutboxEvent], most: int, before: int | None, after: int | None) -> Found:
+    def _found(self, rows: QuerySet[OutboxEvent], most: int, before: int | None, after: int | None) -> KeysetPage:
         if self.is_misplaced:
-            return Found(pks=[])
+            return KeysetPage(pks=[])
         if self.asked.is_search:
             if after is not None:
-                return Found(pks=_pks(rows.filter(pk__gt=after).order_by("pk"), most))
+                return KeysetPage(pks=_pks(rows.filter(pk__gt=after).order_by("pk"), most))
             rows = rows if before is None else rows.filter(pk__lt=before)
-            return Found(pks=_pks(rows.order_by("-pk"), most))
+            return KeysetPage(pks=_pks(rows.order_by("-pk"), most))
         if after is not None:
             return oldest(rows, self.asked.event_filter, most=most, after=after)
         return newest(rows, self.asked.event_filter, most=most, before=before)
 
-    def _link(self, pks: list[int], found: Found, *, more: bool, before: int | None, after: int | None) -> None:
+    def _link(self, pks: list[int], found: KeysetPage, *, more: bool, before: int | None, after: int | None) -> None:
         """Where the neighbouring pages are. What is at their edge is not known without another look, so a page that
         was reached from the other side links back without one."""
         going_newer = after is not None

@@ -47,11 +47,11 @@ from tiktok_attribution.admin.events.list import EventList
 from tiktok_attribution.admin.events.objects import ObjectLinks
 from tiktok_attribution.admin.events.page import event_page
 from tiktok_attribution.admin.events.search import Unsearchable, matching, parameters_of
-from tiktok_attribution.admin.steering.actions import SteeringAdmin
+from tiktok_attribution.admin.steering.actions import ActionAdmin
 from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.run import run
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.delivery import steer
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import OutboxEvent, State
 
@@ -59,7 +59,7 @@ GIVEN_UP = {State.REJECTED, State.EXPIRED, State.CANCELLED}
 
 
 @admin.register(OutboxEvent)
-class OutboxEventAdmin(SteeringAdmin):
+class OutboxEventAdmin(ActionAdmin):
     """Every event with its state, and everything about one of them."""
 
     fields = ("event_id",)
@@ -197,9 +197,9 @@ class OutboxEventAdmin(SteeringAdmin):
         context["page"] = event_page(row, link, using=row._state.db or "default")
         using = router.db_for_write(OutboxEvent)
         if self.has_retry_permission(request):
-            plan = run(steer.retry, [row.pk], using=using, dry=True)
+            plan = run(manual.retry, [row.pk], using=using, dry=True)
             context["may_retry"] = bool(plan.all_changed)
-            context["why_not"] = [REASONS[why] for why in plan.refused if row.state in GIVEN_UP]
+            context["skip_reasons"] = [REASONS[reason] for reason in plan.refused if row.state in GIVEN_UP]
         context["may_cancel"] = self.has_cancel_permission(request) and row.state == State.WAITING
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -15,7 +15,7 @@ class Step(NamedTuple):
 
     title: str
     delivered: int
-    trouble: int
+    failed: int
     open: int
 
 
@@ -39,11 +39,11 @@ class Chart(NamedTuple):
 
 def chart(steps: Sequence[Step]) -> Chart:
     """Delivered at the bottom, then trouble, then what is open."""
-    most = max((step.delivered + step.trouble + step.open for step in steps), default=0)
+    most = max((step.delivered + step.failed + step.open for step in steps), default=0)
     bars: list[Bar] = []
     for place, step in enumerate(steps):
         top = float(HEIGHT)
-        for kind in ("delivered", "trouble", "open"):
+        for kind in ("delivered", "failed", "open"):
             height = HEIGHT * getattr(step, kind) / most if most else 0.0
             if height:
                 top -= height

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import Error as DatabaseTrouble
+from django.db import Error as AnyDatabaseError
 from django.db import router
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.template.response import TemplateResponse
@@ -28,7 +28,7 @@ from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.request_data import unreadable
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.figures import PixelFigures, figures
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.diagnosis.run import quick
 from tiktok_attribution.models import Overview
 from tiktok_attribution.tallies.refresh import refresh_recent
@@ -72,7 +72,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "period": period,
             "period_title": TITLES[period.key],
             "periods": [(key, title, urlencode({**period.query, "period": key})) for key, title in TITLES.items()],
-            "findings": _ill(found) if self._sees_diagnosis(request) else [],
+            "results": _ill(found) if self._sees_diagnosis(request) else [],
             "query": urlencode(period.query),
             "sees": {model: request.user.has_perm(f"tiktok_attribution.view_{model}") for model in LINKED},
             "may_resume": request.user.has_perm("tiktok_attribution.resume_pixelstatus")
@@ -99,7 +99,7 @@ class OverviewAdmin(ReadOnlyAdmin):
         return response
 
 
-def _ill(figures_now: Sequence[PixelFigures]) -> list[tuple[Finding, str]]:
+def _ill(figures_now: Sequence[PixelFigures]) -> list[tuple[CheckResult, str]]:
     """What the diagnosis calls a warning or an error, as far as it is quickly seen. Stopped pixels stand above."""
     found = [one for one in quick(figures_now) if one.level is not Level.OK and not one.id.startswith("stopped-")]
     return with_tone(found)
@@ -110,6 +110,6 @@ def _refreshed() -> str:
     using = router.db_for_write(Overview)
     try:
         refresh_recent(using=using, now=time.time())
-    except DatabaseTrouble:
+    except AnyDatabaseError:
         logger.exception("tiktok: the hours could not be counted for the overview")
     return router.db_for_read(Overview)

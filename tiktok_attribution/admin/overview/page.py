@@ -47,7 +47,7 @@ class FunnelRow(NamedTuple):
 
     name: str
     counts: dict[str, int]
-    trouble: int
+    failed: int
     delivered_share: str
     median: str
     slowest: str
@@ -138,7 +138,7 @@ def _stopped(period: Period, now: list[PixelFigures], using: str) -> list[Stoppe
 def _funnel_row(name: str, totals: Totals) -> FunnelRow:
     share = _percent(totals.counts["delivered"], totals.counts["recorded"] - totals.counts["browser_only"])
     median, slowest = duration(totals.delay(0.5)), duration(totals.delay(0.95))
-    return FunnelRow(name, totals.counts, totals.trouble, share, median, slowest)
+    return FunnelRow(name, totals.counts, totals.failed, share, median, slowest)
 
 
 def _percent(part: float, whole: float) -> str:
@@ -148,10 +148,10 @@ def _percent(part: float, whole: float) -> str:
 def _steps(period: Period, summary: Summary) -> Iterator[Step]:
     for start, totals in summary.by_step.items():
         counts = totals.counts
-        done = counts["delivered"] + totals.trouble + counts["browser_only"] + counts["cancelled"]
+        done = counts["delivered"] + totals.failed + counts["browser_only"] + counts["cancelled"]
         when = here(moment(start))
         title = date_format(when, "TIME_FORMAT" if period.is_hourly else "SHORT_DATE_FORMAT")
-        yield Step(title, counts["delivered"], totals.trouble, max(0, counts["recorded"] - done))
+        yield Step(title, counts["delivered"], totals.failed, max(0, counts["recorded"] - done))
 
 
 def _heat_row(name: str, totals: Totals) -> HeatRow:

@@ -25,11 +25,11 @@ from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.steering import verbs
 from tiktok_attribution.admin.steering.reasons import REASONS
-from tiktok_attribution.admin.steering.run import STRETCH, Result, rows, run, stopped_pixels
+from tiktok_attribution.admin.steering.run import PAGE_ROWS, Result, rows, run, stopped_pixels
 from tiktok_attribution.admin.steering.verbs import CANCEL, RETRY, Verb
 from tiktok_attribution.delivery import bulk
 from tiktok_attribution.delivery.event_filter import EventFilter
-from tiktok_attribution.delivery.stretches import Found, newest
+from tiktok_attribution.delivery.search import KeysetPage, newest
 from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 CONFIRMED = "confirmed"
@@ -40,7 +40,7 @@ MOST_COUNTED = 1_000
 """Events of a whole filter that the question counts."""
 
 
-class SteeringAdmin(ReadOnlyAdmin):
+class ActionAdmin(ReadOnlyAdmin):
     """Each verb has its own permission. The list always asks before it acts; the page where something may be lost."""
 
     actions = ("retry_selected", "cancel_selected")
@@ -81,7 +81,7 @@ class SteeringAdmin(ReadOnlyAdmin):
         if CONFIRMED in request.POST:
             self._do(request, verb, pks, using)
             return None
-        plan = run(verb.steer, pks, using=using, dry=True)
+        plan = run(verb.action, pks, using=using, dry=True)
         if not plan.all_changed:
             self._tell_refused(request, plan)
             return None
@@ -109,7 +109,7 @@ class SteeringAdmin(ReadOnlyAdmin):
         return self._ask_for_all(request, verb, event_filter, found, using)
 
     def _ask_for_all(
-        self, request: HttpRequest, verb: Verb, event_filter: EventFilter, found: Found, using: str
+        self, request: HttpRequest, verb: Verb, event_filter: EventFilter, found: KeysetPage, using: str
     ) -> HttpResponse:
         back = request.get_full_path()
         hidden = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)[:1]]
@@ -136,7 +136,7 @@ class SteeringAdmin(ReadOnlyAdmin):
         if not rows([pk], using=using).exists():
             raise Http404
         page = reverse("admin:tiktok_attribution_outboxevent_change", args=[pk], current_app=self.admin_site.name)
-        plan = run(verb.steer, [pk], using=using, dry=True)
+        plan = run(verb.action, [pk], using=using, dry=True)
         if not plan.all_changed:
             self._tell_refused(request, plan)
         elif CONFIRMED in request.POST or not (verb.warning or plan.doubtful):
@@ -206,10 +206,10 @@ class SteeringAdmin(ReadOnlyAdmin):
         return lines
 
     def _refused(self, result: Result) -> list[str]:
-        return [verbs.left_alone(count, REASONS[why]) for why, count in result.refused.most_common()]
+        return [verbs.left_alone(count, REASONS[reason]) for reason, count in result.refused.most_common()]
 
     def _do(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
-        result = run(verb.steer, pks, using=using)
+        result = run(verb.action, pks, using=using)
         self._log(request, verb, [*result.changed, *result.rebuilt], using)
         if result.all_changed:
             self.message_user(request, verb.done(result.all_changed), messages.SUCCESS)
@@ -224,6 +224,6 @@ class SteeringAdmin(ReadOnlyAdmin):
             self.message_user(request, _("These events are gone; nothing was changed."), messages.WARNING)
 
     def _log(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
-        for start in range(0, len(pks), STRETCH):
-            events = rows(pks[start : start + STRETCH], using=using).only("name", "event_id")
+        for start in range(0, len(pks), PAGE_ROWS):
+            events = rows(pks[start : start + PAGE_ROWS], using=using).only("name", "event_id")
             self.log_by_hand(request, events, str(verb.logged))

@@ -26,7 +26,7 @@ from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.verbs import left_alone
 from tiktok_attribution.delivery import bulk
-from tiktok_attribution.delivery.steer import Why
+from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.models import BulkJob, BulkState
 
 TONES: Mapping[str, Tone] = {
@@ -132,7 +132,7 @@ def _who(job: BulkJob) -> str:
 
 
 def _reasons(job: BulkJob) -> Iterator[str]:
-    known = {why.value: text for why, text in REASONS.items() if isinstance(why, Why)}
-    known[Why.INVALID.value] = _("it is invalid: filter by that state, and “Send again” builds it anew")
-    for why, count in sorted(json.loads(job.reasons).items(), key=lambda pair: -pair[1]):
-        yield left_alone(count, known.get(why, why))
+    known = {reason.value: text for reason, text in REASONS.items() if isinstance(reason, SkipReason)}
+    known[SkipReason.INVALID.value] = _("it is invalid: filter by that state, and “Send again” builds it anew")
+    for reason, count in sorted(json.loads(job.reasons).items(), key=lambda pair: -pair[1]):
+        yield left_alone(count, known.get(reason, reason))

@@ -1,4 +1,4 @@
-"""Builds an invalid event again from its object, once the mapping or the object has been mended."""
+"""Builds an invalid event again from its object, once the mapping or the object has been fixed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
     """Record the row's conversion again; None when it is invalid no longer. It keeps its time."""
     still = OutboxEvent.objects.using(using).filter(pk=row.pk, state=State.INVALID)
     if not still.exists():
-        return None  # mended a moment ago, together with the same event for another pixel
+        return None  # fixed a moment ago, together with the same event for another pixel
     obj = object_of(row, using=using)
     if obj is None:
         return Unbuilt.GONE

@@ -14,15 +14,15 @@ from django.db.models import QuerySet
 from tiktok_attribution import tasks
 from tiktok_attribution.admin.steering.reasons import Unbuilt
 from tiktok_attribution.admin.steering.rebuild import rebuild
-from tiktok_attribution.delivery import steer
-from tiktok_attribution.delivery.steer import Steered, Why
+from tiktok_attribution.delivery import manual
+from tiktok_attribution.delivery.manual import ManualResult, SkipReason
 from tiktok_attribution.models import OutboxEvent, PixelStatus
 
-STRETCH = 500
+PAGE_ROWS = 500
 MOST_REBUILT = 200
 """Invalid events built again in one request: each reads its object and runs the site's own declaration."""
 
-Steer = Callable[..., Steered]
+ManualAction = Callable[..., ManualResult]
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Result:
 
     changed: list[int] = field(default_factory=list)
     rebuilt: list[int] = field(default_factory=list)
-    refused: Counter[Why | Unbuilt] = field(default_factory=Counter)
+    refused: Counter[SkipReason | Unbuilt] = field(default_factory=Counter)
     doubtful: int = 0
     pixel_codes: set[str] = field(default_factory=set)
 
@@ -41,28 +41,28 @@ class Result:
         return len(self.changed) + len(self.rebuilt)
 
 
-def run(verb: Steer, pks: Sequence[int], *, using: str, dry: bool = False) -> Result:
-    """Apply `steer.retry` or `steer.cancel` to these events. With `dry` nothing changes; what is invalid and may be
+def run(verb: ManualAction, pks: Sequence[int], *, using: str, dry: bool = False) -> Result:
+    """Apply `manual.retry` or `manual.cancel` to these events. With `dry` nothing changes; what is invalid and may be
     built again then stands under `rebuilt`."""
     result = Result()
-    for stretch in _stretches(pks):
-        _steer(verb, stretch, result, using=using, dry=dry)
+    for page in _pages(pks):
+        _act(verb, page, result, using=using, dry=dry)
     if not dry:
-        for pixel_code in result.pixel_codes if verb is steer.retry else ():
-            transaction.on_commit(partial(tasks.hint, pixel_code, using), using=using, robust=True)
+        for pixel_code in result.pixel_codes if verb is manual.retry else ():
+            transaction.on_commit(partial(tasks.wake_worker, pixel_code, using), using=using, robust=True)
     return result
 
 
-def _steer(verb: Steer, pks: Sequence[int], result: Result, *, using: str, dry: bool) -> None:
+def _act(verb: ManualAction, pks: Sequence[int], result: Result, *, using: str, dry: bool) -> None:
     done = verb(rows(pks, using=using), now=time.time(), dry=dry)
     result.changed += [row.pk for row in done.changed]
     result.pixel_codes |= {row.pixel_code for row in done.changed}
     result.doubtful += len(done.doubtful)
-    for why, refused in done.refused.items():
-        if why is Why.INVALID:
+    for reason, refused in done.refused.items():
+        if reason is SkipReason.INVALID:
             _rebuild(refused, result, using=using, dry=dry)
         else:
-            result.refused[why] += len(refused)
+            result.refused[reason] += len(refused)
 
 
 def _rebuild(pks: Iterable[int], result: Result, *, using: str, dry: bool) -> None:
@@ -90,6 +90,6 @@ def stopped_pixels(pixel_codes: Iterable[str], *, using: str) -> list[str]:
     return list(stopped.order_by("pk").values_list("pk", flat=True))
 
 
-def _stretches(pks: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(pks), STRETCH):
-        yield pks[start : start + STRETCH]
+def _pages(pks: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(pks), PAGE_ROWS):
+        yield pks[start : start + PAGE_ROWS]

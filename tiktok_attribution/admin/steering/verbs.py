@@ -10,8 +10,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.admin.display.words import Text
-from tiktok_attribution.admin.steering.run import Steer
-from tiktok_attribution.delivery import steer
+from tiktok_attribution.admin.steering.run import ManualAction
+from tiktok_attribution.delivery import manual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Verb:
     """`plan` and `done` take a number of events and make a sentence of it."""
 
     name: str
-    steer: Steer
+    action: ManualAction
     question: Text
     button: Promise
     logged: Promise
@@ -96,7 +96,7 @@ CAREFUL = _(
 
 RETRY = Verb(
     name="retry",
-    steer=steer.retry,
+    action=manual.retry,
     question=_("Send again?"),
     button=_("Send again"),
     logged=_("Sent again by hand."),
@@ -106,7 +106,7 @@ RETRY = Verb(
 )
 CANCEL = Verb(
     name="cancel",
-    steer=steer.cancel,
+    action=manual.cancel,
     question=_("Cancel?"),
     button=_("Cancel sending"),
     logged=_("Cancelled by hand."),

@@ -55,8 +55,8 @@ class Command(TablesCommand):
             using = database or router.db_for_write(conversion.model)
             since = None if days is None else days * 86_400
             unknown = options["unknown_consent"]
-            tally = backfill(conversion, using=using, since_seconds=since, dry=dry, unknown_consent=unknown)
-            self._tell(conversion, tally, dry=dry)
+            counts = backfill(conversion, using=using, since_seconds=since, dry=dry, unknown_consent=unknown)
+            self._tell(conversion, counts, dry=dry)
 
     def _declared(self, labels: Sequence[str]) -> list[Conversion]:
         wanted = {label.lower(): label for label in labels}
@@ -66,13 +66,13 @@ class Command(TablesCommand):
             raise CommandError(_undeclared(sorted(wanted[label] for label in unknown)))
         return declared
 
-    def _tell(self, conversion: Conversion, tally: Counter[str], *, dry: bool) -> None:
+    def _tell(self, conversion: Conversion, counts: Counter[str], *, dry: bool) -> None:
         words = {"recorded": "to be recorded"} if dry else {}
-        told = ", ".join(f"{count} {words.get(what, what)}" for what, count in sorted(tally.items()))
+        told = ", ".join(f"{count} {words.get(what, what)}" for what, count in sorted(counts.items()))
         self.stdout.write(f"{conversion.event} of {conversion.model._meta.label}: {told or 'nothing happened'}")
         advices = ADVICE | ({"undated": EMPTY_TIME} if conversion.has_time else {})
         for what, advice in advices.items():
-            if tally[what]:
+            if counts[what]:
                 self.stdout.write(f"  {what}: {advice}")
 
 
@@ -86,8 +86,8 @@ def _undeclared(labels: Sequence[str]) -> str:
 EMPTY_TIME = 'their time field is empty (the conversion\'s "time" or event_time): fill it, and run this again'
 ADVICE = {
     "undated": 'declare "time" (or event_time) so that they can be sent with their own time',
-    "invalid": "see their notes in the admin, mend the mapping or the object, and run this again",
-    "unreadable": 'it can\'t be told whether they happened: the log says why; mend "when" (or happened)',
+    "invalid": "see their notes in the admin, fix the mapping or the object, and run this again",
+    "unreadable": 'it can\'t be told whether they happened: the log says why; fix "when" (or happened)',
     "refused": "their visitors said no, nobody could be asked, or paused() held them back; they are not recorded",
     "with unknown consent": (
         "the database took no rows of this app then (tiktok_status says when), so a visitor's refusal may be lost; "

@@ -12,17 +12,17 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
+from tiktok_attribution.alerts.telling import notify_all
 from tiktok_attribution.conversions import hourly
 from tiktok_attribution.delivery import bulk, chores
 from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.heartbeat import EVERY_SECONDS, LOOP, beat
-from tiktok_attribution.delivery.housekeeping import drop_unanswered
-from tiktok_attribution.delivery.marks import Tally
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.repair import repair_everywhere
+from tiktok_attribution.delivery.results import Counts
+from tiktok_attribution.delivery.retention import drop_unanswered
 from tiktok_attribution.delivery.send import deliver_all
 from tiktok_attribution.management.tables import TablesCommand
-from tiktok_attribution.notices.telling import notify_all
 from tiktok_attribution.tallies.refresh import refresh_all
 
 BULK_SECONDS = 5.0
@@ -43,10 +43,10 @@ class Command(TablesCommand):
             repair_everywhere()
             bulk.work_everywhere()
             chores.run(chores.FINISH)
-            tally = deliver_all()
-            self._tell(tally)
+            counts = deliver_all()
+            self._tell(counts)
             self._tell_of_the_stopped()
-            if tally["failed"]:
+            if counts["failed"]:
                 raise CommandError("Not everything could be sent, and what could not waits; the log says why.")
             return
         with _asked_to_end() as ending:
@@ -57,18 +57,18 @@ class Command(TablesCommand):
                 chores.run(chores.FINISH)
                 if chores.is_due(chores.BACKFILL):
                     hourly.backfill_recent(stopping=ending.is_set)
-                tally = deliver_all(stopping=ending.is_set)
-                if tally:
-                    self._tell(tally)
+                counts = deliver_all(stopping=ending.is_set)
+                if counts:
+                    self._tell(counts)
                 drop_unanswered()
                 beat(LOOP, using=write_database())
                 refresh_all()
                 notify_all()
                 _wait(ending, options["loop"])
 
-    def _tell(self, tally: Tally) -> None:
-        told = ", ".join(f"{count} {what}" for what, count in sorted(tally.items()) if what != "posts")
-        self.stdout.write(f"{told or 'nothing was due'} ({tally['posts']} requests)")
+    def _tell(self, counts: Counts) -> None:
+        told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if what != "posts")
+        self.stdout.write(f"{told or 'nothing was due'} ({counts['posts']} requests)")
 
     def _tell_of_the_stopped(self) -> None:
         for pixel in figures():

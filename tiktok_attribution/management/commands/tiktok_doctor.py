@@ -1,4 +1,4 @@
-"""`manage.py tiktok_doctor`: what keeps events from TikTok, why, and how to mend it."""
+"""`manage.py tiktok_doctor`: what keeps events from TikTok, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tiktok_attribution.diagnosis.finding import Finding, Level
+from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.diagnosis.run import everything
 
 
@@ -23,17 +23,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         found = everything()
         if options["json"]:
-            self.stdout.write(json.dumps([finding.as_json() for finding in found], indent=2))
+            self.stdout.write(json.dumps([result.as_json() for result in found], indent=2))
         else:
-            for finding in found:
-                self.stdout.write(self._in_words(finding))
-        wrong = [finding.id for finding in found if finding.level is Level.ERROR]
+            for result in found:
+                self.stdout.write(self._in_words(result))
+        wrong = [result.id for result in found if result.level is Level.ERROR]
         if wrong:
-            raise CommandError(f"to be mended: {', '.join(wrong)}", returncode=1)
+            raise CommandError(f"to be fixed: {', '.join(wrong)}", returncode=1)
 
-    def _in_words(self, finding: Finding) -> str:
+    def _in_words(self, result: CheckResult) -> str:
         styles = {Level.OK: self.style.SUCCESS, Level.WARNING: self.style.WARNING, Level.ERROR: self.style.ERROR}
-        head = styles[finding.level](f"{finding.level.value:8}")
+        head = styles[result.level](f"{result.level.value:8}")
         return "\n          ".join(
-            [f"{head}  {finding.what}", *(str(text) for text in (finding.why, finding.mend) if text)]
+            [f"{head}  {result.what}", *(str(text) for text in (result.reason, result.fix) if text)]
         )

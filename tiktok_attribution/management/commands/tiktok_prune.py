@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tiktok_attribution.delivery.housekeeping import has_more, prune_all
+from tiktok_attribution.delivery.retention import has_more, prune_all
 
 ROUND = 50_000
 
@@ -22,21 +22,21 @@ class Command(BaseCommand):
         parser.add_argument("--most", type=_count, help="At most so many rows of a kind, and in each database.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tally = prune_all(most=options["most"]) if options["most"] else _prune_everything()
-        failed = tally.pop("failed", 0)
-        told = ", ".join(f"{count} {what}" for what, count in tally.items() if count)
+        counts = prune_all(most=options["most"]) if options["most"] else _prune_everything()
+        failed = counts.pop("failed", 0)
+        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         self.stdout.write(told or "nothing is past its time")
         if failed:
             raise CommandError("Not every database could be pruned; the log says why.")
 
 
 def _prune_everything() -> Counter[str]:
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     while True:
         done = prune_all(most=ROUND)
-        tally.update(done)
+        counts.update(done)
         if done["failed"] or not has_more(done, ROUND):
-            return tally
+            return counts
 
 
 def _count(text: str) -> int:

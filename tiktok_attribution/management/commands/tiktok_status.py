@@ -22,7 +22,7 @@ class Command(TablesCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="One JSON list, for monitoring.")
         parser.add_argument(
-            "--max-age", type=float, metavar="SECONDS", help="Fail when an event is due longer (LATE_MINUTES)."
+            "--max-age", type=float, metavar="SECONDS", help="Fail when an event is due longer (ALERT_DELAY_MINUTES)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +41,7 @@ class Command(TablesCommand):
                     self.stdout.write(
                         f"Rows were refused in {alias}: {outage}. Refusals may be lost: see tiktok_doctor"
                     )
-        most = conf.current().late_seconds if options["max_age"] is None else options["max_age"]
+        most = conf.current().alert_delay_seconds if options["max_age"] is None else options["max_age"]
         ill = [one for one in found if one.stopped or one.oldest_due_seconds > most]
         if ill:
             names = ", ".join(f"{one.pixel_code} ({one.database})" for one in ill)

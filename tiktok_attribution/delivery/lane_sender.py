@@ -1,0 +1,193 @@
+"""Empties one leased lane: read what is due, POST, react to the verdict, until nothing is due or TikTok says wait."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from enum import Enum
+
+from tiktok_attribution.delivery import pixels
+from tiktok_attribution.delivery.backoff import delay_seconds
+from tiktok_attribution.delivery.breaker import is_down
+from tiktok_attribution.delivery.due import Due, due_rows, reason_to_give_up
+from tiktok_attribution.delivery.lanes import Lease, has_work
+from tiktok_attribution.delivery.post import Batch, SendContext, Sent, post, take, take_ahead
+from tiktok_attribution.delivery.responses import NOT_HASHED, indicated_events, named_events, names_field
+from tiktok_attribution.delivery.results import Counts, Results
+from tiktok_attribution.models import Attempt, Outcome
+
+
+class End(Enum):
+    """Why a lane is left."""
+
+    EMPTY = "nothing is due"
+    PAUSED = "what was sent last is tried again later"
+    PACED = "the rate limit wants a pause"
+    PIXEL_PAUSED = "the pixel's other lanes must wait too"
+    STOPPED = "this process ends, or its turn does"
+
+
+class LaneSender:
+    """One lane, as long as its lease is held. Raises LeaseLost.
+
+    A refused batch is searched by channels: `lease.suspects` says how many of the rows that are due longest hold one
+    that TikTok refuses, and each POST takes half of them. So every POST of the search keeps the pace, the search goes
+    on in a later turn, and no event is rejected that was not refused alone.
+    """
+
+    def __init__(self, lease: Lease, context: SendContext, counts: Counts) -> None:
+        self._lease = lease
+        self._context = context
+        self._counts = counts
+        self._results = Results(lease, context, counts)
+        self._most = context.settings.batch_size  # lowered for good when TikTok finds a batch too big
+        self._is_searched = False  # a second search in one turn: there may be many bad ones
+        self._prime: Due | None = None  # named by a message of a form that nobody saw TikTok use
+        self._ahead: Batch | None = None
+        self._is_empty = False
+
+    def run(self) -> End:
+        """Send until nothing is due, TikTok wants a pause, or this process wants to end."""
+        while not self._context.stopping():
+            batch, self._ahead = self._ahead, None
+            if batch is None:
+                if self._is_paced():
+                    return End.PACED if self._has_work() else End.EMPTY
+                rows = self._next()
+                if not rows:
+                    self._lease.suspects = 0
+                    return End.EMPTY
+                fresh = self._without_the_hopeless(rows)
+                if not fresh:
+                    continue
+                batch = take(self._lease, fresh, self._context)
+            end = self._send(batch)
+            if end is not None or self._is_empty:
+                return end or End.EMPTY
+        if self._ahead is not None:
+            self._lease.on_its_way = False  # it was to go next, and does not
+        return End.STOPPED
+
+    def _is_paced(self) -> bool:
+        return self._lease.next_at > self._context.clock()
+
+    def _next(self) -> list[Due]:
+        """What goes next: the prime suspect alone, half of the suspects, or what the limits allow."""
+        if self._prime is not None:
+            prime, self._prime = self._prime, None
+            return [prime]
+        lease, context, now = self._lease, self._context, self._context.clock()
+        limits = (self._most, context.most_events, lease.batch_limit or self._most, lease.suspects // 2 or self._most)
+        most = 1 if lease.suspects == 1 else min(limits)
+        return due_rows(lease, now=now, most=most, most_bytes=context.settings.batch_bytes)
+
+    def _take_ahead(self) -> bool:
+        """The next batch in the transaction that marks the last one: a commit a batch instead of two."""
+        if self._context.stopping() or self._is_paced():
+            return False
+        rows, now = self._next(), self._context.clock()
+        self._is_empty = not rows
+        if rows and not any(reason_to_give_up(row, self._context.settings, now) for row in rows):
+            self._ahead = take_ahead(self._lease, rows, self._context)
+        return self._ahead is not None
+
+    def _has_work(self) -> bool:
+        lease = self._lease
+        return has_work(lease.using, lease.pixel_code, lease.number, self._context.clock())
+
+    def _without_the_hopeless(self, rows: Sequence[Due]) -> list[Due]:
+        now, settings = self._context.clock(), self._context.settings
+        by_reason: dict[str, list[Due]] = defaultdict(list)
+        for row in rows:
+            by_reason[reason_to_give_up(row, settings, now)].append(row)
+        fresh = by_reason.pop("", [])
+        for reason, hopeless in by_reason.items():
+            self._results.given_up(hopeless, reason)
+        return fresh
+
+    def _send(self, batch: Batch) -> End | None:
+        """One POST and what follows from it; None while the lane may go on."""
+        sent, rows = self._post(batch), batch.rows
+        match sent.verdict.outcome:
+            case Outcome.DELIVERED:
+                self._lease.suspects = max(self._lease.suspects - len(rows), 0)
+                if not self._lease.suspects and self._lease.batch_limit:
+                    doubled = 2 * self._lease.batch_limit
+                    self._lease.batch_limit = doubled if doubled < self._most else 0
+                self._results.delivered(sent, rows, then=self._take_ahead)
+            case Outcome.ISOLATE:
+                self._isolate(sent, rows)
+            case Outcome.SPLIT:
+                self._split(sent, rows)
+            case _:
+                return self._pause(sent, rows)
+        return None
+
+    def _post(self, batch: Batch) -> Sent:
+        self._counts["posts"] += 1
+        sent = post(self._lease, batch, self._context)
+        if self._context.breaker is not None and not is_down(sent.answer, sent.verdict):
+            self._context.breaker.answered()
+        return sent
+
+    def _split(self, sent: Sent, rows: Sequence[Due]) -> None:
+        self._lease.suspects = 0
+        if len(rows) == 1:
+            self._results.rejected(sent, rows)
+        else:
+            self._results.refused_together(sent, rows)
+            self._most = self._lease.batch_limit = len(rows) // 2
+
+    def _isolate(self, sent: Sent, rows: Sequence[Due]) -> None:
+        """Reject the bad events of a refused batch; the rest stays due, and is read again."""
+        message, lease = sent.answer.message, self._lease
+        if len(rows) == 1:
+            self._alone(sent, rows[0])
+            return
+        named = named_events(message, len(rows))
+        if named:
+            bad = [row for index, row in enumerate(rows) if index in named]
+            self._results.rejected(sent, bad, others=[row for index, row in enumerate(rows) if index not in named])
+            lease.suspects = 0
+            return
+        self._results.refused_together(sent, rows)
+        indicated = indicated_events(message, len(rows))
+        if indicated:
+            self._prime = rows[min(indicated)]
+        if self._is_searched and not lease.suspects:
+            lease.batch_limit = max(1, len(rows) // 2)  # of many bad events each then costs about one POST
+        self._is_searched, lease.suspects = True, len(rows)
+
+    def _alone(self, sent: Sent, row: Due) -> None:
+        """Refused by itself. A refusal that names no field may be about the account: it has to be repeated later."""
+        self._lease.suspects = 0
+        if names_field(sent.answer.message) or sent.answer.code == NOT_HASHED or self._was_refused_alone(row):
+            self._results.rejected(sent, [row])
+        else:
+            self._results.postponed(sent, [row], due_at=self._context.clock() + self._delay(sent, [row]))
+
+    def _was_refused_alone(self, row: Due) -> bool:
+        attempts = Attempt.objects.using(self._lease.using)
+        return attempts.filter(pk=row.last_attempt, outcome=Outcome.ISOLATE, event_count=1).exists()
+
+    def _pause(self, sent: Sent, rows: Sequence[Due]) -> End:
+        """Keep the rows for later: the pixel is stopped, or they are tried again after a while."""
+        if sent.verdict.outcome == Outcome.STOP:
+            self._results.stopped(sent, rows)
+            pixels.stop(self._lease.using, self._lease.pixel_code, sent.answer, token=self._context.token)
+            return End.PIXEL_PAUSED
+        now, breaker, delay = self._context.clock(), self._context.breaker, self._delay(sent, rows)
+        self._results.postponed(sent, rows, due_at=now + delay)
+        if breaker is None:
+            return End.PIXEL_PAUSED if sent.verdict.pixel_wide else End.PAUSED
+        is_wanted = sent.answer.http_status is not None and (sent.verdict.pixel_wide or sent.answer.retry_after)
+        if is_wanted:
+            breaker.pause(until=now + delay, now=now)
+        closed = is_down(sent.answer, sent.verdict) and breaker.failed(now=now)
+        return End.PIXEL_PAUSED if closed or is_wanted or sent.verdict.pixel_wide else End.PAUSED
+
+    def _delay(self, sent: Sent, rows: Sequence[Due]) -> float:
+        settings, verdict = self._context.settings, sent.verdict
+        floor = min(max(sent.answer.retry_after or 0.0, verdict.pause_seconds), settings.retry_max_seconds)
+        attempts = max(row.attempts for row in rows)
+        return delay_seconds(attempts, base=settings.retry_seconds, most=settings.retry_max_seconds, floor=floor)

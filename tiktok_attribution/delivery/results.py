@@ -1,0 +1,130 @@
+"""What became of the rows of a POST: one short transaction that checks the lease, marks them and keeps the attempt.
+
+An attempt stands in the log of every row that was in it. A refusal of many together says nothing of one of them, so it
+doesn't count as an attempt of theirs: the back-off grows with those.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Coalesce, Concat
+
+from tiktok_attribution.delivery.by_key import by_key
+from tiktok_attribution.delivery.due import Due
+from tiktok_attribution.delivery.lanes import Lease
+from tiktok_attribution.delivery.post import SendContext, Sent
+from tiktok_attribution.delivery.responses import NOT_HASHED
+from tiktok_attribution.models import Attempt, OutboxEvent, State, moment
+from tiktok_attribution.signals import batch_attempted
+
+logger = logging.getLogger("tiktok_attribution")
+
+Changes = dict[str, Any]
+Counts = Counter[str]
+"""How many events ended in which state, and under "posts" how many requests that took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Marks the rows of one leased lane. Each method raises LeaseLost, and then has changed nothing."""
+
+    lease: Lease
+    context: SendContext
+    counts: Counts
+
+    def delivered(self, sent: Sent, rows: Sequence[Due], then: Callable[[], bool] = lambda: False) -> None:
+        """Taken by TikTok; with its warning as the note, where the answer was one.
+
+        `then` runs last in the transaction, and says whether another batch is on its way once that commits.
+        """
+        changes: Changes = {"state": State.DELIVERED, "due_at": None, "delivered_at": moment(self.context.clock())}
+        if sent.answer.code:
+            changes["note"] = f"Accepted with code {sent.answer.code}: {sent.answer.words}"[:500]
+        self._keep(sent, {"delivered": (rows, changes)}, then=then)
+
+    def rejected(self, sent: Sent, rows: Sequence[Due], others: Sequence[Due] = ()) -> None:
+        """Dead letters, with TikTok's own words. `others` were in the same POST and are not to blame."""
+        self._keep(sent, {"rejected": (rows, _dead(sent))}, others)
+
+    def refused_together(self, sent: Sent, rows: Sequence[Due]) -> None:
+        """One of these is to blame, or their number; they stay due."""
+        self._keep(sent, {}, others=rows)
+
+    def stopped(self, sent: Sent, rows: Sequence[Due]) -> None:
+        """They stay due, for when the pixel may send again."""
+        self._keep(sent, {"stopped": (rows, {})})
+
+    def postponed(self, sent: Sent, rows: Sequence[Due], *, due_at: float) -> None:
+        """They are tried again, as often as the verdict allows. Those that TikTok may have keep the time of that."""
+        most = sent.verdict.most_attempts
+        weary = [row for row in rows if most is not None and row.attempts + 1 >= most]
+        fresh = [row for row in rows if most is None or row.attempts + 1 < most]
+        changes: Changes = {"due_at": due_at}
+        if sent.verdict.fate_unknown:
+            changes["unknown_since"] = Coalesce("unknown_since", Value(sent.at))
+        self._keep(sent, {"postponed": (fresh, changes), "rejected": (weary, _dead(sent))})
+
+    def given_up(self, rows: Sequence[Due], reason: str) -> None:
+        """Never sent again."""
+        self._write(self._waiting(rows), state=State.EXPIRED, due_at=None, note=reason)
+        self.counts["expired"] += len(rows)
+
+    def _keep(
+        self,
+        sent: Sent,
+        fates: Mapping[str, tuple[Sequence[Due], Changes]],
+        others: Sequence[Due] = (),
+        then: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`fates`: by the word of the tally, the rows of that fate and what changes for them."""
+        log: Changes = {
+            "attempt_log": Concat("attempt_log", Value(f"{sent.attempt.pk},")),
+            "last_attempt": sent.attempt.pk,
+        }
+        using = self.lease.using
+        with transaction.atomic(using=using):
+            for word, (rows, changes) in fates.items():
+                # What was called off meanwhile stays so, unless TikTok has it.
+                marked = self._all(rows) if word == "delivered" else self._waiting(rows)
+                if rows:
+                    self._write(marked, attempts=F("attempts") + 1, **log, **changes)
+            if others:
+                self._write(self._all(others), **log)
+            sent.attempt.save(using=using, force_insert=True)
+            ahead = then()
+        self.lease.on_its_way = ahead
+        self.counts.update({word: len(rows) for word, (rows, _) in fates.items() if rows})
+        _tell(sent.attempt, using)
+
+    def _write(self, rows: QuerySet[OutboxEvent], **changes: Any) -> None:
+        if not rows.filter(self.lease.is_leased).update(**changes):
+            self.lease.check()  # all called off meanwhile, or the lane is another's
+
+    def _all(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
+        return by_key([row.pk for row in rows], using=self.lease.using)
+
+    def _waiting(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
+        return self._all(rows).filter(state=State.WAITING)
+
+
+def _dead(sent: Sent) -> dict[str, Any]:
+    answer = sent.answer
+    return {"state": State.REJECTED, "due_at": None, "note": answer.words or f"HTTP {answer.http_status}"}
+
+
+def _tell(attempt: Attempt, using: str) -> None:
+    logger.info(
+        "tiktok pixel %s: %s events, %s (http %s, code %s, request %s)",
+        *(attempt.pixel_code, attempt.event_count, attempt.outcome),
+        *(attempt.http_status, attempt.code, attempt.request_id),
+    )
+    if attempt.code == NOT_HASHED:
+        logger.error("tiktok: an event went out with personal data unhashed; please report this as a bug")
+    batch_attempted.send_robust(Attempt, attempt=attempt, using=using)
