@@ -11,7 +11,7 @@ from benchmarks import rows
 from benchmarks.sink import Sink
 from benchmarks.yardsticks import raw_outbox
 from benchmarks.yardsticks.post import Post
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_sender
 
 
 def ours(sink: Sink, events: int, *, delay: float = 0.0) -> float:
@@ -22,7 +22,7 @@ def ours(sink: Sink, events: int, *, delay: float = 0.0) -> float:
     rows.execute(f"ANALYZE {rows.BODIES}")
     sink.reset(delay)
     started = time.perf_counter()
-    counts = send.deliver(rows.PIXEL, using="default")
+    counts = pixel_sender.deliver(rows.PIXEL, using="default")
     seconds = time.perf_counter() - started
     sink.expect(events)
     if counts["delivered"] != events:

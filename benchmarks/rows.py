@@ -16,7 +16,7 @@ from django.test import RequestFactory
 from benchmarks.shop.models import AnyOrder, Order
 from tiktok_attribution import conf
 from tiktok_attribution.conversions.protection import together
-from tiktok_attribution.delivery.insert import insert
+from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent
 from tiktok_attribution.visitor.current import current_request
 

@@ -23,7 +23,7 @@ from tests.shop.models import Order
 from tiktok_attribution import in_tests, tasks
 from tiktok_attribution.conf import Settings
 from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.delivery.pixel_sender import deliver_all
 from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.diagnosis import running
 from tiktok_attribution.diagnosis.trial import send_test_event

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.conversions.samples import PLAIN, paid
-from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.delivery.pixel_sender import deliver_all
 from tiktok_attribution.models import Attempt, HourlyStatistics, OutboxEvent, State
 from tiktok_attribution.tallies.refresh import refresh_all
 from tiktok_attribution.testing.server import StandIn

@@ -19,8 +19,10 @@ from celery import Task, current_app, shared_task
 
 from tiktok_attribution import in_tests
 from tiktok_attribution.alerts import telling
-from tiktok_attribution.delivery import bulk as jobs
-from tiktok_attribution.delivery import chores, heartbeat, repair, retention, send, turns
+from tiktok_attribution.delivery import manual as jobs
+from tiktok_attribution.delivery import pixel_sender, repair, retention, turns
+from tiktok_attribution.delivery import turns as chores
+from tiktok_attribution.delivery import turns as heartbeat
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.failures import describe, missing_module
@@ -39,7 +41,7 @@ def deliver(pixel_code: str, using: str = "default", holder: str = "") -> None:
     """Send what is due for one pixel, for DELIVERY_SECONDS; a later task goes on, with this one's turn."""
     _alive(heartbeat.WORKER)
     if current_app.conf.task_always_eager:  # a countdown would not wait, and there is no worker to be kept free
-        send.deliver(pixel_code, using=using)
+        pixel_sender.deliver(pixel_code, using=using)
         return
     more = turns.take_turn(pixel_code, using=using, holder=holder)
     if more is not None:
@@ -52,7 +54,7 @@ def sweep() -> None:
     repair.repair_everywhere()
     retention.drop_unanswered()
     chores.run(chores.FINISH)
-    for using, pixel_code in send.work_everywhere():
+    for using, pixel_code in pixel_sender.work_everywhere():
         _publish(deliver, pixel_code, using)
     for using in jobs.waiting_databases():
         # The next sweep asks again, so what no worker has taken by then would only pile up.

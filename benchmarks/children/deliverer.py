@@ -13,12 +13,12 @@ PAUSE_SECONDS = 0.02  # more eager than any sweep, and leaves the machine to tho
 
 def deliver_all() -> int:
     from benchmarks import rows  # noqa: PLC0415 -- needs Django set up
-    from tiktok_attribution.delivery import send  # noqa: PLC0415
+    from tiktok_attribution.delivery import pixel_sender  # noqa: PLC0415
     from tiktok_attribution.models import OutboxEvent, State  # noqa: PLC0415
 
     delivered = 0
     while True:
-        delivered += (counts := send.deliver(rows.PIXEL, using="default"))["delivered"]
+        delivered += (counts := pixel_sender.deliver(rows.PIXEL, using="default"))["delivered"]
         if not counts["posts"]:
             if not OutboxEvent.objects.filter(state=State.WAITING, due_at__isnull=False).exists():
                 return delivered

@@ -42,13 +42,13 @@ def _megabytes(key: str) -> float:
 
 def ours() -> list[float]:
     from benchmarks import rows  # noqa: PLC0415 -- needs Django set up
-    from tiktok_attribution.delivery import send  # noqa: PLC0415
+    from tiktok_attribution.delivery import pixel_sender  # noqa: PLC0415
 
     def fill(number: int) -> None:
         rows.empty()
         rows.add_due(number, lanes=1)
 
-    return growth(fill, lambda: send.deliver(rows.PIXEL, using="default"))
+    return growth(fill, lambda: pixel_sender.deliver(rows.PIXEL, using="default"))
 
 
 def raw() -> list[float]:

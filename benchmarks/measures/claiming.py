@@ -11,7 +11,7 @@ from benchmarks.measured import Measured
 from benchmarks.measures.sized import sized
 from benchmarks.rounds import take_turns
 from benchmarks.setup import Setup
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_sender
 
 _WARM_UP = 2
 
@@ -40,5 +40,5 @@ def _claim(setup: Setup, alias: str) -> float:
     rows.add_due(1000, using=alias, lanes=1, first=newest + 1)
     setup.sink.reset()
     started = time.monotonic()
-    send.deliver(rows.PIXEL, using=alias)
+    pixel_sender.deliver(rows.PIXEL, using=alias)
     return (setup.sink.expect(1000).first_at - started) * 1000

@@ -13,7 +13,7 @@ from django.db.backends.signals import connection_created
 from benchmarks import rows
 from benchmarks.measured import Measured
 from benchmarks.setup import Setup
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_sender
 
 BATCHES = 10
 
@@ -46,7 +46,7 @@ def _delivery(batches: int) -> Trips:
     rows.empty()
     rows.add_due(1000 * batches, lanes=1)
     with _every_statement() as statements:
-        send.deliver(rows.PIXEL, using="default")
+        pixel_sender.deliver(rows.PIXEL, using="default")
     told = [sql for sql in statements() if sql not in ("BEGIN", "COMMIT")]
     return Trips(len(told), _commits(statements()))
 

@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from tests.admin.samples import with_settings
 from tiktok_attribution.admin.steering import actions
-from tiktok_attribution.delivery import bulk
-from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery import manual
+from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State
 
 Make = Callable[..., Any]
@@ -43,7 +43,7 @@ def text_of(client: Client, job: BulkJob) -> str:
 def job(event: Make) -> BulkJob:
     """One that runs, over one rejected event."""
     event(state=State.REJECTED)
-    return bulk.start(BulkVerb.RETRY, EventFilter(state="rejected"), asked_by="", using="default")
+    return manual.start(BulkVerb.RETRY, EventFilter(state="rejected"), asked_by="", using="default")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_all_that_fit_a_filter_can_be_taken(boss: Client, event: Make, rejected:
     left = event(state=State.CANCELLED)
 
     choose_all(boss, rejected, "retry_selected", chosen[0], confirmed="1")
-    bulk.work("default")
+    manual.work("default")
 
     assert list(OutboxEvent.objects.order_by("pk").values_list("state", flat=True)) == ["waiting"] * 3 + [left.state]
 
@@ -132,7 +132,7 @@ def test_an_error_that_a_job_met_with_is_told_in_a_sentence(boss: Client, job: B
 
 
 def test_the_page_of_a_job_that_has_ended_asks_no_more(boss: Client, event: Make, job: BulkJob) -> None:
-    bulk.work("default")
+    manual.work("default")
 
     text = text_of(boss, job)
 
@@ -144,8 +144,8 @@ def test_the_page_of_a_job_that_has_ended_asks_no_more(boss: Client, event: Make
 def test_what_was_left_alone_is_explained(boss: Client, event: Make) -> None:
     event(state=State.DELIVERED)
     event(state=State.INVALID)
-    job = bulk.start(BulkVerb.RETRY, EventFilter(), asked_by="", using="default", everything=True)
-    bulk.work("default")
+    job = manual.start(BulkVerb.RETRY, EventFilter(), asked_by="", using="default", everything=True)
+    manual.work("default")
 
     text = text_of(boss, job)
 
@@ -165,7 +165,7 @@ def test_a_job_can_be_stopped_and_that_is_logged(boss: Client, job: BulkJob) -> 
 
 
 def test_a_job_that_has_ended_is_not_stopped(boss: Client, job: BulkJob) -> None:
-    bulk.work("default")
+    manual.work("default")
 
     boss.post(stop_of(job))
 

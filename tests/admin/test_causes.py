@@ -19,7 +19,7 @@ from tests.admin.samples import PIXEL, stored_event, with_settings
 from tests.diagnosis import site
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
-from tiktok_attribution.delivery import heartbeat
+from tiktok_attribution.delivery import turns
 from tiktok_attribution.diagnosis import probe, running
 from tiktok_attribution.models import Heartbeat, OutboxEvent, PixelStatus, State
 from tiktok_attribution.testing.server import StandIn
@@ -36,7 +36,7 @@ def shop(settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch) -> Non
     settings.ROOT_URLCONF = site.WITH_TAG
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver")
     monkeypatch.setattr(running, "BROKER", probe.Probe(tasks.broker_problem))
-    for name in (heartbeat.WORKER, heartbeat.SWEEP):
+    for name in (turns.WORKER, turns.SWEEP):
         Heartbeat.objects.update_or_create(pk=name, defaults={"seen_at": time.time()})
 
 
@@ -202,14 +202,14 @@ def test_a_site_that_delivers_without_celery_hears_nothing_of_a_broker(
     boss: Client, broker: Callable[[str], None]
 ) -> None:
     broker(f"redis://127.0.0.1:{free_port()}/0")
-    heartbeat.beat(heartbeat.LOOP, using="default", now=time.time())
+    turns.beat(turns.LOOP, using="default", now=time.time())
 
     assert list(running.broker_lately()) == []
 
 
 def test_the_worker_is_dead(boss: Client) -> None:
     stored_event(age=7300)
-    Heartbeat.objects.filter(pk=heartbeat.WORKER).update(seen_at=time.time() - 7200)
+    Heartbeat.objects.filter(pk=turns.WORKER).update(seen_at=time.time() - 7200)
     late = click(boss, f"Pixel {PIXEL}: events due: 1, the oldest for 2 hours")
     silent = click(boss, "Last seen 120 minutes ago: a Celery worker")
 
@@ -219,7 +219,7 @@ def test_the_worker_is_dead(boss: Client) -> None:
 
 
 def test_beat_is_dead(boss: Client) -> None:
-    Heartbeat.objects.filter(pk=heartbeat.SWEEP).update(seen_at=time.time() - 7200)
+    Heartbeat.objects.filter(pk=turns.SWEEP).update(seen_at=time.time() - 7200)
     linked = click(boss, "Last seen 120 minutes ago: the sweep of Celery beat")
 
     assert "Let beat run tiktok_attribution.sweep each minute" in linked.target

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL
-from tiktok_attribution.delivery import bulk
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.events.matching import search_key
 from tiktok_attribution.models import OutboxEvent, Outcome, State
 
@@ -99,7 +99,7 @@ def test_a_whole_filter_is_cancelled_and_the_page_follows(
     seat.click("text=Cancel sending")
     seat.wait_for_selector("#tiktok-progress[data-running]")
 
-    bulk.work("default")
+    manual.work("default")
 
     seat.wait_for_selector("#tiktok-progress:not([data-running])", timeout=15_000)
     assert "100 % looked through, 75 events changed" in seat.inner_text("#tiktok-progress")

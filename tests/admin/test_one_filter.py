@@ -14,7 +14,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from tiktok_attribution.admin.choice.list_query import KNOWN
-from tiktok_attribution.delivery import bulk
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.models import Attempt, BulkJob, BulkState, BulkVerb, OutboxEvent, PixelStatus, State
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
@@ -68,7 +68,7 @@ def test_what_the_filter_does_not_know_is_refused_by_all_four(
             (said,) = answer.context["messages"]
             assert f"“{name_in(query)}”" in str(said)
             assert "nothing was changed" in str(said)
-    bulk.work("default")
+    manual.work("default")
 
     assert boss.get(address).headers["Location"] == f"{list_address}?e=1"
     exported = boss.get(f"{EXPORT}?{query}")
@@ -93,7 +93,7 @@ def test_the_four_see_the_same_events(boss: Client, event: Make, list_address: s
     data = {"action": "retry_selected", "select_across": "1", "_selected_action": str(made[0].pk)}
     counted = boss.post(address, data).context
     boss.post(address, {**data, "confirmed": "1"})
-    bulk.work("default")
+    manual.work("default")
     job = BulkJob.objects.first()
 
     assert {line["event_id"] for line in csv.DictReader(io.StringIO(exported))} == listed
@@ -204,7 +204,7 @@ def test_a_job_whose_filter_cannot_be_read_is_given_up_and_changes_nothing(
     last = refused_events[-1].pk
     job = BulkJob.objects.create(verb=BulkVerb.RETRY, chosen=stored, first_key=1, last_key=last)
 
-    bulk.work("default")
+    manual.work("default")
 
     job.refresh_from_db()
     assert (job.state, job.changed, states()) == (BulkState.FAILED, 0, ["rejected"] * 3)

@@ -26,8 +26,8 @@ from tiktok_attribution.admin.display import answers, words
 from tiktok_attribution.admin.events import export
 from tiktok_attribution.admin.steering import reasons
 from tiktok_attribution.alerts.mail import written
-from tiktok_attribution.delivery.heartbeat import WORKER
 from tiktok_attribution.delivery.responses import Answer
+from tiktok_attribution.delivery.turns import WORKER
 from tiktok_attribution.diagnosis.configured import TAG
 from tiktok_attribution.diagnosis.configured import values as configured
 from tiktok_attribution.diagnosis.result import Level

@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from tests.browser.arrivals import arrived, seen
 from tests.shop.models import Order
-from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.delivery.pixel_sender import deliver_all
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.testing.server import StandIn
 

@@ -145,7 +145,7 @@ def test_a_page_out_of_a_cache_has_its_tag(client: Client) -> None:
 
 def test_it_is_looked_at_once_a_minute(client: Client) -> None:
     client.post("/lead/")
-    with patch("tiktok_attribution.delivery.heartbeat.beat") as beat:
+    with patch("tiktok_attribution.delivery.turns.beat") as beat:
         for _ in range(3):
             client.get("/thank-you/")
     assert beat.call_count == 1

@@ -27,7 +27,7 @@ from tiktok_attribution import conf, track
 from tiktok_attribution.browser.page import event_tag
 from tiktok_attribution.conversions import receivers, registry
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_sender
 from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.diagnosis.trial import send_test_event
 from tiktok_attribution.events.identity import email_sha256
@@ -120,7 +120,7 @@ AROUND = [
 def test_delivery_gives_nothing_away(place: str, kind: EventType, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with reported() as found, monkeypatch.context() as patch:
         patch.setattr(place, raising(kind))
-        send.deliver(PIXEL, using="default")
+        pixel_sender.deliver(PIXEL, using="default")
     assert found or (place, kind) == ("tiktok_attribution.delivery.client.json.loads", ValueError)  # no JSON
     assert is_clean(found, OF_DELIVERY)
 
@@ -155,7 +155,7 @@ def test_bytes_on_their_way_to_the_socket_give_nothing_away(
 
     with reported() as found, monkeypatch.context() as patch:
         patch.setattr("urllib3.connection.HTTPConnection.connect", connect)
-        send.deliver(PIXEL, using="default")
+        pixel_sender.deliver(PIXEL, using="default")
     assert found
     assert is_clean(found, OF_DELIVERY)
 
@@ -183,7 +183,7 @@ def test_reading_the_settings_gives_nothing_away(
         settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "ACCESS_TOKEN": given}
         with reported() as found, monkeypatch.context() as patch:
             patch.setattr(place, raising(kind))
-            send.deliver(PIXEL, using="default")
+            pixel_sender.deliver(PIXEL, using="default")
         assert is_clean(found, OF_DELIVERY)
 
 
@@ -191,7 +191,7 @@ def test_the_report_still_names_every_place(site: str, monkeypatch: pytest.Monke
     """What is left out are values, and no frame."""
     with reported() as found, monkeypatch.context() as patch:
         patch.setattr("http.client.HTTPConnection._send_output", raising(SoftTimeLimitExceeded))
-        send.deliver(PIXEL, using="default")
+        pixel_sender.deliver(PIXEL, using="default")
     named = places(found["sentry"])
     assert [one for one in named if one in {"deliver", "post", "urlopen", "endheaders", "forced"}][-1] == "forced"
     assert {"deliver", "post", "urlopen", "endheaders"} <= set(named)

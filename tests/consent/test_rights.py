@@ -16,7 +16,7 @@ from django.test import Client
 from tests.consent.conftest import PIXEL
 from tests.shop.models import Order
 from tiktok_attribution import track
-from tiktok_attribution.delivery import unfinished
+from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.manual import retry
 from tiktok_attribution.events.identity import email_sha256, phone_sha256
 from tiktok_attribution.events.matching import search_key
@@ -100,7 +100,7 @@ def test_an_unfinished_event_that_is_erased_is_not_built_again() -> None:
     ]
     OutboxEvent.objects.update(due_at=None)
     run("tiktok_erase", f"--email={ADA}")
-    assert [unfinished.finish(row, using="default", now=2.0, rebuilt=True) for row in rows] == [False] * 3
+    assert [outbox.finish(row, using="default", now=2.0, rebuilt=True) for row in rows] == [False] * 3
     assert email_sha256(ADA) not in texts()
 
 

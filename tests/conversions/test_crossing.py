@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, transaction
 from tests.conversions.samples import row, rows
 from tests.shop.models import Order
 from tiktok_attribution import track
-from tiktok_attribution.delivery.insert import insert as insert_as_usual
+from tiktok_attribution.delivery.outbox import insert as insert_as_usual
 from tiktok_attribution.models import EventBody, State
 
 Configure = Callable[..., None]

@@ -19,7 +19,7 @@ from tests.test_tasks import Sent, sent  # noqa: F401 -- a fixture
 from tiktok_attribution import Conversion, tasks
 from tiktok_attribution.conversions import hourly
 from tiktok_attribution.conversions.hourly import backfill_recent
-from tiktok_attribution.delivery import chores
+from tiktok_attribution.delivery import turns
 from tiktok_attribution.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -191,8 +191,8 @@ class TestWhoRunsIt:
         def fail() -> bool:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(chores, "_registered", {chores.BACKFILL: (fail, fail), chores.FINISH: (fail, fail)})
-        assert not chores.is_due(chores.BACKFILL)
-        chores.run(chores.FINISH)
-        chores.run("unknown")
+        monkeypatch.setattr(turns, "_registered", {turns.BACKFILL: (fail, fail), turns.FINISH: (fail, fail)})
+        assert not turns.is_due(turns.BACKFILL)
+        turns.run(turns.FINISH)
+        turns.run("unknown")
         assert [record.message.partition(":")[0] for record in caplog.records] == ["tiktok"] * 2

@@ -24,7 +24,8 @@ from tiktok_attribution import Conversion, tasks
 from tiktok_attribution.conversions import finishing
 from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.conversions.recorded import Recorded
-from tiktok_attribution.delivery import manual, outages, pixel_sender, send, unfinished
+from tiktok_attribution.delivery import manual, outages, outbox, pixel_sender
+from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.consent_hold import Key, Theirs, release
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.signals import event_recorded
@@ -475,5 +476,5 @@ def test_a_body_is_changed_by_nobody_once_it_is_due() -> None:
     order.save()
     due = row()
     due.payload = "another"
-    assert not unfinished.finish(due, using="default", now=0, rebuilt=True)
+    assert not outbox.finish(due, using="default", now=0, rebuilt=True)
     assert row().payload != "another"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import PIXEL, FakeClient, HandClock
-from tiktok_attribution.delivery import pixel_sender, send
+from tiktok_attribution.delivery import pixel_sender
+from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.results import Counts
 
 Deliver = Callable[..., Counts]

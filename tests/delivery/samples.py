@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from tiktok_attribution.delivery.insert import insert
+from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.payload import event_text

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.delivery.backoff import delay_seconds
+from tiktok_attribution.delivery.responses import delay_seconds
 
 attempts = st.integers(0, 32_767)
 bases = st.floats(0.01, 3600)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.delivery.conftest import Configure, Deliver
 from tests.delivery.samples import NOW, OK, PIXEL, REFUSED, SYSTEM_ERROR, TOO_MANY, FakeClient, HandClock, row, store
-from tiktok_attribution.delivery.breaker import OPENS_AFTER, Breaker
+from tiktok_attribution.delivery.pixels import OPENS_AFTER, Breaker
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def backoff(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its jitter: the longest pause each time."""
     configure(RETRY_SECONDS=10, RETRY_MAX_SECONDS=3600)
-    monkeypatch.setattr("tiktok_attribution.delivery.backoff.random.uniform", lambda least, most: most)
+    monkeypatch.setattr("tiktok_attribution.delivery.responses.random.uniform", lambda least, most: most)
 
 
 def waiting(*numbers: int) -> None:

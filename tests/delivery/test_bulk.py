@@ -12,8 +12,9 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from tests.delivery.samples import PIXEL, row
-from tiktok_attribution.delivery import bulk, manual
-from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery import manual
+from tiktok_attribution.delivery import manual as bulk
+from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State, moment
 
 REJECTED = EventFilter(state="rejected")

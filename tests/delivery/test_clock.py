@@ -17,9 +17,9 @@ from tiktok_attribution.delivery import clock as clocks
 from tiktok_attribution.delivery import lanes, repair
 from tiktok_attribution.delivery.clock import DatabaseNow, clock_of, database_time
 from tiktok_attribution.delivery.figures import figures
-from tiktok_attribution.delivery.heartbeat import beat, seen_at
-from tiktok_attribution.delivery.insert import insert
+from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.delivery.post import lease_seconds
+from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.diagnosis.pixel_state import results
 from tiktok_attribution.models import Lane, OutboxEvent, State
 

@@ -7,7 +7,7 @@ import pytest
 from tests.delivery.samples import DAY, NOW, PIXEL, fill, row, store
 from tiktok_attribution.conf import Settings
 from tiktok_attribution.delivery import lanes
-from tiktok_attribution.delivery.due import CLEARED, DOUBTFUL, Due, due_rows, reason_to_give_up
+from tiktok_attribution.delivery.lanes import CLEARED, DOUBTFUL, Due, due_rows, reason_to_give_up
 from tiktok_attribution.models import EventBody, OutboxEvent, State
 
 SETTINGS = Settings(max_age_days=7.0)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import NOW, row
-from tiktok_attribution.delivery.event_filter import CHANNELS, EventFilter
+from tiktok_attribution.delivery.search import CHANNELS, EventFilter
 from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies.refresh import refresh_all
 

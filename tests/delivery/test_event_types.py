@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.delivery.samples import row, store
-from tiktok_attribution.delivery import event_types as module
-from tiktok_attribution.delivery.event_types import EventType, event_types
+from tiktok_attribution.delivery import search as module
+from tiktok_attribution.delivery.search import EventType, event_types
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tests.delivery.samples import NOW, fill, states
 from tiktok_attribution.delivery import manual
-from tiktok_attribution.delivery.bodies import clear_bodies
+from tiktok_attribution.delivery.outbox import clear_bodies
 from tiktok_attribution.models import EventBody, OutboxEvent, State
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.on_engine("postgres", "mariadb")]

@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.delivery.samples import NOW, PIXEL, fill, only_row, row
 from tests.shop.models import Order
-from tiktok_attribution.delivery import insert, outbox
+from tiktok_attribution.delivery import outbox
+from tiktok_attribution.delivery import outbox as insert
 from tiktok_attribution.models import EventBody, OutboxEvent, State, moment
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 
 from tests.delivery.conftest import Configure, Deliver
 from tests.delivery.samples import FakeClient, HandClock, row, store
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_sender
 from tiktok_attribution.models import Lane
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def sleeps(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         monotonic = staticmethod(lambda: clock.now)
 
     Time.sleep = staticmethod(sleep)  # type: ignore[attr-defined]
-    monkeypatch.setattr(send, "time", Time)
+    monkeypatch.setattr(pixel_sender, "time", Time)
     return slept
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import PIXEL, fill, row, store
-from tiktok_attribution.delivery import event_types, search
-from tiktok_attribution.delivery.event_filter import EventFilter
-from tiktok_attribution.delivery.search import KeysetPage
+from tiktok_attribution.delivery import search
+from tiktok_attribution.delivery import search as event_types
+from tiktok_attribution.delivery.search import EventFilter, KeysetPage
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db

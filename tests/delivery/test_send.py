@@ -25,7 +25,8 @@ from tests.delivery.samples import (
     store,
 )
 from tests.engines.server import free_port
-from tiktok_attribution.delivery import lanes, pixel_sender, pixels, send
+from tiktok_attribution.delivery import lanes, pixel_sender, pixels
+from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State
 from tiktok_attribution.signals import batch_attempted

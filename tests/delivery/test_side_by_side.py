@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 
 from tests.delivery.conftest import Configure
-from tiktok_attribution.delivery.side_by_side import side_by_side
+from tiktok_attribution.delivery.pixel_sender import side_by_side
 
 
 def thread_of(number: int) -> tuple[int, str]:

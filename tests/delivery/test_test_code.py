@@ -17,7 +17,7 @@ from tests.delivery.conftest import Configure
 from tests.delivery.samples import PIXEL, FakeClient, states, store
 from tests.delivery.samples import row as outbox_row
 from tiktok_attribution import conf, tasks
-from tiktok_attribution.delivery import send
+from tiktok_attribution.delivery import pixel_sender
 from tiktok_attribution.diagnosis import trial
 from tiktok_attribution.management.commands import tiktok_deliver
 
@@ -53,7 +53,7 @@ def by_command() -> None:
 
 
 def by_hand() -> None:
-    send.deliver_all()
+    pixel_sender.deliver_all()
 
 
 SENDERS = [by_worker, by_command, by_hand]

@@ -25,7 +25,7 @@ from tests.diagnosis import site
 from tests.engines.server import free_port
 from tiktok_attribution import in_tests, tasks
 from tiktok_attribution.conversions.building import SEEN_AS_HTTP
-from tiktok_attribution.delivery import heartbeat, outages, pixels
+from tiktok_attribution.delivery import outages, pixels, turns
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.diagnosis import pixel_state, run, running
 from tiktok_attribution.management.commands import tiktok_deliver
@@ -57,8 +57,8 @@ def found(name: str) -> dict[str, str]:
 
 
 def test_a_site_that_is_well_is_no_error() -> None:
-    heartbeat.beat(heartbeat.WORKER, using="default", now=time.time())
-    heartbeat.beat(heartbeat.SWEEP, using="default", now=time.time())
+    turns.beat(turns.WORKER, using="default", now=time.time())
+    turns.beat(turns.SWEEP, using="default", now=time.time())
     results = json.loads(doctor("--json"))
     assert {one["level"] for one in results} == {"ok"}
 
@@ -130,17 +130,17 @@ def test_a_worker_that_was_never_seen_is_told() -> None:
 
 
 def test_a_worker_that_fell_silent_is_told() -> None:
-    Heartbeat.objects.create(name=heartbeat.WORKER, seen_at=time.time() - 7200)
+    Heartbeat.objects.create(name=turns.WORKER, seen_at=time.time() - 7200)
     assert found("worker")["what"] == "Last seen 120 minutes ago: a Celery worker."
 
 
 def test_the_loop_needs_no_worker() -> None:
-    Heartbeat.objects.create(name=heartbeat.LOOP, seen_at=time.time())
+    Heartbeat.objects.create(name=turns.LOOP, seen_at=time.time())
     assert found("loop")["level"] == "ok"
 
 
 def test_a_loop_that_was_ended_hides_nobody_for_long() -> None:
-    Heartbeat.objects.create(name=heartbeat.LOOP, seen_at=time.time() - 200)
+    Heartbeat.objects.create(name=turns.LOOP, seen_at=time.time() - 200)
     assert (found("worker")["level"], found("beat")["level"]) == ("warning", "warning")
 
 
@@ -157,22 +157,22 @@ def test_a_loop_that_is_asked_to_end_in_a_long_pause_ends() -> None:
     ending = threading.Event()
     ending.set()
     tiktok_deliver._wait(ending, 150.0)
-    assert not Heartbeat.objects.filter(pk=heartbeat.LOOP).exists()
+    assert not Heartbeat.objects.filter(pk=turns.LOOP).exists()
 
 
 def test_tasks_are_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "_alive_at", {})
     tasks.sweep()
-    assert set(Heartbeat.objects.values_list("pk", flat=True)) >= {heartbeat.WORKER, heartbeat.SWEEP}
+    assert set(Heartbeat.objects.values_list("pk", flat=True)) >= {turns.WORKER, turns.SWEEP}
 
 
 def test_a_sign_of_life_costs_a_task_nothing_for_a_minute(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     monkeypatch.setattr(tasks, "_alive_at", {})
-    tasks._alive(heartbeat.WORKER)
+    tasks._alive(turns.WORKER)
     with django_assert_num_queries(0):
-        tasks._alive(heartbeat.WORKER)
+        tasks._alive(turns.WORKER)
 
 
 def test_a_broker_that_is_down_is_told_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import NOW, PIXEL, HandClock, fill, states
-from tiktok_attribution.delivery import lanes, send
+from tiktok_attribution.delivery import lanes, pixel_sender
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
 
@@ -41,7 +41,7 @@ def standin(clock: HandClock, settings: Any) -> Iterator[StandIn]:
 @pytest.fixture
 def work(clock: HandClock) -> Worker:
     def deliver() -> None:
-        send.deliver(PIXEL, using="default", clock=clock)
+        pixel_sender.deliver(PIXEL, using="default", clock=clock)
 
     return deliver
 

@@ -35,7 +35,8 @@ from tests.delivery.samples import (
     row,
     store,
 )
-from tiktok_attribution.delivery import pixel_sender, pixels, send
+from tiktok_attribution.delivery import pixel_sender, pixels
+from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, PixelStatus, State
 

@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
 from tests.delivery.samples import PIXEL, fill, row, states, store
-from tiktok_attribution.delivery import bulk, lanes
-from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery import lanes, manual
+from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.management.commands import tiktok_deliver as command
 from tiktok_attribution.models import BulkVerb, Heartbeat, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
@@ -45,7 +45,7 @@ def test_it_sends_what_is_due_and_says_so(tiktok_standin: StandIn) -> None:
 def test_it_works_on_the_jobs_of_the_admin_first(tiktok_standin: StandIn) -> None:
     due_now(3)
     OutboxEvent.objects.update(state=State.REJECTED, due_at=None)
-    bulk.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
+    manual.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
 
     assert run() == "3 delivered (1 requests)\n"
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import PIXEL, stored_event
-from tiktok_attribution.delivery.since import first_pk_since
+from tiktok_attribution.delivery.search import first_pk_since
 from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies.counting import HOUR, count_hours
 from tiktok_attribution.tallies.refresh import RECENT, count_again, refresh_all, refresh_recent

@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import stored_event
-from tiktok_attribution.delivery.heartbeat import beat, seen_at
+from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies import refresh
 from tiktok_attribution.tallies.counting import HOUR

@@ -23,8 +23,7 @@ from tiktok_attribution.admin.display import badges
 from tiktok_attribution.admin.display.answers import explain_stored
 from tiktok_attribution.admin.display.words import PIXEL_DOWN, PIXEL_RUNS, STOPPED
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.delivery.breaker import OPENS_AFTER
-from tiktok_attribution.delivery.pixels import resume
+from tiktok_attribution.delivery.pixels import OPENS_AFTER, resume
 from tiktok_attribution.models import PixelStatus
 
 

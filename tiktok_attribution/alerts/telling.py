@@ -11,8 +11,8 @@ from tiktok_attribution import conf
 from tiktok_attribution.alerts import mail
 from tiktok_attribution.alerts.watching import Seen, seen
 from tiktok_attribution.delivery.clock import database_time
-from tiktok_attribution.delivery.heartbeat import beat
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.turns import beat
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Alert
 from tiktok_attribution.signals import alert_closed, alert_opened

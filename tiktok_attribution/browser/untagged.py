@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution.browser import block
-from tiktok_attribution.delivery import heartbeat
+from tiktok_attribution.delivery import turns
 from tiktok_attribution.delivery.outbox import write_database
 
 logger = logging.getLogger("tiktok_attribution")
@@ -20,7 +20,7 @@ INLINE = "TiktokAnalyticsObject"
 and the page holds the data block alone."""
 _MARKS = (INLINE.encode(), block.CLASS.encode())
 
-EVERY_SECONDS = heartbeat.EVERY_SECONDS
+EVERY_SECONDS = turns.EVERY_SECONDS
 _looked_at: dict[str, float] = {}  # views of this process, which the site's code bounds
 _told: set[str] = set()
 
@@ -61,7 +61,7 @@ def looks_untagged(request: HttpRequest, response: HttpResponseBase) -> bool:
 def note(request: HttpRequest) -> None:
     """Keep the view's name for the diagnosis, and log it once a process."""
     view = _view_of(request)
-    heartbeat.beat(heartbeat.untagged_name(view), using=write_database())
+    turns.beat(turns.untagged_name(view), using=write_database())
     if view not in _told:
         _told.add(view)
         logger.warning(

@@ -16,10 +16,9 @@ from tiktok_attribution.conversions.objects import source_of
 from tiktok_attribution.conversions.origin import conversion_of, object_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorded import fill, wake_workers
-from tiktok_attribution.delivery import unfinished
-from tiktok_attribution.delivery.bodies import forget
+from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.clock import DatabaseNow, database_time
-from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.outbox import forget, outbox_databases
 from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.payload import event_of_text
@@ -47,7 +46,7 @@ def finish_everywhere(*, now: float | None = None, after_seconds: float = AFTER_
 def _finish_left(using: str, now: float | None, after_seconds: float) -> int:
     try:
         before = (database_time(using) if now is None else now) - after_seconds
-        rows = unfinished.left_behind(using=using, before=before, most=MOST)
+        rows = outbox.left_behind(using=using, before=before, most=MOST)
         for row in rows:
             _finish(row, using)
     except Exception as error:
@@ -59,12 +58,12 @@ def _finish_left(using: str, now: float | None, after_seconds: float) -> int:
 def _finish(row: OutboxEvent, using: str) -> None:
     source, built = _again(row, using)
     if source is not None and source.decision.is_denied:
-        if forget(unfinished.unfinished([row.pk], using=using), [row.pk]):
+        if forget(outbox.unfinished([row.pk], using=using), [row.pk]):
             count_suppressed([row.pixel_code], row.name, source.decision.reason or Reason.DENIED, using=using)
         return
     if built is not None:
         fill(row, replace(built.event, name=row.name, event_id=row.event_id), built.notes)
-    if unfinished.finish(row, using=using, now=DatabaseNow(), rebuilt=built is not None):
+    if outbox.finish(row, using=using, now=DatabaseNow(), rebuilt=built is not None):
         wake_workers([row], using=using)
 
 

@@ -14,8 +14,8 @@ from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.clock import database_time
-from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
+from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")

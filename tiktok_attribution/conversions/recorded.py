@@ -23,9 +23,9 @@ from tiktok_attribution import tasks
 from tiktok_attribution.consent.answer import Reason
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.conversions.event_source import Built, EventSource
-from tiktok_attribution.delivery import unfinished
-from tiktok_attribution.delivery.bodies import forget
+from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
+from tiktok_attribution.delivery.outbox import forget
 from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.matching import match_bits, search_key
@@ -114,7 +114,7 @@ class Recorded:
                     fill(row, replace(built.event, event_id=self.event.event_id), built.notes)
                 # A renewal may have been rolled back with its savepoint, so then the stored text is not known.
                 rebuilt = built is not None and (row.payload != before or self._renewed)
-                if unfinished.finish(row, using=using, now=DatabaseNow(), rebuilt=rebuilt):
+                if outbox.finish(row, using=using, now=DatabaseNow(), rebuilt=rebuilt):
                     finished.append(row)
         self.rows = finished
         if built is not None:
@@ -132,7 +132,7 @@ class Recorded:
                 event = replace(built.event, event_id=self.event.event_id)
                 for row in self.rows:
                     fill(row, event, built.notes)
-                    unfinished.rebuild(row, using=source.using)
+                    outbox.rebuild(row, using=source.using)
         except Exception as error:
             report(error, "%s could not be built again, so its first version is sent", self.source.event_id)
             return
@@ -158,7 +158,7 @@ class Recorded:
     def postpone(self) -> None:
         """More is written of what it is made of: it is not due before the commit has built it again."""
         if not self._is_postponed:
-            unfinished.postpone([row.pk for row in self.rows], using=self.source.using, now=DatabaseNow())
+            outbox.postpone([row.pk for row in self.rows], using=self.source.using, now=DatabaseNow())
             self._is_postponed = self.unfinished = True
 
     def rolled_back(self) -> None:
@@ -170,7 +170,7 @@ class Recorded:
         using, pks = self.source.using, [row.pk for row in self.rows]
         mine = OutboxEvent.objects.using(using).filter(attempts=0)
         with transaction.atomic(using=using):
-            forget(mine if self.commitment.is_open else unfinished.unfinished(pks, using=using), pks)
+            forget(mine if self.commitment.is_open else outbox.unfinished(pks, using=using), pks)
             count_suppressed([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
         self.rows = []
         self.commitment.take_back()

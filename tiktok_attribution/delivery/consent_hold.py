@@ -16,11 +16,9 @@ from django.db.models import QuerySet
 from tiktok_attribution import conf
 from tiktok_attribution.consent.answer import Consent, Reason
 from tiktok_attribution.delivery import outages
-from tiktok_attribution.delivery.bodies import clear_bodies, forget
 from tiktok_attribution.delivery.clock import DatabaseNow
-from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.outbox import clear_bodies, due_when_finished, forget, outbox_databases
 from tiktok_attribution.delivery.suppressed import count_suppressed, refuse_objects
-from tiktok_attribution.delivery.unfinished import due_when_finished
 from tiktok_attribution.models import (
     OutboxEvent,
     State,

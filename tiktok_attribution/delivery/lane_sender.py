@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from enum import Enum
 
 from tiktok_attribution.delivery import pixels
-from tiktok_attribution.delivery.backoff import delay_seconds
-from tiktok_attribution.delivery.breaker import is_down
-from tiktok_attribution.delivery.due import Due, due_rows, reason_to_give_up
-from tiktok_attribution.delivery.lanes import Lease, has_work
+from tiktok_attribution.delivery.lanes import Due, Lease, due_rows, has_work, reason_to_give_up
+from tiktok_attribution.delivery.pixels import is_down
 from tiktok_attribution.delivery.post import Batch, SendContext, Sent, post, take, take_ahead
-from tiktok_attribution.delivery.responses import NOT_HASHED, indicated_events, named_events, names_field
+from tiktok_attribution.delivery.responses import NOT_HASHED, delay_seconds, indicated_events, named_events, names_field
 from tiktok_attribution.delivery.results import Counts, Results
 from tiktok_attribution.models import Attempt, Outcome
 

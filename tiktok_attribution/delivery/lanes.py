@@ -1,4 +1,6 @@
-"""Leases over lanes: who may send which rows.
+"""The rows that are due in a lane: read without a lock, as the lane is leased.
+
+Leases over lanes: who may send which rows.
 
 Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its
 due rows without a lock, and marks them by an UPDATE whose condition is that it still holds the lane. So a row is
@@ -14,17 +16,70 @@ import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from django.db import transaction
-from django.db.models import Exists, F, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce, Concat
 
-from tiktok_attribution.delivery.by_key import by_key
+from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import SLACK_SECONDS
-from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, State, moment
+from tiktok_attribution.delivery.responses import MOST_UNKNOWN_SECONDS
+from tiktok_attribution.delivery.search import by_key
+from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent, Outcome, State, moment
 
 logger = logging.getLogger("tiktok_attribution")
+
+FRAME_BYTES = 1000  # the root object around the events, with room to spare
+
+CLEARED = "Its body was cleared after KEEP_PAYLOAD_DAYS, so nothing is left to send."
+DOUBTFUL = "TikTok may have it: an attempt got no answer, and after 47 hours a repeat could count twice."
+
+
+class Due(NamedTuple):
+    """A row that is due. Times are epoch seconds."""
+
+    pk: int
+    payload: str
+    attempts: int
+    event_time: int
+    unknown_since: float | None
+    last_attempt: str = ""
+
+
+def due_rows(lease: Lease, *, now: float, most: int, most_bytes: int) -> list[Due]:
+    """The rows that are due longest: at most so many, and as many as fit into one body."""
+    rows = OutboxEvent.objects.using(lease.using).filter(
+        pixel_code=lease.pixel_code, lane=lease.number, due_at__lte=now, state=State.WAITING
+    )
+    # A subquery and not a join: it is asked of the rows that are taken, whatever the planner thinks of the tables.
+    body = EventBody.objects.filter(pk=OuterRef("pk")).values("payload")
+    # One that was deleted by hand counts as cleared: nothing that is due may stop its lane.
+    payload = Coalesce(Subquery(body), Value(""), output_field=TextField())
+    columns = ("pk", payload, *Due._fields[2:])
+    return _fitting([Due(*row) for row in rows.order_by("due_at").values_list(*columns)[:most]], most_bytes)
+
+
+def _fitting(rows: list[Due], most_bytes: int) -> list[Due]:
+    """The first rows whose texts fit into one body; one at least."""
+    size = FRAME_BYTES
+    for position, row in enumerate(rows):
+        size += len(row.payload) + 1  # the texts are ASCII: characters are bytes
+        if size > most_bytes and position:
+            return rows[:position]
+    return rows
+
+
+def reason_to_give_up(row: Due, settings: conf.Settings, now: float) -> str:
+    """Why this row must not be sent any more, for the admin; "" where it may."""
+    if not row.payload:
+        return CLEARED
+    if row.event_time < now - settings.max_age_seconds:
+        return f"Not delivered within {settings.max_age_days:g} days of the event."
+    if row.unknown_since is not None and row.unknown_since < now - MOST_UNKNOWN_SECONDS:
+        return DOUBTFUL
+    return ""
+
 
 UNKNOWN_FATE = "The worker ended before it saw an answer, so TikTok may have these events. They are sent again."
 

@@ -1,21 +1,33 @@
-"""Steering by hand: events are sent again or called off. Who may do that is the caller's question."""
+"""Steering by hand: events are sent again or called off. Who may do that is the caller's question.
+
+Jobs over all events of a filter: asked for in the admin, worked through here, a stretch of keys at a time.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+import logging
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
-from django.db.models import QuerySet, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Least
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.backoff import MOST_UNKNOWN_SECONDS
 from tiktok_attribution.delivery.clock import DatabaseNow
-from tiktok_attribution.models import EventBody, OutboxEvent, State, moment
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.responses import MOST_UNKNOWN_SECONDS
+from tiktok_attribution.delivery.search import EventFilter
+from tiktok_attribution.failures import describe
+from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, EventBody, OutboxEvent, State, moment
+
+logger = logging.getLogger("tiktok_attribution")
 
 
 class SkipReason(Enum):
@@ -138,3 +150,173 @@ def _may_count_twice(row: Row, now: float) -> bool:
     edge = now - MOST_UNKNOWN_SECONDS
     by_server = row.unknown_since is not None and row.unknown_since < edge
     return by_server or (row.browser_at is not None and row.browser_at < moment(edge))
+
+
+PAGE_ROWS = 500
+"""Rows changed in one transaction."""
+WIDTH = 5_000
+"""Keys looked at in one transaction."""
+MOST_FAILURES = 5
+MOST_SECONDS = 86_400.0
+"""Age at which a job is given up: what somebody wanted a day ago is not done unawares."""
+AT_ONCE_SECONDS = 45.0
+"""That one call works before it leaves the rest to the next."""
+
+
+EVERYTHING = "all"
+"""Key of a job's stored filter that says, where no condition does, that all events are meant."""
+
+
+def start(verb: BulkVerb, event_filter: EventFilter, *, asked_by: str, using: str, everything: bool = False) -> BulkJob:
+    """A new job over what the outbox holds now; or the same one that is still running.
+
+    A filter without a condition is taken with `everything` alone (ValueError else), and that is stored with the job:
+    an empty object, which is also what a lost condition leaves, means nothing.
+    """
+    if bool(event_filter) is everything:
+        raise ValueError("a job has conditions, or says that it means everything")
+    text = json.dumps({EVERYTHING: True} if everything else event_filter.as_data(), sort_keys=True)
+    with transaction.atomic(using=using):
+        same = _running(using).filter(verb=verb, chosen=text).first()
+        if same is not None:
+            return same
+        keys = OutboxEvent.objects.using(using).values_list("pk", flat=True)
+        low, high = event_filter.keys(using=using)
+        first = max(low or 0, keys.order_by("pk").first() or 0)
+        last = keys.order_by("-pk").first() or 0
+        last = last if high is None else min(last, high - 1)
+        return BulkJob.objects.using(using).create(
+            verb=verb, chosen=text, asked_by=asked_by, first_key=first, last_key=last, cursor=first - 1
+        )
+
+
+def filter_of(job: BulkJob) -> EventFilter:
+    """The events that a job is about. Raises ValueError for what `start` never stored."""
+    data = json.loads(job.chosen)
+    if data == {EVERYTHING: True}:
+        return EventFilter()
+    found = EventFilter.of_data(data)
+    if not found:
+        raise ValueError("no condition, and not said to mean everything")
+    return found
+
+
+def stop(pk: int, *, using: str, now: float) -> bool:
+    """Leave the rest as it is. False where the job has ended already."""
+    return bool(_running(using).filter(pk=pk).update(state=BulkState.STOPPED, ended_at=moment(now)))
+
+
+def waiting_databases() -> list[str]:
+    """Aliases in which a job is to be worked on. Raises nothing: a sweep has more to do."""
+    return [using for using in outbox_databases() if _has_work(using)]
+
+
+def work_everywhere(*, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], bool] = lambda: False) -> int:
+    """`work` in every database, for so many seconds in all; how many events were changed."""
+    until = time.monotonic() + seconds
+    done = 0
+    for using in waiting_databases():
+        done += work(using, seconds=until - time.monotonic(), stopping=stopping)[0]
+    return done
+
+
+def work(
+    using: str, *, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], bool] = lambda: False
+) -> tuple[int, set[str]]:
+    """Work on the jobs of this database, the oldest first: how many events were changed, and pixels that got due ones.
+
+    Any number of processes may do so at once. What raises is logged and tried again at the next call.
+    """
+    until = time.monotonic() + seconds
+    changed = 0
+    pixel_codes: set[str] = set()
+    for pk in list(_running(using).order_by("pk").values_list("pk", flat=True)):
+        try:
+            while time.monotonic() < until and not stopping():
+                outcome = _step(pk, using, now=time.time())
+                if outcome is None:
+                    break
+                changed += len(outcome.changed)
+                pixel_codes |= {row.pixel_code for row in outcome.changed}
+        except Exception as error:
+            logger.exception("tiktok: job %s in database %r could not go on", pk, using)
+            _note_failure(pk, using, type(error).__name__)
+    return changed, pixel_codes
+
+
+def _step(pk: int, using: str, *, now: float) -> ManualResult | None:
+    """One stretch of one job; None where nothing is left of it, or another process has just done this stretch."""
+    job = _running(using).filter(pk=pk).first()
+    if job is None or _given_up(job, using, now):
+        return None
+    rows = OutboxEvent.objects.using(using).filter(filter_of(job).condition(using=using))
+    with transaction.atomic(using=using):
+        # Whoever comes second waits here for the first one's commit, and then finds another cursor.
+        if not _running(using).filter(pk=pk, cursor=job.cursor).update(touched_at=moment(now)):
+            return None
+        end = min(job.cursor + WIDTH, job.last_key)
+        keys = rows.filter(pk__gt=job.cursor, pk__lte=end).order_by("pk").values_list("pk", flat=True)
+        pks = list(keys[:PAGE_ROWS])
+        outcome = _act(job.verb, rows.filter(pk__in=pks), now)
+        _note(job, outcome, pks[-1] if len(pks) == PAGE_ROWS else end, using, now)
+    return outcome
+
+
+def _act(verb: str, rows: QuerySet[OutboxEvent], now: float) -> ManualResult:
+    return cancel(rows, now=now) if verb == BulkVerb.CANCEL else retry(rows, now=now, careful=True)
+
+
+def _note(job: BulkJob, outcome: ManualResult, cursor: int, using: str, now: float) -> None:
+    """In the transaction of the rows themselves; the job's row is locked, so what was read of it still holds."""
+    refused = Counter({reason.value: len(pks) for reason, pks in outcome.refused.items()})
+    values: dict[str, Any] = {
+        "cursor": cursor,
+        "failures": 0,
+        "changed": job.changed + len(outcome.changed),
+        "left_alone": job.left_alone + sum(refused.values()),
+        "reasons": json.dumps(Counter(json.loads(job.reasons)) + refused),
+    }
+    if cursor >= job.last_key:
+        values |= {"state": BulkState.DONE, "ended_at": moment(now)}
+    BulkJob.objects.using(using).filter(pk=job.pk).update(**values)
+
+
+def _given_up(job: BulkJob, using: str, now: float) -> bool:
+    late = job.created_at < moment(now - MOST_SECONDS)
+    note = "Not finished within a day: no worker, or too much for it." if late else ""
+    if not note and job.failures >= MOST_FAILURES:
+        note = f"It failed {job.failures} times in a row: {job.note}"
+    if not note and not _is_readable(job):
+        # At once, for no later try can read it; and never as if it had fewer conditions.
+        note = "Its filter can't be read: another version of this app stored it. Nothing was changed by it since."
+    if note:
+        rows = _running(using).filter(pk=job.pk)
+        rows.update(state=BulkState.FAILED, ended_at=moment(now), note=note[:200])
+    return bool(note)
+
+
+def _is_readable(job: BulkJob) -> bool:
+    try:
+        filter_of(job)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _note_failure(pk: int, using: str, what: str) -> None:
+    try:
+        _running(using).filter(pk=pk).update(failures=F("failures") + 1, note=what)
+    except AnyDatabaseError:
+        logger.warning("tiktok: the failure of job %s could not be noted", pk)
+
+
+def _running(using: str) -> QuerySet[BulkJob]:
+    return BulkJob.objects.using(using).filter(state=BulkState.RUNNING)
+
+
+def _has_work(using: str) -> bool:
+    try:
+        return _running(using).exists()
+    except AnyDatabaseError as error:
+        logger.warning("tiktok: can't look for jobs in database %r (%s)", using, describe(error))
+        return False

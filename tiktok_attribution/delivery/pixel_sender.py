@@ -1,27 +1,74 @@
-"""One pixel, once through: its lanes side by side, at the pace of the rate limit, unless its breaker is open."""
+"""Lanes of a pixel at the same time: while one waits for TikTok, another reads or marks. A lane has its own lease, so
+nothing is shared between them but the work.
+
+One pixel, once through: its lanes side by side, at the pace of the rate limit, unless its breaker is open.
+
+Sends what is due, lane by lane: two short transactions a batch, none of them open over the network.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from django.db import Error as AnyDatabaseError
+from django.db import connections
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery import lanes
-from tiktok_attribution.delivery.breaker import Breaker
+from tiktok_attribution.delivery import lanes, pixels
 from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.delivery.clock import Clock
+from tiktok_attribution.delivery.clock import Clock, clock_of
 from tiktok_attribution.delivery.lane_sender import End, LaneSender
+from tiktok_attribution.delivery.outbox import outbox_databases, write_database
+from tiktok_attribution.delivery.pixels import Breaker
 from tiktok_attribution.delivery.post import SendContext, lease_seconds, most_pace_seconds
 from tiktok_attribution.delivery.results import Counts
-from tiktok_attribution.delivery.side_by_side import side_by_side
 from tiktok_attribution.errors import errors_without_values
 
 logger = logging.getLogger("tiktok_attribution")
+
+Result = TypeVar("Result")
+
+
+def side_by_side(work: Callable[[int], Result], numbers: Iterable[int], *, using: str) -> list[Result]:
+    """`work` for each lane, PARALLEL_LANES of them, in any order; what it raises is raised when the others have ended.
+
+    This thread works too; each other one has a connection of its own for all its lanes, for opening one costs about as
+    much as a batch. One after another on SQLite, which has one writer, and inside a transaction, which no other
+    connection can see.
+    """
+    waiting = deque(numbers)
+    threads = min(conf.current().parallel_lanes, len(waiting))
+    alone = threads < 2 or connections[using].vendor == "sqlite" or connections[using].in_atomic_block
+
+    def some() -> list[Result]:
+        done = []
+        while waiting:
+            try:
+                number = waiting.popleft()
+            except IndexError:  # another thread was quicker
+                break
+            done.append(work(number))
+        return done
+
+    def apart() -> list[Result]:
+        try:
+            return some()
+        finally:
+            connections[using].close()
+
+    if alone:
+        return some()
+    with ThreadPoolExecutor(threads - 1, thread_name_prefix="tiktok-lane") as pool:
+        others = [pool.submit(apart) for _ in range(threads - 1)]
+        done = some()
+    return [result for more in (done, *(other.result() for other in others)) for result in more]
 
 
 class LaneEnd(NamedTuple):
@@ -134,3 +181,72 @@ class PixelRun:
 
     def _is_over(self) -> bool:
         return time.monotonic() >= self._deadline
+
+
+GLANCE_SECONDS = 0.2  # how long a pause may keep a process that is asked to end
+MOST_WAIT_SECONDS = 5.0  # a longer pause is TikTok's, unless the rate limit is that low; the next round comes again
+
+
+def _never() -> bool:
+    return False
+
+
+def deliver_all(*, clock: Clock | None = None, stopping: Callable[[], bool] = _never) -> Counts:
+    """Send whatever is due, for every pixel in every database. What fails for one is logged, counted under "failed",
+    and keeps no other waiting. `stopping` is asked before each POST."""
+    counts: Counts = Counter()
+    for using, pixel_code in work_everywhere(counts):
+        try:
+            counts += deliver(pixel_code, using=using, clock=clock, stopping=stopping)
+        except Exception:
+            logger.exception("tiktok pixel %s: its events in %r could not be sent and wait", pixel_code, using)
+            counts["failed"] += 1
+    return counts
+
+
+def work_everywhere(failures: Counts | None = None) -> Iterator[tuple[str, str]]:
+    """Database alias and pixel code wherever a row waits. A database that can't be read is logged and passed over."""
+    for using in outbox_databases():
+        try:
+            codes = list(lanes.pixels_with_work(using))
+        except AnyDatabaseError as error:
+            logger.warning(
+                "tiktok: the outbox in database %r can't be read (%s). Run migrate for it, or let a router's "
+                "allow_migrate say that it holds no table of tiktok_attribution.",
+                *(using, type(error).__name__),
+            )
+            if failures is not None and using == write_database():
+                failures["failed"] += 1
+            continue
+        yield from ((using, code) for code in codes)
+
+
+@errors_without_values
+def deliver(
+    pixel_code: str, *, using: str, clock: Clock | None = None, stopping: Callable[[], bool] = _never
+) -> Counts:
+    """Send whatever is due for one pixel, and wait where the rate limit wants that: for a process that does nothing
+    else. Lanes that another worker holds are left to it. `clock` gives epoch seconds; the database's by default.
+    """
+    token = pixels.token_to_send_with(using, pixel_code) if conf.current().enabled else ""
+    if not token:
+        return Counter()
+    clock = clock or clock_of(using)
+    most_wait = max(MOST_WAIT_SECONDS, most_pace_seconds(conf.current()))
+    counts: Counts = Counter()
+    while True:
+        run = PixelRun(pixel_code, token, using=using, clock=clock, stopping=stopping)
+        next_at = run.deliver()
+        counts += run.counts
+        if next_at is None or next_at - clock() > most_wait or stopping():
+            return counts
+        _wait(next_at, clock, stopping)
+        if clock() < next_at:
+            return counts  # asked to end, or the clock stands still: the next round comes again
+
+
+def _wait(until: float, clock: Clock, stopping: Callable[[], bool]) -> None:
+    """Until then, or until somebody wants this process to end."""
+    end = time.monotonic() + max(until - clock(), 0.0)
+    while (left := end - time.monotonic()) > 0 and not stopping():
+        time.sleep(min(left, GLANCE_SECONDS))

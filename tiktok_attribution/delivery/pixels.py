@@ -1,14 +1,26 @@
-"""Whether a pixel may send: stopped on token or permission trouble, resumed by hand or by a new token."""
+"""Whether a pixel may send: stopped on token or permission trouble, resumed by hand or by a new token.
+
+When a pixel may send: the pause that TikTok asked for, and the circuit breaker while TikTok is down.
+
+A pause is the pixel's: no lane and no worker makes a request before it ends.
+
+The breaker closes the pixel to requests after OPENS_AFTER failures in a row, for a back-off that grows. Then one
+worker, which wins a conditional UPDATE, sends a single event as a probe; its answer decides.
+
+Neither may reach further ahead than RETRY_MAX_SECONDS: what says so was written by a clock that was wrong.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 
+from django.db.models import F, Q
 from django.utils import timezone
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.responses import Answer
+from tiktok_attribution.delivery.clock import SLACK_SECONDS
+from tiktok_attribution.delivery.responses import Answer, Verdict, delay_seconds
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.models import PixelStatus
 from tiktok_attribution.signals import pixel_resumed, pixel_stopped
@@ -71,3 +83,80 @@ def resume(using: str, pixel_code: str) -> bool:
 def _fingerprint(token: str) -> str:
     """Tells one token from another without holding it: the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+
+OPENS_AFTER = 5
+
+
+def is_down(answer: Answer, verdict: Verdict) -> bool:
+    """Whether an answer, or none, says that TikTok is down; a rate limit or a refusal says the contrary."""
+    return answer.http_status is None or verdict.fate_unknown
+
+
+class Breaker:
+    """What one run knows of a pixel's failures. A healthy pixel costs one look a run, and nothing is written."""
+
+    def __init__(self, using: str, pixel_code: str) -> None:
+        self._statuses = PixelStatus.objects.using(using).filter(pk=pixel_code)
+        self._using, self._pixel_code = using, pixel_code
+        self._failures = 0
+        self._longest = conf.current().retry_max_seconds
+        self.is_probing = False
+        self.opens_at = 0.0  # epoch seconds from which it may send again, where it may not now
+
+    def may_pass(self, *, now: float, seconds: float) -> bool:
+        """Whether this run may send. Of several that ask when the breaker's pause is over one may, to probe.
+
+        `seconds`: how long the others then wait for its answer.
+        """
+        status = self._statuses.filter(Q(failures__gt=0) | Q(paused_until__gt=now)).first()
+        if status is None:
+            return True
+        self._failures = status.failures
+        if self._waits(status.paused_until, now):
+            return False
+        if status.failures < OPENS_AFTER:
+            return True
+        if self._waits(status.closed_until, now):
+            return False
+        same = self._statuses.filter(failures=status.failures, closed_until=status.closed_until)
+        self.is_probing = same.update(closed_until=now + seconds) > 0
+        return self.is_probing
+
+    def pause(self, *, until: float, now: float) -> None:
+        """TikTok wants no request before that. A longer pause that another worker was told of stays."""
+        until = min(until, now + self._longest)
+        PixelStatus.objects.using(self._using).get_or_create(pixel_code=self._pixel_code)
+        self._statuses.exclude(paused_until__range=(until, now + self._longest)).update(paused_until=until)
+        logger.info("tiktok pixel %s: TikTok wants a pause of %.0f s", self._pixel_code, until - now)
+
+    def answered(self) -> None:
+        """TikTok is up, whatever it said."""
+        if self._failures:
+            self._statuses.update(failures=0, closed_until=0)
+            logger.info("tiktok pixel %s: TikTok answers again", self._pixel_code)
+        self._failures, self.is_probing = 0, False
+
+    def failed(self, *, now: float) -> bool:
+        """One failure more. True when the pixel is closed to requests now."""
+        PixelStatus.objects.using(self._using).get_or_create(pixel_code=self._pixel_code)
+        self._statuses.update(failures=F("failures") + 1)
+        self._failures = self._statuses.values_list("failures", flat=True).get()
+        if self._failures < OPENS_AFTER:
+            return False
+        settings = conf.current()
+        pause = delay_seconds(
+            self._failures - OPENS_AFTER + 1, base=settings.retry_seconds, most=settings.retry_max_seconds
+        )
+        self._statuses.update(closed_until=now + pause)
+        if self._failures == OPENS_AFTER:
+            logger.error("tiktok pixel %s: %s requests in a row failed; one probe at a time now", *self._told())
+        return True
+
+    def _waits(self, until: float, now: float) -> bool:
+        """Whether this moment is still to come; notes it as the one to wait for."""
+        self.opens_at = until
+        return now < until <= now + self._longest + SLACK_SECONDS
+
+    def _told(self) -> tuple[str, int]:
+        return self._pixel_code, self._failures

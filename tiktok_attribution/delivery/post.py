@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.breaker import Breaker
-from tiktok_attribution.delivery.due import Due
-from tiktok_attribution.delivery.lanes import Lease
+from tiktok_attribution.delivery.lanes import Due, Lease
+from tiktok_attribution.delivery.pixels import Breaker
 from tiktok_attribution.delivery.responses import Answer, Verdict, judge
 from tiktok_attribution.events.payload import request_body
 from tiktok_attribution.models import Attempt, moment

@@ -3,10 +3,13 @@
 Codes and their names are TikTok's own (its SDK's return-code list); the reactions are this project's. Errors usually
 come with HTTP 200, so `code` decides where there is one. Two statuses are stronger: 5xx is tried again whatever the
 body says, and 413 speaks of the size, which no single event is to blame for.
+
+How long to wait before the next attempt.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import dataclass, field, replace
 
@@ -148,3 +151,14 @@ def indicated_events(message: str, count: int) -> frozenset[int]:
 def _indexes(texts: re.Pattern[str], message: str, count: int) -> frozenset[int]:
     found = (int(next(filter(None, match.groups()))) for match in texts.finditer(message))
     return frozenset(index for index in found if index < count)
+
+
+# TikTok drops a repeated event_id for 48 hours after the first. Past this age of an attempt whose fate is unknown, one
+# more could be counted as a second event.
+MOST_UNKNOWN_SECONDS = 47 * 3600
+
+
+def delay_seconds(attempts: int, *, base: float, most: float, floor: float = 0.0) -> float:
+    """Full jitter: anything up to base · 2^attempts (at most `most`), but not less than `floor`, TikTok's own wish."""
+    ceiling = min(most, base * 2.0 ** min(attempts, 30))
+    return max(random.uniform(0, ceiling), floor)  # noqa: S311 -- spreads workers, hides nothing

@@ -1,22 +1,80 @@
-"""Turns of Celery's tasks: each sends for a few seconds, and at most DELIVERY_TASKS of a pixel at once.
+"""Signs of life of what runs by itself, and turns that one process takes at a time.
+
+Turns of Celery's tasks: each sends for a few seconds, and at most DELIVERY_TASKS of a pixel at once.
 
 So a backlog keeps no worker process of the site for longer than a turn, and never more of them than the setting says.
 A task that has more to send hands its turn on to a later one; until that comes, the turn stays taken, so that the
 wake-ups of new events start no others beside it.
+
+What higher floors do in the background, by name: registered when Django starts, run by the sweep and the loop.
+
+So a task needs to know nothing of conversions, as delivery does not.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
+from collections.abc import Callable
 from typing import NamedTuple
+
+from django.db import Error as AnyDatabaseError
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery import lanes, pixels
-from tiktok_attribution.delivery.clock import SLACK_SECONDS, Clock, clock_of
+from tiktok_attribution.delivery.clock import SLACK_SECONDS, Clock, clock_of, database_time
 from tiktok_attribution.delivery.pixel_sender import PixelRun
 from tiktok_attribution.delivery.post import lease_seconds
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.models import Turn
+from tiktok_attribution.failures import describe
+from tiktok_attribution.models import Heartbeat, Turn
+
+logger = logging.getLogger("tiktok_attribution")
+
+WORKER, SWEEP, LOOP = "worker", "sweep", "deliver-loop"
+EVERY_SECONDS = 60.0
+UNTAGGED = "no-tag:"  # before the name of a view whose page went out without the tag
+_MOST_CHARACTERS = 32  # of `Heartbeat.name`
+
+
+def beat(name: str, *, using: str, now: float | None = None, every: float = EVERY_SECONDS) -> bool:
+    """Note that `name` is alive, at most once in `every` seconds. True for the one caller that noted it. `now`: epoch
+    seconds of the database's clock, which is asked where the caller did not: two machines an hour apart would each
+    take every turn.
+
+    It looks before it writes, and outside of a transaction: an UPDATE takes SQLite's write lock even where no row
+    fits, and `tiktok_deliver --loop` comes here three times a round. Raises nothing: a sign of life is not worth a
+    delivery.
+    """
+    try:
+        now = database_time(using) if now is None else now
+        last = seen_at(name, using=using)
+        if last is None:
+            return Heartbeat.objects.using(using).get_or_create(pk=name, defaults={"seen_at": now})[1]
+        if now - every < last <= now + every:  # further ahead: by a clock that was wrong
+            return False
+        return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at=last).update(seen_at=now))
+    except AnyDatabaseError as error:
+        logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
+        return False
+
+
+def seen_at(name: str, *, using: str) -> float | None:
+    """Epoch seconds of the last sign of life; None where there never was one."""
+    return Heartbeat.objects.using(using).filter(pk=name).values_list("seen_at", flat=True).first()
+
+
+def untagged_name(view: str) -> str:
+    """Under which name it is noted that a page of this view lacks the tag; the end of a long one counts."""
+    most = _MOST_CHARACTERS - len(UNTAGGED)
+    return UNTAGGED + (view if len(view) <= most else f"…{view[1 - most :]}")
+
+
+def untagged_since(moment: float, *, using: str) -> list[str]:
+    """Views, as far as they are noted, whose page lacked the tag since then (epoch seconds)."""
+    beats = Heartbeat.objects.using(using).filter(pk__startswith=UNTAGGED, seen_at__gte=moment)
+    return [name.removeprefix(UNTAGGED) for name in beats.order_by("pk").values_list("pk", flat=True)]
+
 
 MOST_WAIT_SECONDS = 60.0
 """A longer pause is left to the sweep, which comes as often."""
@@ -92,3 +150,33 @@ def _keep(turn: Turn, using: str, *, until: float) -> None:
     Turn.objects.using(using).filter(pk=turn.pk, holder=turn.holder).update(
         holder=turn.holder if until else "", leased_until=until
     )
+
+
+FINISH, BACKFILL = "finish", "backfill"
+
+Chore = Callable[[], object]
+_registered: dict[str, tuple[Chore, Callable[[], bool]]] = {}
+
+
+def register(name: str, chore: Chore, *, is_due: Callable[[], bool] = lambda: True) -> None:
+    """`is_due` says True to one process that asks. The last one of a name counts."""
+    _registered[name] = chore, is_due
+
+
+def is_due(name: str) -> bool:
+    """Whether to run it now. False where it can't be told."""
+    try:
+        return name in _registered and _registered[name][1]()
+    except Exception:
+        logger.exception("tiktok: can't tell whether %s is due", name)
+        return False
+
+
+@errors_without_values
+def run(name: str) -> None:
+    """Raises nothing: what fails here must keep no event from being sent."""
+    try:
+        if name in _registered:
+            _registered[name][0]()
+    except Exception:
+        logger.exception("tiktok: %s failed; the next round tries again", name)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from tiktok_attribution.delivery.heartbeat import untagged_since
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.delivery.turns import untagged_since
 from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.models import HourlyStatistics
 

@@ -11,9 +11,9 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
-from tiktok_attribution.delivery.breaker import OPENS_AFTER
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.pixels import OPENS_AFTER
 from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.models import Attempt, Outcome, PixelStatus, moment
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery.clock import database_time
-from tiktok_attribution.delivery.heartbeat import LOOP, SWEEP, WORKER, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
+from tiktok_attribution.delivery.turns import LOOP, SWEEP, WORKER, seen_at
 from tiktok_attribution.diagnosis.probe import Probe
 from tiktok_attribution.diagnosis.result import CheckResult, Level, database_problem
 

@@ -18,8 +18,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution.consent.answer import Reason
-from tiktok_attribution.delivery.bodies import clear_bodies
-from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.delivery.outbox import clear_bodies, outbox_databases
 from tiktok_attribution.delivery.suppressed import refusal
 from tiktok_attribution.events.echoes import without_echoes
 from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot

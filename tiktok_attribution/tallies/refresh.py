@@ -15,9 +15,9 @@ from django.db import transaction
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import database_time
-from tiktok_attribution.delivery.heartbeat import beat, seen_at
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.delivery.since import first_pk_since
+from tiktok_attribution.delivery.search import first_pk_since
+from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, moment
 from tiktok_attribution.tallies.counting import DISORDER_SECONDS, HOUR, count_hours, epoch_of
 

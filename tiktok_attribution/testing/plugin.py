@@ -65,7 +65,7 @@ def tiktok_deliver(tiktok_standin: StandIn) -> Callable[[], Any]:
     """
     # By its name: it reaches models, and pytest loads this file before Django is set up.
     finish_everywhere: Callable[..., int] = import_string("tiktok_attribution.conversions.finishing.finish_everywhere")
-    deliver_all: Callable[[], Any] = import_string("tiktok_attribution.delivery.send.deliver_all")
+    deliver_all: Callable[[], Any] = import_string("tiktok_attribution.delivery.pixel_sender.deliver_all")
 
     def deliver() -> Any:
         finish_everywhere(after_seconds=0)

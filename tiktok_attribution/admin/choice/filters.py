@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.admin.choice import known, list_query
-from tiktok_attribution.delivery.event_filter import WARNED
+from tiktok_attribution.delivery.search import WARNED
 from tiktok_attribution.models import State
 
 Choices = Iterable[tuple[str, Any]]

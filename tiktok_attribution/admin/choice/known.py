@@ -9,7 +9,7 @@ from django.db import router
 
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.delivery.event_types import event_types
+from tiktok_attribution.delivery.search import event_types
 from tiktok_attribution.models import Lane, OutboxEvent, PixelStatus
 
 MOST_TYPES = 40

@@ -13,8 +13,8 @@ from django.utils.dateparse import parse_date
 
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.request_data import each_once, unreadable
-from tiktok_attribution.delivery.event_filter import CHANNELS as KNOWN_CHANNELS
-from tiktok_attribution.delivery.event_filter import WARNED, EventFilter
+from tiktok_attribution.delivery.search import CHANNELS as KNOWN_CHANNELS
+from tiktok_attribution.delivery.search import WARNED, EventFilter
 from tiktok_attribution.models import State
 from tiktok_attribution.tallies.counting import epoch_of
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.choice.filters import CHANNELS, STATES
 from tiktok_attribution.admin.display.moments import moment_text
-from tiktok_attribution.delivery.event_filter import EventFilter
+from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.models import moment
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.display.tones import OUTCOME_TONES, TONES, Tone
 from tiktok_attribution.admin.display.words import Text
-from tiktok_attribution.delivery.breaker import OPENS_AFTER
+from tiktok_attribution.delivery.pixels import OPENS_AFTER
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus
 
 

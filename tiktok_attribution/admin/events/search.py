@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.choice.list_query import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
-from tiktok_attribution.delivery.event_filter import EventFilter, sent_by
-from tiktok_attribution.delivery.search import newest
+from tiktok_attribution.delivery.search import EventFilter, newest, sent_by
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.identity import email_sha256
 from tiktok_attribution.events.matching import search_key

@@ -27,9 +27,8 @@ from tiktok_attribution.admin.steering import verbs
 from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.run import PAGE_ROWS, Result, rows, run, stopped_pixels
 from tiktok_attribution.admin.steering.verbs import CANCEL, RETRY, Verb
-from tiktok_attribution.delivery import bulk
-from tiktok_attribution.delivery.event_filter import EventFilter
-from tiktok_attribution.delivery.search import KeysetPage, newest
+from tiktok_attribution.delivery import manual
+from tiktok_attribution.delivery.search import EventFilter, KeysetPage, newest
 from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 CONFIRMED = "confirmed"
@@ -98,7 +97,7 @@ class ActionAdmin(ReadOnlyAdmin):
         # One more "yes" for all events: a filter that was lost on the way here looks just like none.
         if CONFIRMED in request.POST and (not everything or EVERYTHING in request.POST):
             who = str(request.user.pk)
-            job = bulk.start(BulkVerb(verb.name), event_filter, asked_by=who, using=using, everything=everything)
+            job = manual.start(BulkVerb(verb.name), event_filter, asked_by=who, using=using, everything=everything)
             self.log_by_hand(request, BulkJob.objects.using(using).filter(pk=job.pk), str(verb.asked))
             page = reverse("admin:tiktok_attribution_bulkjob_change", args=[job.pk], current_app=self.admin_site.name)
             return HttpResponseRedirect(page)

@@ -25,7 +25,7 @@ from tiktok_attribution.admin.display.tones import Tone
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.steering.reasons import REASONS
 from tiktok_attribution.admin.steering.verbs import left_alone
-from tiktok_attribution.delivery import bulk
+from tiktok_attribution.delivery import manual
 from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.models import BulkJob, BulkState
 
@@ -82,7 +82,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if job is None:
             raise Http404
-        if bulk.stop(pk, using=using, now=time.time()):
+        if manual.stop(pk, using=using, now=time.time()):
             self.log_by_hand(request, BulkJob.objects.using(using).filter(pk=pk), _("Stopped by hand."))
             self.message_user(request, _("The job is stopped. What it has done already stays done."), messages.SUCCESS)
         else:
@@ -117,7 +117,7 @@ def state_badge(job: BulkJob) -> SafeString:
 def chosen_words(job: BulkJob) -> str:
     """Which events it is about."""
     try:
-        return in_words(bulk.filter_of(job))
+        return in_words(manual.filter_of(job))
     except (ValueError, RecursionError):
         return job.chosen
 

@@ -14,14 +14,14 @@ from django.db import close_old_connections
 
 from tiktok_attribution.alerts.telling import notify_all
 from tiktok_attribution.conversions import hourly
-from tiktok_attribution.delivery import bulk, chores
+from tiktok_attribution.delivery import manual, turns
 from tiktok_attribution.delivery.figures import figures
-from tiktok_attribution.delivery.heartbeat import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.delivery.pixel_sender import deliver_all
 from tiktok_attribution.delivery.repair import repair_everywhere
 from tiktok_attribution.delivery.results import Counts
 from tiktok_attribution.delivery.retention import drop_unanswered
-from tiktok_attribution.delivery.send import deliver_all
+from tiktok_attribution.delivery.turns import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.tallies.refresh import refresh_all
 
@@ -41,8 +41,8 @@ class Command(TablesCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["loop"] is None:
             repair_everywhere()
-            bulk.work_everywhere()
-            chores.run(chores.FINISH)
+            manual.work_everywhere()
+            turns.run(turns.FINISH)
             counts = deliver_all()
             self._tell(counts)
             self._tell_of_the_stopped()
@@ -53,9 +53,9 @@ class Command(TablesCommand):
             while not ending.is_set():
                 close_old_connections()  # a database that was restarted is found again
                 repair_everywhere()
-                bulk.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
-                chores.run(chores.FINISH)
-                if chores.is_due(chores.BACKFILL):
+                manual.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
+                turns.run(turns.FINISH)
+                if turns.is_due(turns.BACKFILL):
                     hourly.backfill_recent(stopping=ending.is_set)
                 counts = deliver_all(stopping=ending.is_set)
                 if counts:
