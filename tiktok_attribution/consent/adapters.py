@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .cookies import CookieRule, other_words, words
-from .tcf import COOKIE as TCF_COOKIE
-from .tcf import PURPOSES, TcfRule
+from tiktok_attribution.consent.cookies import CookieRule, other_words, words
+from tiktok_attribution.consent.tcf import COOKIE as TCF_COOKIE
+from tiktok_attribution.consent.tcf import PURPOSES, TcfRule
 
 OWN_COOKIE = "tiktok_consent"
 """Written by this app's JavaScript hook: `tiktokAttribution.consent(true)`."""

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .answer import Consent
-from .cookies import MOST_CHARACTERS
+from tiktok_attribution.consent.answer import Consent
+from tiktok_attribution.consent.cookies import MOST_CHARACTERS
 
 COOKIE = "euconsent-v2"
 PURPOSES = (1, 3, 4, 7)

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from .types import BrowserCall, Content, Event, Page, User
+from tiktok_attribution.events.types import BrowserCall, Content, Event, Page, User
 
 __all__ = ["BrowserCall", "Content", "Event", "Page", "User"]

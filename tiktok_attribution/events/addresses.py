@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, urlsplit
 
-from .bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_of
-from .phones import PhoneSearch, has_few_digits
-from .text import MARGIN, holds_email, well_formed
+from tiktok_attribution.events.bearer import RESET_FORM, SHORTEST, is_bearer, is_reset_of
+from tiktok_attribution.events.phones import PhoneSearch, has_few_digits
+from tiktok_attribution.events.text import MARGIN, holds_email, well_formed
 
 MAX_LENGTH = 2000
 """Ours, TikTok documents none. It asks for the address with its query, for ttclid and utm_* above all."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ..exceptions import InvalidEvent
-from .counts import LARGEST, count, is_fraction
-from .phones import without_written_phones
-from .text import MAX_TEXT, bounded, free_text, plain, tidy, without_emails
+from tiktok_attribution.events.counts import LARGEST, count, is_fraction
+from tiktok_attribution.events.phones import without_written_phones
+from tiktok_attribution.events.text import MAX_TEXT, bounded, free_text, plain, tidy, without_emails
+from tiktok_attribution.exceptions import InvalidEvent
 
 ITEM_TEXTS = ("content_name", "content_category", "brand")
 CONTENT_KEYS = ("content_id", "content_type", *ITEM_TEXTS, "price", "quantity")

@@ -6,7 +6,7 @@ import math
 import re
 from decimal import Decimal
 
-from ..exceptions import InvalidEvent
+from tiktok_attribution.exceptions import InvalidEvent
 
 LARGEST = 10**9
 """Ours: more than that is a key or a timestamp in the wrong place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from .phones import without_phones
+from tiktok_attribution.events.phones import without_phones
 
 MAX_WORDS = 500
 """Characters of an answer's words that are looked through and kept: what the columns hold."""

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 
 import phonenumbers
 
-from ..errors import errors_without_values
-from .dialling import plain_e164
-from .text import plain
-from .types import MAX_VALUES, SHA256_OF_NOTHING
+from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.events.dialling import plain_e164
+from tiktok_attribution.events.text import plain
+from tiktok_attribution.events.types import MAX_VALUES, SHA256_OF_NOTHING
 
 REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """Two-letter codes that may stand as the region of a phone number without country code."""

@@ -10,8 +10,8 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 
-from ..exceptions import InvalidEvent
-from .text import holds_email, plain
+from tiktok_attribution.events.text import holds_email, plain
+from tiktok_attribution.exceptions import InvalidEvent
 
 MAX_LENGTH = 128
 """Ours, so that a unique index holds it on every engine. TikTok documents none."""

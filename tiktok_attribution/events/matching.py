@@ -6,7 +6,7 @@ Event Match Quality); the weights are not published.
 
 from __future__ import annotations
 
-from .types import User
+from tiktok_attribution.events.types import User
 
 MATCH_KEYS = (
     *("ttclid", "ttp", "email", "phone", "external_id", "ip", "user_agent", "locale"),

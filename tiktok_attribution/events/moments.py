@@ -6,7 +6,7 @@ import math
 import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
-from ..exceptions import InvalidEvent, TooOld
+from tiktok_attribution.exceptions import InvalidEvent, TooOld
 
 MAX_AHEAD_SECONDS = 3600
 """How far a clock may run ahead before it is a mistake: a payment provider's that is wrong by minutes, or a summer time

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
-from ..exceptions import InvalidEvent
+from tiktok_attribution.exceptions import InvalidEvent
 
 CURRENCIES: frozenset[str] = frozenset(
     # One text, for a list of 62 quoted words says no more and takes a page.

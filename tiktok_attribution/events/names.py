@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..exceptions import InvalidEvent
+from tiktok_attribution.exceptions import InvalidEvent
 
 STANDARD_EVENTS: frozenset[str] = frozenset(
     {

@@ -13,10 +13,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..exceptions import InvalidEvent
-from .properties import properties
-from .text import well_formed
-from .types import MAX_VALUES, BrowserCall, Event, Page, User
+from tiktok_attribution.events.properties import properties
+from tiktok_attribution.events.text import well_formed
+from tiktok_attribution.events.types import MAX_VALUES, BrowserCall, Event, Page, User
+from tiktok_attribution.exceptions import InvalidEvent
 
 __all__ = [
     "MAX_EVENTS",

@@ -11,11 +11,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from ..exceptions import InvalidEvent
-from .contents import ITEM_TEXTS, LeftOut, Lines, clean_contents, item_text, valid_content_type, valid_id
-from .counts import count
-from .money import MAX_AMOUNT, amount, currency_code, money_parts, total
-from .text import free_text, holds_email
+from tiktok_attribution.events.contents import (
+    ITEM_TEXTS,
+    LeftOut,
+    Lines,
+    clean_contents,
+    item_text,
+    valid_content_type,
+    valid_id,
+)
+from tiktok_attribution.events.counts import count
+from tiktok_attribution.events.money import MAX_AMOUNT, amount, currency_code, money_parts, total
+from tiktok_attribution.events.text import free_text, holds_email
+from tiktok_attribution.exceptions import InvalidEvent
 
 _IDS = ("order_id", "shop_id", "content_id")
 _TEXTS = ("search_string", "description", "status", "delivery_category", *ITEM_TEXTS)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
-from ..exceptions import InvalidEvent
-from .phones import has_few_digits, without_phones
+from tiktok_attribution.events.phones import has_few_digits, without_phones
+from tiktok_attribution.exceptions import InvalidEvent
 
 Cutter = Callable[[str], tuple[str, int]]
 """Returns the text without what it looks for, and how often that was there."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
-from ..exceptions import InvalidEvent
+from tiktok_attribution.exceptions import InvalidEvent
 
 MAX_VALUES = 10
 """Hashes sent for one key. TikTok documents no limit; ten people behind one event is already a mistake."""
