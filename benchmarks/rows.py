@@ -18,7 +18,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent
-from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.visitor import current_request
 
 PIXEL = "C0EXAMPLE0000000000"
 TABLE = OutboxEvent._meta.db_table

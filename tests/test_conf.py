@@ -15,7 +15,7 @@ from django.test import override_settings
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import FROM_ENVIRONMENT, OPTIONS, Settings, read
-from tiktok_attribution.consent.adapters import SessionRule
+from tiktok_attribution.consent.cookie_rules import SessionRule
 from tiktok_attribution.consent.tcf import TcfRule
 from tiktok_attribution.readers import PathPatterns, Policy
 

@@ -22,7 +22,7 @@ import sys
 from django.conf import settings
 settings.configure(DEBUG=False)
 from django.views.debug import SafeExceptionReporterFilter
-from tiktok_attribution.events import identity
+from tiktok_attribution.events import hashing
 
 def explode(text):
     raise RuntimeError

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 FACADE = {"Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"}
 DOORS = {
     "tiktok_attribution.admin.site_objects": {"TikTokEvents"},
-    "tiktok_attribution.consent.adapters": {"UnreadableConsent"},
+    "tiktok_attribution.consent.cookie_rules": {"UnreadableConsent"},
     "tiktok_attribution.csp": {"CSP_SOURCES", "with_tiktok"},
     "tiktok_attribution.exceptions": {"InvalidEvent"},
     "tiktok_attribution.models": {"Attempt", "OutboxEvent", "State"},

@@ -15,7 +15,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
 
 from tiktok_attribution.middleware import AttributionMiddleware
-from tiktok_attribution.visitor.current import current_request
+from tiktok_attribution.visitor.visitor import current_request
 
 OURS = "tiktok_attribution.middleware.AttributionMiddleware"
 CLICK = "E.C.P.click-1"
@@ -188,7 +188,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def remember(*args: Any) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("tiktok_attribution.visitor.click_id_cookie.remember", remember)
+    monkeypatch.setattr("tiktok_attribution.visitor.cookies.remember", remember)
 
 
 @both_ways

@@ -27,6 +27,7 @@ def test_nothing_was_released_so_there_is_one_migration() -> None:
     assert found == ["0001_initial"]
 
 
+@pytest.mark.django_db
 def test_the_models_need_no_other() -> None:
     call_command("makemigrations", APP, check=True, dry_run=True, verbosity=0)
 

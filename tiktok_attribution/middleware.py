@@ -18,11 +18,10 @@ from tiktok_attribution.browser import handover, insertion, pending, untagged
 from tiktok_attribution.browser.gate import is_told_by_server
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.visitor import click_id, click_id_cookie
-from tiktok_attribution.visitor.current import current_request
-from tiktok_attribution.visitor.document import is_page_load
+from tiktok_attribution.visitor import cookies, matching
+from tiktok_attribution.visitor.page import is_page_load
 from tiktok_attribution.visitor.permission import will_of
-from tiktok_attribution.visitor.visitor import ATTRIBUTE, visitor_of
+from tiktok_attribution.visitor.visitor import ATTRIBUTE, current_request, visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -31,7 +30,7 @@ GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
 # By names of this module: each request looks at them.
 _VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, handover.ATTRIBUTE, request_end.ATTRIBUTE
-_CLICK_ID, _PENDING = click_id.PARAMETER + "=", pending.COOKIE
+_CLICK_ID, _PENDING = matching.PARAMETER + "=", pending.COOKIE
 # Bound here: for an imported name Python 3.11 makes the method anew at each call, a tenth to a sixth of what we add.
 _enter, _leave = current_request.set, current_request.reset
 
@@ -116,7 +115,7 @@ def _after(request: HttpRequest, response: Response) -> None:
     if not settings.enabled:
         return
     if not request.path_info.startswith(settings.excluded_paths):
-        click_id_cookie.settle(response, visitor_of(request), settings)
+        cookies.settle(response, visitor_of(request), settings)
     if handover.is_needed(request):
         handover.of(request).settle(response)
 

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 
-from tiktok_attribution.consent.adapters import Rule, UnreadableConsent, rule_of
-from tiktok_attribution.consent.cookies import CookieRule, words
+from tiktok_attribution.consent.cookie_rules import CookieRule, Rule, UnreadableConsent, rule_of, words
 from tiktok_attribution.errors import HiddenText
-from tiktok_attribution.events.identity import REGIONS
+from tiktok_attribution.events.hashing import REGIONS
 from tiktok_attribution.events.ids import has_token_form, pixel_code_fault
 from tiktok_attribution.events.money import currency_code
 from tiktok_attribution.exceptions import InvalidEvent

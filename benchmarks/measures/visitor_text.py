@@ -12,7 +12,7 @@ from benchmarks.measured import Measured
 from benchmarks.setup import Setup
 from tests.hostile.readers import READERS
 from tests.hostile.texts import PARTS, of_length
-from tiktok_attribution.consent.adapters import UnreadableConsent
+from tiktok_attribution.consent.cookie_rules import UnreadableConsent
 from tiktok_attribution.exceptions import InvalidEvent
 
 SHORT, LONG = 1_000, 8_000

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from tiktok_attribution.events import Event, Page, User
-from tiktok_attribution.events.identity import email_sha256
-from tiktok_attribution.events.payload import event_text
+from tiktok_attribution.events.hashing import email_sha256
+from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import OutboxEvent, State, moment
 
 PIXEL = "C0EXAMPLE0000000000"

@@ -14,7 +14,7 @@ import pytest
 from tests.admin.samples import PIXEL
 from tiktok_attribution.admin.events.curl import curl_command
 from tiktok_attribution.events import Event, Page
-from tiktok_attribution.events.payload import event_text, request_body
+from tiktok_attribution.events.wire import event_text, request_body
 
 URL = "https://business-api.tiktok.com/open_api/v1.3/event/track/"
 SHELL = "/bin/sh"

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.admin.samples import HOSTILE, PIXEL, page_of, retry_of
 from tiktok_attribution.events import Event, Page
-from tiktok_attribution.events.payload import event_text
+from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State
 
 Make = Callable[..., Any]

@@ -84,7 +84,7 @@ def test_the_filter_of_the_list_holds(boss: Client, event: Make, address: str, q
 def test_every_event_is_in_it_once_across_stretches(
     boss: Client, event: Make, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "STRETCH", 3)
+    monkeypatch.setattr(export, "PAGE_ROWS", 3)
     monkeypatch.setattr(search, "WIDTHS", (2, 2))
     monkeypatch.setattr(search, "FEW", 1)
     made = [event(state=State.CANCELLED).event_id for _ in range(4)]

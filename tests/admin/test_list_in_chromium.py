@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.admin.samples import EMAIL
 from tiktok_attribution.delivery import manual
-from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.events.hashing import search_key
 from tiktok_attribution.models import OutboxEvent, Outcome, State
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from django.views.debug import ExceptionReporter
 
 from tests.admin.samples import EMAIL, with_settings
 from tiktok_attribution.admin.choice.list_query import person_text
-from tiktok_attribution.events.identity import email_sha256
-from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.events.hashing import email_sha256, search_key
 
 Make = Callable[..., Any]
 KEY = search_key(EMAIL)

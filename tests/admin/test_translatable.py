@@ -32,7 +32,7 @@ from tiktok_attribution.diagnosis.configured import TAG
 from tiktok_attribution.diagnosis.configured import values as configured
 from tiktok_attribution.diagnosis.result import Level
 from tiktok_attribution.diagnosis.run import everything
-from tiktok_attribution.events.matching import MATCH_KEYS
+from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Alert, AlertKind, Attempt, BulkJob, Heartbeat, OutboxEvent, PixelStatus, State
 
 pytestmark = pytest.mark.django_db
@@ -227,10 +227,10 @@ def words_in(held: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-@pytest.mark.parametrize("trouble", AlertKind.values)
-def test_the_letter_to_the_admins(settings: Any, trouble: str, is_open: bool) -> None:
+@pytest.mark.parametrize("alert_kind", AlertKind.values)
+def test_the_letter_to_the_admins(settings: Any, alert_kind: str, is_open: bool) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://shop.example")
-    alert = Alert(pixel_code=PIXEL, trouble=trouble, is_open=is_open, figure=7)
+    alert = Alert(pixel_code=PIXEL, alert_kind=alert_kind, is_open=is_open, figure=7)
 
     for alerts in ([alert], [alert, alert]):
         subject, text = written(alerts, database="other")

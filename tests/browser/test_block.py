@@ -19,7 +19,7 @@ from tiktok_attribution.browser import handover
 from tiktok_attribution.browser.handover import _with_trigger
 from tiktok_attribution.browser.page import pixel_text
 from tiktok_attribution.browser.pending import COOKIE, MARKER
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import OutboxEvent
 

@@ -13,7 +13,7 @@ from tests.browser.site import html
 from tests.shop.models import Order
 from tiktok_attribution.browser.script import base_code, identify_call, track_call
 from tiktok_attribution.events import BrowserCall
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.testing.server import StandIn
 
 if TYPE_CHECKING:

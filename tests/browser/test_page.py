@@ -17,7 +17,7 @@ from tests.browser.site import html
 from tests.shop.models import Order
 from tiktok_attribution.browser.handover import ATTRIBUTE as HANDOVER
 from tiktok_attribution.browser.page import pixel_text
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.middleware import AttributionMiddleware
 from tiktok_attribution.models import OutboxEvent, State

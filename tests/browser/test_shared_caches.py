@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.cache import patch_cache_control
 
 from tests.browser.reading import tracked
-from tiktok_attribution.visitor.private_response import make_private
+from tiktok_attribution.visitor.cookies import make_private
 
 FOR_CACHES = {
     "CDN-Cache-Control": "max-age=600",

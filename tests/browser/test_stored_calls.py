@@ -11,7 +11,7 @@ from tiktok_attribution import track
 from tiktok_attribution.browser import stored_calls
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.models import OutboxEvent
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import models
 
-from tiktok_attribution.events.identity import email_sha256
-from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.events.hashing import email_sha256, search_key
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]

@@ -30,9 +30,9 @@ from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.delivery import pixel_sender
 from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.diagnosis.trial import send_test_event
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.rights.person import person
-from tiktok_attribution.visitor.identity import identified
+from tiktok_attribution.visitor.matching import identified
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]
 
@@ -209,17 +209,17 @@ PURCHASE = {
     "user": {"email": "email", "phone": "phone", "external_id": "customer_id", "first_name": "customer_id"},
 }
 HASHING = [
-    "tiktok_attribution.events.identity.hashlib.sha256",
-    "tiktok_attribution.events.identity.unicodedata.normalize",
-    "tiktok_attribution.events.identity.plain",
-    "tiktok_attribution.visitor.identity.hash_many",
-    "tiktok_attribution.visitor.identity.User",
+    "tiktok_attribution.events.hashing.hashlib.sha256",
+    "tiktok_attribution.events.hashing.unicodedata.normalize",
+    "tiktok_attribution.events.hashing.plain",
+    "tiktok_attribution.visitor.matching.hash_many",
+    "tiktok_attribution.visitor.matching.User",
 ]
 BUILDING = [
     *HASHING,
     "tiktok_attribution.conversions.building.clean_properties",
     "tiktok_attribution.events.properties.free_text",
-    "tiktok_attribution.events.text.without_phones",
+    "tiktok_attribution.events.sanitize.without_phones",
     "tiktok_attribution.conversions.recorded.event_text",
 ]
 

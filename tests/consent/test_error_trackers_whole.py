@@ -64,7 +64,7 @@ def forced(*args, **kwargs):
 
 count = lambda: sum(item.headers.get("type") == "event" for one in kept.envelopes for item in one.items)
 seen = []
-with mock.patch("tiktok_attribution.events.identity.hashlib.sha256", forced):
+with mock.patch("tiktok_attribution.events.hashing.hashlib.sha256", forced):
     Client(raise_request_exception=False).get("/buy/")
     seen.append(count())
     sys.stdin = io.StringIO(EMAIL)

@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from tests.browser.site import html
 from tests.shop.models import Order
-from tiktok_attribution.events.matching import MATCH_KEYS
+from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, VisitorSnapshot
 from tiktok_attribution.testing.server import StandIn
 
@@ -70,7 +70,7 @@ PURCHASE = {
 
 STAGES = [
     "",
-    "tiktok_attribution.visitor.identity.hash_many",
+    "tiktok_attribution.visitor.matching.hash_many",
     "tiktok_attribution.conversions.objects.build_event",
     "tiktok_attribution.conversions.recorded.event_text",
     "tiktok_attribution.conversions.recorder.outbox.add",

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from tests.consent.test_rights import ADA, PHONE, event
 from tests.consent.trackers import reports
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import OutboxEvent, State
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]

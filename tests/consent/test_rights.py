@@ -18,8 +18,7 @@ from tests.shop.models import Order
 from tiktok_attribution import track
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.manual import retry
-from tiktok_attribution.events.identity import email_sha256, phone_sha256
-from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.events.hashing import email_sha256, phone_sha256, search_key
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
 
 pytestmark = [pytest.mark.privacy, pytest.mark.django_db(transaction=True)]
@@ -54,7 +53,7 @@ def everybody() -> None:
     for initial in "ab":
         VisitorSnapshot.objects.create(
             object_label="shop.Order",
-            object_pk=f"{initial}-held",
+            object_pk=f"{initial}-awaiting_consent",
             signals=json.dumps({"user": {"ip": "1.1.1.1"}, "page": {}}),
         )
 
@@ -91,7 +90,7 @@ def test_a_person_with_events_in_every_state_is_erased(tmp_path: Path) -> None:
     assert set(theirs.values_list("state", flat=True)) == {State.CANCELLED, State.DELIVERED, State.BROWSER_ONLY}
     others = OutboxEvent.objects.filter(object_pk__startswith="b-", payload__contains=email_sha256(BOB) or "")
     assert others.count() == len(State)
-    assert "1.1.1.1" in VisitorSnapshot.objects.get(object_pk="b-held").signals
+    assert "1.1.1.1" in VisitorSnapshot.objects.get(object_pk="b-awaiting_consent").signals
 
 
 def test_an_unfinished_event_that_is_erased_is_not_built_again() -> None:

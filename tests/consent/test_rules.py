@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.consent.strings import CASES, tc_string
-from tiktok_attribution.consent.adapters import SessionRule, rule_of
-from tiktok_attribution.consent.answer import Consent, as_consent
+from tiktok_attribution.consent.cookie_rules import SessionRule, rule_of
+from tiktok_attribution.consent.decision import Consent, as_consent
 from tiktok_attribution.consent.tcf import TcfRule
 
 pytestmark = pytest.mark.privacy

@@ -227,7 +227,7 @@ def test_a_stretch_of_known_objects_costs_the_same_however_long(configure: Confi
 
 
 def test_a_large_table_is_read_in_stretches_and_nothing_twice(configure: Configure, monkeypatch: Any) -> None:
-    monkeypatch.setattr(room, "STRETCH", 3)
+    monkeypatch.setattr(room, "PAGE_ROWS", 3)
     configure(DATED)
     Order.objects.bulk_create([Order(status="paid", total=n) for n in range(10)])
     assert run() == {"recorded": 10}

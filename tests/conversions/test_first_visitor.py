@@ -27,7 +27,7 @@ from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.delivery.retention import prune_all
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
 from tiktok_attribution.rights.erasing import erase
 from tiktok_attribution.rights.exporting import export

@@ -18,7 +18,7 @@ from tests.conversions.samples import EMAIL, PIXEL, PLAIN, SECOND_PIXEL, body, p
 from tests.shop.models import Order
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import State, VisitorSnapshot
 from tiktok_attribution.visitor import snapshot
 

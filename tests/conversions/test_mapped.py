@@ -21,7 +21,7 @@ from tests.conversions.samples import (
     with_line,
 )
 from tests.shop.models import Member, Order, OrderLine
-from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
+from tiktok_attribution.events.hashing import email_sha256, external_id_sha256, phone_sha256
 from tiktok_attribution.models import State
 
 pytestmark = pytest.mark.django_db

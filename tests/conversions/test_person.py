@@ -16,7 +16,7 @@ from tests.conversions.samples import PLAIN, body, row, rows
 from tests.shop.models import Member, Order
 from tiktok_attribution import Conversion
 from tiktok_attribution.conversions.accounts import account_columns, linked_account
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
 from tiktok_attribution.visitor.visitor import Visitor
 

@@ -17,8 +17,7 @@ from tiktok_attribution import tasks
 from tiktok_attribution.conversions import ongoing, registry
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
 from tiktok_attribution.signals import event_recorded
-from tiktok_attribution.visitor.current import current_request
-from tiktok_attribution.visitor.visitor import visitor_of
+from tiktok_attribution.visitor.visitor import current_request, visitor_of
 
 Configure = Callable[..., None]
 committed = pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from tests.shop.models import Member, Order
 from tiktok_attribution import Conversion
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import State
 
 Configure = Callable[..., None]

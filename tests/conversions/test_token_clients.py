@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.conversions.samples import PLAIN, body, rows
-from tiktok_attribution.events.identity import email_sha256
+from tiktok_attribution.events.hashing import email_sha256
 
 Configure = Callable[..., None]
 pytestmark = pytest.mark.django_db

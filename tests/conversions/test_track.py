@@ -13,7 +13,7 @@ from tests.conversions.samples import EMAIL, PIXEL, SECOND_PIXEL, body, row, row
 from tests.visitor.undone import rolled_back
 from tiktok_attribution import paused, track
 from tiktok_attribution.conversions.track import track_event
-from tiktok_attribution.events.identity import email_sha256, phone_sha256
+from tiktok_attribution.events.hashing import email_sha256, phone_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import State
 from tiktok_attribution.visitor.visitor import visitor_of

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.events import Event, Page, User
-from tiktok_attribution.events.payload import event_text
+from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import OutboxEvent, State, moment
 
 NOW = 1_790_000_000.0

@@ -23,7 +23,7 @@ HOUR = 3600
 
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "STRETCH", 3)
+    monkeypatch.setattr(bulk, "PAGE_ROWS", 3)
     monkeypatch.setattr(bulk, "WIDTH", 5)
 
 

@@ -13,7 +13,7 @@ import responses
 
 from tests.delivery.samples import TOKEN
 from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.delivery.responses import Answer, judge, named_events, names_field
+from tiktok_attribution.delivery.responses import Answer, indicated_events, judge, named_events, names_field
 from tiktok_attribution.models import Outcome
 
 API = "https://business-api.example/open_api/v1.3/event/track/"
@@ -65,7 +65,7 @@ def test_a_message_names_the_events_that_it_was_seen_to_name(row: dict[str, Any]
     message = answer_of(row).message
 
     assert sorted(named_events(message, 1000)) == row.get("named", [])
-    assert sorted(named_events(message, 1000)) == row.get("hinted", [])
+    assert sorted(indicated_events(message, 1000)) == row.get("indicated", [])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=named)

@@ -126,7 +126,7 @@ def test_snapshots_are_pruned_after_their_own_time() -> None:
 
 
 def test_many_rows_go_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "STRETCH", 10)
+    monkeypatch.setattr(retention, "PAGE_ROWS", 10)
     fill(25, **SETTLED, **old(91))
 
     assert prune()["events"] == 25
@@ -134,7 +134,7 @@ def test_many_rows_go_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_more_rows_go_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "STRETCH", 10)
+    monkeypatch.setattr(retention, "PAGE_ROWS", 10)
     fill(30, **SETTLED, **old(91))
 
     assert prune(most=15)["events"] == 15

@@ -70,7 +70,7 @@ def test_a_time_in_which_rows_were_refused_is_found(seconds_ago: float, level: s
     one = found("outage")
     assert one["level"] == level
     assert f"{outages.utc(moment - 600)} to {outages.utc(moment)}" in one["what"]
-    assert "Refusals of visitors may be lost" in one["why"]
+    assert "Refusals of visitors may be lost" in one["reason"]
     assert "tiktok_backfill --unknown-consent" in one["fix"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tiktok_attribution.events.addresses import MAX_LENGTH, MOST_READ, clean_address, decoded
+from tiktok_attribution.events.page_url import MAX_LENGTH, MOST_READ, clean_address, decoded
 
 ALLOWED = ("ttclid", "utm_*")
 

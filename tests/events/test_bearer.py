@@ -15,8 +15,7 @@ from django.core import signing
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from tiktok_attribution.events.addresses import clean_address
-from tiktok_attribution.events.bearer import is_bearer
+from tiktok_attribution.events.page_url import clean_address, is_bearer
 
 pytestmark = [pytest.mark.hostile, pytest.mark.privacy]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tiktok_attribution.events import Content
-from tiktok_attribution.events.payload import properties
+from tiktok_attribution.events.wire import properties
 from tiktok_attribution.exceptions import InvalidEvent
 
 

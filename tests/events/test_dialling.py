@@ -10,7 +10,7 @@ import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from tiktok_attribution.events.dialling import plain_e164
-from tiktok_attribution.events.identity import REGIONS
+from tiktok_attribution.events.hashing import REGIONS
 
 FORMS = (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL)
 SEPARATORS = ("", "", "", " ", "-", ".", "/", "(", ")")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.events.echoes import MAX_WORDS, without_echoes
+from tiktok_attribution.events.sanitize import MAX_WORDS, without_echoes
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile]
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tiktok_attribution.events import Content, Event, Page, User
-from tiktok_attribution.events.addresses import clean_address
-from tiktok_attribution.events.identity import (
+from tiktok_attribution.events.hashing import (
     email_sha256,
     external_id_sha256,
     hash_many,
@@ -25,7 +24,8 @@ from tiktok_attribution.events.identity import (
 )
 from tiktok_attribution.events.ids import object_event_id
 from tiktok_attribution.events.names import canonical_name
-from tiktok_attribution.events.payload import event_text, properties, request_body
+from tiktok_attribution.events.page_url import clean_address
+from tiktok_attribution.events.wire import event_text, properties, request_body
 
 GOLDEN = Path(__file__).with_name("golden")
 PIXEL = "C0EXAMPLE0000000000"

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.events import identity
+from tiktok_attribution.events import hashing
 from tiktok_attribution.events.types import MAX_VALUES, SHA256_OF_NOTHING
 
 HASHERS = [
-    identity.email_sha256,
-    identity.phone_sha256,
-    identity.external_id_sha256,
-    identity.name_sha256,
-    identity.zip_sha256,
+    hashing.email_sha256,
+    hashing.phone_sha256,
+    hashing.external_id_sha256,
+    hashing.name_sha256,
+    hashing.zip_sha256,
 ]
 HEX64 = st.text("0123456789abcdefABCDEF", min_size=64, max_size=64)
 
@@ -73,11 +73,11 @@ def test_an_unusable_value_is_dropped_and_raises_nothing(hasher: Any, value: obj
     ],
 )
 def test_what_is_no_single_address_is_no_email(text: str) -> None:
-    assert identity.email_sha256(text) is None
+    assert hashing.email_sha256(text) is None
 
 
 def test_a_pasted_byte_order_mark_does_not_change_an_email() -> None:
-    assert identity.email_sha256("\ufefftest@test.com\u200b") == identity.email_sha256("test@test.com")
+    assert hashing.email_sha256("\ufefftest@test.com\u200b") == hashing.email_sha256("test@test.com")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_pasted_byte_order_mark_does_not_change_an_email() -> None:
     ],
 )
 def test_a_phone_becomes_e164(given: object, region: str, number: str) -> None:
-    assert identity.phone_sha256(given, region) == sha256(number)
+    assert hashing.phone_sha256(given, region) == sha256(number)
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,15 @@ def test_a_phone_becomes_e164(given: object, region: str, number: str) -> None:
     ],
 )
 def test_a_phone_that_would_be_a_guess_is_dropped(given: str, region: str) -> None:
-    assert identity.phone_sha256(given, region) is None
+    assert hashing.phone_sha256(given, region) is None
 
 
 def test_names_lose_their_punctuation_in_every_script() -> None:
-    assert identity.name_sha256("O\u2019Brien \u2013 Smith") == sha256("obriensmith")
+    assert hashing.name_sha256("O\u2019Brien \u2013 Smith") == sha256("obriensmith")
 
 
 def test_full_width_postal_codes_are_folded() -> None:
-    assert identity.zip_sha256("\uff11\uff10\uff10\uff0d\uff10\uff10\uff10\uff11") == sha256("1000001")
+    assert hashing.zip_sha256("\uff11\uff10\uff10\uff0d\uff10\uff10\uff10\uff11") == sha256("1000001")
 
 
 @pytest.mark.parametrize(
@@ -135,29 +135,29 @@ def test_full_width_postal_codes_are_folded() -> None:
     ],
 )
 def test_places_are_lower_case_ascii(given: object, expected: str) -> None:
-    assert identity.place(given) == expected
+    assert hashing.place(given) == expected
 
 
 def test_a_uuid_and_its_text_are_the_same_external_id() -> None:
     text = "3f2b8c1e-7a54-4d0e-9b1a-0c5d6e7f8a9b"
-    assert identity.external_id_sha256(UUID(text)) == identity.external_id_sha256(text)
+    assert hashing.external_id_sha256(UUID(text)) == hashing.external_id_sha256(text)
 
 
 def test_many_values_are_hashed_once_each_in_order() -> None:
     given = ["b@example.com", "nonsense", " A@example.com", "B@example.com"]
     expected = (sha256("b@example.com"), sha256("a@example.com"))
-    assert identity.hash_many(given, identity.email_sha256) == expected
+    assert hashing.hash_many(given, hashing.email_sha256) == expected
 
 
 @pytest.mark.parametrize("value", ["a@example.com", ["a@example.com"], ("a@example.com",)])
 def test_one_value_may_stand_alone_or_in_a_list(value: object) -> None:
-    assert identity.hash_many(value, identity.email_sha256) == (sha256("a@example.com"),)
+    assert hashing.hash_many(value, hashing.email_sha256) == (sha256("a@example.com"),)
 
 
 @pytest.mark.parametrize("value", [None, "", [], [None], date(2026, 1, 1)])
 def test_nothing_usable_makes_no_hashes(value: object) -> None:
-    assert identity.hash_many(value, identity.email_sha256) == ()
+    assert hashing.hash_many(value, hashing.email_sha256) == ()
 
 
 def test_no_more_hashes_are_made_than_are_sent() -> None:
-    assert len(identity.hash_many(range(1000), identity.external_id_sha256)) == MAX_VALUES
+    assert len(hashing.hash_many(range(1000), hashing.external_id_sha256)) == MAX_VALUES

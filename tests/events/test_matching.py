@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from tiktok_attribution.events import User
-from tiktok_attribution.events.identity import email_sha256
-from tiktok_attribution.events.matching import MATCH_KEYS, keys_of_bits, match_bits, search_key
+from tiktok_attribution.events.hashing import MATCH_KEYS, email_sha256, keys_of_bits, match_bits, search_key
 
 EMAIL = email_sha256("buyer@shop.example") or ""
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tiktok_attribution.events.moments import epoch_seconds
+from tiktok_attribution.events.times import epoch_seconds
 from tiktok_attribution.exceptions import InvalidEvent
 
 NOW = 1_764_000_000.75  # 2025-11-24 16:00:00.75 UTC

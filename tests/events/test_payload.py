@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_attribution.events import BrowserCall, Event, Page, User
-from tiktok_attribution.events.identity import email_sha256, external_id_sha256, hash_many
-from tiktok_attribution.events.payload import (
+from tiktok_attribution.events.hashing import email_sha256, external_id_sha256, hash_many
+from tiktok_attribution.events.types import MAX_VALUES
+from tiktok_attribution.events.wire import (
     MAX_EVENTS,
     browser_call,
     browser_call_of_text,
@@ -18,7 +19,6 @@ from tiktok_attribution.events.payload import (
     properties,
     request_body,
 )
-from tiktok_attribution.events.types import MAX_VALUES
 from tiktok_attribution.exceptions import InvalidEvent
 
 A, B = "a" * 64, "b" * 64

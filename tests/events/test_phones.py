@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.events.addresses import clean_address
-from tiktok_attribution.events.phones import without_phones
+from tiktok_attribution.events.page_url import clean_address
 from tiktok_attribution.events.properties import properties
-from tiktok_attribution.events.text import free_text
+from tiktok_attribution.events.sanitize import free_text, without_phones
 
 pytestmark = pytest.mark.privacy
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.events.payload import properties
+from tiktok_attribution.events.wire import properties
 from tiktok_attribution.exceptions import InvalidEvent
 
 

@@ -19,7 +19,7 @@ import django
 django.setup()
 from django.urls import reverse
 from tiktok_attribution import conf
-from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.page import page_address
 token = uuid.UUID(int=7)
 for name in ("thank-you", "order-status", "order-pay"):
     print(page_address("https://shop.test" + reverse(f"shop:{name}", args=[token]), conf.current()))

@@ -12,7 +12,7 @@ from tests.engines.server import database_of_url
 from tiktok_attribution import conf
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.events import Event, Page, User
-from tiktok_attribution.events.payload import event_text
+from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import OutboxEvent
 
 ALIAS = "faults"

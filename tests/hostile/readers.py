@@ -17,31 +17,21 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import action, beacon, insertion, receipt
 from tiktok_attribution.browser.own_page import is_own_page
 from tiktok_attribution.browser.pending import Pending
-from tiktok_attribution.consent.adapters import UnreadableConsent, rule_of
-from tiktok_attribution.consent.answer import as_consent
+from tiktok_attribution.consent.cookie_rules import UnreadableConsent, rule_of
+from tiktok_attribution.consent.decision import as_consent
 from tiktok_attribution.conversions import recorder
-from tiktok_attribution.events import (
-    addresses,
-    contents,
-    counts,
-    echoes,
-    identity,
-    ids,
-    moments,
-    money,
-    names,
-    properties,
-    text,
-)
+from tiktok_attribution.events import contents, hashing, ids, money, names, page_url, properties, sanitize, times
+from tiktok_attribution.events import contents as counts
+from tiktok_attribution.events import sanitize as echoes
 from tiktok_attribution.events.types import User
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.models import visitor as object_key
 from tiktok_attribution.readers import networks
-from tiktok_attribution.visitor import click_id, headers, object_key, permission
-from tiktok_attribution.visitor import identity as matching
-from tiktok_attribution.visitor.address import client_address, public_address, sender
-from tiktok_attribution.visitor.document import path_of_page
-from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor import matching, permission, request_data
+from tiktok_attribution.visitor import matching as click_id
+from tiktok_attribution.visitor.page import page_address, path_of_page
 from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.visitor.request_data import client_address, public_address, sender
 from tiktok_attribution.visitor.visitor import Visitor
 
 Reader = Callable[[str], object]
@@ -52,7 +42,7 @@ _MASKING = conf.read({"MASKED_PATHS": [r"^/orders/([^/]+)/", r"(?<=/invite/)[^/]
 
 
 def _address(before: str) -> Reader:
-    return lambda given: addresses.clean_address(before + given, _ALLOWED)
+    return lambda given: page_url.clean_address(before + given, _ALLOWED)
 
 
 def _property(key: str) -> Reader:
@@ -97,9 +87,9 @@ READERS: dict[str, Reader] = {
     "a page whose head is looked for": lambda given: insertion.end_of_head(
         f"<script>{given}</style></script>{given}<!--{given}-->{given}".encode("utf-8", "replace")
     ),
-    "free text": lambda given: text.free_text(given, "it", []),
+    "free text": lambda given: sanitize.free_text(given, "it", []),
     "an id of a property": lambda given: contents.valid_id(given, "it", []),
-    "whether it holds an e-mail address": lambda given: text.holds_email(given[: addresses.MAX_LENGTH]),
+    "whether it holds an e-mail address": lambda given: sanitize.holds_email(given[: page_url.MAX_LENGTH]),
     "a path": _address("https://a.example/"),
     "a path of an order": lambda given: page_address(f"https://a.example/orders/{given}", _MASKING),
     "a path of a password reset": _address("https://a.example/reset/MQ/set-password/"),
@@ -108,9 +98,9 @@ READERS: dict[str, Reader] = {
     "a query": _address("https://a.example/?"),
     "a host": _address("https://a"),
     "a scheme": _address(""),
-    "a user in an address": lambda given: addresses.clean_address(f"https://{given}@a.example/", _ALLOWED),
+    "a user in an address": lambda given: page_url.clean_address(f"https://{given}@a.example/", _ALLOWED),
     "a fragment": _address("https://a.example/#"),
-    "a path that may be private": lambda given: addresses.decoded_path(f"https://a.example/{given}"),
+    "a path that may be private": lambda given: page_url.decoded_path(f"https://a.example/{given}"),
     "a search": _property("search_string"),
     "a property of the site's own": _property("own"),
     "the name of a property": lambda given: properties.properties({given: "x"}),
@@ -126,27 +116,27 @@ READERS: dict[str, Reader] = {
     "the longest amount": lambda given: money.amount(given[:40]),
     "a currency": money.currency_code,
     "a count": lambda given: counts.count(given, least=0),
-    "a moment": lambda given: moments.epoch_seconds(given, now=1.8e9, max_age_seconds=604_800),
+    "a moment": lambda given: times.epoch_seconds(given, now=1.8e9, max_age_seconds=604_800),
     "the name of an event": names.canonical_name,
     "the longest name of an event": lambda given: names.canonical_name(given[:50]),
     "whether a name is nearly a standard one": names.nearly_standard,
     "an event id": ids.valid_event_id,
     "an event id of an object": lambda given: ids.object_event_id("order", given),
     "a pixel code": ids.pixel_code_fault,
-    "an e-mail address": identity.email_sha256,
-    "a phone number": identity.phone_sha256,
-    "a phone number at home": lambda given: identity.phone_sha256(given, "DE"),
-    "an external id": identity.external_id_sha256,
-    "a person's name": identity.name_sha256,
-    "a postcode": identity.zip_sha256,
-    "a place": identity.place,
-    "the longest e-mail address": lambda given: identity.email_sha256(given[:512]),
-    "the longest phone number": lambda given: identity.phone_sha256(given[:512], "US"),
-    "the longest place": lambda given: (identity.place(given[:512]), identity.name_sha256(given[:512])),
+    "an e-mail address": hashing.email_sha256,
+    "a phone number": hashing.phone_sha256,
+    "a phone number at home": lambda given: hashing.phone_sha256(given, "DE"),
+    "an external id": hashing.external_id_sha256,
+    "a person's name": hashing.name_sha256,
+    "a postcode": hashing.zip_sha256,
+    "a place": hashing.place,
+    "the longest e-mail address": lambda given: hashing.email_sha256(given[:512]),
+    "the longest phone number": lambda given: hashing.phone_sha256(given[:512], "US"),
+    "the longest place": lambda given: (hashing.place(given[:512]), hashing.name_sha256(given[:512])),
     "what is no hash": lambda given: User(email=(given,)),
     "matching keys": lambda given: matching.hashed({"email": given, "phone": given, "ip": given, "locale": given}),
-    "a user agent": headers.user_agent,
-    "a language": headers.locale,
+    "a user agent": request_data.user_agent,
+    "a language": request_data.locale,
     "whether it is a bot": lambda given: permission._is_bot(given, bots=True),
     "a landing": lambda given: click_id.from_query(f"a={given}&ttclid={given}"),
     "a click id": click_id.clean,

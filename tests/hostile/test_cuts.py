@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
-from tiktok_attribution.events.addresses import MAX_LENGTH, clean_address
 from tiktok_attribution.events.contents import valid_id
+from tiktok_attribution.events.page_url import MAX_LENGTH, clean_address
 from tiktok_attribution.events.properties import properties
-from tiktok_attribution.events.text import MARGIN, MAX_TEXT, free_text
+from tiktok_attribution.events.sanitize import MARGIN, MAX_TEXT, free_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.headers import user_agent
 from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.visitor.request_data import user_agent
 
 pytestmark = [pytest.mark.hostile, pytest.mark.privacy]
 

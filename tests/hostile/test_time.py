@@ -17,10 +17,9 @@ import tiktok_attribution
 from tests.hostile.patterns import patterns
 from tests.hostile.readers import READERS, run
 from tests.hostile.texts import LENGTH, PARTS, of_length
-from tiktok_attribution.events.addresses import clean_address
 from tiktok_attribution.events.contents import valid_id
-from tiktok_attribution.events.phones import without_phones
-from tiktok_attribution.events.text import free_text
+from tiktok_attribution.events.page_url import clean_address
+from tiktok_attribution.events.sanitize import free_text, without_phones
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_attribution.visitor.address import client_address, public_address, sender
+from tiktok_attribution.visitor.request_data import client_address, public_address, sender
 
 CLIENT, OTHER = "81.2.69.142", "89.160.20.112"
 CLIENT_6 = "2a02:8108:1234::1"

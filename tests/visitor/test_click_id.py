@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_attribution import conf
-from tiktok_attribution.visitor import click_id, click_id_cookie
+from tiktok_attribution.visitor import cookies, matching
 
-LONGEST = "x" * click_id.MOST_CHARACTERS
+LONGEST = "x" * matching.MOST_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -37,17 +37,17 @@ LONGEST = "x" * click_id.MOST_CHARACTERS
     ],
 )
 def test_the_click_id_of_a_landing(query: str, found: str) -> None:
-    assert click_id.from_query(query) == found
+    assert matching.from_query(query) == found
 
 
 @pytest.mark.privacy
 def test_an_e_mail_address_is_no_click_id() -> None:
-    assert click_id.from_query("ttclid=jane.doe@example.com") == ""
+    assert matching.from_query("ttclid=jane.doe@example.com") == ""
 
 
 @given(st.text(max_size=50))
 def test_whatever_passes_can_be_a_header(text: str) -> None:
-    found = click_id.from_query(f"ttclid={quote(text, errors='replace')}")
+    found = matching.from_query(f"ttclid={quote(text, errors='replace')}")
     response = HttpResponse()
     response.set_cookie("ttclid", found)
     assert "\n" not in response.cookies["ttclid"].OutputString()
@@ -58,7 +58,7 @@ def remembered(**settings: Any) -> Any:
     response = HttpResponse()
     is_secure = settings.pop("secure", True)
     request = RequestFactory().get("/", secure=is_secure)
-    click_id_cookie.remember(response, request, "abc", conf.read(settings))
+    cookies.remember(response, request, "abc", conf.read(settings))
     return response
 
 

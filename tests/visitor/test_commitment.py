@@ -7,7 +7,7 @@ from django.db import transaction
 from django.test import TestCase
 
 from tests.visitor.undone import rolled_back
-from tiktok_attribution.visitor.commitment import Commitment
+from tiktok_attribution.visitor.visitor import Commitment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiktok_attribution.visitor.headers import locale, user_agent
+from tiktok_attribution.visitor.request_data import locale, user_agent
 
 
 @pytest.mark.parametrize(

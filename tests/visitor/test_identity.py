@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from tiktok_attribution.events.identity import email_sha256, external_id_sha256, phone_sha256
+from tiktok_attribution.events.hashing import email_sha256, external_id_sha256, phone_sha256
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.identity import hashed, identified
+from tiktok_attribution.visitor.matching import hashed, identified
 
 PERSON = SimpleNamespace(email="Jane@Example.com", phone="0151 12345678", mobile="+49 151 87654321", pk=7, none=None)
 

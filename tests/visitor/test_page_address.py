@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 from django.test import RequestFactory
 
 from tiktok_attribution import conf
-from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.page import page_address
 from tiktok_attribution.visitor.visitor import Visitor
 
 pytestmark = [pytest.mark.hostile, pytest.mark.privacy]

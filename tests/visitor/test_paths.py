@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.paths import read, resolve
+from tiktok_attribution.visitor.page import read, resolve
 
 
 class Customer:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 from tiktok_attribution.events import Event, User
-from tiktok_attribution.events.payload import event_text
-from tiktok_attribution.visitor.pixel_call import identify_keys, user_of_text
+from tiktok_attribution.events.wire import event_text
+from tiktok_attribution.visitor.visitor import identify_keys, user_of_text
 
 A, B = "a" * 64, "b" * 64
 

@@ -14,10 +14,8 @@ from django.utils.translation import override
 
 from tests.visitor.undone import rolled_back
 from tiktok_attribution.events import BrowserCall
-from tiktok_attribution.events.addresses import clean_address
-from tiktok_attribution.visitor.commitment import Commitment
-from tiktok_attribution.visitor.pixel_call import PixelCall
-from tiktok_attribution.visitor.visitor import Visitor, visitor_of
+from tiktok_attribution.events.page_url import clean_address
+from tiktok_attribution.visitor.visitor import Commitment, PixelCall, Visitor, visitor_of
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ from tiktok_attribution.admin.display.moments import since
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import FAILED_STATES, OutboxEvent, events_of
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 
 MOST_EVENTS = 20
 """Shown of one object on its page."""

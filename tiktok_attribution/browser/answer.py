@@ -14,11 +14,10 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import handover
 from tiktok_attribution.browser.endpoint import Report, endpoint
 from tiktok_attribution.browser.gate import Gate, is_told_by_server
-from tiktok_attribution.visitor import click_id, click_id_cookie
-from tiktok_attribution.visitor.document import path_of_page
+from tiktok_attribution.visitor import cookies, matching
+from tiktok_attribution.visitor.page import path_of_page
 from tiktok_attribution.visitor.permission import is_private
-from tiktok_attribution.visitor.pixel_call import PixelCall
-from tiktok_attribution.visitor.visitor import visitor_of
+from tiktok_attribution.visitor.visitor import PixelCall, visitor_of
 
 
 def _no_calls(status: int) -> HttpResponse:
@@ -41,7 +40,7 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
     if is_told_by_server(settings):
         data["state"] = Gate(settings, request).state
     response = JsonResponse(data)
-    click_id_cookie.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
+    cookies.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
     return response
 
 
@@ -56,7 +55,7 @@ def _is_seen(request: HttpRequest, report: Report, settings: conf.Settings) -> b
 def _click_id(report: Report) -> str:
     """The click id of the page's address, which nobody was allowed to keep until now."""
     search = report.get("search")
-    return click_id.from_query(search.lstrip("?")) if isinstance(search, str) else ""
+    return matching.from_query(search.lstrip("?")) if isinstance(search, str) else ""
 
 
 def _calls(pixel_call: PixelCall, settings: conf.Settings) -> list[list[Any]]:

@@ -23,7 +23,7 @@ from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import BrowserCall, Event, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.pixel_call import Unseen
+from tiktok_attribution.visitor.visitor import Unseen
 
 logger = logging.getLogger("tiktok_attribution")
 

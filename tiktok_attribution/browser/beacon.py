@@ -17,7 +17,7 @@ from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.conversions.track import track_event
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.document import path_of_page
+from tiktok_attribution.visitor.page import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH
 from tiktok_attribution.visitor.visitor import visitor_of
 

@@ -25,7 +25,7 @@ from tiktok_attribution.browser.gate import Gate, private_prefixes
 from tiktok_attribution.browser.nonce import nonce_of
 from tiktok_attribution.browser.script import options_of, safe_json
 from tiktok_attribution.readers import TURBO
-from tiktok_attribution.visitor.pixel_call import PixelCall
+from tiktok_attribution.visitor.visitor import PixelCall
 
 logger = logging.getLogger("tiktok_attribution")
 

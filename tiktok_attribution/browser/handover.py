@@ -19,16 +19,14 @@ from tiktok_attribution.browser.attributes import Later, later
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.script import safe_json
 from tiktok_attribution.browser.stored_calls import keys_of
-from tiktok_attribution.consent.answer import Decision, Reason
+from tiktok_attribution.consent.decision import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import consent_hold
-from tiktok_attribution.visitor.current import current_request
-from tiktok_attribution.visitor.document import is_page_load, is_subresource
+from tiktok_attribution.visitor.cookies import make_private
+from tiktok_attribution.visitor.page import is_page_load, is_subresource
 from tiktok_attribution.visitor.permission import is_prefetch, is_private
-from tiktok_attribution.visitor.pixel_call import PixelCall
-from tiktok_attribution.visitor.private_response import make_private
 from tiktok_attribution.visitor.visitor import ATTRIBUTE as VISITOR
-from tiktok_attribution.visitor.visitor import Visitor, visitor_of
+from tiktok_attribution.visitor.visitor import PixelCall, Visitor, current_request, visitor_of
 
 ATTRIBUTE = "_tiktok_handover"
 HTML = ("text/html", "application/xhtml+xml")

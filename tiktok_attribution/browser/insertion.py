@@ -13,7 +13,7 @@ from tiktok_attribution.browser import untagged
 from tiktok_attribution.browser.handover import is_page
 from tiktok_attribution.browser.page import pixel_text
 from tiktok_attribution.visitor.caller import Caller, caller_of
-from tiktok_attribution.visitor.document import is_page_load
+from tiktok_attribution.visitor.page import is_page_load
 from tiktok_attribution.visitor.permission import INSPECTION
 
 logger = logging.getLogger("tiktok_attribution")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from tiktok_attribution.events.addresses import split_address
+from tiktok_attribution.events.page_url import split_address
 
 
 def is_own_page(request: HttpRequest) -> bool:

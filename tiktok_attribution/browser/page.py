@@ -28,11 +28,10 @@ from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.document import is_page_load
-from tiktok_attribution.visitor.event_loop import in_event_loop
+from tiktok_attribution.visitor.page import is_page_load
 from tiktok_attribution.visitor.permission import is_preview, is_private
-from tiktok_attribution.visitor.pixel_call import PixelCall
-from tiktok_attribution.visitor.visitor import visitor_of
+from tiktok_attribution.visitor.request_data import in_event_loop
+from tiktok_attribution.visitor.visitor import PixelCall, visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
 

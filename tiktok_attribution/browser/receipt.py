@@ -8,7 +8,7 @@ from django.core import signing
 
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.browser.stored_calls import keys_of
-from tiktok_attribution.visitor.pixel_call import PixelCall
+from tiktok_attribution.visitor.visitor import PixelCall
 
 SALT = "tiktok_receipt"
 LIFETIME_SECONDS = 86_400  # of a tab that was opened and not looked at

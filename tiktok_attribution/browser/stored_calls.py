@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from tiktok_attribution.browser.pending import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.events.payload import browser_call_of_text
+from tiktok_attribution.events.wire import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import OutboxEvent, State, events_of, events_with, moment
-from tiktok_attribution.visitor.object_key import object_key
-from tiktok_attribution.visitor.pixel_call import PixelCall, identify_keys, user_of_text
+from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.visitor.visitor import PixelCall, identify_keys, user_of_text
 
 logger = logging.getLogger("tiktok_attribution")
 

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tiktok_attribution.consent.answer import Consent
-from tiktok_attribution.consent.cookies import MOST_CHARACTERS
+from tiktok_attribution.consent.decision import MOST_CHARACTERS, Consent
 
 COOKIE = "euconsent-v2"
 PURPOSES = (1, 3, 4, 7)

@@ -13,7 +13,7 @@ from django.db.models import Field, Model
 from tiktok_attribution.conversions.condition import column
 from tiktok_attribution.events import User
 from tiktok_attribution.events.types import NO_USER
-from tiktok_attribution.visitor.paths import resolve, steps_of
+from tiktok_attribution.visitor.page import resolve, steps_of
 
 KEYS = ("email", "external_id")
 """Matching keys by which a person is told from another."""

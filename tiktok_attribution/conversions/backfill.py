@@ -26,9 +26,9 @@ from tiktok_attribution.conversions.unknown_consent import may_have_refused
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outbox import known_event_ids
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events.moments import epoch_seconds
+from tiktok_attribution.events.times import epoch_seconds
 from tiktok_attribution.models import OutboxEvent, State, events_of, moment
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals, recall_many
 

@@ -19,9 +19,9 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.ids import valid_pixel_codes
-from tiktok_attribution.events.moments import epoch_seconds, note_ahead
 from tiktok_attribution.events.names import canonical_name, nearly_standard
-from tiktok_attribution.events.payload import properties as clean_properties
+from tiktok_attribution.events.times import epoch_seconds, note_ahead
+from tiktok_attribution.events.wire import properties as clean_properties
 from tiktok_attribution.visitor.reason import report
 
 logger = logging.getLogger("tiktok_attribution")

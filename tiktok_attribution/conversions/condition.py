@@ -9,7 +9,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import Field, Model, Q
 from django.utils.module_loading import import_string
 
-from tiktok_attribution.visitor.paths import resolve
+from tiktok_attribution.visitor.page import resolve
 
 SEVERAL = (list, tuple, set, frozenset)
 

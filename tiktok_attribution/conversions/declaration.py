@@ -15,7 +15,7 @@ from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import object_event_id
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.identity import hashed
+from tiktok_attribution.visitor.matching import hashed
 
 BOTH, SERVER, BROWSER = "both", "server", "browser"
 CHANNELS = (BOTH, SERVER, BROWSER)

@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Consent, Decision, Reason
+from tiktok_attribution.consent.decision import Consent, Decision, Reason
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.objects import source_of
 from tiktok_attribution.conversions.origin import conversion_of, object_of
@@ -21,7 +21,7 @@ from tiktok_attribution.delivery.clock import DatabaseNow, database_time
 from tiktok_attribution.delivery.outbox import forget, outbox_databases
 from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events.payload import event_of_text
+from tiktok_attribution.events.wire import event_of_text
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import Signals

@@ -12,7 +12,7 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import Recorded
 from tiktok_attribution.events.ids import valid_event_id
 from tiktok_attribution.models import OutboxEvent, State, events_of
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.reason import report
 
 

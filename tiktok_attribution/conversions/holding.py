@@ -13,7 +13,7 @@ from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, suppress
 

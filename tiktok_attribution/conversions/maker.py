@@ -7,19 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Decision, Reason
+from tiktok_attribution.consent.decision import Decision, Reason
 from tiktok_attribution.conversions.building import pixels_of_request
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.person import maker_of
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery import outages
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor import snapshot
-from tiktok_attribution.visitor.commitment import Commitment
-from tiktok_attribution.visitor.current import current_requester
-from tiktok_attribution.visitor.object_key import object_key
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, NOT_THE_PERSONS, Signals
-from tiktok_attribution.visitor.visitor import Requester
+from tiktok_attribution.visitor.visitor import Commitment, Requester, current_requester
 
 
 def current_maker(using: str) -> Requester | None:

@@ -28,8 +28,8 @@ from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
 from tiktok_attribution.events.names import canonical_name
-from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.paths import read, resolve, steps_of
+from tiktok_attribution.visitor.matching import identified
+from tiktok_attribution.visitor.page import read, resolve, steps_of
 
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")

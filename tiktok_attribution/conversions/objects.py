@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Decision, Reason, as_consent, denied
+from tiktok_attribution.consent.decision import Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions import ongoing
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.declaration import VISITOR, Conversion
@@ -25,10 +25,9 @@ from tiktok_attribution.conversions.unknown_consent import may_have_refused
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.current import made_under
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.snapshot import Signals
-from tiktok_attribution.visitor.visitor import Requester
+from tiktok_attribution.visitor.visitor import Requester, made_under
 
 
 def record_object(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Consent, Decision, Reason, denied
+from tiktok_attribution.consent.decision import Consent, Decision, Reason, denied
 
 
 def permitted(declared: Consent, visitor: Decision | None) -> Decision:

@@ -20,7 +20,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from tiktok_attribution import tasks
-from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.consent.decision import Reason
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.delivery import outbox
@@ -28,13 +28,12 @@ from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.outbox import forget
 from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.events import Event
-from tiktok_attribution.events.matching import match_bits, search_key
-from tiktok_attribution.events.payload import browser_call, browser_call_of_text, event_text
+from tiktok_attribution.events.hashing import match_bits, search_key
+from tiktok_attribution.events.wire import browser_call, browser_call_of_text, event_text
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.signals import event_recorded
-from tiktok_attribution.visitor.commitment import Commitment
-from tiktok_attribution.visitor.pixel_call import PixelCall, identify_keys
 from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.visitor import Commitment, PixelCall, identify_keys
 
 OUR_TABLES = "tiktok_attribution_"
 _AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))

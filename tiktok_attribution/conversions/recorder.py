@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.consent.decision import Reason
 from tiktok_attribution.conversions import request_end
 from tiktok_attribution.conversions.declaration import BROWSER, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
@@ -24,14 +24,12 @@ from tiktok_attribution.delivery.consent_hold import keys_of
 from tiktok_attribution.delivery.suppressed import count_suppressed, refuse_objects
 from tiktok_attribution.events.ids import object_event_id, valid_event_id
 from tiktok_attribution.events.names import PAGE_VIEW
-from tiktok_attribution.events.payload import browser_call
+from tiktok_attribution.events.wire import browser_call
 from tiktok_attribution.exceptions import InvalidEvent, TooOld
 from tiktok_attribution.models import OutboxEvent, State, moment
-from tiktok_attribution.visitor.commitment import Commitment
-from tiktok_attribution.visitor.pixel_call import PixelCall, identify_keys
 from tiktok_attribution.visitor.reason import reason, report
 from tiktok_attribution.visitor.snapshot import suppress
-from tiktok_attribution.visitor.visitor import Visitor
+from tiktok_attribution.visitor.visitor import Commitment, PixelCall, Visitor, identify_keys
 
 __all__ = ["Recorded", "channels_now", "is_paused", "paused", "record"]
 

@@ -16,7 +16,7 @@ from django.db import NotSupportedError, router
 from django.db.models import Model, QuerySet, prefetch_related_objects
 
 from tiktok_attribution.conversions.condition import column
-from tiktok_attribution.visitor.paths import read, steps_of
+from tiktok_attribution.visitor.page import read, steps_of
 
 
 class Relation(NamedTuple):

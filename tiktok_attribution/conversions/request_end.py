@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 
-from tiktok_attribution.visitor.current import current_request
 from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.visitor import current_request
 
 ATTRIBUTE = "_tiktok_at_end"
 

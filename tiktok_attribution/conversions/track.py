@@ -13,7 +13,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
+from tiktok_attribution.consent.decision import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.declaration import BOTH, BROWSER, CHANNELS, SERVER
@@ -29,12 +29,11 @@ from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.event_loop import in_event_loop
-from tiktok_attribution.visitor.identity import hashed
-from tiktok_attribution.visitor.page_address import page_address
-from tiktok_attribution.visitor.pixel_call import Unseen
+from tiktok_attribution.visitor.matching import hashed
+from tiktok_attribution.visitor.page import page_address
 from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.visitor import Requester, Visitor, requester_of
+from tiktok_attribution.visitor.request_data import in_event_loop
+from tiktok_attribution.visitor.visitor import Requester, Unseen, Visitor, requester_of
 
 logger = logging.getLogger("tiktok_attribution")
 

@@ -19,11 +19,11 @@ from typing import Any
 from django.db.models import DateField, Model
 from django.utils import timezone
 
-from tiktok_attribution.consent.answer import Consent, as_consent
+from tiktok_attribution.consent.decision import Consent, as_consent
 from tiktok_attribution.conversions.declaration import Conversion
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery.outages import Outage
-from tiktok_attribution.events.moments import epoch_seconds
+from tiktok_attribution.events.times import epoch_seconds
 from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import Signals
 

@@ -19,8 +19,8 @@ from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES, meant_currency
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.identity import KEYS
-from tiktok_attribution.visitor.paths import steps_of
+from tiktok_attribution.visitor.matching import KEYS
+from tiktok_attribution.visitor.page import steps_of
 
 DeclarationProblem = tuple[str, str]
 """What is wrong and where, and how to fix it ("" where the message says that too)."""

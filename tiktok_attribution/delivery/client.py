@@ -21,7 +21,7 @@ from tiktok_attribution import in_tests
 from tiktok_attribution.delivery.deadline import POOLS
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events.echoes import MAX_WORDS, without_ids
+from tiktok_attribution.events.sanitize import MAX_WORDS, without_ids
 
 MOST_CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 65_536

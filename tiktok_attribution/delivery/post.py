@@ -12,7 +12,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.lanes import Due, Lease
 from tiktok_attribution.delivery.pixels import Breaker
 from tiktok_attribution.delivery.responses import Answer, Verdict, judge
-from tiktok_attribution.events.payload import request_body
+from tiktok_attribution.events.wire import request_body
 from tiktok_attribution.models import Attempt, moment
 
 

@@ -13,7 +13,7 @@ import random
 import re
 from dataclasses import dataclass, field, replace
 
-from tiktok_attribution.events.echoes import without_echoes
+from tiktok_attribution.events.sanitize import without_echoes
 from tiktok_attribution.models import Outcome
 
 DELIVERED_CODES = {0, 20001, 40050}  # 20001: partial success, 40050: duplicated request; both leave a note

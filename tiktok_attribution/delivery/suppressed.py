@@ -11,7 +11,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from tiktok_attribution.consent.answer import Consent, Reason
+from tiktok_attribution.consent.decision import Consent, Reason
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import SuppressedCount, VisitorSnapshot, snapshots_of
 

@@ -12,7 +12,7 @@ from tiktok_attribution.delivery.pixels import NO_TOKEN
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import Event, Page, User
-from tiktok_attribution.events.payload import event_text, request_body
+from tiktok_attribution.events.wire import event_text, request_body
 
 TEST_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 USER_AGENT = "Mozilla/5.0 (compatible; tiktok-attribution test event)"

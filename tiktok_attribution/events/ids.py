@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 
-from tiktok_attribution.events.text import holds_email, plain
+from tiktok_attribution.events.sanitize import holds_email, plain
 from tiktok_attribution.exceptions import InvalidEvent
 
 MAX_LENGTH = 128

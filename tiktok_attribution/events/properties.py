@@ -16,13 +16,13 @@ from tiktok_attribution.events.contents import (
     LeftOut,
     Lines,
     clean_contents,
+    count,
     item_text,
     valid_content_type,
     valid_id,
 )
-from tiktok_attribution.events.counts import count
 from tiktok_attribution.events.money import MAX_AMOUNT, amount, currency_code, money_parts, total
-from tiktok_attribution.events.text import free_text, holds_email
+from tiktok_attribution.events.sanitize import free_text, holds_email
 from tiktok_attribution.exceptions import InvalidEvent
 
 _IDS = ("order_id", "shop_id", "content_id")

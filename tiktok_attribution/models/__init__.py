@@ -4,16 +4,30 @@ Moments that machines compare (`due_at`, `leased_until`, …) are epoch seconds:
 under USE_TZ=False. Moments that people read are ordinary datetimes.
 """
 
-from tiktok_attribution.models.alert import Alert, AlertKind
-from tiktok_attribution.models.attempt import Attempt, Outcome
-from tiktok_attribution.models.body import EventBody, events_named, events_with, type_key_of
-from tiktok_attribution.models.bulk import BulkJob, BulkState, BulkVerb
-from tiktok_attribution.models.event import ERASED, FAILED_STATES, OutboxEvent, State
+from tiktok_attribution.models.delivery import (
+    Attempt,
+    BulkJob,
+    BulkState,
+    BulkVerb,
+    Diagnosis,
+    Lane,
+    Outcome,
+    PixelStatus,
+    Turn,
+)
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
-from tiktok_attribution.models.objects import events_of, events_of_key, snapshots_of
-from tiktok_attribution.models.pixel import Diagnosis, Lane, PixelStatus, Turn
-from tiktok_attribution.models.statistics import Heartbeat, HourlyStatistics, Overview
-from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot
+from tiktok_attribution.models.monitoring import Alert, AlertKind, Heartbeat, HourlyStatistics, Overview
+from tiktok_attribution.models.outbox import (
+    ERASED,
+    FAILED_STATES,
+    EventBody,
+    OutboxEvent,
+    State,
+    events_named,
+    events_with,
+    type_key_of,
+)
+from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot, events_of, events_of_key, snapshots_of
 
 __all__ = [
     "ERASED",

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from django.db import transaction
 from django.db.models import QuerySet
 
-from tiktok_attribution.consent.answer import Reason
+from tiktok_attribution.consent.decision import Reason
 from tiktok_attribution.delivery.outbox import clear_bodies, outbox_databases
 from tiktok_attribution.delivery.suppressed import refusal
-from tiktok_attribution.events.echoes import without_echoes
+from tiktok_attribution.events.sanitize import without_echoes
 from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 from tiktok_attribution.rights.person import Found, Person, find
 

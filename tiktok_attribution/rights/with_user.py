@@ -11,10 +11,10 @@ from django.db.models.signals import pre_delete
 from tiktok_attribution import conf
 from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.rights.erasing import erase
 from tiktok_attribution.rights.person import Person
-from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.visitor.matching import identified
 from tiktok_attribution.visitor.reason import report
 
 

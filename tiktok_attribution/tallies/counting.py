@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from tiktok_attribution.delivery.search import GIVEN_UP, first_pk_since
-from tiktok_attribution.events.matching import MATCH_KEYS
+from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
 from tiktok_attribution.tallies.delay import BUCKETS, bucket
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tiktok_attribution.events.matching import MATCH_KEYS
+from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import HourlyStatistics
 from tiktok_attribution.tallies.counting import HOUR
 from tiktok_attribution.tallies.delay import BUCKETS, quantile

@@ -4,19 +4,26 @@ With IN_FRAMES they are `SameSite=None; Secure; Partitioned`, so that a browser 
 another site's frame. Partitioned (CHIPS), because browsers refuse third-party cookies that are not. Python's cookies
 know the attribute from 3.14 on and Django's `set_cookie` does not, so a Morsel of our own writes it; to change Python's
 own class would change the cookies of every library in the process.
+
+The click id's first-party cookie: set for who agrees, held where the site says so, gone for who refuses.
+
+Makes a response one visitor's own: for this browser alone, whatever shared cache stands between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
 from http.cookies import Morsel
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
 
 from tiktok_attribution.conf import Settings
+from tiktok_attribution.visitor.matching import COOKIE
+from tiktok_attribution.visitor.visitor import Visitor
 
 if TYPE_CHECKING:
     PlainMorsel = Morsel[str]
@@ -72,3 +79,69 @@ def _partition(response: HttpResponseBase, name: str) -> None:
     morsel.set(name, plain.value, plain.coded_value)
     morsel.update(plain)
     response.cookies[name] = morsel
+
+
+def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, found: str = "") -> None:
+    """After the view: what becomes of the click id of this address, or of the one that was `found` elsewhere."""
+    stored = visitor.request.COOKIES.get(COOKIE, "")
+    found = found or visitor.landing_click_id
+    if not found and not stored:
+        return
+    decision = visitor.decision
+    if decision.is_granted:
+        if found and found != stored:
+            remember(response, visitor.request, found, settings)
+    elif decision.is_refusal:
+        if stored:
+            remove(visitor.request, response, COOKIE, settings=settings, domain=settings.cookie_domain)
+            make_private(response)
+    elif not decision.is_denied and settings.hold_click_id and found and found != stored:
+        remember(response, visitor.request, found, settings, until_closed=True)
+
+
+def remember(
+    response: HttpResponseBase, request: HttpRequest, click_id: str, settings: Settings, *, until_closed: bool = False
+) -> None:
+    """Set the cookie; a new click wins over an old one. The response becomes one visitor's own.
+
+    `until_closed`: for as long as the browser is open, where the visitor has not answered yet.
+    """
+    max_age = None if until_closed else settings.click_id_days * 86_400
+    domain = settings.cookie_domain
+    put(request, response, COOKIE, click_id, settings=settings, domain=domain, max_age=max_age)
+    make_private(response)
+
+
+# A cache that finds a header of its own does not look at Cache-Control (RFC 9213, 2.1; Fastly and Akamai do the same
+# with theirs), so `private` alone keeps a page with one visitor's hashes out of no CDN. A header that the site has set
+# is overwritten with that header's own word for "not stored", and not removed: without it some of these caches go by
+# rules of their own instead of Cache-Control. A header that is not there is not added; what an outer middleware or the
+# CDN's own rules say later is the site's affair (docs/browser.md).
+_NOT_STORED = {
+    "surrogate-control": "private, no-store, max-age=0",  # Fastly, Varnish; W3C Edge Architecture knows no-store
+    "edge-control": "no-store",  # Akamai
+    "x-accel-expires": "0",  # nginx
+    "x-litespeed-cache-control": "no-cache",
+}
+_TARGETED = "-cache-control"  # CDN-, Cloudflare-CDN-, Vercel-CDN-, Netlify-CDN- and whatever comes by RFC 9213
+
+# Directives of Cache-Control by which a shared cache may store or reuse a page all the same. `public` goes by itself.
+_SHARED = ("s-maxage", "stale-while-revalidate", "stale-if-error", "immutable")
+
+
+def make_private(response: HttpResponseBase, **directives: Any) -> None:
+    """Keep the response out of every shared cache. `directives` are more of Cache-Control's own, such as max_age."""
+    for name in list(response.headers):
+        folded = name.lower()
+        if folded in _NOT_STORED:
+            response.headers[name] = _NOT_STORED[folded]
+        elif folded.endswith(_TARGETED):
+            response.headers[name] = "private, no-store"
+    if "Expires" in response.headers:  # an old cache knows this header alone; a browser goes by max-age
+        del response.headers["Expires"]
+    if written := response.headers.get("Cache-Control"):
+        parts = filter(None, map(str.strip, written.split(",")))
+        response.headers["Cache-Control"] = ", ".join(
+            part for part in parts if part.partition("=")[0].strip().lower() not in _SHARED
+        )
+    patch_cache_control(response, private=True, **directives)

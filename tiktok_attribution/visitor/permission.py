@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.adapters import SessionRule
-from tiktok_attribution.consent.answer import Consent, Decision, Reason, as_consent, denied
+from tiktok_attribution.consent.cookie_rules import SessionRule
+from tiktok_attribution.consent.decision import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.readers import DENY, LIMIT, OptOut, Policy
-from tiktok_attribution.visitor.headers import MOST_CHARACTERS
 from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.visitor.request_data import MOST_HEADER_CHARACTERS
 
 # Crawlers that say so, as most do. No tools and libraries: a shop's own app may speak through one.
 # Phones and tablets are named like bots (CUBOT, "M BOT 551", "Spider 8"), and a person who is taken for a bot never
@@ -162,7 +162,7 @@ def _is_bot(agent: str, bots: Any) -> bool:
     if bots is False or not agent:
         return False
     try:
-        return _verdict(_says_so if bots is True else bots, agent[:MOST_CHARACTERS])
+        return _verdict(_says_so if bots is True else bots, agent[:MOST_HEADER_CHARACTERS])
     except Exception as error:  # noqa: BLE001 -- as above
         report(error, "BOTS failed, so the visitor counts as a person")
         return False

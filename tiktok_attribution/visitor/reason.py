@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from tiktok_attribution import conf
-from tiktok_attribution.events.text import MAX_TEXT, bounded, without_emails
+from tiktok_attribution.events.sanitize import MAX_TEXT, bounded, without_emails
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import MIGRATE, lacks_tables
 

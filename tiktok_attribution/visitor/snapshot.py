@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import transaction
 
-from tiktok_attribution.consent.answer import Consent, Decision, Reason
+from tiktok_attribution.consent.decision import Consent, Decision, Reason
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import VisitorSnapshot
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.visitor import Visitor
 
 

@@ -1,28 +1,38 @@
-"""The visitor of one request. Everything is read when it is asked for, so an ordinary page costs nothing."""
+"""The request that is being answered, for code that has none at hand: a model's signal.
+
+The pixel call of an event on its way to a page of this visitor.
+
+Whether what was written in a transaction still stands. Django tells of a commit, and never of a rollback.
+
+The visitor of one request. Everything is read when it is asked for, so an ordinary page costs nothing.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.core.exceptions import DisallowedHost, SynchronousOnlyOperation
+from django.db import connections
+from django.db.transaction import TransactionManagementError
 from django.http import HttpRequest
 from django.utils.encoding import escape_uri_path
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.answer import Decision, Reason
-from tiktok_attribution.events import Page, User
-from tiktok_attribution.events.addresses import MOST_READ, decoded_path
+from tiktok_attribution.consent.decision import Decision, Reason
+from tiktok_attribution.events import BrowserCall, Page, User
+from tiktok_attribution.events.page_url import MOST_READ, decoded_path
 from tiktok_attribution.events.types import NO_USER
-from tiktok_attribution.visitor import click_id
-from tiktok_attribution.visitor.address import client_address
+from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.visitor import matching as click_id
 from tiktok_attribution.visitor.caller import Caller, account_of, caller_of
-from tiktok_attribution.visitor.commitment import Commitment
-from tiktok_attribution.visitor.document import is_of_script, page_of_script
-from tiktok_attribution.visitor.headers import locale, user_agent
-from tiktok_attribution.visitor.identity import identified
-from tiktok_attribution.visitor.page_address import page_address
+from tiktok_attribution.visitor.matching import identified
+from tiktok_attribution.visitor.page import is_of_script, page_address, page_of_script
 from tiktok_attribution.visitor.permission import (
     circumstance_of,
     decide,
@@ -31,9 +41,109 @@ from tiktok_attribution.visitor.permission import (
     refusal_of,
     will_of,
 )
-from tiktok_attribution.visitor.pixel_call import PixelCall, Unseen
+from tiktok_attribution.visitor.request_data import client_address, locale, user_agent
 
 logger = logging.getLogger("tiktok_attribution")
+
+current_request: ContextVar[HttpRequest | None] = ContextVar("tiktok_attribution_request", default=None)
+
+
+def current_requester() -> Requester | None:
+    """Who sends the request that is being answered; None in a task or a command."""
+    request = current_request.get()
+    return None if request is None else requester_of(request)
+
+
+def made_under(label: str, pk: object) -> Reason | None:
+    """The circumstance in which this very request made this object, where there was one."""
+    request = current_request.get()
+    visitor = None if request is None else request.__dict__.get(ATTRIBUTE)
+    return visitor.made_under.get((label, object_key(pk))) if visitor is not None and visitor.made_under else None
+
+
+@dataclass(slots=True, kw_only=True)
+class PixelCall:
+    """One `ttq.track` call: for which pixels, with which keys to match by.
+
+    `stored` is whom the outbox names, for an event that was read from there; None where this very request made it.
+    """
+
+    call: BrowserCall
+    pixel_codes: tuple[str, ...]
+    identify: dict[str, str]
+    stored: User | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """An event of a page that was only fetched ahead: it happens when its visitor gets to see the page, or never."""
+
+    name: str
+    event_id: str
+    properties: Mapping[str, Any]
+    pixel_codes: tuple[str, ...]
+
+
+def identify_keys(user: User) -> dict[str, str]:
+    """What `ttq.identify` gets. TikTok's own tag template names hashed values so; it takes one of each."""
+    keys = {
+        "sha256_email": user.email[:1],
+        "sha256_phone_number": user.phone[:1],
+        "external_id": user.external_id[:1],
+    }
+    return {key: values[0] for key, values in keys.items() if values}
+
+
+def user_of_text(payload: str) -> User:
+    """Of a stored event the hashed lists, for `identify_keys`, and by what its visitor is known again."""
+    sent = json.loads(payload).get("user", {})
+
+    def several(key: str) -> tuple[str, ...]:
+        value = sent.get(key, ())
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    signals = {key: str(sent.get(key, "")) for key in ("ttclid", "ttp", "ip", "user_agent")}
+    return User(email=several("email"), phone=several("phone"), external_id=several("external_id"), **signals)
+
+
+class Commitment:
+    """Made right after a write, in its transaction; `then` runs at the commit, at once where no transaction is open.
+
+    In a test whose transaction never commits it stays open: what hangs on it is shown, but `then` never runs, unless
+    the test uses Django's captureOnCommitCallbacks(execute=True).
+    """
+
+    def __init__(self, using: str, then: Callable[[], None] | None = None) -> None:
+        self.committed = False
+        self._taken_back = False
+        self._connection = connections[using]
+        self._then = then
+        self._hook = self._commit  # one object, so that it can be told from others in the connection's list
+        try:
+            self._connection.on_commit(self._hook, robust=True)
+        except TransactionManagementError:
+            # Autocommit switched off by hand: nobody tells when that is committed, so it counts as it is written.
+            self.committed = True
+
+    def _commit(self) -> None:
+        self.committed = True
+        if self._then is not None:
+            self._then()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the transaction may still go either way: a rollback, also of a savepoint, drops its hooks."""
+        return any(entry[1] is self._hook for entry in self._connection.run_on_commit)
+
+    def take_back(self) -> None:
+        """The write itself was undone, in the same transaction."""
+        self._taken_back = True
+
+    @property
+    def is_undone(self) -> bool:
+        """True once the write was rolled back, or taken back."""
+        return self._taken_back or (not self.committed and not self.is_open)
+
 
 TTP_COOKIE = "_ttp"
 ATTRIBUTE = "tiktok_visitor"

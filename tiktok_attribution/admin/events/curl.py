@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from tiktok_attribution.events.payload import request_body
+from tiktok_attribution.events.wire import request_body
 
 TOKEN = "$TIKTOK_ACCESS_TOKEN"
 

@@ -16,7 +16,7 @@ from tiktok_attribution.admin.choice.list_query import ListQuery
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.display.spreadsheet import csv_text
 from tiktok_attribution.delivery.search import KeysetPage, newest
-from tiktok_attribution.events.matching import keys_of_bits
+from tiktok_attribution.events.hashing import keys_of_bits
 from tiktok_attribution.models import OutboxEvent, moment
 
 MOST_EXPORTED = 100_000

@@ -16,10 +16,9 @@ from tiktok_attribution.admin.choice.list_query import PERSON, TERM, person_text
 from tiktok_attribution.admin.paging import MOST
 from tiktok_attribution.delivery.search import EventFilter, newest, sent_by
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events.identity import email_sha256
-from tiktok_attribution.events.matching import search_key
+from tiktok_attribution.events.hashing import email_sha256, search_key
 from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key
-from tiktok_attribution.visitor.object_key import object_key
+from tiktok_attribution.models.visitor import object_key
 
 MOST_ATTEMPTS = 20
 MOST_TYPED = 512

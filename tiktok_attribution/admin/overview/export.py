@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.overview.period import Period
-from tiktok_attribution.events.matching import MATCH_KEYS
+from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import moment
 from tiktok_attribution.tallies.summary import Totals, summarize
 

@@ -18,7 +18,7 @@ from tiktok_attribution.admin.overview.failures import Failure, failures
 from tiktok_attribution.admin.overview.period import Period
 from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.turns import seen_at
-from tiktok_attribution.events.matching import MATCH_KEYS
+from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import PixelStatus, moment
 from tiktok_attribution.tallies.refresh import WHOLE
 from tiktok_attribution.tallies.summary import Summary, Totals, summarize

@@ -3,6 +3,11 @@
 Each hasher returns None for what is unusable: the key is then left out, not guessed; nothing empty is hashed.
 64 hex digits count as hashed and pass through lower-cased; whether they are a hash of a hash can't be seen.
 No function here raises for a value, so no plain value can reach a message or a traceback.
+
+Which keys an event can be matched by, small enough to stand in a row after its text has been cleared.
+
+Names and hashes are those of `types.User`. Match quality depends on how many events carry each key (TikTok's help on
+Event Match Quality); the weights are not published.
 """
 
 from __future__ import annotations
@@ -16,8 +21,8 @@ import phonenumbers
 
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.dialling import plain_e164
-from tiktok_attribution.events.text import plain
-from tiktok_attribution.events.types import MAX_VALUES, SHA256_OF_NOTHING
+from tiktok_attribution.events.sanitize import plain
+from tiktok_attribution.events.types import MAX_VALUES, SHA256_OF_NOTHING, User
 
 REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """Two-letter codes that may stand as the region of a phone number without country code."""
@@ -148,3 +153,29 @@ def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         return phonenumbers.parse(text, region, keep_raw_input=True)
     except phonenumbers.NumberParseException:
         return None
+
+
+MATCH_KEYS = (
+    *("ttclid", "ttp", "email", "phone", "external_id", "ip", "user_agent", "locale"),
+    *("first_name", "last_name", "zip_code", "city", "state", "country"),
+)
+"""In the order of their bits; only ever add at the end, for the numbers are stored."""
+
+
+def match_bits(user: User) -> int:
+    """The keys that are there: bit n for `MATCH_KEYS[n]`."""
+    return sum(1 << bit for bit, key in enumerate(MATCH_KEYS) if getattr(user, key))
+
+
+def keys_of_bits(bits: int) -> tuple[str, ...]:
+    """The counterpart of `match_bits`."""
+    return tuple(key for bit, key in enumerate(MATCH_KEYS) if bits >> bit & 1)
+
+
+def search_key(sha256: str) -> int | None:
+    """The first 8 bytes of a SHA-256 hex as a signed number, to find events by; None for none.
+
+    An index over it is a seventh of one over the hex. Two people share one with a chance of about 10^-8 in a million,
+    so what is found is compared with the whole hash wherever that matters.
+    """
+    return int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True) if sha256 else None

@@ -1,4 +1,7 @@
-"""Matching keys of an object or a user: read by a mapping, normalised and hashed at once."""
+"""The click id: taken from the landing address, kept in a first-party cookie (`click_id_cookie`).
+
+Matching keys of an object or a user: read by a mapping, normalised and hashed at once.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from django.db import DatabaseError
 from tiktok_attribution import conf
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events import User
-from tiktok_attribution.events.identity import (
+from tiktok_attribution.events.hashing import (
     email_sha256,
     external_id_sha256,
     hash_many,
@@ -19,12 +22,37 @@ from tiktok_attribution.events.identity import (
     place,
     zip_sha256,
 )
+from tiktok_attribution.events.page_url import decoded
+from tiktok_attribution.events.sanitize import holds_email
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor import click_id
-from tiktok_attribution.visitor.address import public_address
-from tiktok_attribution.visitor.headers import locale, user_agent
-from tiktok_attribution.visitor.paths import read
+from tiktok_attribution.visitor.page import read
 from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.visitor.request_data import locale, public_address, user_agent
+
+COOKIE = "ttclid"  # the name that TikTok's own tag templates use, so that both read one cookie
+PARAMETER = "ttclid"
+MOST_CHARACTERS = 1000  # opaque and of no documented length; 501 was seen
+MOST_ENCODED = 3 * MOST_CHARACTERS
+MOST_PARAMETERS = 100
+_BEGINNING = f"{PARAMETER}="
+
+
+def from_query(query: str) -> str:
+    """The click id of a raw query string, "" when there is none. A repeated parameter: the last one wins."""
+    if _BEGINNING not in query or query.count("&") >= MOST_PARAMETERS:
+        return ""
+    values = [part.removeprefix(_BEGINNING) for part in query.split("&") if part.startswith(_BEGINNING)]
+    value = next(filter(None, reversed(values)), "")
+    return clean(decoded(value.replace("+", " "))) if len(value) <= MOST_ENCODED else ""
+
+
+def clean(value: str) -> str:
+    """A usable click id, else "". Its form is TikTok's affair; refused is what no header could carry, and an e-mail."""
+    value = value.strip()
+    if len(value) > MOST_CHARACTERS or not value.isascii() or not value.isprintable() or holds_email(value):
+        return ""
+    return value
+
 
 MANY = ("email", "phone", "external_id")
 SINGLE: Mapping[str, Callable[[Any], str | None]] = {
@@ -36,8 +64,8 @@ SINGLE: Mapping[str, Callable[[Any], str | None]] = {
     "country": place,
 }
 RAW: Mapping[str, Callable[[str], str]] = {
-    "ttclid": click_id.clean,
-    "ttp": click_id.clean,
+    "ttclid": clean,
+    "ttp": clean,
     "ip": public_address,
     "user_agent": user_agent,
     "locale": locale,

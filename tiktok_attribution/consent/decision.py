@@ -14,6 +14,10 @@ class Consent(str, Enum):
     UNKNOWN = "unknown"
 
 
+MOST_CHARACTERS = 8000
+"""Of a cookie that is read: browsers keep 4096."""
+
+
 class Reason(str, Enum):
     """Why an event is told to nobody; the words stand in the counts."""
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tiktok_attribution.events.properties import properties
-from tiktok_attribution.events.text import well_formed
+from tiktok_attribution.events.sanitize import well_formed
 from tiktok_attribution.events.types import MAX_VALUES, BrowserCall, Event, Page, User
 from tiktok_attribution.exceptions import InvalidEvent
 

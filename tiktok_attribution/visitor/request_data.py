@@ -1,4 +1,8 @@
-"""The visitor's address, not a proxy's.
+"""Whether the database can be asked here: not by code that an event loop runs.
+
+What a browser says of itself, in the form that is kept and sent.
+
+The visitor's address, not a proxy's.
 
 X-Forwarded-For is a list that anybody may begin. Only what a trusted proxy appended to it can be believed, so the list
 is read from its right end, as long as the one who spoke is trusted.
@@ -6,10 +10,39 @@ is read from its right end, as long as the one who spoke is trusted.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import os
+import re
 from collections.abc import Sequence
 
+from tiktok_attribution.events.sanitize import bounded, without_emails
 from tiktok_attribution.readers import Network
+
+
+def in_event_loop() -> bool:
+    """As Django's `async_unsafe` decides, which would raise SynchronousOnlyOperation at the first statement."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+
+
+MOST_HEADER_CHARACTERS = 1000
+_LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})(?![A-Za-z0-9])")
+
+
+def user_agent(text: str) -> str:
+    """The User-Agent header on one line, bounded; robots write their keeper's address into it, which goes."""
+    return bounded(text, MOST_HEADER_CHARACTERS, without_emails)[0]
+
+
+def locale(text: str) -> str:
+    """The first language of an Accept-Language header ("en-US"), "" where it names none."""
+    found = _LANGUAGE.match(text)
+    return found.group(1) if found else ""
+
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
