@@ -15,9 +15,9 @@ from django.test import RequestFactory
 
 from benchmarks.shop.models import AnyOrder, Order
 from tiktok_attribution import conf
-from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent
+from tiktok_attribution.transactions import together
 from tiktok_attribution.visitor.visitor import current_request
 
 PIXEL = "C0EXAMPLE0000000000"

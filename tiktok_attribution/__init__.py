@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tiktok_attribution.browser.handover import pending_events
-    from tiktok_attribution.conversions.declaration import Conversion
-    from tiktok_attribution.conversions.holding import hold_back
-    from tiktok_attribution.conversions.pausing import paused
+    from tiktok_attribution.conversions.conversion import Conversion
     from tiktok_attribution.conversions.receivers import recheck
+    from tiktok_attribution.conversions.recorder import paused
     from tiktok_attribution.conversions.registry import register
-    from tiktok_attribution.conversions.track import atrack, track
+    from tiktok_attribution.conversions.suppression import hold_back
+    from tiktok_attribution.conversions.tracking import atrack, track
 
 __all__ = ["Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"]
 

@@ -20,13 +20,13 @@ class TikTokAttributionConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because both reach models, which exist only once every app is loaded.
         from tiktok_attribution import checks  # noqa: F401, PLC0415
-        from tiktok_attribution.conversions import finishing, hourly, receivers  # noqa: PLC0415
+        from tiktok_attribution.conversions import backfill, finishing, receivers  # noqa: PLC0415
         from tiktok_attribution.delivery import turns  # noqa: PLC0415
 
         autodiscover_modules("tiktok")
         receivers.connect()
         turns.register(turns.FINISH, finishing.finish_everywhere)
-        turns.register(turns.BACKFILL, hourly.backfill_recent, is_due=hourly.is_due)
+        turns.register(turns.BACKFILL, backfill.backfill_recent, is_due=backfill.is_due)
         if apps.is_installed("django.contrib.auth"):
             from tiktok_attribution.rights import with_user  # noqa: PLC0415
 

@@ -36,8 +36,8 @@ from tiktok_attribution import conf, in_tests
 from tiktok_attribution.browser.block import beacon_url
 from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.conversions.declaration import BROWSER
-from tiktok_attribution.conversions.mapped import MappedConversion
+from tiktok_attribution.conversions.conversion import BROWSER
+from tiktok_attribution.conversions.settings_form import MappedConversion
 from tiktok_attribution.conversions.validation import amount_without_currency, problems, user_problems
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import errors_without_values

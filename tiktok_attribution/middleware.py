@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from tiktok_attribution import conf
 from tiktok_attribution.browser import handover, insertion, pending, untagged
 from tiktok_attribution.browser.gate import is_told_by_server
-from tiktok_attribution.conversions import request_end
+from tiktok_attribution.conversions import recorded
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor import cookies, matching
 from tiktok_attribution.visitor.page import is_page_load
@@ -29,7 +29,7 @@ Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
 # By names of this module: each request looks at them.
-_VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, handover.ATTRIBUTE, request_end.ATTRIBUTE
+_VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, handover.ATTRIBUTE, recorded.ATTRIBUTE
 _CLICK_ID, _PENDING = matching.PARAMETER + "=", pending.COOKIE
 # Bound here: for an imported name Python 3.11 makes the method anew at each call, a tenth to a sixth of what we add.
 _enter, _leave = current_request.set, current_request.reset
@@ -110,7 +110,7 @@ def _insert(request: HttpRequest, response: Response) -> None:
 
 @errors_without_values
 def _after(request: HttpRequest, response: Response) -> None:
-    request_end.run(request)
+    recorded.run(request)
     settings = conf.current()
     if not settings.enabled:
         return

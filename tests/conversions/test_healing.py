@@ -6,7 +6,7 @@ import pytest
 
 from tests.conversions.samples import PIXEL, PLAIN, body, paid, row, rows
 from tests.shop.models import Order
-from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.objects import heal
 from tiktok_attribution.conversions.registry import of
 from tiktok_attribution.models import OutboxEvent, State
 

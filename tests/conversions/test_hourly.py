@@ -17,8 +17,8 @@ from tests.conversions.samples import PLAIN, row, rows
 from tests.shop.models import Order
 from tests.test_tasks import Sent, sent  # noqa: F401 -- a fixture
 from tiktok_attribution import Conversion, tasks
-from tiktok_attribution.conversions import hourly
-from tiktok_attribution.conversions.hourly import backfill_recent
+from tiktok_attribution.conversions import backfill as hourly
+from tiktok_attribution.conversions.backfill import backfill_recent
 from tiktok_attribution.delivery import turns
 from tiktok_attribution.models import Heartbeat
 

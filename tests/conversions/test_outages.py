@@ -22,8 +22,8 @@ from tests.conversions.models import Ticket
 from tests.conversions.samples import EMAIL, PLAIN, rows
 from tests.shop.models import Member, Order
 from tiktok_attribution import paused, recheck
-from tiktok_attribution.conversions import hourly
-from tiktok_attribution.conversions.hourly import backfill_recent
+from tiktok_attribution.conversions import backfill
+from tiktok_attribution.conversions.backfill import backfill_recent
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outages import JOIN_SECONDS, MARGIN_SECONDS, SPARE, Outage
 from tiktok_attribution.models import Heartbeat, SuppressedCount, VisitorSnapshot
@@ -43,7 +43,7 @@ def site(settings: Any, configure: Configure) -> None:
     settings.ROOT_URLCONF = "tests.conversions.site"
     configure(DATED)
     cache.clear()
-    Heartbeat.objects.create(pk=hourly.FIRST, seen_at=time.time() - 100 * HOUR)
+    Heartbeat.objects.create(pk=backfill.FIRST, seen_at=time.time() - 100 * HOUR)
     outages.prepare("default")
 
 
@@ -275,7 +275,7 @@ class TestWhatRemembersIt:
 
     def test_the_hourly_backfill_makes_the_spare_row(self) -> None:
         Heartbeat.objects.filter(pk=SPARE).delete()
-        hourly.is_due()
+        backfill.is_due()
         assert Heartbeat.objects.filter(pk=SPARE).exists()
 
     def test_outages_that_touch_are_one(self) -> None:

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.shop.models import Order
-from tiktok_attribution.conversions.protection import protected, together
+from tiktok_attribution.transactions import protected, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from django.db import OperationalError, close_old_connections, connection, trans
 from tests.conversions.samples import PLAIN, row, rows
 from tests.shop.models import Order
 from tests.visitor.undone import rolled_back
-from tiktok_attribution.conversions.healing import heal
+from tiktok_attribution.conversions.objects import heal
 from tiktok_attribution.conversions.registry import of
 from tiktok_attribution.models import OutboxEvent, State
 

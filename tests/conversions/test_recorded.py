@@ -14,7 +14,7 @@ from tests.conversions.samples import PLAIN, PURCHASE, body, paid, row, rows, se
 from tests.shop.models import Order
 from tests.visitor.undone import rolled_back
 from tiktok_attribution import tasks
-from tiktok_attribution.conversions import ongoing, registry
+from tiktok_attribution.conversions import recorded, registry
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot
 from tiktok_attribution.signals import event_recorded
 from tiktok_attribution.visitor.visitor import current_request, visitor_of
@@ -83,8 +83,8 @@ def test_nothing_is_remembered_after_the_commit(configure: Configure) -> None:
     with transaction.atomic():
         order = paid()
         (conversion,) = registry.of(Order)
-        assert ongoing.find(conversion, order.pk, using="default") is not None
-    assert ongoing.find(conversion, order.pk, using="default") is None
+        assert recorded.find(conversion, order.pk, using="default") is not None
+    assert recorded.find(conversion, order.pk, using="default") is None
 
 
 @committed

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.conversions.models import Brand, Guarded, Item, Product, Variant
 from tests.conversions.samples import PURCHASE, sent_properties
 from tests.shop.models import Order
-from tiktok_attribution.conversions.relations import items_of, relations_of, tables_of
+from tiktok_attribution.conversions.field_paths import items_of, relations_of, tables_of
 from tiktok_attribution.delivery import outages
 
 pytestmark = pytest.mark.django_db

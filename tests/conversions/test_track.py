@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from tests.conversions.samples import EMAIL, PIXEL, SECOND_PIXEL, body, row, rows
 from tests.visitor.undone import rolled_back
 from tiktok_attribution import paused, track
-from tiktok_attribution.conversions.track import track_event
+from tiktok_attribution.conversions.tracking import track_event
 from tiktok_attribution.events.hashing import email_sha256, phone_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import State

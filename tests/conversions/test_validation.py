@@ -7,7 +7,7 @@ import pytest
 from tests.conversions.models import Ticket
 from tests.conversions.samples import PURCHASE
 from tests.shop.models import Order, OrderLine
-from tiktok_attribution.conversions.mapped import MappedConversion
+from tiktok_attribution.conversions.settings_form import MappedConversion
 from tiktok_attribution.conversions.validation import fatal_problems, problems
 
 

@@ -19,7 +19,7 @@ from django.urls import path
 from tests.admin.samples import with_settings
 from tests.shop.models import Member, Order
 from tiktok_attribution import tasks, track
-from tiktok_attribution.conversions.pausing import is_paused
+from tiktok_attribution.conversions.recorder import is_paused
 from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent
 from tiktok_attribution.visitor.permission import INSPECTION
 

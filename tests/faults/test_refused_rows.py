@@ -17,7 +17,7 @@ from tests.faults.test_enqueue import FULL_DISK, refusing
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.privacy, pytest.mark.on_engine("sqlite")]
 
 HOURLY = (
-    "import django; django.setup(); from tiktok_attribution.conversions.hourly import backfill_recent; "
+    "import django; django.setup(); from tiktok_attribution.conversions.backfill import backfill_recent; "
     "import json; print(json.dumps(backfill_recent()))"
 )
 

@@ -13,7 +13,7 @@ from tiktok_attribution.events.page_url import MAX_LENGTH, clean_address
 from tiktok_attribution.events.properties import properties
 from tiktok_attribution.events.sanitize import MARGIN, MAX_TEXT, free_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.failures import reason
 from tiktok_attribution.visitor.request_data import user_agent
 
 pytestmark = [pytest.mark.hostile, pytest.mark.privacy]

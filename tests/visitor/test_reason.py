@@ -9,8 +9,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from tests.shop.models import Order
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.failures import describe
-from tiktok_attribution.visitor.reason import reason, report
+from tiktok_attribution.failures import describe, reason, report
 
 
 def caught(cause: Any) -> Exception:

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.display import cells
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.conversions.declaration import VISITOR
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.conversion import VISITOR
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.snapshot import recall
 
 

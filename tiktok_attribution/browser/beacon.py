@@ -15,7 +15,7 @@ from tiktok_attribution.browser import action, pending, receipt, stored_calls
 from tiktok_attribution.browser.endpoint import TOO_MANY, Refused, Report, endpoint, is_crowded
 from tiktok_attribution.browser.handover import pending_events
 from tiktok_attribution.browser.stored_calls import keys_of
-from tiktok_attribution.conversions.track import track_event
+from tiktok_attribution.conversions.tracking import track_event
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.visitor.page import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH

@@ -25,7 +25,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser.own_page import hides_its_origin, is_own_page
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.failures import reason
 from tiktok_attribution.visitor.request_data import sender
 
 logger = logging.getLogger("tiktok_attribution")

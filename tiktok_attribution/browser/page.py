@@ -22,8 +22,8 @@ from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import build_event, pixel_codes
-from tiktok_attribution.conversions.pausing import is_paused
-from tiktok_attribution.conversions.track import track_event
+from tiktok_attribution.conversions.recorder import is_paused
+from tiktok_attribution.conversions.tracking import track_event
 from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id

@@ -1,4 +1,7 @@
-"""Builds the pure event from what a declaration or a caller gave, by the settings."""
+"""Where a stored event came from: its object and its declaration.
+
+Builds the pure event from what a declaration or a caller gave, by the settings.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,53 @@ from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
 from tiktok_attribution import conf
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.names import canonical_name, nearly_standard
 from tiktok_attribution.events.times import epoch_seconds, note_ahead
 from tiktok_attribution.events.wire import properties as clean_properties
-from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.failures import report
+from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.transactions import protected
 
 logger = logging.getLogger("tiktok_attribution")
+
+
+def object_of(row: OutboxEvent, *, using: str) -> Model | None:
+    """The object that a row tells of, if it is still there."""
+    try:
+        model = apps.get_model(row.object_label)
+        found: Model | None = model._base_manager.using(using).filter(pk=row.object_pk).first()
+    except (LookupError, ValueError, TypeError, ValidationError):
+        return None
+    return found
+
+
+def conversion_of(row: OutboxEvent, obj: Model) -> Conversion | None:
+    """The conversion that the row was recorded for: by its event id, else the only one of its name."""
+    named = [conversion for conversion in registry.of(type(obj)) if conversion.event == row.name]
+    if len(named) > 1:
+        named = [conversion for conversion in named if _event_id(conversion, obj) == row.event_id]
+    return named[0] if len(named) == 1 else None
+
+
+def _event_id(conversion: Conversion, obj: Any) -> str:
+    try:
+        return conversion.event_id(obj)
+    except Exception:
+        return ""
+
 
 SEEN_AS_HTTP = "page.url: this site took the page for http, SITE_URL says https (see SECURE_PROXY_SSL_HEADER)"
 SLIP_CHECK = "tiktok_attribution.W011"

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.decision import Consent, Decision, Reason
+from tiktok_attribution.conversions.building import conversion_of, object_of
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.objects import source_of
-from tiktok_attribution.conversions.origin import conversion_of, object_of
-from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.conversions.recorded import fill, wake_workers
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.clock import DatabaseNow, database_time
@@ -22,8 +21,9 @@ from tiktok_attribution.delivery.outbox import forget, outbox_databases
 from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.wire import event_of_text
+from tiktok_attribution.failures import report
 from tiktok_attribution.models import OutboxEvent
-from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.snapshot import Signals
 
 logger = logging.getLogger("tiktok_attribution")

@@ -9,13 +9,13 @@ from typing import Any
 from tiktok_attribution import conf
 from tiktok_attribution.consent.decision import Decision, Reason
 from tiktok_attribution.conversions.building import pixels_of_request
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.person import maker_of
-from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.delivery import outages
+from tiktok_attribution.failures import report
 from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor import snapshot
-from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.snapshot import NOBODY, NOT_THE_PERSONS, Signals
 from tiktok_attribution.visitor.visitor import Commitment, Requester, current_requester
 

@@ -1,33 +1,80 @@
-"""From an object of the site, and what is declared of it, to a fact."""
+"""An object that has just been saved: as the site holds it, and as its row tells.
+
+From an object of the site, and what is declared of it, to a fact.
+
+Invalid rows become events once what was wrong has been fixed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from django.db import connections
+from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.decision import Decision, Reason, as_consent, denied
-from tiktok_attribution.conversions import ongoing
+from tiktok_attribution.conversions import recorded as ongoing
 from tiktok_attribution.conversions.building import build_event, pixel_codes
-from tiktok_attribution.conversions.declaration import VISITOR, Conversion
+from tiktok_attribution.conversions.conversion import VISITOR, Conversion
 from tiktok_attribution.conversions.event_source import AGREED, Built, EventSource
 from tiktok_attribution.conversions.maker import signals_for
-from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.person import maker_of
-from tiktok_attribution.conversions.protection import protected
-from tiktok_attribution.conversions.recorder import Recorded, record
-from tiktok_attribution.conversions.saved import stored
-from tiktok_attribution.conversions.unknown_consent import may_have_refused
+from tiktok_attribution.conversions.recorder import Recorded, permitted, record
+from tiktok_attribution.conversions.suppression import may_have_refused
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import report
+from tiktok_attribution.models import OutboxEvent, State, events_of
 from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.snapshot import Signals
 from tiktok_attribution.visitor.visitor import Requester, made_under
+
+
+class Saved:
+    """`update_fields` are those of the save, None for a whole one."""
+
+    def __init__(self, instance: Any, update_fields: Collection[str] | None, using: str) -> None:
+        self.instance = instance
+        self.update_fields = update_fields
+        self.using = using
+
+    @cached_property
+    def seen(self) -> Any:
+        """Good enough to tell whether it counts: the instance, unless a value of it is an expression."""
+        return self.row if self._has_expressions else self.instance
+
+    @cached_property
+    def row(self) -> Any:
+        """What the event is made of. After a save of some fields the others may be stale, or were never saved."""
+        if self.update_fields is None and not self._has_expressions:
+            return self.instance
+        try:
+            with protected(self.using):
+                return stored(self.instance, using=self.using) or self.instance
+        except Exception as error:
+            report(error, "%s could not be read again", type(self.instance).__name__)
+            return self.instance
+
+    @cached_property
+    def _has_expressions(self) -> bool:
+        return has_expressions(self.instance)
+
+
+def has_expressions(instance: Any) -> bool:
+    """True for `order.total = F("total") + 1`: only the database knows the value."""
+    given = instance.__dict__
+    return any(hasattr(given.get(field.attname), "resolve_expression") for field in instance._meta.concrete_fields)
+
+
+def stored(obj: Any, *, using: str) -> Any:
+    """The object as the database has it, None if it isn't there."""
+    return type(obj)._base_manager.using(using).filter(pk=obj.pk).first()
 
 
 def record_object(
@@ -159,3 +206,42 @@ def _codes_of_broken(signals: Signals) -> Sequence[str]:
         return pixel_codes(None, signals.pixel_codes)
     except InvalidEvent:
         return conf.current().pixel_code
+
+
+def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
+    """Record again what stands as invalid in the outbox; None if nothing does, or it can't be built still.
+
+    It keeps its time. Rows under another pixel or id, which wasn't known when it failed, are called off.
+    """
+    try:
+        with protected(using):
+            rows = list(_invalid_rows(conversion, obj, using).order_by("pk").only("event_time"))
+        if not rows:
+            return None
+        recorded = record_object(conversion, obj, using=using, moment=rows[0].event_time)
+        if recorded is not None:
+            with protected(using):
+                # By their keys: a state that is asked beside an event_id, in the table of bodies, is not asked again
+                # of a row that somebody else has made valid meanwhile.
+                left = OutboxEvent.objects.using(using).filter(pk__in=[row.pk for row in rows], state=State.INVALID)
+                left.update(state=State.CANCELLED, note=f"Recorded again as {recorded.source.event_id}.")
+        return recorded
+    except Exception as error:
+        report(error, "%r could not be recorded again", conversion)
+        return None
+
+
+def _invalid_rows(conversion: Conversion, obj: Any, using: str) -> QuerySet[OutboxEvent]:
+    return OutboxEvent.objects.using(using).filter(
+        events_of([(conversion.model._meta.label, object_key(obj.pk))]),
+        name=conversion.event,
+        event_id__in={conversion.default_event_id(obj), _own_id(conversion, obj)},
+        state=State.INVALID,
+    )
+
+
+def _own_id(conversion: Conversion, obj: Any) -> str:
+    try:
+        return valid_event_id(conversion.event_id(obj))
+    except Exception:
+        return ""  # recording it again meets the same, and says so

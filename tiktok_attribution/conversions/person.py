@@ -12,11 +12,11 @@ from django.db import connections
 
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.accounts import Owner, is_account
-from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.events import User
+from tiktok_attribution.failures import report
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.caller import Caller, account_of, is_staff
-from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.visitor import Requester
 
 logger = logging.getLogger("tiktok_attribution")

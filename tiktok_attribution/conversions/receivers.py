@@ -11,20 +11,18 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 from django.db.transaction import TransactionManagementError
 
-from tiktok_attribution.conversions import ongoing, registry
-from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.healing import heal
-from tiktok_attribution.conversions.holding import hold_back_one
+from tiktok_attribution.conversions import recorded as ongoing
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.maker import current_maker, keep_maker
-from tiktok_attribution.conversions.objects import record_object, renewed
-from tiktok_attribution.conversions.pausing import is_inside_paused, is_paused
-from tiktok_attribution.conversions.protection import is_lost, protected
+from tiktok_attribution.conversions.objects import Saved, has_expressions, heal, record_object, renewed, stored
 from tiktok_attribution.conversions.recorded import Recorded
-from tiktok_attribution.conversions.recorder import channels_now
-from tiktok_attribution.conversions.saved import Saved, has_expressions, stored
+from tiktok_attribution.conversions.recorder import channels_now, is_inside_paused, is_paused
+from tiktok_attribution.conversions.suppression import hold_back_one
 from tiktok_attribution.delivery.suppressed import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.failures import report
+from tiktok_attribution.transactions import is_lost, protected
 from tiktok_attribution.visitor.visitor import Requester
 
 LOST = "The database has rolled back this transaction; see the log of tiktok_attribution."

@@ -1,4 +1,6 @@
-"""What became of a fact, until its event is finished: it may still be built again.
+"""What waits for the end of the request that is being answered; the middleware lets it run.
+
+What became of a fact, until its event is finished: it may still be built again.
 
 An event is finished when nothing is to come that it is made of. Three moments can be that, the first that fits:
 
@@ -10,18 +12,28 @@ An event is finished when nothing is to come that it is made of. Three moments c
   does with what a killed process left.
 
 Until then its rows are marked, and not due (`delivery.unfinished`).
+
+Conversions recorded in a transaction that is still open, by connection.
+
+A second save finds the first one's; and what else is written in that transaction is noticed, for an event may be made
+of it: lines after their order, a total by `QuerySet.update()`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from django.db import transaction
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest
 
 from tiktok_attribution import tasks
 from tiktok_attribution.consent.decision import Reason
-from tiktok_attribution.conversions import request_end
+from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.delivery import outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
@@ -30,10 +42,39 @@ from tiktok_attribution.delivery.suppressed import count_suppressed
 from tiktok_attribution.events import Event
 from tiktok_attribution.events.hashing import match_bits, search_key
 from tiktok_attribution.events.wire import browser_call, browser_call_of_text, event_text
+from tiktok_attribution.failures import report
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.signals import event_recorded
-from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.visitor import Commitment, PixelCall, identify_keys
+from tiktok_attribution.transactions import is_lost, protected
+from tiktok_attribution.visitor.visitor import Commitment, PixelCall, current_request, identify_keys
+
+ATTRIBUTE = "_tiktok_at_end"
+
+Waiting = Callable[[], None]
+
+
+def is_to_come() -> bool:
+    """False in a task or a command, and without the middleware."""
+    return current_request.get() is not None
+
+
+def at_end(then: Waiting) -> bool:
+    """Run it when this request is answered. False where there is none."""
+    request = current_request.get()
+    if request is None:
+        return False
+    request.__dict__.setdefault(ATTRIBUTE, []).append(then)
+    return True
+
+
+def run(request: HttpRequest) -> None:
+    """Each once; one that fails keeps no other from running."""
+    for then in request.__dict__.pop(ATTRIBUTE, ()):
+        try:
+            then()
+        except Exception as error:
+            report(error, "an event could not be built again at the end of its request, so its first version is sent")
+
 
 OUR_TABLES = "tiktok_attribution_"
 _AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))
@@ -82,7 +123,7 @@ class Recorded:
         if self.is_open and (built is None or not built.incomplete):
             self._finish(source, built)
         else:
-            request_end.at_end(self.finish)  # where there is no request, the sweep does it
+            at_end(self.finish)  # where there is no request, the sweep does it
 
     def finish(self) -> None:
         """At the end of the request: whatever is there by now is the event."""
@@ -204,3 +245,89 @@ def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
 
 def _names(tables: frozenset[str], statement: str) -> bool:
     return not tables.isdisjoint(statement.translate(_AROUND_NAMES).split())
+
+
+# Kept alive by the connection's own list of commit hooks, and gone with them. Not kept on the objects: those are
+# copied, pickled and loaded twice.
+Open = WeakValueDictionary[tuple[Conversion, Hashable], Recorded]
+_by_connection: WeakKeyDictionary[BaseDatabaseWrapper, Open] = WeakKeyDictionary()
+
+Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
+HEAD = 200  # characters of a statement: what it does, and to which table
+READS = ("SELECT", "SAVEPO", "RELEAS", "BEGIN", "EXPLAI", "SET", "SHOW", "FETCH", "DECLAR")
+
+
+def note(conversion: Conversion, pk: Hashable, recorded: Recorded, *, using: str) -> None:
+    """Remember it until the transaction ends."""
+    connection = connections[using]
+    _by_connection.setdefault(connection, WeakValueDictionary())[conversion, pk] = recorded
+    for wrapper in connection.execute_wrappers:
+        if isinstance(wrapper, Watch):
+            wrapper.add(recorded)
+            return
+    Watch(connection).add(recorded)
+
+
+def find(conversion: Conversion, pk: Hashable, *, using: str) -> Recorded | None:
+    """What this object's conversion was recorded as in the open transaction; not if it was undone since."""
+    here = _by_connection.get(connections[using])
+    recorded = here.get((conversion, pk)) if here else None
+    return recorded if recorded is not None and recorded.commitment.is_open else None
+
+
+class Watch:
+    """Looks at the statements that follow an event in its transaction, and at no other's.
+
+    By the statements and not by signals, for those of `bulk_create()`, `QuerySet.update()` and raw SQL count too, and
+    a receiver of every `post_delete` would cost the site its fast deletes. It takes itself off the connection with the
+    first statement that comes after the transaction.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+        self._recorded: WeakSet[Recorded] = WeakSet()
+        self._is_busy = False
+        # First, so that it is the outermost: who adds another one for a while takes the last one off.
+        connection.execute_wrappers.insert(0, self)
+
+    def add(self, recorded: Recorded) -> None:
+        """Watch for this one too."""
+        self._recorded.add(recorded)
+
+    def __call__(self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if not self._is_busy:
+            self._is_busy, was_lost = True, self._connection.needs_rollback
+            try:
+                self._look(sql if isinstance(sql, str) else str(sql))
+            except Exception as error:
+                if is_lost(self._connection, was_lost=was_lost):
+                    raise  # the site must hear of it, see `is_lost`
+                report(error, "can't tell whether an event changed before its commit")
+            finally:
+                self._is_busy = False
+        return execute(sql, params, many, context)
+
+    def _look(self, sql: str) -> None:
+        """Before the statement: after it, rows that it returns may still be on their way."""
+        head = sql[:HEAD].lstrip()
+        word = head[:6].upper()
+        if not self._connection.in_atomic_block or not self._recorded:
+            self._leave()
+        elif word == "ROLLBA":
+            for recorded in self._recorded:
+                recorded.rolled_back()
+        elif not word.startswith(READS):
+            self._notice(head)
+
+    def _notice(self, statement: str) -> None:
+        still = [recorded for recorded in self._recorded if recorded.commitment.is_open]
+        if not still:
+            self._leave()
+        for recorded in still:
+            if recorded.concerns(statement):
+                with protected(self._connection.alias):
+                    recorded.postpone()
+
+    def _leave(self) -> None:
+        if self in self._connection.execute_wrappers:
+            self._connection.execute_wrappers.remove(self)

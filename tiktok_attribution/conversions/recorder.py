@@ -1,9 +1,20 @@
-"""From a fact to an outbox row and a pixel call, in the caller's transaction, and never in the shopper's way."""
+"""Recording nothing for a while.
+
+What is saved inside `paused()`, and counts by that, gets a mark: no later save, webhook or backfill records it. An
+order that is imported unpaid gets none; it counts when it is paid after the import.
+
+What an event may do: its object's own word and its visitor's answer, put together.
+
+From a fact to an outbox row and a pixel call, in the caller's transaction, and never in the shopper's way.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from time import time
 from typing import Any
@@ -11,12 +22,10 @@ from typing import Any
 from django.db import connections, transaction
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Reason
-from tiktok_attribution.conversions import request_end
-from tiktok_attribution.conversions.declaration import BROWSER, SERVER
+from tiktok_attribution.consent.decision import Consent, Decision, Reason, denied
+from tiktok_attribution.conversions import recorded as request_end
+from tiktok_attribution.conversions.conversion import BROWSER, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
-from tiktok_attribution.conversions.pausing import is_paused, paused
-from tiktok_attribution.conversions.protection import together
 from tiktok_attribution.conversions.recorded import Recorded, fill
 from tiktok_attribution.delivery import outages, outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
@@ -26,14 +35,65 @@ from tiktok_attribution.events.ids import object_event_id, valid_event_id
 from tiktok_attribution.events.names import PAGE_VIEW
 from tiktok_attribution.events.wire import browser_call
 from tiktok_attribution.exceptions import InvalidEvent, TooOld
+from tiktok_attribution.failures import reason, report
 from tiktok_attribution.models import OutboxEvent, State, moment
-from tiktok_attribution.visitor.reason import reason, report
+from tiktok_attribution.transactions import together
 from tiktok_attribution.visitor.snapshot import suppress
 from tiktok_attribution.visitor.visitor import Commitment, PixelCall, Visitor, identify_keys
 
+logger = logging.getLogger("tiktok_attribution")
+
+_paused: ContextVar[bool] = ContextVar("tiktok_attribution_paused", default=False)
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Record nothing inside this block, nor of what happened in it: for imports, fixtures and seeds.
+
+    `bulk_create()` and `QuerySet.update()` send no signals, so name their objects by `hold_back()`.
+    """
+    token = _paused.set(True)
+    try:
+        yield
+    finally:
+        _paused.reset(token)
+
+
+def is_inside_paused() -> bool:
+    """True inside `paused()` alone: what happens while the app is switched off is for the backfill to find."""
+    return _paused.get()
+
+
+def is_paused() -> bool:
+    """True inside `paused()`, and where the app is switched off."""
+    return _paused.get() or not conf.current().enabled
+
+
+def permitted(declared: Consent, visitor: Decision | None) -> Decision:
+    """`declared` is what the site knows of the object's person; `visitor` is None where nobody was there.
+
+    A refusal from either side holds. Of a visitor with the reason NO_VISITOR only the flag for limited use counts (see
+    `refusal_of`). Where a site asks for consent and nobody is known who could give it, the event is not held: no answer
+    would ever reach it.
+    """
+    limited = visitor is not None and visitor.limited_data_use
+    if visitor is not None and visitor.reason is Reason.NO_VISITOR:
+        visitor = None
+    if visitor is not None and visitor.is_denied:
+        return visitor
+    if declared is Consent.DENIED:
+        return denied(Reason.DENIED)
+    if declared is Consent.GRANTED:
+        return Decision(consent=Consent.GRANTED, limited_data_use=limited)
+    if visitor is not None:
+        return visitor
+    if conf.current().asks:
+        return denied(Reason.NO_VISITOR)
+    return Decision(consent=Consent.GRANTED, limited_data_use=limited)
+
+
 __all__ = ["Recorded", "channels_now", "is_paused", "paused", "record"]
 
-logger = logging.getLogger("tiktok_attribution")
 
 NO_PIXEL = 'No pixel is known: set PIXEL_CODE, or "pixel" in the declaration.'
 NO_PAGE = "No page address is known, and TikTok wants one: set SITE_URL."

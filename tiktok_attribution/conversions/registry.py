@@ -13,8 +13,8 @@ from django.db.models import Model
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions.accounts import concrete
-from tiktok_attribution.conversions.declaration import CHANNELS, MAKERS, Conversion
-from tiktok_attribution.conversions.mapped import MappedConversion
+from tiktok_attribution.conversions.conversion import CHANNELS, MAKERS, Conversion
+from tiktok_attribution.conversions.settings_form import MappedConversion
 from tiktok_attribution.conversions.validation import fatal_problems, problems
 from tiktok_attribution.events.names import canonical_name
 from tiktok_attribution.exceptions import InvalidEvent

@@ -12,9 +12,9 @@ from django.utils.module_loading import import_string
 
 from tiktok_attribution.conversions.accounts import related_model
 from tiktok_attribution.conversions.condition import SEVERAL, column
-from tiktok_attribution.conversions.declaration import ANYONE, BOTH, CHANNELS, MAKERS
-from tiktok_attribution.conversions.mapped import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
-from tiktok_attribution.conversions.relations import reached_model, relation
+from tiktok_attribution.conversions.conversion import ANYONE, BOTH, CHANNELS, MAKERS
+from tiktok_attribution.conversions.field_paths import reached_model, relation
+from tiktok_attribution.conversions.settings_form import CONTENT_KEYS, KNOWN_KEYS, PATH_KEYS
 from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES, meant_currency
 from tiktok_attribution.events.names import canonical_name

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from tiktok_attribution import conf
 from tiktok_attribution.browser import block
 from tiktok_attribution.browser.untagged import INLINE
-from tiktok_attribution.conversions.pausing import paused
+from tiktok_attribution.conversions.recorder import paused
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.diagnosis.result import CheckResult, Level
 from tiktok_attribution.visitor.permission import INSPECTION

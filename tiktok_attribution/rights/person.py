@@ -12,11 +12,11 @@ from django.db.models import Q, QuerySet
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.hashing import email_sha256, external_id_sha256, phone_sha256, search_key
 from tiktok_attribution.models import OutboxEvent, VisitorSnapshot, events_of, snapshots_of
 from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.transactions import protected
 
 logger = logging.getLogger("tiktok_attribution")
 

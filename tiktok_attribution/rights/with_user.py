@@ -9,13 +9,13 @@ from django.db import transaction
 from django.db.models.signals import pre_delete
 
 from tiktok_attribution import conf
-from tiktok_attribution.conversions.protection import protected
 from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.failures import report
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.rights.erasing import erase
 from tiktok_attribution.rights.person import Person
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.matching import identified
-from tiktok_attribution.visitor.reason import report
 
 
 def connect() -> None:

@@ -12,8 +12,8 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 
 from tiktok_attribution import conf
+from tiktok_attribution.failures import report
 from tiktok_attribution.visitor.permission import INSPECTION, path_of
-from tiktok_attribution.visitor.reason import report
 
 # The first pages of back offices that can be found by name. Each stands for its whole path.
 BACK_OFFICES = ("admin:index", "wagtailadmin_home")

@@ -25,8 +25,8 @@ from tiktok_attribution.events.hashing import (
 from tiktok_attribution.events.page_url import decoded
 from tiktok_attribution.events.sanitize import holds_email
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import reason
 from tiktok_attribution.visitor.page import read
-from tiktok_attribution.visitor.reason import reason
 from tiktok_attribution.visitor.request_data import locale, public_address, user_agent
 
 COOKIE = "ttclid"  # the name that TikTok's own tag templates use, so that both read one cookie

@@ -20,7 +20,7 @@ from tiktok_attribution.conf import Settings
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.page_url import clean_address, decoded, split_address
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.visitor.reason import report
+from tiktok_attribution.failures import report
 
 
 def page_address(url: object, settings: Settings) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 from tiktok_attribution.admin.steering.reasons import Unbuilt
-from tiktok_attribution.conversions.healing import heal
-from tiktok_attribution.conversions.origin import conversion_of, object_of
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions.building import conversion_of, object_of
+from tiktok_attribution.conversions.objects import heal
 from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.failures import reason
 from tiktok_attribution.models import OutboxEvent, State
-from tiktok_attribution.visitor.reason import reason
+from tiktok_attribution.transactions import protected
 
 logger = logging.getLogger("tiktok_attribution")
 

@@ -12,7 +12,7 @@ from django.db import connections, router
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.backfill import backfill
-from tiktok_attribution.conversions.declaration import Conversion
+from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outbox import outbox_databases

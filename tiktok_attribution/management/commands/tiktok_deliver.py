@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
 from tiktok_attribution.alerts.telling import notify_all
-from tiktok_attribution.conversions import hourly
+from tiktok_attribution.conversions import backfill
 from tiktok_attribution.delivery import manual, turns
 from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.outbox import write_database
@@ -56,7 +56,7 @@ class Command(TablesCommand):
                 manual.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
                 turns.run(turns.FINISH)
                 if turns.is_due(turns.BACKFILL):
-                    hourly.backfill_recent(stopping=ending.is_set)
+                    backfill.backfill_recent(stopping=ending.is_set)
                 counts = deliver_all(stopping=ending.is_set)
                 if counts:
                     self._tell(counts)

@@ -21,9 +21,9 @@ from tiktok_attribution.conversions.accounts import (
     related_model,
 )
 from tiktok_attribution.conversions.condition import Condition, column
-from tiktok_attribution.conversions.declaration import ANYONE, BOTH, Conversion, own_tables
+from tiktok_attribution.conversions.conversion import ANYONE, BOTH, Conversion, own_tables
 from tiktok_attribution.conversions.event_source import Tables
-from tiktok_attribution.conversions.relations import items_of, reached_model, tables_of
+from tiktok_attribution.conversions.field_paths import items_of, reached_model, tables_of
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES

@@ -16,22 +16,20 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.decision import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
-from tiktok_attribution.conversions.declaration import BOTH, BROWSER, CHANNELS, SERVER
+from tiktok_attribution.conversions.conversion import BOTH, BROWSER, CHANNELS, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
-from tiktok_attribution.conversions.pausing import is_paused
-from tiktok_attribution.conversions.permitted import permitted
 from tiktok_attribution.conversions.person import teller_of
-from tiktok_attribution.conversions.protection import protected
-from tiktok_attribution.conversions.recorder import Recorded, record
+from tiktok_attribution.conversions.recorder import Recorded, is_paused, permitted, record
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.events.ids import random_event_id, valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import report
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.matching import hashed
 from tiktok_attribution.visitor.page import page_address
-from tiktok_attribution.visitor.reason import report
 from tiktok_attribution.visitor.request_data import in_event_loop
 from tiktok_attribution.visitor.visitor import Requester, Unseen, Visitor, requester_of
 

@@ -6,26 +6,34 @@ it at all can't be known then either, so it holds for imports and for what colle
 by "consent", by `tiktok_backfill --unknown-consent`, or by `recheck(obj, unknown_consent=True)`.
 
 An event that was recorded in an outage, or stands as invalid, is none of this: its visitor's answer was there.
+
+The mark at an object that its event is not to be recorded, for it happened inside `paused()`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from time import time
 from typing import Any
 
+from django.db import router
 from django.db.models import DateField, Model
 from django.utils import timezone
 
 from tiktok_attribution.consent.decision import Consent, as_consent
-from tiktok_attribution.conversions.declaration import Conversion
-from tiktok_attribution.conversions.protection import protected
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.conversion import Conversion
+from tiktok_attribution.conversions.recorder import channels_now
+from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outages import Outage
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.times import epoch_seconds
-from tiktok_attribution.visitor.reason import report
-from tiktok_attribution.visitor.snapshot import Signals
+from tiktok_attribution.failures import report
+from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.transactions import protected
+from tiktok_attribution.visitor.snapshot import NOBODY, Signals, suppress
 
 DAY = 86_400
 _NOW = (timezone.now, timezone.localdate, datetime.now, date.today)
@@ -83,3 +91,29 @@ def _filled_when_made(model: type[Model]) -> list[str]:
     """Columns that say when the object was made, as far as their definition shows it."""
     dates = [field for field in model._meta.concrete_fields if isinstance(field, DateField)]
     return [str(field.attname) for field in dates if field.auto_now_add or field.default in _NOW]
+
+
+@errors_without_values
+def hold_back(objects: Iterable[Model], *, using: str | None = None) -> None:
+    """Never record what these objects count for by now, though no event tells of it: rows of `bulk_create()`, of
+    `QuerySet.update()` or of an import by SQL. Two statements an object; what is not counted yet may still count."""
+    for obj in objects:
+        hold_back_one(obj, using=using or obj._state.db or router.db_for_write(type(obj)))
+
+
+def hold_back_one(obj: Any, *, using: str, but: Collection[int] = ()) -> None:
+    """`but` are the ids of conversions that it counted for before. What can't be told is held back."""
+    for conversion in registry.of(type(obj)):
+        if id(conversion) in but or not any(channels_now(conversion.channels, conversion.event)):
+            continue
+        with outages.noticing(using), protected(using):
+            if _happened(conversion, obj):
+                suppress(conversion.event, NOBODY, conversion.model._meta.label, object_key(obj.pk), using=using)
+
+
+def _happened(conversion: Any, obj: Any) -> bool:
+    try:
+        return bool(conversion.happened(obj))
+    except Exception as error:
+        report(error, "can't tell whether %r happened, so it is held back", conversion)
+        return True
