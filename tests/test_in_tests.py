@@ -25,8 +25,8 @@ from tiktok_attribution.conf import Settings
 from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.delivery.pixel_sender import deliver_all
 from tiktok_attribution.delivery.wakeup import WakeUps
-from tiktok_attribution.diagnosis import running
-from tiktok_attribution.diagnosis.trial import send_test_event
+from tiktok_attribution.doctor import environment as running
+from tiktok_attribution.doctor.pixels import send_test_event
 from tiktok_attribution.models import Attempt, State
 
 PIXEL, TOKEN = "C0EXAMPLE0000000000", "0" * 40

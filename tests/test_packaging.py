@@ -148,7 +148,7 @@ from tiktok_attribution import tasks
 NO_REDIS = f"""{BROKER}
 lack = tasks.lacking()
 assert lack is not None and lack.package == "django-tiktok-attribution[redis]", lack
-from tiktok_attribution.diagnosis import running
+from tiktok_attribution.doctor import environment as running
 (finding,) = running.broker()
 assert 'pip install "django-tiktok-attribution[redis]"' in finding.fix, finding
 assert lack.module in finding.what, finding

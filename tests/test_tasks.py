@@ -18,8 +18,7 @@ from celery import Celery, current_app
 from tests.delivery.samples import PIXEL, fill, row, states, store
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
-from tiktok_attribution.delivery import manual as jobs
-from tiktok_attribution.delivery import retention, turns
+from tiktok_attribution.delivery import manual, retention, turns
 from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.models import BulkVerb, State
@@ -113,7 +112,7 @@ class TestTasks:
     def test_a_sweep_sends_one_task_for_the_jobs_of_a_database(self, sent: Sent) -> None:
         fill(5, state=State.REJECTED, due_at=None)
         for state in ("rejected", "cancelled"):
-            jobs.start(BulkVerb.RETRY, EventFilter(state=state), asked_by="1", using="default")
+            manual.start(BulkVerb.RETRY, EventFilter(state=state), asked_by="1", using="default")
         tasks.sweep()
 
         assert sent == [("tiktok_attribution.bulk", ("default",))]
@@ -123,7 +122,7 @@ class TestTasks:
         told: list[tuple[str, str]] = []
         monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: told.append((pixel_code, using)))
         fill(1, state=State.REJECTED, due_at=None, event_time=int(time.time()))
-        jobs.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
+        manual.start(BulkVerb.RETRY, EventFilter(), asked_by="1", using="default", everything=True)
         tasks.bulk("default")
 
         assert told == [(PIXEL, "default")]

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tiktok_attribution.browser.handover import pending_events
+    from tiktok_attribution.browser.page_response import pending_events
     from tiktok_attribution.conversions.conversion import Conversion
     from tiktok_attribution.conversions.receivers import recheck
     from tiktok_attribution.conversions.recorder import paused
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"]
 
 _HOMES = {
-    "Conversion": "conversions.declaration",
-    "atrack": "conversions.track",
-    "hold_back": "conversions.holding",
-    "paused": "conversions.pausing",
-    "pending_events": "browser.handover",
+    "Conversion": "conversions.conversion",
+    "atrack": "conversions.tracking",
+    "hold_back": "conversions.suppression",
+    "paused": "conversions.recorder",
+    "pending_events": "browser.page_response",
     "recheck": "conversions.receivers",
     "register": "conversions.registry",
-    "track": "conversions.track",
+    "track": "conversions.tracking",
 }
 
 

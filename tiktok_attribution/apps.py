@@ -28,9 +28,9 @@ class TikTokAttributionConfig(AppConfig):
         turns.register(turns.FINISH, finishing.finish_everywhere)
         turns.register(turns.BACKFILL, backfill.backfill_recent, is_due=backfill.is_due)
         if apps.is_installed("django.contrib.auth"):
-            from tiktok_attribution.rights import with_user  # noqa: PLC0415
+            from tiktok_attribution.privacy import erasure  # noqa: PLC0415
 
-            with_user.connect()
+            erasure.connect()
 
         def reconnect(*, setting: str, **kwargs: Any) -> None:
             if setting == "TIKTOK_ATTRIBUTION":

@@ -33,7 +33,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from tiktok_attribution import conf, in_tests
-from tiktok_attribution.browser.block import beacon_url
+from tiktok_attribution.browser.page_data import beacon_url
 from tiktok_attribution.conf import SETTING
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import BROWSER

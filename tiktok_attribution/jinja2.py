@@ -14,7 +14,7 @@ from jinja2 import Environment, pass_context
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 
-from tiktok_attribution.browser import attributes, page
+from tiktok_attribution.browser import signed_events, tags
 
 
 class TikTokExtension(Extension):
@@ -28,19 +28,19 @@ class TikTokExtension(Extension):
 @pass_context
 def tiktok_pixel(context: Context) -> SafeString:
     """As `{% tiktok_pixel %}`."""
-    return page.pixel_text(_request_of(context))
+    return tags.pixel_text(_request_of(context))
 
 
 @pass_context
 def tiktok_event(context: Context, event: Any, /, **options: Any) -> SafeString:
     """As `{% tiktok_event %}`."""
-    return page.event_tag(_request_of(context), event, **options)
+    return tags.event_tag(_request_of(context), event, **options)
 
 
 @pass_context
 def tiktok_action(context: Context, event: str, /, **options: Any) -> SafeString:
     """As `{% tiktok_action %}`."""
-    return attributes.action_attributes(_request_of(context), event, **options)
+    return signed_events.action_attributes(_request_of(context), event, **options)
 
 
 def _request_of(context: Context) -> HttpRequest | None:

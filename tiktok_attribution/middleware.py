@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import handover, insertion, pending, untagged
-from tiktok_attribution.browser.gate import is_told_by_server
+from tiktok_attribution.browser import insertion, page_response, pending_cookie, untagged
+from tiktok_attribution.browser.consent_gate import is_told_by_server
 from tiktok_attribution.conversions import recorded
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.visitor import cookies, matching
@@ -29,8 +29,8 @@ Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
 # By names of this module: each request looks at them.
-_VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, handover.ATTRIBUTE, recorded.ATTRIBUTE
-_CLICK_ID, _PENDING = matching.PARAMETER + "=", pending.COOKIE
+_VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, page_response.ATTRIBUTE, recorded.ATTRIBUTE
+_CLICK_ID, _PENDING = matching.PARAMETER + "=", pending_cookie.COOKIE
 # Bound here: for an imported name Python 3.11 makes the method anew at each call, a tenth to a sixth of what we add.
 _enter, _leave = current_request.set, current_request.reset
 
@@ -63,7 +63,7 @@ class AttributionMiddleware:
         return response
 
     async def _answer_async(self, request: HttpRequest) -> Response:
-        if pending.is_marked(request) or _answer_is_hidden(request):
+        if pending_cookie.is_marked(request) or _answer_is_hidden(request):
             # Now, for a template that an async view renders can't ask the database.
             await sync_to_async(_harmless)(_before, request)
         token = _enter(request)
@@ -84,7 +84,7 @@ def _has_work(request: HttpRequest, response: Response) -> bool:
         return True
     if _PENDING not in meta.get("HTTP_COOKIE", ""):
         return False
-    return bool(handover.by_header(request)) or untagged.is_suspect(request, response)
+    return bool(page_response.by_header(request)) or untagged.is_suspect(request, response)
 
 
 def _answer_is_hidden(request: HttpRequest) -> bool:
@@ -96,8 +96,8 @@ def _answer_is_hidden(request: HttpRequest) -> bool:
 def _before(request: HttpRequest) -> None:
     if not conf.current().enabled:
         return
-    if pending.is_marked(request):
-        handover.of(request).prepare()
+    if pending_cookie.is_marked(request):
+        page_response.of(request).prepare()
     if _answer_is_hidden(request):
         will_of(request)  # asked again later: session and user keep what is read here
 
@@ -116,8 +116,8 @@ def _after(request: HttpRequest, response: Response) -> None:
         return
     if not request.path_info.startswith(settings.excluded_paths):
         cookies.settle(response, visitor_of(request), settings)
-    if handover.is_needed(request):
-        handover.of(request).settle(response)
+    if page_response.is_needed(request):
+        page_response.of(request).settle(response)
 
 
 def _harmless(step: Callable[..., None], *arguments: object) -> None:

@@ -18,15 +18,11 @@ from typing import Any, NamedTuple
 from celery import Task, current_app, shared_task
 
 from tiktok_attribution import in_tests
-from tiktok_attribution.alerts import telling
-from tiktok_attribution.delivery import manual as jobs
-from tiktok_attribution.delivery import pixel_sender, repair, retention, turns
-from tiktok_attribution.delivery import turns as chores
-from tiktok_attribution.delivery import turns as heartbeat
+from tiktok_attribution.delivery import manual, pixel_sender, repair, retention, turns
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.failures import describe, missing_module
-from tiktok_attribution.tallies import refresh
+from tiktok_attribution.monitoring import alerts, hourly
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -39,7 +35,7 @@ NOT_ASKED = "this is a test process"
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
 def deliver(pixel_code: str, using: str = "default", holder: str = "") -> None:
     """Send what is due for one pixel, for DELIVERY_SECONDS; a later task goes on, with this one's turn."""
-    _alive(heartbeat.WORKER)
+    _alive(turns.WORKER)
     if current_app.conf.task_always_eager:  # a countdown would not wait, and there is no worker to be kept free
         pixel_sender.deliver(pixel_code, using=using)
         return
@@ -53,31 +49,31 @@ def sweep() -> None:
     """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
     repair.repair_everywhere()
     retention.drop_unanswered()
-    chores.run(chores.FINISH)
+    turns.run(turns.FINISH)
     for using, pixel_code in pixel_sender.work_everywhere():
         _publish(deliver, pixel_code, using)
-    for using in jobs.waiting_databases():
+    for using in manual.waiting_databases():
         # The next sweep asks again, so what no worker has taken by then would only pile up.
         _publish(bulk, using, expires=SWEEP_SECONDS)
-    if chores.is_due(chores.BACKFILL):
+    if turns.is_due(turns.BACKFILL):
         _publish(backfill, expires=SWEEP_SECONDS)
-    _alive(heartbeat.SWEEP, heartbeat.WORKER)
-    refresh.refresh_all()
-    telling.notify_all()
+    _alive(turns.SWEEP, turns.WORKER)
+    hourly.refresh_all()
+    alerts.notify_all()
 
 
 @shared_task(name="tiktok_attribution.backfill", ignore_result=True)
 def backfill() -> None:
     """Record conversions of the last BACKFILL_HOURS that no signal saw; the sweep asks for it every hour."""
-    _alive(heartbeat.WORKER)
-    chores.run(chores.BACKFILL)
+    _alive(turns.WORKER)
+    turns.run(turns.BACKFILL)
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)
 def bulk(using: str = "default") -> None:
     """Go on with what the admin asked for over whole filters, for less than the time between two sweeps."""
-    _alive(heartbeat.WORKER)
-    _, pixel_codes = jobs.work(using)
+    _alive(turns.WORKER)
+    _, pixel_codes = manual.work(using)
     for pixel_code in sorted(pixel_codes):
         wake_worker(pixel_code, using)
 
@@ -98,9 +94,9 @@ def _alive(*names: str) -> None:
     now = time.monotonic()
     try:
         for name in names:
-            if now - _alive_at.get(name, -heartbeat.EVERY_SECONDS) >= heartbeat.EVERY_SECONDS:
+            if now - _alive_at.get(name, -turns.EVERY_SECONDS) >= turns.EVERY_SECONDS:
                 _alive_at[name] = now
-                heartbeat.beat(name, using=write_database())
+                turns.beat(name, using=write_database())
     except Exception as error:
         logger.warning("tiktok: the heartbeat was not stored (%s)", describe(error))
 

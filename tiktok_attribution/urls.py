@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tiktok_attribution.browser.answer import consent
-from tiktok_attribution.browser.beacon import beacon
+from tiktok_attribution.browser.views import beacon, consent
 
 app_name = "tiktok_attribution"
 

@@ -20,7 +20,7 @@ from tests.diagnosis import site
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import turns
-from tiktok_attribution.diagnosis import probe, running
+from tiktok_attribution.doctor import environment, result
 from tiktok_attribution.models import Heartbeat, OutboxEvent, PixelStatus, State
 from tiktok_attribution.testing.server import StandIn
 
@@ -35,7 +35,7 @@ def shop(settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch) -> Non
     """A site that is well: its pages carry the tag, worker and sweep were seen, and the broker answers."""
     settings.ROOT_URLCONF = site.WITH_TAG
     settings.TIKTOK_ATTRIBUTION = with_settings(SITE_URL="https://testserver")
-    monkeypatch.setattr(running, "BROKER", probe.Probe(tasks.broker_problem))
+    monkeypatch.setattr(environment, "BROKER", result.Probe(tasks.broker_problem))
     for name in (turns.WORKER, turns.SWEEP):
         Heartbeat.objects.update_or_create(pk=name, defaults={"seen_at": time.time()})
 
@@ -188,14 +188,14 @@ def test_a_broker_that_hangs_does_not_keep_the_overview(
     boss: Client, broker: Callable[[str], None], silence: int
 ) -> None:
     body(boss, OVERVIEW)
-    running.BROKER._asked_at = None
+    environment.BROKER._asked_at = None
     broker(f"redis://127.0.0.1:{silence}/0")
     began = time.monotonic()
     for _ in range(3):
-        list(running.broker_lately())
+        list(environment.broker_lately())
     took = time.monotonic() - began
 
-    assert took < 3 * probe.PATIENCE_SECONDS + 0.5
+    assert took < 3 * result.PATIENCE_SECONDS + 0.5
 
 
 def test_a_site_that_delivers_without_celery_hears_nothing_of_a_broker(
@@ -204,7 +204,7 @@ def test_a_site_that_delivers_without_celery_hears_nothing_of_a_broker(
     broker(f"redis://127.0.0.1:{free_port()}/0")
     turns.beat(turns.LOOP, using="default", now=time.time())
 
-    assert list(running.broker_lately()) == []
+    assert list(environment.broker_lately()) == []
 
 
 def test_the_worker_is_dead(boss: Client) -> None:

@@ -25,15 +25,15 @@ from tiktok_attribution.admin.choice.list_query import person_text
 from tiktok_attribution.admin.display import answers, words
 from tiktok_attribution.admin.events import export
 from tiktok_attribution.admin.steering import reasons
-from tiktok_attribution.alerts.mail import written
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.delivery.turns import WORKER
-from tiktok_attribution.diagnosis.configured import TAG
-from tiktok_attribution.diagnosis.configured import values as configured
-from tiktok_attribution.diagnosis.result import Level
-from tiktok_attribution.diagnosis.run import everything
+from tiktok_attribution.doctor.environment import TAG
+from tiktok_attribution.doctor.environment import values as configured
+from tiktok_attribution.doctor.result import Level
+from tiktok_attribution.doctor.run import everything
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Alert, AlertKind, Attempt, BulkJob, Heartbeat, OutboxEvent, PixelStatus, State
+from tiktok_attribution.monitoring.alerts import written
 
 pytestmark = pytest.mark.django_db
 APP = "/admin/tiktok_attribution/"

@@ -11,8 +11,8 @@ import pytest
 from django.dispatch import Signal
 
 from tests.admin.samples import with_settings
-from tiktok_attribution.alerts.telling import notify_all
 from tiktok_attribution.models import Alert
+from tiktok_attribution.monitoring.alerts import notify_all
 from tiktok_attribution.signals import alert_closed, alert_opened
 
 LOCMEM = "django.core.mail.backends.locmem.EmailBackend"

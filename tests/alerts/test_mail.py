@@ -18,11 +18,10 @@ from django.utils import translation
 from tests.admin.samples import PIXEL, stored_event, with_settings
 from tests.alerts.test_telling import stop
 from tiktok_attribution import tasks
-from tiktok_attribution.alerts import mail as notices_mail
-from tiktok_attribution.alerts import telling
-from tiktok_attribution.alerts.telling import notify_all
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.models import Alert, AlertKind
+from tiktok_attribution.monitoring import alerts
+from tiktok_attribution.monitoring.alerts import notify_all
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("admins")]
 Sweep = Callable[[float], None]
@@ -101,7 +100,7 @@ def test_many_troubles_are_one_letter(minutes_later: Sweep, settings: Any) -> No
 @pytest.mark.parametrize("is_open", [True, False])
 def test_every_trouble_has_its_words(alert_kind: AlertKind, is_open: bool) -> None:
     alert = Alert(pixel_code=PIXEL, alert_kind=alert_kind, is_open=is_open, figure=34)
-    subject, text = notices_mail.written([alert], database="orders")
+    subject, text = alerts.written([alert], database="orders")
     assert PIXEL in subject
     assert "%" not in text.replace("34 %", "")
     assert text.endswith("Database: orders\n")
@@ -192,7 +191,7 @@ def test_what_was_over_before_the_mail_server_came_back_is_not_told(
 def test_a_mail_server_that_hangs_does_not_keep_the_sweep(
     mail_server: Callable[..., None], monkeypatch: pytest.MonkeyPatch, minutes_later: Sweep
 ) -> None:
-    monkeypatch.setattr(notices_mail, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(alerts, "PATIENCE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(10)
         host, port = silent.getsockname()
@@ -213,8 +212,8 @@ def test_a_mail_server_that_hangs_does_not_keep_the_sweep(
 
 @pytest.mark.faults
 def test_many_workers_send_one_letter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "beat", lambda *arguments, **named: True)
-    monkeypatch.setattr(notices_mail, "_is_busy", lambda: False)
+    monkeypatch.setattr(alerts, "beat", lambda *arguments, **named: True)
+    monkeypatch.setattr(alerts, "_is_busy", lambda: False)
     stop()
     barrier = threading.Barrier(6)
     now = time.time()
@@ -238,7 +237,7 @@ def test_many_workers_send_one_letter(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_process_took_with_it_is_sent_by_another(monkeypatch: pytest.MonkeyPatch, minutes_later: Sweep) -> None:
     stop()
     with monkeypatch.context() as patch:
-        patch.setattr(notices_mail, "_start", lambda letter: None)  # killed after it had claimed the notice
+        patch.setattr(alerts, "_start", lambda letter: None)  # killed after it had claimed the notice
         minutes_later(0)
     minutes_later(4)
     assert mail.outbox == []

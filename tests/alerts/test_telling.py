@@ -14,11 +14,11 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import PIXEL, stored_event, with_settings
 from tests.alerts.conftest import Heard
-from tiktok_attribution.alerts import telling
-from tiktok_attribution.alerts.watching import failing_shares, oldest_due_seconds
 from tiktok_attribution.delivery import pixels
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Alert, AlertKind, Heartbeat, HourlyStatistics, OutboxEvent, PixelStatus, State
+from tiktok_attribution.monitoring import alerts
+from tiktok_attribution.monitoring.alerts import failing_shares, oldest_due_seconds
 from tiktok_attribution.signals import alert_opened
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +190,7 @@ def test_a_database_that_fails_raises_nothing(
     def fail(**arguments: Any) -> None:
         raise DatabaseError("secret")
 
-    monkeypatch.setattr(telling, "notify", fail)
+    monkeypatch.setattr(alerts, "notify", fail)
     minutes_later(0)
     assert "has troubles is not known (DatabaseError)" in caplog.text
     assert "secret" not in caplog.text
@@ -212,7 +212,7 @@ def test_the_oldest_due_event_is_found_in_any_lane(lanes: tuple[int, ...]) -> No
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_tell_it_once(heard: Heard, minutes_later: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where all of them look at once, as none would that respects the others' turn."""
-    monkeypatch.setattr(telling, "beat", lambda *arguments, **named: True)
+    monkeypatch.setattr(alerts, "beat", lambda *arguments, **named: True)
     stop()
     for flip in (lambda: None, lambda: pixels.resume("default", PIXEL)):
         flip()
@@ -244,4 +244,4 @@ def test_the_log_names_the_pixel_and_nothing_else(minutes_later: Sweep, caplog: 
 
 def test_its_turn_is_a_heartbeat(minutes_later: Sweep) -> None:
     minutes_later(0)
-    assert Heartbeat.objects.filter(pk=telling.TURN).exists()
+    assert Heartbeat.objects.filter(pk=alerts.TURN).exists()

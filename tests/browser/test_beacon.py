@@ -14,9 +14,9 @@ from django.urls import set_script_prefix
 
 from tests.browser.blocks import block_of
 from tiktok_attribution import conf
-from tiktok_attribution.browser import action
-from tiktok_attribution.browser.action import Action
-from tiktok_attribution.browser.gate import private_prefixes
+from tiktok_attribution.browser import signed_events
+from tiktok_attribution.browser.consent_gate import private_prefixes
+from tiktok_attribution.browser.signed_events import Action
 from tiktok_attribution.models import OutboxEvent, SuppressedCount
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked
 
@@ -34,7 +34,7 @@ def _page_script(settings: Any) -> None:
 
 
 def signed(**options: Any) -> str:
-    return action.sign(Action(**{"name": "AddToCart", "properties": {"value": 5, "currency": "EUR"}, **options}))
+    return signed_events.sign(Action(**{"name": "AddToCart", "properties": {"value": 5, "currency": "EUR"}, **options}))
 
 
 def report(client: Client, headers: dict[str, str] = OWN, **body: Any) -> HttpResponse:
@@ -227,7 +227,7 @@ def test_only_post_is_heard(client: Client, method: str) -> None:
 def test_one_sender_is_heard_so_often_in_a_minute(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_attribution.browser.endpoint.time", lambda: 1_000_000.0)
+    monkeypatch.setattr("tiktok_attribution.browser.views.time", lambda: 1_000_000.0)
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "BEACONS_PER_MINUTE": 3}
     for number in range(6):
         report(client, event_id=f"{ID[:-1]}{number}")
@@ -239,7 +239,7 @@ def test_a_cache_that_is_down_lets_reports_through(client: Client, monkeypatch: 
     def fail(*args: object, **kwargs: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr("tiktok_attribution.browser.endpoint.cache.add", fail)
+    monkeypatch.setattr("tiktok_attribution.browser.views.cache.add", fail)
     report(client)
     assert_tracked("AddToCart")
 

@@ -15,10 +15,10 @@ from tests.browser.blocks import block_of, blocks_of, names
 from tests.browser.reading import parsed
 from tests.browser.site import html
 from tests.browser.test_page import anything
-from tiktok_attribution.browser import handover
-from tiktok_attribution.browser.handover import _with_trigger
-from tiktok_attribution.browser.page import pixel_text
-from tiktok_attribution.browser.pending import COOKIE, MARKER
+from tiktok_attribution.browser import page_response
+from tiktok_attribution.browser.page_response import _with_trigger
+from tiktok_attribution.browser.pending_cookie import COOKIE, MARKER
+from tiktok_attribution.browser.tags import pixel_text
 from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.models import OutboxEvent
@@ -290,7 +290,7 @@ def test_a_page_that_htmx_leaves_at_once_leaves_it_to_the_next(client: Client) -
 
 @pytest.mark.django_db
 def test_more_than_a_header_holds_waits(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "MOST_HEADER_CHARACTERS", 150)
+    monkeypatch.setattr(page_response, "MOST_HEADER_CHARACTERS", 150)
     client.post("/lead/")
     response = client.get("/json/", HTTP_X_TIKTOK_EVENTS="1")
     assert not response.has_header("X-TikTok-Events")

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from tests.browser.blocks import block_of
 from tiktok_attribution import urls
-from tiktok_attribution.browser import action, endpoint
-from tiktok_attribution.browser.action import Action
+from tiktok_attribution.browser import signed_events, views
+from tiktok_attribution.browser.signed_events import Action
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
@@ -75,7 +75,13 @@ def signed_reports(draw: Any) -> dict[str, Any]:
     """As a page signed them, with what a visitor's browser fills in."""
     given_values = draw(st.dictionaries(st.sampled_from([*SEARCH.allow, "value"]), values))
     page = f"http://testserver/{draw(texts)}"
-    return {**draw(reports), "action": action.sign(SEARCH), "event_id": ID, "page": page, "properties": given_values}
+    return {
+        **draw(reports),
+        "action": signed_events.sign(SEARCH),
+        "event_id": ID,
+        "page": page,
+        "properties": given_values,
+    }
 
 
 bodies = (
@@ -174,7 +180,7 @@ def test_a_fault_of_our_own_is_logged_without_what_was_sent(
     def fail(*args: object) -> None:
         raise LookupError("ada@example.com")
 
-    monkeypatch.setattr("tiktok_attribution.browser.answer.handover.of", fail)
+    monkeypatch.setattr("tiktok_attribution.browser.views.handover.of", fail)
     assert post(CONSENT, "{}").status_code == 400
     assert "LookupError was raised at" in caplog.text
     assert "ada@" not in caplog.text
@@ -184,7 +190,7 @@ def action_report(number: int, signature: str | None = None) -> str:
     """One with an id of its own."""
     event_id = f"web-{number:08x}-5f0c-4f0e-9a53-0123456789ab"
     return json.dumps(
-        {"action": signature or action.sign(SEARCH), "event_id": event_id, "page": "http://testserver/tea/"}
+        {"action": signature or signed_events.sign(SEARCH), "event_id": event_id, "page": "http://testserver/tea/"}
     )
 
 
@@ -208,7 +214,7 @@ PROXY = {"REMOTE_ADDR": "10.0.0.1"}
 def test_one_sender_stays_one(
     path: str, refused: int, address_of: Any, configure: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
     configure(BEACONS_PER_MINUTE=3, TRUSTED_PROXIES=["10.0.0.0/8"])
     answers = [post(path, action_report(n), **address_of(n)).status_code for n in range(10)]
     assert answers.count(refused) >= 7
@@ -217,7 +223,7 @@ def test_one_sender_stays_one(
 
 
 def test_an_answer_is_heard_after_many_clicks(configure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
     configure(BEACONS_PER_MINUTE=3)
     for number in range(10):
         post(BEACON, action_report(number))
@@ -227,8 +233,8 @@ def test_an_answer_is_heard_after_many_clicks(configure: Any, monkeypatch: pytes
 def test_a_proxy_that_is_not_named_is_told_of_once(
     configure: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(endpoint, "time", lambda: 1_000_000.0)
-    endpoint._tell_of_proxy.cache_clear()
+    monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
+    views._tell_of_proxy.cache_clear()
     configure(BEACONS_PER_MINUTE=3)
     for number in range(10):
         post(BEACON, action_report(number), HTTP_X_FORWARDED_FOR=f"8.8.8.{number}")
@@ -236,7 +242,7 @@ def test_a_proxy_that_is_not_named_is_told_of_once(
 
 
 def test_a_page_that_hides_its_origin_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    endpoint._tell_of_hidden_origin.cache_clear()
+    views._tell_of_hidden_origin.cache_clear()
     for number in range(3):
         post(BEACON, action_report(number), HTTP_SEC_FETCH_SITE="", HTTP_ORIGIN="null")
     post(BEACON, action_report(9), HTTP_SEC_FETCH_SITE="cross-site", HTTP_ORIGIN="null")
@@ -249,7 +255,7 @@ class TestCeiling:
 
     @pytest.fixture(autouse=True)
     def _crowded(self, configure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(endpoint, "time", lambda: 1_000_000.0)
+        monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
         configure(BEACONS_PER_MINUTE_ALL=2)
         for number in range(3):
             post(BEACON, "{}", REMOTE_ADDR=f"8.8.8.{number}")
@@ -258,10 +264,10 @@ class TestCeiling:
     def test_a_signature_must_be_of_today_or_yesterday(
         self, days: int, taken: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        now = action.time()
-        monkeypatch.setattr(action, "time", lambda: now - days * DAY)
-        signature = action.sign(SEARCH)
-        monkeypatch.setattr(action, "time", lambda: now)
+        now = signed_events.time()
+        monkeypatch.setattr(signed_events, "time", lambda: now - days * DAY)
+        signature = signed_events.sign(SEARCH)
+        monkeypatch.setattr(signed_events, "time", lambda: now)
         post(BEACON, action_report(1, signature), REMOTE_ADDR="9.9.9.9")
         assert OutboxEvent.objects.count() == taken
 
@@ -286,9 +292,9 @@ class TestCeiling:
 def test_a_report_grows_the_tables_by_no_more_than_the_documents_say(configure: Any) -> None:
     """docs/security.md names 16 kB for each row; this is the largest that a visitor can make of an action."""
     allowed = ["search_string", "status", "description", "content_name"]
-    longest = "ü" * action.MOST_TEXT
+    longest = "ü" * signed_events.MOST_TEXT
     body = {
-        "action": action.sign(Action(name="Search", allow=allowed)),
+        "action": signed_events.sign(Action(name="Search", allow=allowed)),
         "event_id": ID,
         "page": "http://testserver/" + "%C3%A9" * 600,
         "properties": dict.fromkeys(allowed, longest),

@@ -15,7 +15,7 @@ from django.test import AsyncClient, Client
 
 from tests.browser.reading import calls, loaded, tracked
 from tests.shop.models import Order
-from tiktok_attribution.browser.pending import COOKIE
+from tiktok_attribution.browser.pending_cookie import COOKIE
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db

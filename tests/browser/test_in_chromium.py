@@ -11,7 +11,7 @@ import pytest
 from tests.browser.arrivals import arrived, seen
 from tests.browser.site import html
 from tests.shop.models import Order
-from tiktok_attribution.browser.script import base_code, identify_call, track_call
+from tiktok_attribution.browser.inline_code import base_code, identify_call, track_call
 from tiktok_attribution.events import BrowserCall
 from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.testing.server import StandIn

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.browser.reading import Call, calls, loaded, parsed, tracked
 from tests.browser.site import html
 from tests.shop.models import Order
-from tiktok_attribution.browser.handover import ATTRIBUTE as HANDOVER
-from tiktok_attribution.browser.page import pixel_text
+from tiktok_attribution.browser.page_response import ATTRIBUTE as HANDOVER
+from tiktok_attribution.browser.tags import pixel_text
 from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.middleware import AttributionMiddleware

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from tiktok_attribution.browser import pending
-from tiktok_attribution.browser.pending import COOKIE, MOST_COOKIE_BYTES, MOST_ENTRIES, Key, Pending
+from tiktok_attribution.browser import pending_cookie
+from tiktok_attribution.browser.pending_cookie import COOKIE, MOST_COOKIE_BYTES, MOST_ENTRIES, Key, Pending
 
 KEY = Key("C0A", "Lead", "lead-1")
 keys = st.builds(
@@ -72,18 +72,18 @@ def test_after_an_hour_nothing_waits() -> None:
 
 def test_each_entry_has_an_hour_of_its_own() -> None:
     now = time.time()
-    with patch.object(pending, "time", return_value=now - 3000):
+    with patch.object(pending_cookie, "time", return_value=now - 3000):
         made = waiting(KEY)
     made.add([Key("C0A", "Lead", "lead-2")])
-    with patch.object(pending, "time", return_value=now + 1000):
+    with patch.object(pending_cookie, "time", return_value=now + 1000):
         assert Pending.from_text(made.as_text()).events == [Key("C0A", "Lead", "lead-2")]
 
 
 def test_waiting_again_does_not_start_the_hour_again() -> None:
-    with patch.object(pending, "time", return_value=time.time() - 3000):
+    with patch.object(pending_cookie, "time", return_value=time.time() - 3000):
         made = waiting(KEY)
     made.add([KEY])
-    with patch.object(pending, "time", return_value=time.time() + 1000):
+    with patch.object(pending_cookie, "time", return_value=time.time() + 1000):
         assert not Pending.from_text(made.as_text())
 
 
@@ -109,20 +109,20 @@ def test_what_is_of_somebodys_own_making_is_nothing(text: str) -> None:
 
 def test_an_ordinary_requests_cookies_are_not_parsed() -> None:
     request = RequestFactory().get("/", headers={"Cookie": "sessionid=abc; theme=dark"})
-    assert not pending.is_marked(request)
+    assert not pending_cookie.is_marked(request)
     assert "COOKIES" not in request.__dict__
 
 
 def test_a_name_that_only_contains_ours_is_another() -> None:
     request = RequestFactory().get("/", headers={"Cookie": f"my_{COOKIE}=x"})
-    assert not pending.is_marked(request)
+    assert not pending_cookie.is_marked(request)
 
 
 @pytest.mark.parametrize("secure", [True, False])
 def test_the_cookies_flags(secure: bool) -> None:
     request, response = RequestFactory().get("/", secure=secure), HttpResponse()
-    pending.save(request, response, waiting(KEY))
-    cookie = response.cookies[pending.cookie_name(request)]
+    pending_cookie.save(request, response, waiting(KEY))
+    cookie = response.cookies[pending_cookie.cookie_name(request)]
     assert (cookie["max-age"], cookie["httponly"], cookie["samesite"], cookie["path"]) == (3600, True, "Lax", "/")
     assert bool(cookie["secure"]) is secure
 
@@ -130,14 +130,14 @@ def test_the_cookies_flags(secure: bool) -> None:
 def test_a_site_that_has_secure_sessions_has_a_secure_cookie(settings: Any) -> None:
     settings.SESSION_COOKIE_SECURE = True
     response = HttpResponse()
-    pending.save(RequestFactory().get("/"), response, waiting(KEY))
+    pending_cookie.save(RequestFactory().get("/"), response, waiting(KEY))
     assert response.cookies[f"__Host-{COOKIE}"]["secure"]
 
 
 def test_it_is_its_hosts_alone_where_the_click_id_is_shared_between_sub_domains(settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = {"PIXEL_CODE": "C0A", "COOKIE_DOMAIN": ".example.com"}
     response = HttpResponse()
-    pending.save(RequestFactory().get("/"), response, waiting(KEY))
+    pending_cookie.save(RequestFactory().get("/"), response, waiting(KEY))
     assert response.cookies[COOKIE]["domain"] == ""
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tests.browser.reading import calls, tracked
 from tests.shop.models import Order
-from tiktok_attribution.browser.pending import COOKIE
+from tiktok_attribution.browser.pending_cookie import COOKIE
 from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import OutboxEvent
 

@@ -12,7 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from tests.conversions import models  # noqa: F401 -- made before the test database is
 from tests.conversions.samples import PIXEL, PLAIN
 from tests.shop.models import Order
-from tiktok_attribution.browser.page import pixel_text
+from tiktok_attribution.browser.tags import pixel_text
 from tiktok_attribution.consent.decision import Reason
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every

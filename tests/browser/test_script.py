@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.browser.reading import calls, parsed
-from tiktok_attribution.browser.script import METHODS, base_code, identify_call, safe_json, track_call
+from tiktok_attribution.browser.inline_code import METHODS, base_code, identify_call, safe_json, track_call
 from tiktok_attribution.events import BrowserCall
 
 HOST = "https://analytics.tiktok.com"

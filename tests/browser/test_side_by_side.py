@@ -11,8 +11,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tests.browser.reading import tracked
-from tiktok_attribution.browser import pending
-from tiktok_attribution.browser.pending import COOKIE, MARKER, MOST_BESIDE, Key, Pending
+from tiktok_attribution.browser import pending_cookie
+from tiktok_attribution.browser.pending_cookie import COOKIE, MARKER, MOST_BESIDE, Key, Pending
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True, params=[0, MOST_BESIDE - 1])
 def _the_first_turn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which cookie a request takes hangs on the process: by its number, and on how many it has answered."""
-    monkeypatch.setattr(pending, "_turn", count(request.param - os.getpid()))
+    monkeypatch.setattr(pending_cookie, "_turn", count(request.param - os.getpid()))
 
 
 FETCH = {"Sec-Fetch-Dest": "empty", "Accept": "*/*"}

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from tiktok_attribution import track
 from tiktok_attribution.browser import stored_calls
-from tiktok_attribution.browser.pending import Key
+from tiktok_attribution.browser.pending_cookie import Key
 from tiktok_attribution.models import OutboxEvent
 from tiktok_attribution.models.visitor import object_key
 

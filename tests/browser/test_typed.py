@@ -23,7 +23,7 @@ from tests.browser.site import html
 from tests.browser.site import urlpatterns as pages
 from tests.shop.models import Order
 from tiktok_attribution import track
-from tiktok_attribution.browser import action
+from tiktok_attribution.browser import signed_events
 from tiktok_attribution.conversions import receivers
 
 NASTY = [
@@ -128,7 +128,7 @@ def whole(page: str, *, page_script: bool) -> None:
             assert {name for name, _ in attributes} <= {"tiktok-action"}
             for signed in (text or "" for _, text in attributes):
                 assert re.fullmatch(r"[\w-]+:[\w-]+", signed, re.ASCII)
-                action.read(signed, max_age_days=1)
+                signed_events.read(signed, max_age_days=1)
 
 
 def agent(headers: dict[str, str], text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.test_endpoints import ID, SEARCH
-from tiktok_attribution.browser import action
+from tiktok_attribution.browser import signed_events
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = [pytest.mark.hostile, pytest.mark.services, pytest.mark.django_db(transaction=True)]
@@ -95,7 +95,7 @@ def test_nothing_that_is_sent_is_an_error(server: tuple[int, Path]) -> None:
     assert statuses <= {b"200", b"204", b"400", b"403", b"431"}
     assert {b"200", b"204", b"400", b"403"} <= statuses
     report = b'{"action": "%b", "event_id": "%b", "page": "http://localhost/"}' % (
-        action.sign(SEARCH).encode(),
+        signed_events.sign(SEARCH).encode(),
         ID.encode(),
     )
     assert ask(port, "/tiktok/", report).split(b" ")[1] == b"204"

@@ -22,7 +22,7 @@ from django.views.decorators.http import condition
 from tests.browser.reading import loaded, parsed, tracked
 from tiktok_attribution.browser import untagged
 from tiktok_attribution.browser.insertion import end_of_head
-from tiktok_attribution.diagnosis import channels
+from tiktok_attribution.doctor import front_page
 from tiktok_attribution.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def inserts(settings: Any) -> None:
 
 
 def noted() -> list[str]:
-    return [result.what for result in channels.untagged()]
+    return [result.what for result in front_page.untagged()]
 
 
 def test_a_page_without_the_tag_is_named_where_an_event_waits(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -24,14 +24,14 @@ from tests.delivery.wire import http as answered
 from tests.delivery.wire import wire
 from tests.shop.models import Order
 from tiktok_attribution import conf, track
-from tiktok_attribution.browser.page import event_tag
+from tiktok_attribution.browser.tags import event_tag
 from tiktok_attribution.conversions import receivers, registry
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.delivery import pixel_sender
 from tiktok_attribution.delivery.client import Client
-from tiktok_attribution.diagnosis.trial import send_test_event
+from tiktok_attribution.doctor.pixels import send_test_event
 from tiktok_attribution.events.hashing import email_sha256
-from tiktok_attribution.rights.person import person
+from tiktok_attribution.privacy.person import person
 from tiktok_attribution.visitor.matching import identified
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]

@@ -12,7 +12,7 @@ from django.test import Client
 from tests.consent.conftest import ASKED, states
 from tests.consent.strings import CASES
 from tiktok_attribution import conf
-from tiktok_attribution.browser.gate import Gate
+from tiktok_attribution.browser.consent_gate import Gate
 from tiktok_attribution.testing.server import StandIn
 
 if TYPE_CHECKING:

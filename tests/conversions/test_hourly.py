@@ -17,7 +17,7 @@ from tests.conversions.samples import PLAIN, row, rows
 from tests.shop.models import Order
 from tests.test_tasks import Sent, sent  # noqa: F401 -- a fixture
 from tiktok_attribution import Conversion, tasks
-from tiktok_attribution.conversions import backfill as hourly
+from tiktok_attribution.conversions import backfill
 from tiktok_attribution.conversions.backfill import backfill_recent
 from tiktok_attribution.delivery import turns
 from tiktok_attribution.models import Heartbeat
@@ -36,8 +36,8 @@ def unseen(count: int = 1, *, hours_ago: float = 0.5) -> None:
 
 def runs_since(hours_ago: float) -> None:
     now = time.time()
-    Heartbeat.objects.create(pk=hourly.FIRST, seen_at=now - hours_ago * HOUR)
-    Heartbeat.objects.create(pk=hourly.DONE, seen_at=now - HOUR - 1)
+    Heartbeat.objects.create(pk=backfill.FIRST, seen_at=now - hours_ago * HOUR)
+    Heartbeat.objects.create(pk=backfill.DONE, seen_at=now - HOUR - 1)
 
 
 def test_what_no_signal_saw_is_recorded(configure: Configure) -> None:
@@ -52,7 +52,7 @@ def test_what_no_signal_saw_is_recorded(configure: Configure) -> None:
 def test_nothing_from_before_it_ran_first(configure: Configure) -> None:
     configure(DATED)
     unseen(hours_ago=0.5)
-    assert hourly.is_due() is False
+    assert backfill.is_due() is False
     assert backfill_recent()["recorded"] == 0
     Heartbeat.objects.update(seen_at=time.time() - 0.25 * HOUR)
     assert backfill_recent()["recorded"] == 0
@@ -72,14 +72,14 @@ def test_it_is_off_where_the_site_says_so(configure: Configure, options: Any) ->
     configure(DATED, **options)
     runs_since(100)
     unseen()
-    assert not hourly.is_due()
+    assert not backfill.is_due()
     assert backfill_recent() == {}
 
 
 def test_it_is_due_once_an_hour_for_one_process(configure: Configure) -> None:
     configure(DATED)
     now = time.time()
-    assert [hourly.is_due(now=now + minute * 60) for minute in (0, 1, 59, 61, 62, 100, 122)] == [
+    assert [backfill.is_due(now=now + minute * 60) for minute in (0, 1, 59, 61, 62, 100, 122)] == [
         *(False, False, False),
         *(True, False, False, True),
     ]
@@ -147,7 +147,7 @@ def test_a_table_that_can_not_be_read_keeps_no_other_from_it(
 
     configure(DATED)
     runs_since(100)
-    monkeypatch.setattr(hourly, "backfill", fail)
+    monkeypatch.setattr(backfill, "backfill", fail)
     assert backfill_recent() == {}
     assert "could not read" in caplog.text
 
@@ -158,7 +158,7 @@ class TestWhoRunsIt:
         tasks.sweep()
         assert sent == []
         runs_since_before = time.time() - HOUR - 1
-        Heartbeat.objects.filter(pk=hourly.DONE).update(seen_at=runs_since_before)
+        Heartbeat.objects.filter(pk=backfill.DONE).update(seen_at=runs_since_before)
         tasks.sweep()
         tasks.sweep()
         assert sent == [("tiktok_attribution.backfill", ())]

@@ -25,7 +25,6 @@ from tiktok_attribution.conversions import finishing
 from tiktok_attribution.conversions.finishing import finish_everywhere
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.delivery import manual, outages, outbox, pixel_sender
-from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.consent_hold import Key, Theirs, release
 from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.signals import event_recorded
@@ -76,10 +75,10 @@ def a_minute_later() -> int:
 class TestInATransaction:
     def test_a_worker_between_the_commit_and_the_rebuild_sends_nothing(self, sent: FakeClient) -> None:
         with transaction.atomic():
-            transaction.on_commit(send.deliver_all)
+            transaction.on_commit(pixel_sender.deliver_all)
             with_line(paid())
         between = list(sent.bodies)
-        send.deliver_all()
+        pixel_sender.deliver_all()
 
         assert between == []
         assert sent.bodies[0].decode().endswith(f'"data":[{row().payload}]}}')
@@ -116,12 +115,12 @@ class TestInATransaction:
     def test_a_worker_can_not_take_it_before_that_line_is_in_it(self, sent: FakeClient) -> None:
         order = with_line(Order.objects.create(total=5), "first")
         with transaction.atomic():
-            transaction.on_commit(send.deliver_all)
+            transaction.on_commit(pixel_sender.deliver_all)
             order.status = "paid"
             order.save()
             with_line(order, "second")
         assert sent.bodies == []
-        send.deliver_all()
+        pixel_sender.deliver_all()
         assert sent.bodies[0].decode().endswith(f'"data":[{row().payload}]}}')
 
     def test_a_total_that_no_signal_tells_of_goes_along(self, configure: Configure) -> None:
@@ -144,7 +143,7 @@ class TestInATransaction:
     def test_a_line_after_such_a_rollback_does(self, sent: FakeClient) -> None:
         order = with_line(Order.objects.create(total=5), "first")
         with transaction.atomic():
-            transaction.on_commit(send.deliver_all)
+            transaction.on_commit(pixel_sender.deliver_all)
             order.status = "paid"
             order.save()
             with rolled_back():
@@ -258,7 +257,7 @@ class TestAProcessThatIsKilledBetweenTheCommitAndTheRebuild:
             with_line(paid(), "first")
 
     def test_nothing_is_sent_before_it_is_whole(self, sent: FakeClient) -> None:
-        send.deliver_all()
+        pixel_sender.deliver_all()
         assert (sent.bodies, row().state) == ([], State.WAITING)
 
     @pytest.mark.parametrize("by", ["sweep", "tiktok_backfill", "tiktok_deliver", "a later save, and the sweep"])
@@ -271,7 +270,7 @@ class TestAProcessThatIsKilledBetweenTheCommitAndTheRebuild:
             tasks.sweep()
         else:
             call_command(by, verbosity=0)
-        send.deliver_all()
+        pixel_sender.deliver_all()
         assert skus(state=State.DELIVERED) == ["first"]
         assert sent.bodies[0].decode().endswith(f'"data":[{row().payload}]}}')
 
@@ -315,10 +314,10 @@ class TestOfWhom:
             Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux)"}).get("/growing/?dies")
         held = row(state=State.AWAITING_CONSENT)
         release(Theirs([Key(held.pixel_code, held.name, held.event_id)], []))
-        send.deliver_all()
+        pixel_sender.deliver_all()
         before = list(sent.bodies)
         a_minute_later()
-        send.deliver_all()
+        pixel_sender.deliver_all()
 
         assert before == []
         assert skus(state=State.DELIVERED) == ["sku 0"]
@@ -344,7 +343,7 @@ class TestWhatSomebodyDecidedMeanwhile:
         manual.cancel(OutboxEvent.objects.all(), now=time.time())
         manual.retry(OutboxEvent.objects.all(), now=time.time())
         a_minute_later()
-        send.deliver_all()
+        pixel_sender.deliver_all()
         assert sent.bodies[0].decode().endswith(f'"data":[{row().payload}]}}')
         assert (row().state, skus()) == (State.DELIVERED, [])
 
@@ -392,17 +391,17 @@ class TestWithoutATransaction:
     def test_also_where_order_and_lines_have_a_transaction_each(self, sent: FakeClient) -> None:
         with transaction.atomic():
             order = paid()
-        send.deliver_all()
+        pixel_sender.deliver_all()
         with transaction.atomic():
             with_line(order)
         a_minute_later()
-        send.deliver_all()
+        pixel_sender.deliver_all()
         assert skus(state=State.DELIVERED) == ["tea"]
         assert [event_ids(one) for one in sent.bodies] == [[row().event_id]]
 
     def test_a_task_or_command_leaves_it_to_the_sweep(self, sent: FakeClient) -> None:
         order = paid()
-        send.deliver_all()
+        pixel_sender.deliver_all()
         with_line(order)
         assert sent.bodies == []
         a_minute_later()

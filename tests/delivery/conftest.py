@@ -9,7 +9,6 @@ import pytest
 
 from tests.delivery.samples import PIXEL, FakeClient, HandClock
 from tiktok_attribution.delivery import pixel_sender
-from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.results import Counts
 
 Deliver = Callable[..., Counts]
@@ -36,7 +35,7 @@ def deliver(clock: HandClock) -> Deliver:
     """Send what is due by the hand clock, for one pixel."""
 
     def run(pixel_code: str = PIXEL, **options: Any) -> Counts:
-        return send.deliver(pixel_code, using="default", clock=clock, **options)
+        return pixel_sender.deliver(pixel_code, using="default", clock=clock, **options)
 
     return run
 

@@ -13,7 +13,6 @@ from django.db import OperationalError, connection, connections
 
 from tests.delivery.samples import PIXEL, row
 from tiktok_attribution.delivery import manual
-from tiktok_attribution.delivery import manual as bulk
 from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State, moment
 
@@ -23,8 +22,8 @@ HOUR = 3600
 
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "PAGE_ROWS", 3)
-    monkeypatch.setattr(bulk, "WIDTH", 5)
+    monkeypatch.setattr(manual, "PAGE_ROWS", 3)
+    monkeypatch.setattr(manual, "WIDTH", 5)
 
 
 def stored(many: int, **values: Any) -> list[OutboxEvent]:
@@ -37,7 +36,7 @@ def stored(many: int, **values: Any) -> list[OutboxEvent]:
 
 
 def begun(chosen: EventFilter = REJECTED, verb: BulkVerb = BulkVerb.RETRY) -> BulkJob:
-    return bulk.start(verb, chosen, asked_by="1", using="default", everything=not chosen)
+    return manual.start(verb, chosen, asked_by="1", using="default", everything=not chosen)
 
 
 def again(job: BulkJob) -> BulkJob:
@@ -56,7 +55,7 @@ class TestOneWorker:
         stored(3)
         job = begun()
 
-        changed, pixel_codes = bulk.work("default")
+        changed, pixel_codes = manual.work("default")
 
         assert (changed, pixel_codes) == (13, {PIXEL})
         assert states() == {State.WAITING: 13, State.CANCELLED: 4}
@@ -67,7 +66,7 @@ class TestOneWorker:
         stored(2)
         job = begun(EventFilter(), BulkVerb.CANCEL)
 
-        bulk.work("default")
+        manual.work("default")
 
         assert states() == {State.CANCELLED: 4, State.REJECTED: 2}
         assert json.loads(again(job).reasons) == {"settled": 2}
@@ -79,7 +78,7 @@ class TestOneWorker:
         stored(2)
         job = begun(EventFilter())
 
-        bulk.work("default")
+        manual.work("default")
 
         assert json.loads(again(job).reasons) == {"delivered": 2, "cleared": 2, "invalid": 1}
         assert (again(job).changed, again(job).left_alone) == (2, 5)
@@ -89,7 +88,7 @@ class TestOneWorker:
         stored(1, browser_at=moment(time.time() - 48 * HOUR))
         job = begun()
 
-        bulk.work("default")
+        manual.work("default")
 
         assert json.loads(again(job).reasons) == {"doubtful": 2}
         assert states() == {State.REJECTED: 2}
@@ -99,7 +98,7 @@ class TestOneWorker:
         begun()
         stored(5)
 
-        bulk.work("default")
+        manual.work("default")
 
         assert states() == {State.WAITING: 2, State.REJECTED: 5}
 
@@ -108,7 +107,7 @@ class TestOneWorker:
         begun()
         OutboxEvent.objects.filter(pk=first.pk).update(state=State.CANCELLED)
 
-        bulk.work("default")
+        manual.work("default")
 
         assert states() == {State.WAITING: 2, State.CANCELLED: 1}
 
@@ -118,7 +117,7 @@ class TestOneWorker:
             stored(1, created_at=moment(now - hours * HOUR))
         job = begun(EventFilter(since=now - 60 * HOUR, until=now - 40 * HOUR))
 
-        bulk.work("default")
+        manual.work("default")
 
         assert again(job).changed == 2
 
@@ -127,7 +126,7 @@ class TestOneWorker:
         stored(many)
         job = begun()
 
-        bulk.work("default")
+        manual.work("default")
 
         assert (again(job).state, again(job).changed) == (BulkState.DONE, many)
 
@@ -135,7 +134,7 @@ class TestOneWorker:
         stored(2)
         job = begun()
 
-        assert bulk.work("default", seconds=0) == (0, set())
+        assert manual.work("default", seconds=0) == (0, set())
         assert again(job).state == BulkState.RUNNING
 
     def test_it_goes_on_where_it_was(self) -> None:
@@ -143,9 +142,9 @@ class TestOneWorker:
         job = begun()
         rounds = iter([False, True])
 
-        bulk.work("default", stopping=lambda: next(rounds))
+        manual.work("default", stopping=lambda: next(rounds))
         halfway = again(job)
-        bulk.work("default")
+        manual.work("default")
 
         assert (halfway.changed, halfway.state) == (3, BulkState.RUNNING)
         assert 0 < halfway.percent < 100
@@ -161,21 +160,21 @@ class TestOneWorker:
         stored(7)
         job = begun()
         rounds = iter([False, True])
-        bulk.work("default", stopping=lambda: next(rounds))
+        manual.work("default", stopping=lambda: next(rounds))
 
-        assert bulk.stop(job.pk, using="default", now=time.time())
-        bulk.work("default")
+        assert manual.stop(job.pk, using="default", now=time.time())
+        manual.work("default")
 
         assert states() == {State.WAITING: 3, State.REJECTED: 4}
         assert again(job).state == BulkState.STOPPED
-        assert not bulk.stop(job.pk, using="default", now=time.time())
+        assert not manual.stop(job.pk, using="default", now=time.time())
 
     def test_a_job_of_yesterday_is_given_up(self) -> None:
         stored(2)
         job = begun()
         BulkJob.objects.update(created_at=moment(time.time() - 25 * HOUR))
 
-        bulk.work("default")
+        manual.work("default")
 
         assert again(job).state == BulkState.FAILED
         assert "within a day" in again(job).note
@@ -187,8 +186,8 @@ class TestOneWorker:
         BulkJob.objects.update(reasons="1")  # can't be added up
         good = begun()
 
-        for _ in range(bulk.MOST_FAILURES + 1):
-            bulk.work("default")
+        for _ in range(manual.MOST_FAILURES + 1):
+            manual.work("default")
 
         assert again(bad).state == BulkState.FAILED
         assert "TypeError" in again(bad).note
@@ -198,9 +197,9 @@ class TestOneWorker:
         def missing(using: str) -> None:
             raise OperationalError
 
-        monkeypatch.setattr(bulk, "_running", missing)
+        monkeypatch.setattr(manual, "_running", missing)
 
-        assert bulk.waiting_databases() == []
+        assert manual.waiting_databases() == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -211,21 +210,21 @@ class TestSeveral:
     ) -> None:
         stored(7)
         job = begun()
-        real_retry, real_note = manual.retry, bulk._note
+        real_retry, real_note = manual.retry, manual._note
 
         def dies(*args: Any, **options: Any) -> Any:
             (real_retry if moment_of_death == "rows" else real_note)(*args, **options)
             raise SystemExit
 
-        target = (manual, "retry") if moment_of_death == "rows" else (bulk, "_note")
+        target = (manual, "retry") if moment_of_death == "rows" else (manual, "_note")
         with monkeypatch.context() as patch:
             patch.setattr(*target, dies)
             with pytest.raises(SystemExit):
-                bulk.work("default")
+                manual.work("default")
         assert states() == {State.REJECTED: 7}
         assert again(job).changed == 0
 
-        bulk.work("default")
+        manual.work("default")
 
         assert states() == {State.WAITING: 7}
         assert again(job).changed == 7
@@ -247,8 +246,8 @@ class TestSeveral:
 
         def worker() -> None:
             try:
-                while bulk.waiting_databases():
-                    bulk.work("default", seconds=10)
+                while manual.waiting_databases():
+                    manual.work("default", seconds=10)
             finally:
                 connections["default"].close()
 
@@ -264,14 +263,14 @@ class TestSeveral:
     def test_a_second_one_finds_the_cursor_moved(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stored(3)
         job = begun()
-        real = bulk._given_up
+        real = manual._given_up
 
         def somebody_was_quicker(*args: Any) -> bool:
             BulkJob.objects.filter(pk=job.pk).update(cursor=job.cursor + 1)
             return real(*args)
 
-        monkeypatch.setattr(bulk, "_given_up", somebody_was_quicker)
+        monkeypatch.setattr(manual, "_given_up", somebody_was_quicker)
 
-        assert bulk._step(job.pk, "default", now=time.time()) is None
+        assert manual._step(job.pk, "default", now=time.time()) is None
         assert states() == {State.REJECTED: 3}
         assert connection.in_atomic_block is False

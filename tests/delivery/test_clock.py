@@ -13,14 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from tests.delivery.conftest import Deliver
 from tests.delivery.samples import NOW, PIXEL, FakeClient, fill, row, states
 from tiktok_attribution import conf
-from tiktok_attribution.delivery import clock as clocks
-from tiktok_attribution.delivery import lanes, repair
+from tiktok_attribution.delivery import clock, lanes, repair
 from tiktok_attribution.delivery.clock import DatabaseNow, clock_of, database_time
 from tiktok_attribution.delivery.figures import figures
 from tiktok_attribution.delivery.outbox import insert
 from tiktok_attribution.delivery.post import lease_seconds
 from tiktok_attribution.delivery.turns import beat, seen_at
-from tiktok_attribution.diagnosis.pixel_state import results
+from tiktok_attribution.doctor.pixels import pixel_results
 from tiktok_attribution.models import Lane, OutboxEvent, State
 
 pytestmark = pytest.mark.django_db
@@ -56,9 +55,9 @@ def test_a_process_asks_it_once_and_counts_on(monkeypatch: pytest.MonkeyPatch) -
 
 def test_it_asks_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([5.0, 7.0])
-    monkeypatch.setattr(clocks, "sql", lambda vendor: "an engine's own clock")
-    monkeypatch.setattr(clocks, "database_time", lambda using: next(answers))
-    monkeypatch.setattr(clocks, "ASK_AGAIN_SECONDS", -1.0)
+    monkeypatch.setattr(clock, "sql", lambda vendor: "an engine's own clock")
+    monkeypatch.setattr(clock, "database_time", lambda using: next(answers))
+    monkeypatch.setattr(clock, "ASK_AGAIN_SECONDS", -1.0)
     now = clock_of("default")
     assert now() == pytest.approx(7.0, abs=0.001)
 
@@ -117,7 +116,7 @@ def test_what_is_put_off_is_told(ahead: float) -> None:
     assert well.put_off_seconds == 0
     assert events.put_off_seconds == max(ahead - settings.retry_max_seconds, 0)
     assert leased.put_off_seconds == ahead - lease_seconds(settings)
-    assert [one.id for one in results([leased])] == [f"put-off-{PIXEL}"]
+    assert [one.id for one in pixel_results([leased])] == [f"put-off-{PIXEL}"]
 
 
 def test_machines_whose_clocks_differ_share_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:

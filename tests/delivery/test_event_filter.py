@@ -12,7 +12,7 @@ import pytest
 from tests.delivery.samples import NOW, row
 from tiktok_attribution.delivery.search import CHANNELS, EventFilter
 from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
-from tiktok_attribution.tallies.refresh import refresh_all
+from tiktok_attribution.monitoring.hourly import refresh_all
 
 WHOLE: dict[str, Any] = {
     "state": "rejected",

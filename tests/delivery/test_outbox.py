@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 from tests.delivery.samples import NOW, PIXEL, fill, only_row, row
 from tests.shop.models import Order
 from tiktok_attribution.delivery import outbox
-from tiktok_attribution.delivery import outbox as insert
 from tiktok_attribution.models import EventBody, OutboxEvent, State, moment
 
 pytestmark = pytest.mark.django_db
@@ -123,7 +122,7 @@ def test_no_text_is_cut_in_silence() -> None:
 
 def test_a_broken_table_costs_the_savepoint_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for statement in ("_into", "_in_one_statement"):
-        monkeypatch.setattr(insert, statement, lambda *of: "INSERT INTO no_such_table DEFAULT VALUES")
+        monkeypatch.setattr(outbox, statement, lambda *of: "INSERT INTO no_such_table DEFAULT VALUES")
     with transaction.atomic():
         with pytest.raises(DatabaseError), transaction.atomic():
             add()
@@ -173,14 +172,14 @@ def test_events_spread_over_the_lanes() -> None:
 def test_of_several_at_once_one_gets_in() -> None:
     start, inserted = threading.Barrier(4), []
 
-    def insert() -> None:
+    def outbox() -> None:
         start.wait(10)
         try:
             inserted.append(outbox.add(row(created_at=moment(NOW)), using="default"))
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=insert) for _ in range(4)]
+    threads = [threading.Thread(target=outbox) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

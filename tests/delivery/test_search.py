@@ -8,7 +8,6 @@ import pytest
 
 from tests.delivery.samples import PIXEL, fill, row, store
 from tiktok_attribution.delivery import search
-from tiktok_attribution.delivery import search as event_types
 from tiktok_attribution.delivery.search import EventFilter, KeysetPage
 from tiktok_attribution.models import OutboxEvent
 
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """No kind is looked at, and a stretch is two keys wide."""
-    for module in (event_types, search):
+    for module in (search, search):
         monkeypatch.setattr(module, "MOST", 0)
     monkeypatch.setattr(search, "WIDTHS", (2,))
     store([row(1, name="A rare one")])

@@ -26,7 +26,6 @@ from tests.delivery.samples import (
 )
 from tests.engines.server import free_port
 from tiktok_attribution.delivery import lanes, pixel_sender, pixels
-from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State
 from tiktok_attribution.signals import batch_attempted
@@ -229,7 +228,7 @@ class TestAroundThePost:
 class TestSeveralPixels:
     @pytest.fixture
     def everywhere(self, clock: HandClock) -> Callable[[], Any]:
-        return lambda: send.deliver_all(clock=clock)
+        return lambda: pixel_sender.deliver_all(clock=clock)
 
     def test_all_are_delivered(self, tiktok_standin: StandIn, everywhere: Callable[[], Any]) -> None:
         store([row(1, pixel_code="PIXELA"), row(1, pixel_code="PIXELB")])
@@ -293,8 +292,8 @@ class TestSeveralPixels:
                 raise DatabaseError("no such table")
             return [PIXEL]
 
-        monkeypatch.setattr(send, "outbox_databases", lambda: ["legacy", "default"])
-        monkeypatch.setattr(send.lanes, "pixels_with_work", missing)
+        monkeypatch.setattr(pixel_sender, "outbox_databases", lambda: ["legacy", "default"])
+        monkeypatch.setattr(pixel_sender.lanes, "pixels_with_work", missing)
 
-        assert list(send.work_everywhere()) == [("default", PIXEL)]
+        assert list(pixel_sender.work_everywhere()) == [("default", PIXEL)]
         assert "the outbox in database 'legacy' can't be read (DatabaseError)" in caplog.text

@@ -18,7 +18,7 @@ from tests.delivery.samples import PIXEL, FakeClient, states, store
 from tests.delivery.samples import row as outbox_row
 from tiktok_attribution import conf, tasks
 from tiktok_attribution.delivery import pixel_sender
-from tiktok_attribution.diagnosis import trial
+from tiktok_attribution.doctor import pixels
 from tiktok_attribution.management.commands import tiktok_deliver
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db(transaction=True)]
@@ -96,9 +96,9 @@ def test_the_diagnosis_sends_a_code_that_somebody_types(
     client: FakeClient, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There it is meant: without its code that event would count."""
-    monkeypatch.setattr(trial, "Client", client)
+    monkeypatch.setattr(pixels, "Client", client)
     configure(ACCESS_TOKEN="f" * 40)
-    trial.send_test_event(PIXEL, "TEST777")
+    pixels.send_test_event(PIXEL, "TEST777")
     assert codes(client) == ["TEST777"]
 
 

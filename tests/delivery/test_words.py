@@ -12,9 +12,9 @@ import pytest
 
 from tests.delivery.conftest import Deliver
 from tests.delivery.samples import OK, FakeClient, event_ids, fill, scripted, states
-from tiktok_attribution.alerts.telling import notify_all
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus
+from tiktok_attribution.monitoring.alerts import notify_all
 from tiktok_attribution.signals import batch_attempted, pixel_stopped
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]

@@ -27,7 +27,8 @@ from tiktok_attribution import in_tests, tasks
 from tiktok_attribution.conversions.building import SEEN_AS_HTTP
 from tiktok_attribution.delivery import outages, pixels, turns
 from tiktok_attribution.delivery.responses import Answer
-from tiktok_attribution.diagnosis import pixel_state, run, running
+from tiktok_attribution.doctor import environment, run
+from tiktok_attribution.doctor import pixels as pixel_state
 from tiktok_attribution.management.commands import tiktok_deliver
 from tiktok_attribution.models import ERASED, Heartbeat, HourlyStatistics, State
 
@@ -390,7 +391,7 @@ def test_tables_that_do_not_fit_are_told_once(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_database_that_is_down_is_told_once_and_not_as_pending_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "MigrationExecutor", Mock(side_effect=OperationalError("no route")))
+    monkeypatch.setattr(environment, "MigrationExecutor", Mock(side_effect=OperationalError("no route")))
     asked = failing_tables(monkeypatch)
     told = json.loads(doctor("--json").partition("FAILED")[0])
     wrong = [one["what"] for one in told if one["level"] == "error"]

@@ -36,7 +36,6 @@ from tests.delivery.samples import (
     store,
 )
 from tiktok_attribution.delivery import pixel_sender, pixels
-from tiktok_attribution.delivery import pixel_sender as send
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import Attempt, Lane, OutboxEvent, PixelStatus, State
 
@@ -167,7 +166,7 @@ class Outbox(RuleBasedStateMachine):
 
     def work(self) -> None:
         with suppress(Died):
-            send.deliver(PIXEL, using="default", clock=self.clock)
+            pixel_sender.deliver(PIXEL, using="default", clock=self.clock)
 
     @invariant()
     def nothing_vanishes(self) -> None:

@@ -14,22 +14,19 @@ from django.test import RequestFactory
 
 from tests.hostile.texts import PARTS, consent_string, of_length
 from tiktok_attribution import conf
-from tiktok_attribution.browser import action, beacon, insertion, receipt
-from tiktok_attribution.browser.own_page import is_own_page
-from tiktok_attribution.browser.pending import Pending
+from tiktok_attribution.browser import insertion, signed_events, stored_calls, views
+from tiktok_attribution.browser.insertion import is_own_page
+from tiktok_attribution.browser.pending_cookie import Pending
 from tiktok_attribution.consent.cookie_rules import UnreadableConsent, rule_of
 from tiktok_attribution.consent.decision import as_consent
 from tiktok_attribution.conversions import recorder
 from tiktok_attribution.events import contents, hashing, ids, money, names, page_url, properties, sanitize, times
-from tiktok_attribution.events import contents as counts
-from tiktok_attribution.events import sanitize as echoes
 from tiktok_attribution.events.types import User
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import reason
 from tiktok_attribution.models import visitor as object_key
 from tiktok_attribution.readers import networks
 from tiktok_attribution.visitor import matching, permission, request_data
-from tiktok_attribution.visitor import matching as click_id
 from tiktok_attribution.visitor.page import page_address, path_of_page
 from tiktok_attribution.visitor.request_data import client_address, public_address, sender
 from tiktok_attribution.visitor.visitor import Visitor
@@ -71,14 +68,14 @@ def _script(given: str) -> object:
 
 def _beacon(given: str) -> object:
     request = RequestFactory().post("/", HTTP_ORIGIN=given)
-    signed = action.sign(action.Action(name="Lead", allow=("search_string",)))
+    signed = signed_events.sign(signed_events.Action(name="Lead", allow=("search_string",)))
     found = is_own_page(request), path_of_page(request, f"http://testserver{given[:3900]}")
-    beacon._act(request, {"action": signed, "event_id": given})
+    views._act(request, {"action": signed, "event_id": given})
     return found
 
 
 def _answer(given: str) -> object:
-    read = action.read(given, max_age_days=7)
+    read = signed_events.read(given, max_age_days=7)
     return read.with_given(json.loads(given))
 
 
@@ -115,7 +112,7 @@ READERS: dict[str, Reader] = {
     "an amount": money.amount,
     "the longest amount": lambda given: money.amount(given[:40]),
     "a currency": money.currency_code,
-    "a count": lambda given: counts.count(given, least=0),
+    "a count": lambda given: contents.count(given, least=0),
     "a moment": lambda given: times.epoch_seconds(given, now=1.8e9, max_age_seconds=604_800),
     "the name of an event": names.canonical_name,
     "the longest name of an event": lambda given: names.canonical_name(given[:50]),
@@ -138,8 +135,8 @@ READERS: dict[str, Reader] = {
     "a user agent": request_data.user_agent,
     "a language": request_data.locale,
     "whether it is a bot": lambda given: permission._is_bot(given, bots=True),
-    "a landing": lambda given: click_id.from_query(f"a={given}&ttclid={given}"),
-    "a click id": click_id.clean,
+    "a landing": lambda given: matching.from_query(f"a={given}&ttclid={given}"),
+    "a click id": matching.clean,
     "hops": lambda given: client_address("10.0.0.9", given, _PROXIES),
     "hops of who sends too much": lambda given: sender("10.0.0.9", given, _PROXIES),
     "an IP address": public_address,
@@ -147,7 +144,7 @@ READERS: dict[str, Reader] = {
     "the key of an object that is a phone number": lambda given: object_key.object_key(given[:64]),
     "the words of an error": lambda given: reason(InvalidEvent(given)),
     "everything of a visitor": _visitor,
-    "TikTok's words": lambda given: (echoes.without_echoes(given), echoes.without_ids(given)),
+    "TikTok's words": lambda given: (sanitize.without_echoes(given), sanitize.without_ids(given)),
     "an answer": as_consent,
     "the name of a cookie": lambda given: rule_of({"cookie": given}),
     "the app's own consent cookie": _cookie({"cookie": "tiktok_consent"}, "tiktok_consent"),
@@ -161,7 +158,7 @@ READERS: dict[str, Reader] = {
         consent_string(min(len(given), 8000))
     ),
     "an action": _answer,
-    "a receipt": receipt.read,
+    "a receipt": stored_calls.read,
     "the cookie of what is pending": Pending.from_text,
     "a report of a browser": _beacon,
     "the name of an event that failed": recorder._harmless_name,

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection
 from tests.delivery.samples import PIXEL, fill, row, states, store
 from tiktok_attribution.delivery import lanes, manual
 from tiktok_attribution.delivery.search import EventFilter
-from tiktok_attribution.management.commands import tiktok_deliver as command
+from tiktok_attribution.management.commands import tiktok_deliver
 from tiktok_attribution.models import BulkVerb, Heartbeat, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn
 
@@ -117,7 +117,7 @@ def test_rounds_without_work_write_nothing_more_often_than_once_a_minute(
             Heartbeat.objects.exclude(name__endswith="-at").update(seen_at=time.time())
         ending.set() if len(rounds) == 4 else rounds.append([])
 
-    monkeypatch.setattr(command, "_wait", next_round)
+    monkeypatch.setattr(tiktok_deliver, "_wait", next_round)
     with connection.execute_wrapper(note):
         run(loop=1)
 

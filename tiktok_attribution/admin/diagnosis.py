@@ -20,10 +20,9 @@ from tiktok_attribution.admin.display.answers import explain
 from tiktok_attribution.admin.display.tones import with_tone
 from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.delivery.responses import Answer, judge
-from tiktok_attribution.diagnosis.configured import values
-from tiktok_attribution.diagnosis.pixel_state import states
-from tiktok_attribution.diagnosis.run import everything
-from tiktok_attribution.diagnosis.trial import TEST_CODE, send_test_event
+from tiktok_attribution.doctor.environment import values
+from tiktok_attribution.doctor.pixels import TEST_CODE, send_test_event, states
+from tiktok_attribution.doctor.run import everything
 from tiktok_attribution.models import Diagnosis, Outcome, PixelStatus
 
 

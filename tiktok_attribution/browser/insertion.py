@@ -1,4 +1,7 @@
-"""INSERT_TAG: put the pixel tag before `</head>` of pages whose templates lack it."""
+"""Whether a page of this very site speaks, for endpoints that pages out of a shared cache call without a CSRF token.
+
+INSERT_TAG: put the pixel tag before `</head>` of pages whose templates lack it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,36 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution.browser import untagged
-from tiktok_attribution.browser.handover import is_page
-from tiktok_attribution.browser.page import pixel_text
+from tiktok_attribution.browser.page_response import is_page
+from tiktok_attribution.browser.tags import pixel_text
+from tiktok_attribution.events.page_url import split_address
 from tiktok_attribution.visitor.caller import Caller, caller_of
 from tiktok_attribution.visitor.page import is_page_load
 from tiktok_attribution.visitor.permission import INSPECTION
 
 logger = logging.getLogger("tiktok_attribution")
+
+
+def is_own_page(request: HttpRequest) -> bool:
+    """By headers that browsers set by themselves and no page can forge.
+
+    Sec-Fetch-Site is missing on plain http and in old browsers; Origin comes with every POST.
+    """
+    if site := request.META.get("HTTP_SEC_FETCH_SITE"):
+        return bool(site == "same-origin")
+    host = request.get_host()  # raises for a host that is not allowed, whatever the origin
+    origin = split_address(request.META.get("HTTP_ORIGIN", ""))
+    return origin is not None and origin.netloc == host
+
+
+def hides_its_origin(request: HttpRequest) -> bool:
+    """Whether the page may be this site's, with a policy that keeps its browser from saying so.
+
+    `Origin: null` comes from plain http under `Referrer-Policy: no-referrer`, and as well from a sandboxed frame of any
+    site. Nothing in the request tells the two apart (sendBeacon can set no header of its own), so it is not taken.
+    """
+    return request.META.get("HTTP_ORIGIN") == "null" and not request.META.get("HTTP_SEC_FETCH_SITE")
+
 
 # What stands before the end of a head, of which comments and raw text may hold "</head>" without meaning it. Where the
 # end tag is left out, which HTML allows, <body> ends the head. One pass that never goes back, so the time is linear.

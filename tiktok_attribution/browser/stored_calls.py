@@ -1,4 +1,7 @@
-"""Browser channels as the outbox has them: what a transaction took back is not there, so no page can show it."""
+"""Browser channels as the outbox has them: what a transaction took back is not there, so no page can show it.
+
+Receipts: what a page was given to fire, signed, so that only the one who got it can say that it was fired.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from contextlib import contextmanager
 from itertools import groupby
 from time import time
 
+from django.core import signing
 from django.db import DatabaseError, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from tiktok_attribution.browser.pending import Key
+from tiktok_attribution.browser.pending_cookie import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.wire import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
@@ -104,3 +108,21 @@ def _savepoint(using: str) -> Iterator[None]:
             yield
     else:
         yield
+
+
+SALT = "tiktok_receipt"
+LIFETIME_SECONDS = 86_400  # of a tab that was opened and not looked at
+
+
+def of(pixel_calls: Iterable[PixelCall]) -> str:
+    """The rows of these, "" for none. An event of the template alone has no row."""
+    keys = [list(key) for pixel_call in pixel_calls if pixel_call.call.event_id for key in keys_of(pixel_call)]
+    return signing.dumps(keys, salt=SALT, compress=True) if keys else ""
+
+
+def read(text: object) -> list[Key]:
+    """The counterpart of `of`; empty for what is old or somebody's own making."""
+    try:
+        return [Key(*key) for key in signing.loads(str(text), salt=SALT, max_age=LIFETIME_SECONDS)]
+    except (signing.BadSignature, ValueError, TypeError):
+        return []

@@ -8,7 +8,7 @@ from time import time
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from tiktok_attribution.browser import block
+from tiktok_attribution.browser import page_data
 from tiktok_attribution.delivery import turns
 from tiktok_attribution.delivery.outbox import write_database
 
@@ -18,7 +18,7 @@ LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page ha
 INLINE = "TiktokAnalyticsObject"
 """What TikTok's base code writes into a page that carries it. With PAGE_SCRIPT it stands in the static file instead,
 and the page holds the data block alone."""
-_MARKS = (INLINE.encode(), block.CLASS.encode())
+_MARKS = (INLINE.encode(), page_data.CLASS.encode())
 
 EVERY_SECONDS = turns.EVERY_SECONDS
 _looked_at: dict[str, float] = {}  # views of this process, which the site's code bounds

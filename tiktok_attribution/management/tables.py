@@ -10,7 +10,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import connections
 
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.diagnosis.running import APP, unapplied
+from tiktok_attribution.doctor.environment import APP, unapplied
 
 
 class TablesCommand(BaseCommand):

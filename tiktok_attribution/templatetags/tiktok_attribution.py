@@ -8,7 +8,7 @@ from django import template
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from tiktok_attribution.browser import attributes, page
+from tiktok_attribution.browser import signed_events, tags
 
 register = template.Library()
 
@@ -28,7 +28,7 @@ class _PixelNode(template.Node):
     """A node of its own: what a simple tag resolves and escapes for arguments would cost as much as the text."""
 
     def render(self, context: template.Context) -> SafeString:
-        return page.pixel_text(_request_of(context))
+        return tags.pixel_text(_request_of(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -39,7 +39,7 @@ def tiktok_event(context: template.Context, event: Any, **options: Any) -> SafeS
     `server=True` the server event is recorded too, and the page becomes private. An object gives the pixel calls of
     its conversions, each once. Brings the base code along where the page has none.
     """
-    return page.event_tag(_request_of(context), event, **options)
+    return tags.event_tag(_request_of(context), event, **options)
 
 
 @register.simple_tag(takes_context=True)
@@ -49,7 +49,7 @@ def tiktok_action(context: template.Context, event: str, **options: Any) -> Safe
     A click, or a form's submit, makes the pixel's call and reports it to the site, which records the server event: of
     what is signed here. `allow="search_string"` names properties that the page may fill in. Needs PAGE_SCRIPT.
     """
-    return attributes.action_attributes(_request_of(context), event, **options)
+    return signed_events.action_attributes(_request_of(context), event, **options)
 
 
 def _request_of(context: template.Context) -> HttpRequest | None:

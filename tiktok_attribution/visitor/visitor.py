@@ -29,7 +29,7 @@ from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.page_url import MOST_READ, decoded_path
 from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.models.visitor import object_key
-from tiktok_attribution.visitor import matching as click_id
+from tiktok_attribution.visitor import matching
 from tiktok_attribution.visitor.caller import Caller, account_of, caller_of
 from tiktok_attribution.visitor.matching import identified
 from tiktok_attribution.visitor.page import is_of_script, page_address, page_of_script
@@ -185,15 +185,15 @@ class Visitor:
     @cached_property
     def landing_click_id(self) -> str:
         """The click id of this very address; a private one has none."""
-        return "" if self._is_on_private_page else click_id.from_query(self.request.META.get("QUERY_STRING", ""))
+        return "" if self._is_on_private_page else matching.from_query(self.request.META.get("QUERY_STRING", ""))
 
     @cached_property
     def user(self) -> User:
         """The matching keys that the request itself carries; the signed-in user is another matter."""
         settings, meta, cookies = conf.current(), self.request.META, self.request.COOKIES
         return User(
-            ttclid=self.landing_click_id or click_id.clean(cookies.get(click_id.COOKIE, "")),
-            ttp=click_id.clean(cookies.get(TTP_COOKIE, "")),
+            ttclid=self.landing_click_id or matching.clean(cookies.get(matching.COOKIE, "")),
+            ttp=matching.clean(cookies.get(TTP_COOKIE, "")),
             ip=client_address(
                 meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), settings.trusted_proxies
             ),

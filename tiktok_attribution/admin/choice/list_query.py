@@ -16,7 +16,7 @@ from tiktok_attribution.admin.request_data import each_once, unreadable
 from tiktok_attribution.delivery.search import CHANNELS as KNOWN_CHANNELS
 from tiktok_attribution.delivery.search import WARNED, EventFilter
 from tiktok_attribution.models import State
-from tiktok_attribution.tallies.counting import epoch_of
+from tiktok_attribution.monitoring.hourly import epoch_of
 
 STATE, NAME, PIXEL, CHANNELS, ATTEMPT = "state__exact", "name", "pixel", "channels", "attempt"
 RECORDED, FROM, TO = "recorded", "from", "to"

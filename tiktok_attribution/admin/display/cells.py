@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from tiktok_attribution.admin.display.tones import Tone
-from tiktok_attribution.browser.pending import LIFETIME_SECONDS
+from tiktok_attribution.browser.pending_cookie import LIFETIME_SECONDS
 from tiktok_attribution.models import OutboxEvent, State
 
 SHORT = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from tiktok_attribution.diagnosis.result import CheckResult, Level
+from tiktok_attribution.doctor.result import CheckResult, Level
 from tiktok_attribution.models import Outcome, State
 
 

@@ -19,7 +19,7 @@ from tiktok_attribution.admin.events.curl import curl_command
 from tiktok_attribution.admin.events.journey import Moment, Stop, journey, moments
 from tiktok_attribution.admin.events.keys import KeyLine, key_lines
 from tiktok_attribution.admin.events.objects import ObjectLink
-from tiktok_attribution.browser.script import track_call
+from tiktok_attribution.browser.inline_code import track_call
 from tiktok_attribution.conversions.building import object_of
 from tiktok_attribution.events.wire import browser_call_of_text, request_body
 from tiktok_attribution.exceptions import InvalidEvent

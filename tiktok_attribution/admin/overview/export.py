@@ -8,7 +8,7 @@ from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.overview.period import Period
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import moment
-from tiktok_attribution.tallies.summary import Totals, summarize
+from tiktok_attribution.monitoring.summary import Totals, summarize
 
 
 def lines(period: Period, *, using: str) -> Iterator[list[object]]:

@@ -28,10 +28,10 @@ from tiktok_attribution.admin.readonly import ReadOnlyAdmin
 from tiktok_attribution.admin.request_data import unreadable
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.figures import PixelFigures, figures
-from tiktok_attribution.diagnosis.result import CheckResult, Level
-from tiktok_attribution.diagnosis.run import quick
+from tiktok_attribution.doctor.result import CheckResult, Level
+from tiktok_attribution.doctor.run import quick
 from tiktok_attribution.models import Overview
-from tiktok_attribution.tallies.refresh import refresh_recent
+from tiktok_attribution.monitoring.hourly import refresh_recent
 
 LINKED = ("outboxevent", "attempt", "pixelstatus")
 """Models whose pages the overview leads to, for who may see them."""

@@ -20,8 +20,8 @@ from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.turns import seen_at
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import PixelStatus, moment
-from tiktok_attribution.tallies.refresh import WHOLE
-from tiktok_attribution.tallies.summary import Summary, Totals, summarize
+from tiktok_attribution.monitoring.hourly import WHOLE
+from tiktok_attribution.monitoring.summary import Summary, Totals, summarize
 
 LEVELS = 5
 """Steps of colour of the heat map, besides none."""

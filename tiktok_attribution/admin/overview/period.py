@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from tiktok_attribution.admin.choice import known
 from tiktok_attribution.admin.display.moments import here
 from tiktok_attribution.admin.display.words import Text
-from tiktok_attribution.tallies.counting import HOUR, epoch_of
+from tiktok_attribution.monitoring.hourly import HOUR, epoch_of
 
 DAYS: Mapping[str, int] = {"today": 1, "7": 7, "30": 30}
 TITLES: Mapping[str, Text] = {"today": _("Today"), "7": _("Last 7 days"), "30": _("Last 30 days")}

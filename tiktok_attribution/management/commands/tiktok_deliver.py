@@ -12,7 +12,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
-from tiktok_attribution.alerts.telling import notify_all
 from tiktok_attribution.conversions import backfill
 from tiktok_attribution.delivery import manual, turns
 from tiktok_attribution.delivery.figures import figures
@@ -23,7 +22,8 @@ from tiktok_attribution.delivery.results import Counts
 from tiktok_attribution.delivery.retention import drop_unanswered
 from tiktok_attribution.delivery.turns import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.management.tables import TablesCommand
-from tiktok_attribution.tallies.refresh import refresh_all
+from tiktok_attribution.monitoring.alerts import notify_all
+from tiktok_attribution.monitoring.hourly import refresh_all
 
 BULK_SECONDS = 5.0
 """Of one round, that work over whole filters may take: what is due waits for no longer."""

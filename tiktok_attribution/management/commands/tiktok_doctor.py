@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tiktok_attribution.diagnosis.result import CheckResult, Level
-from tiktok_attribution.diagnosis.run import everything
+from tiktok_attribution.doctor.result import CheckResult, Level
+from tiktok_attribution.doctor.run import everything
 
 
 class Command(BaseCommand):

@@ -10,8 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.management.tables import TablesCommand
-from tiktok_attribution.rights.asked import add_arguments, asked
-from tiktok_attribution.rights.exporting import export
+from tiktok_attribution.privacy.person import add_arguments, asked, export
 
 
 class Command(TablesCommand):

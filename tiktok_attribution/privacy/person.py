@@ -1,20 +1,29 @@
-"""Whom a request is about, and where their rows are. Plain values are hashed at once and kept nowhere."""
+"""Whom a request is about, and where their rows are. Plain values are hashed at once and kept nowhere.
+
+The arguments by which both commands name a person.
+
+Everything that is kept of a person, as they may ask to see it.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.management.base import CommandParser
 from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.errors import HiddenText, errors_without_values
 from tiktok_attribution.events.hashing import email_sha256, external_id_sha256, phone_sha256, search_key
-from tiktok_attribution.models import OutboxEvent, VisitorSnapshot, events_of, snapshots_of
+from tiktok_attribution.models import Attempt, OutboxEvent, VisitorSnapshot, events_of, snapshots_of
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.transactions import protected
 
@@ -127,3 +136,91 @@ def _holding(rows: QuerySet[Any], column: str, texts: Sequence[str]) -> Iterator
             return
         yield from rows.filter(holds, pk__gt=after, pk__lte=page[-1]).values_list("pk", flat=True)
         after = page[-1]
+
+
+KINDS = {
+    "email": "An e-mail address, or its SHA-256.",
+    "phone": "A phone number with country code (or see PHONE_REGION), or its SHA-256.",
+    "external_id": "An external id as it was sent, or its SHA-256.",
+    "object": 'An object of the site: "shop.Order:42".',
+}
+STANDARD_INPUT = "-"
+FROM_INPUT = '"-" reads them from standard input, one a line.'
+MOST_CHARACTERS = 1_000_000  # of standard input
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """Each may be given several times; together they are one person."""
+    for kind, text in KINDS.items():
+        name = f"--{kind.replace('_', '-')}"
+        # Hidden, for Django's own frames hold the options, and an error tracker shows those.
+        parser.add_argument(name, action="append", default=[], type=HiddenText, help=f"{text} {FROM_INPUT}")
+
+
+@errors_without_values
+def asked(options: Mapping[str, Any]) -> Person:
+    """Raises ConfigurationError where nobody is named, or by something unusable."""
+    named = {kind: [value for value in options[kind] if value != STANDARD_INPUT] for kind in KINDS}
+    from_input = [kind for kind in KINDS if STANDARD_INPUT in options[kind]]
+    if len(from_input) > 1:
+        raise ConfigurationError('Only one option can be "-", as there is one standard input.')
+    for kind in from_input:
+        named[kind] += _lines()
+    if not any(named.values()):
+        raise ConfigurationError("Name somebody: --email, --phone, --external-id or --object.")
+    return person(named["email"], named["phone"], named["external_id"], named["object"])
+
+
+def _lines() -> list[str]:
+    """What stands on standard input. There it is in no list of processes, shell history or crash report."""
+    lines = sys.stdin.read(MOST_CHARACTERS).splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def export(who: Person) -> dict[str, Any]:
+    """By database: events with their bodies and the attempts to send them, and snapshots."""
+    return {using: _of_database(who, using) for using in outbox_databases()}
+
+
+def _of_database(who: Person, using: str) -> dict[str, Any]:
+    found = find(who, using=using)
+    rows = list(OutboxEvent.objects.using(using).filter(pk__in=found.events).order_by("pk"))
+    pks = {pk for row in rows for pk in row.attempt_pks}
+    attempts = Attempt.objects.using(using).filter(pk__in=pks).order_by("started_at")
+    snapshots = VisitorSnapshot.objects.using(using).filter(pk__in=found.snapshots).order_by("pk")
+    return {
+        "events": [_event(row) for row in rows],
+        "attempts": [
+            {"id": one.pk, "at": one.started_at.isoformat(), "answer": str(one), "events_in_it": one.event_count}
+            for one in attempts
+        ],
+        "visitor_snapshots": [
+            {
+                "of": f"{one.object_label}:{one.object_pk}",
+                "kept_since": one.created_at.isoformat(),
+                "signals": json.loads(one.signals),
+            }
+            for one in snapshots
+        ],
+    }
+
+
+def _event(row: OutboxEvent) -> dict[str, Any]:
+    moments = {
+        "recorded": row.created_at,
+        "delivered": row.delivered_at,
+        "shown_to_browser": row.browser_at,
+        "confirmed_by_browser": row.browser_confirmed_at,
+    }
+    return {
+        "pixel": row.pixel_code,
+        "event": row.name,
+        "event_id": row.event_id,
+        "happened": row.happened_at.isoformat(),
+        "state": row.state,
+        "note": row.note,
+        "of": f"{row.object_label}:{row.object_pk}" if row.object_label else "",
+        **{key: value.isoformat() for key, value in moments.items() if value is not None},
+        "attempts": row.attempt_pks,
+        "body": json.loads(row.payload) if row.payload else "cleared",
+    }

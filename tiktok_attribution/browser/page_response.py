@@ -14,10 +14,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tiktok_attribution import conf, tasks
-from tiktok_attribution.browser import block, pending, stored_calls, untagged
-from tiktok_attribution.browser.attributes import Later, later
-from tiktok_attribution.browser.pending import Key
-from tiktok_attribution.browser.script import safe_json
+from tiktok_attribution.browser import page_data, pending_cookie, stored_calls, untagged
+from tiktok_attribution.browser.inline_code import safe_json
+from tiktok_attribution.browser.pending_cookie import Key
+from tiktok_attribution.browser.signed_events import Later, later
 from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.consent.decision import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
@@ -44,7 +44,7 @@ class Handover:
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
-        self.pending = pending.load(request)
+        self.pending = pending_cookie.load(request)
         self.shown: list[PixelCall] = []
         self.is_given = False  # in a JSON answer, by `pending_events`
         self._stored, self._known = self.pending.as_entries(), self.pending.entries
@@ -102,7 +102,7 @@ class Handover:
     def take_unseen(self) -> list[Later]:
         """What this page, which was fetched ahead, makes up for when it is shown. The page becomes private."""
         visitor = self._visitor
-        if visitor is None or not visitor.unseen or not block.beacon_url():
+        if visitor is None or not visitor.unseen or not page_data.beacon_url():
             return []
         unseen, visitor.unseen = visitor.unseen, []
         self.make_personal()
@@ -200,12 +200,12 @@ class Handover:
         kept, fresh = self.pending.split(self._known)
         beside = "" if is_page_load(request) else fresh.as_short_text()
         rest = kept if beside else self.pending
-        is_useless = not rest and pending.is_marked(request)
-        is_changed = is_useless or rest.as_entries() != self._stored or pending.is_crowded(request)
+        is_useless = not rest and pending_cookie.is_marked(request)
+        is_changed = is_useless or rest.as_entries() != self._stored or pending_cookie.is_crowded(request)
         if is_changed:
-            pending.save(request, response, rest)
+            pending_cookie.save(request, response, rest)
         if beside:
-            pending.save_beside(request, response, fresh, beside)
+            pending_cookie.save_beside(request, response, fresh, beside)
         return is_changed or bool(beside)
 
     def _put_into_header(self, response: HttpResponseBase) -> list[PixelCall]:
@@ -217,7 +217,7 @@ class Handover:
         fresh, unseen = self.take() if _may_show(self.request) else [], self.take_unseen()
         if not fresh and not unseen:
             return []
-        text = safe_json(block.content(pixel_codes(self.request), fresh, unseen))
+        text = safe_json(page_data.content(pixel_codes(self.request), fresh, unseen))
         if header == HTMX_HEADER:
             text = _with_trigger(response.get(HTMX_HEADER, ""), text)
         if not 0 < len(text) <= MOST_HEADER_CHARACTERS:
@@ -243,7 +243,7 @@ def is_needed(request: HttpRequest) -> bool:
     """Whether anything may be on its way to this visitor; an ordinary page is done here."""
     visitor = request.__dict__.get(VISITOR)
     own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest or visitor.unseen)
-    return bool(own) or ATTRIBUTE in request.__dict__ or pending.is_marked(request)
+    return bool(own) or ATTRIBUTE in request.__dict__ or pending_cookie.is_marked(request)
 
 
 def has_unseen(request: HttpRequest) -> bool:
@@ -294,7 +294,7 @@ def pending_events(request: HttpRequest) -> dict[str, Any]:
     handover = of(request)
     pixel_calls = handover.take()
     handover.is_given = True
-    return block.content(pixel_codes(request), pixel_calls) if pixel_calls else {}
+    return page_data.content(pixel_codes(request), pixel_calls) if pixel_calls else {}
 
 
 def _with_trigger(existing: str, detail: str) -> str:

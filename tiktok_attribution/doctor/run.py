@@ -8,32 +8,23 @@ from functools import partial
 from django.db import Error as AnyDatabaseError
 
 from tiktok_attribution.delivery.figures import PixelFigures
-from tiktok_attribution.diagnosis import (
-    channels,
-    configured,
-    front_page,
-    pixel_state,
-    proxy,
-    refused_rows,
-    running,
-    warned,
-)
-from tiktok_attribution.diagnosis.result import CheckResult, Level, database_problem
+from tiktok_attribution.doctor import environment, front_page, pixels
+from tiktok_attribution.doctor.result import CheckResult, Level, database_problem
 from tiktok_attribution.failures import describe
 
 Look = Callable[[], Iterator[CheckResult]]
 STORED: tuple[Look, ...] = (
-    *(pixel_state.results, running.beats, proxy.results),
-    *(refused_rows.results, warned.results, channels.untagged),
+    *(pixels.pixel_results, environment.beats, environment.proxy_results),
+    *(pixels.refused_row_results, pixels.revenue_results, front_page.untagged),
 )
 """What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
 ALL: tuple[Look, ...] = (
-    running.migrations,
-    configured.results,
-    running.clocks,
+    environment.migrations,
+    environment.configuration_results,
+    environment.clocks,
     *STORED,
-    running.broker,
-    front_page.results,
+    environment.broker,
+    front_page.front_page_results,
 )
 
 
@@ -44,9 +35,11 @@ def everything() -> list[CheckResult]:
 
 def quick(found: Sequence[PixelFigures]) -> list[CheckResult]:
     """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
-    pixels = partial(pixel_state.results, found)
-    stored = (pixels, running.beats, channels.results, proxy.results, refused_rows.results, warned.results)
-    return _gathered((configured.results, running.broker_lately, *stored, channels.untagged))
+    stored = (
+        *(partial(pixels.pixel_results, found), environment.beats, front_page.channel_results),
+        *(environment.proxy_results, pixels.refused_row_results, pixels.revenue_results),
+    )
+    return _gathered((environment.configuration_results, environment.broker_lately, *stored, front_page.untagged))
 
 
 def _gathered(looks: tuple[Look, ...]) -> list[CheckResult]:

@@ -2,11 +2,14 @@
 
 The page is rendered for no visitor (INSPECTION) while recording is paused, so nothing of this app's is recorded, shown
 or set. What the site's own view and middleware write is rolled back: see `_rolled_back` for what that can't undo.
+
+Whether pages show pixel calls at all: seen from the counted hours, without asking for a page.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,17 +17,20 @@ from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import Sum
 from django.http.request import split_domain_port, validate_host
 from django.test import Client
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import block
+from tiktok_attribution.browser import page_data
 from tiktok_attribution.browser.untagged import INLINE
 from tiktok_attribution.conversions.recorder import paused
-from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.diagnosis.result import CheckResult, Level
+from tiktok_attribution.delivery.outbox import outbox_databases, write_database
+from tiktok_attribution.delivery.turns import untagged_since
+from tiktok_attribution.doctor.result import CheckResult, Level
+from tiktok_attribution.models import HourlyStatistics
 from tiktok_attribution.visitor.permission import INSPECTION
 
 logger = logging.getLogger("tiktok_attribution")
@@ -32,7 +38,7 @@ logger = logging.getLogger("tiktok_attribution")
 MOST_REDIRECTS = 3
 
 
-def results() -> Iterator[CheckResult]:
+def front_page_results() -> Iterator[CheckResult]:
     """GET alone, and without a cookie of whoever looks."""
     scheme, host = _scheme(), _host()
     page = {"page": f"{scheme}://{host}/"}
@@ -49,7 +55,7 @@ def results() -> Iterator[CheckResult]:
         return
     if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):
         yield _unseen(page, f"HTTP {response.status_code}")
-    elif any(mark.encode() in text for mark in (INLINE, block.CLASS)):
+    elif any(mark.encode() in text for mark in (INLINE, page_data.CLASS)):
         yield CheckResult(id="tag", level=Level.OK, what=_("The page %(page)s carries the tag.") % page)
     else:
         yield CheckResult(
@@ -119,7 +125,7 @@ def _unseen(page: dict[str, str], reason: str) -> CheckResult:
         level=Level.WARNING,
         what=_("Whether pages carry the tag could not be seen: %(page)s gave %(reason)s.") % {**page, "reason": reason},
         fix=_("Open a page of the site and look for %(mark)s in its source.")
-        % {"mark": block.CLASS if conf.current().page_script else INLINE},
+        % {"mark": page_data.CLASS if conf.current().page_script else INLINE},
     )
 
 
@@ -152,3 +158,42 @@ def _host() -> str:
     own = urlsplit(conf.current().site_url).netloc
     named = [host.lstrip(".") for host in django_settings.ALLOWED_HOSTS if host != "*"]
     return own or (named[0] if named else "localhost")
+
+
+DAY = 86_400
+MOST_VIEWS = 10
+FEW = 5
+"""Fewer events say nothing: their visitors may not have come back."""
+
+
+def channel_results() -> Iterator[CheckResult]:
+    """A warning where none of the last day's pixel calls was shown. Its id is that of the look at the front page."""
+    tallies = HourlyStatistics.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
+    sums = tallies.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
+    if (sums["wanted"] or 0) >= FEW and not sums["shown"]:
+        yield CheckResult(
+            id="tag",
+            level=Level.WARNING,
+            what=_("None of the last day's %(count)d pixel calls was shown by a page.") % {"count": sums["wanted"]},
+            reason=_("TikTok gets the server event alone."),
+            fix=_("See whether the pages carry the tag {% tiktok_pixel %}."),
+        )
+
+
+def untagged() -> Iterator[CheckResult]:
+    """Views whose page went out without the tag in the last day, though an event waited for a page."""
+    views = untagged_since(time.time() - DAY, using=write_database())
+    if views:
+        yield CheckResult(
+            id="untagged",
+            level=Level.WARNING,
+            what=_("Pages without the tag, while an event waited for a page: %(views)s.")
+            % {"views": ", ".join(views[:MOST_VIEWS])},
+            reason=_(
+                "The event stays waiting there, and is lost to the browser if no other page follows within an hour."
+            ),
+            fix=_(
+                "See whether the template overrides the block that holds {% tiktok_pixel %}, and write "
+                '{{ block.super }} into it; or set "INSERT_TAG": True.'
+            ),
+        )

@@ -1,7 +1,16 @@
-"""Each pixel: may it send, has it a token, when did it last succeed and fail, and what waits."""
+"""Each pixel: may it send, has it a token, when did it last succeed and fail, and what waits.
+
+Delivered events that lost their value on the way: seen in the newest events, without a scan of the table.
+
+Outages: when the database refused rows of this app, so that refusals of visitors may be lost.
+
+One test event, sent at once and kept nowhere: Events Manager shows it under Test events, and does not count it.
+"""
 
 from __future__ import annotations
 
+import re
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,11 +20,18 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery import outages
+from tiktok_attribution.delivery.client import Client
 from tiktok_attribution.delivery.figures import PixelFigures, figures
-from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.delivery.pixels import OPENS_AFTER
-from tiktok_attribution.diagnosis.result import CheckResult, Level
-from tiktok_attribution.models import Attempt, Outcome, PixelStatus, moment
+from tiktok_attribution.delivery.outbox import outbox_databases, write_database
+from tiktok_attribution.delivery.pixels import NO_TOKEN, OPENS_AFTER
+from tiktok_attribution.delivery.responses import Answer
+from tiktok_attribution.doctor.result import CheckResult, Level
+from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.events import Event, Page, User
+from tiktok_attribution.events.properties import REVENUE_EVENTS
+from tiktok_attribution.events.wire import event_text, request_body
+from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, moment
 
 NEWEST = 500
 """Attempts that are looked through for the last success and failure of a pixel."""
@@ -56,7 +72,7 @@ def states(*, using: str) -> list[PixelState]:
     return found
 
 
-def results(found: Sequence[PixelFigures] | None = None) -> Iterator[CheckResult]:
+def pixel_results(found: Sequence[PixelFigures] | None = None) -> Iterator[CheckResult]:
     """Stopped pixels, those that TikTok does not answer, and events that are due too long; by these figures, where
     somebody has just taken them."""
     alert_delay_seconds = conf.current().alert_delay_seconds
@@ -139,3 +155,83 @@ def _late(one: PixelFigures) -> CheckResult:
         reason=_("Nobody sends them, or TikTok does not answer."),
         fix=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
     )
+
+
+NEWEST_WARNED = 500
+"""Events that are looked through, by their key, so that it costs the same in a table of any size."""
+
+
+# Only lost revenue is a finding. Other notes (a phone number that is none, a long text) belong to single events, and
+# stand in the list of events under its filter "delivered, with a warning".
+def revenue_results() -> Iterator[CheckResult]:
+    """A warning where delivered events count no revenue, with the note of the newest one."""
+    columns = ("pk", "name", "state", "note", "value")
+    newest = OutboxEvent.objects.using(write_database()).order_by("-pk").only(*columns)[:NEWEST_WARNED]
+    lost = [row for row in newest if row.has_warning and _lost_its_value(row)]
+    if lost:
+        yield CheckResult(
+            id="value",
+            level=Level.WARNING,
+            what=_("Delivered without their value: %(count)d of the newest events. %(note)s")
+            % {"count": len(lost), "note": lost[0].note},
+            reason=_("TikTok counts them, but not in revenue and ROAS, and a delivered event can't be changed."),
+            fix=_(
+                'Set DEFAULT_CURRENCY, or write "value" and "currency" in the declaration. New events will have both.'
+            ),
+        )
+
+
+def _lost_its_value(row: OutboxEvent) -> bool:
+    return row.value is None and (row.name in REVENUE_EVENTS or "value" in row.note)
+
+
+def refused_row_results() -> Iterator[CheckResult]:
+    """One for all outages of a database, until they are so old that their orders are not looked for any more."""
+    for alias in outbox_databases():
+        found = outages.known(alias)
+        if not found:
+            continue
+        lasts = time.time() - found[-1].until <= outages.JOIN_SECONDS
+        yield CheckResult(
+            id="outage",
+            level=Level.ERROR if lasts else Level.WARNING,
+            what=_("Database %(alias)s refused rows of this app: %(times)s.")
+            % {"alias": alias, "times": "; ".join(map(str, found[-MOST_NAMED:]))},
+            reason=_(
+                "Refusals of visitors may be lost. An order of that time counts as refused if nothing was stored for "
+                "its visitor: no backfill, webhook or recheck() records it."
+            ),
+            fix=_(
+                "Find the cause in the database's log (full disk, missing right) and fix it. If you know that all of "
+                "those orders may be sent, run: manage.py tiktok_backfill --unknown-consent"
+            ),
+        )
+
+
+MOST_NAMED = 5
+"""The newest outages of a disk that was full now and then."""
+
+
+TEST_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+USER_AGENT = "Mozilla/5.0 (compatible; tiktok-attribution test event)"
+ADDRESS = "192.0.2.1"  # RFC 5737: nobody's
+
+
+@errors_without_values
+def send_test_event(pixel_code: str, test_event_code: str) -> Answer:
+    """TikTok's answer to a ViewContent. ValueError without a code that can be one: it would be a real event."""
+    if not TEST_CODE.fullmatch(test_event_code):
+        raise ValueError("a test event needs the code of the Test events tab")
+    settings = conf.current()
+    token = settings.token_of(pixel_code)
+    if not token:
+        return Answer(message=NO_TOKEN)
+    event = Event(
+        name="ViewContent",
+        event_id=f"test-{secrets.token_hex(8)}",
+        event_time=int(time.time()),
+        user=User(ip=ADDRESS, user_agent=USER_AGENT),
+        page=Page(url=settings.site_url or "https://www.example.com/"),
+    )
+    with Client(settings.api_url, settings.timeout_seconds) as client:
+        return client.post(token, request_body(pixel_code, [event_text(event)], test_event_code))

@@ -9,8 +9,7 @@ from decimal import Decimal
 
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import HourlyStatistics
-from tiktok_attribution.tallies.counting import HOUR
-from tiktok_attribution.tallies.delay import BUCKETS, quantile
+from tiktok_attribution.monitoring.hourly import BUCKETS, HOUR, quantile
 
 COUNTS = (
     *(

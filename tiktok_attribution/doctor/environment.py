@@ -1,21 +1,134 @@
-"""What runs beside the site: migrations applied, worker and beat alive, the broker within reach."""
+"""The settings: what is configured, where each value comes from, and what Django's checks say about it.
+
+Whether Django knows that its visitors come over TLS: seen from the notes of the newest events.
+
+What runs beside the site: migrations applied, worker and beat alive, the broker within reach.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from django.conf import settings as django_settings
+from django.core.checks import ERROR, CheckMessage, run_checks
 from django.db import Error as AnyDatabaseError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from tiktok_attribution import tasks
+from tiktok_attribution import conf, tasks
+from tiktok_attribution.conversions.building import SEEN_AS_HTTP
 from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.outbox import outbox_databases, write_database
 from tiktok_attribution.delivery.turns import LOOP, SWEEP, WORKER, seen_at
-from tiktok_attribution.diagnosis.probe import Probe
-from tiktok_attribution.diagnosis.result import CheckResult, Level, database_problem
+from tiktok_attribution.doctor.result import CheckResult, Level, Probe, database_problem
+from tiktok_attribution.models import OutboxEvent, moment
+
+TAG = "tiktok_attribution"
+SHOWN = (
+    *("ENABLED", "PIXEL_CODE", "ACCESS_TOKEN", "MODE", "CONVERSIONS", "SITE_URL", "TEST_EVENT_CODE", "API_URL"),
+    *("PIXEL_HOST", "OUTBOX_DATABASES", "LIMITED_DATA_USE", "MAX_AGE_DAYS", "KEEP_EVENT_DAYS"),
+)
+
+
+class Value(NamedTuple):
+    """One setting as text, and whether it is the default, for the site's settings don't name it."""
+
+    key: str
+    text: str
+    is_default: bool
+
+
+def values() -> list[Value]:
+    """What somebody who looks for a mistake wants to see. Never the token."""
+    raw = getattr(django_settings, conf.SETTING, {})
+    given = set(raw) if isinstance(raw, Mapping) else set()
+    settings = conf.current()
+    return [Value(key, _text(settings, key), key not in given) for key in SHOWN]
+
+
+def _text(settings: conf.Settings, key: str) -> str:
+    value = getattr(settings, conf.OPTIONS[key].name)
+    if key == "ACCESS_TOKEN":
+        return _token_text(value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, tuple | Mapping):
+        return ", ".join(map(str, value)) or _("not set")
+    return str(value) or _("not set")
+
+
+def _token_text(token: object) -> str:
+    if callable(token):
+        return _("asked of the site's own code")
+    if isinstance(token, Mapping):
+        codes = ", ".join(str(code) for code, one in token.items() if one)
+        return _("set for %(pixels)s") % {"pixels": codes} if codes else _("not set")
+    return _("set") if token else _("not set")
+
+
+def _once(found: Sequence[CheckMessage]) -> list[CheckMessage]:
+    """Without the warnings that stand among the errors as well, as those of `check --deploy` do."""
+    errors = {message.msg for message in found if message.level >= ERROR}
+    return [message for message in found if message.level >= ERROR or message.msg not in errors]
+
+
+def configuration_results() -> Iterator[CheckResult]:
+    """What `manage.py check` says of this app, the middleware's order among it; or that it says nothing."""
+    if not conf.current().enabled:
+        yield CheckResult(
+            id="enabled",
+            level=Level.WARNING,
+            what=_("ENABLED is off."),
+            reason=_("Nothing is recorded and nothing is sent."),
+            fix=_("Remove ENABLED from the settings, or set it to True."),
+        )
+    # Without DEBUG this is production, or what comes before it: there what is missing keeps events from TikTok.
+    found = _once(run_checks(tags=[TAG], include_deployment_checks=not django_settings.DEBUG))
+    for message in found:
+        level = Level.ERROR if message.level >= ERROR else Level.WARNING
+        number = (message.id or "").rpartition(".")[2]
+        yield CheckResult(id=f"check-{number}", level=level, what=str(message.msg), fix=str(message.hint or ""))
+    if not found:
+        yield CheckResult(
+            id="settings", level=Level.OK, what=_("Settings, conversions and middleware order are right.")
+        )
+
+
+NEWEST = 100
+"""Events that are looked through, none of them older than a day."""
+DAY = 86_400
+
+
+def proxy_results() -> Iterator[CheckResult]:
+    """A warning where pages of a site that is at https came as http.
+
+    Decision: by what came, and not by settings. That SECURE_PROXY_SSL_HEADER is missing says nothing, for gunicorn and
+    uvicorn can tell Django the same, and a load balancer may leave TLS to them.
+    """
+    if django_settings.SECURE_PROXY_SSL_HEADER:
+        return  # fixed, whatever older events say
+    events = OutboxEvent.objects.using(write_database()).order_by("-pk")
+    newest = events.values_list("created_at", "note")[:NEWEST]
+    count = sum(SEEN_AS_HTTP in note for created_at, note in newest if created_at > moment(time.time() - DAY))
+    if count:
+        yield CheckResult(
+            id="proxy",
+            level=Level.WARNING,
+            what=_("SITE_URL begins with https://, but Django took %(count)d newest pages for http.")
+            % {"count": count},
+            reason=_(
+                "A proxy ends TLS and Django does not know it. Events are sent with https, as SITE_URL says; but "
+                "cookies are not marked as secure, and links and redirects of the site begin with http://."
+            ),
+            fix=_(
+                "Have the proxy set X-Forwarded-Proto, then write SECURE_PROXY_SSL_HEADER = "
+                '("HTTP_X_FORWARDED_PROTO", "https"). If visitors really come over http: SECURE_SSL_REDIRECT = True.'
+            ),
+        )
+
 
 APP = "tiktok_attribution"
 LATE_SECONDS = 900.0

@@ -3,6 +3,8 @@
 An event keeps its bare name, id and state: they are what keeps the backfill from recording it anew. Its body, hashes
 and notes go, and what was not sent yet is never sent. TikTok's answers are kept without what they repeat of a person;
 they are looked through all the same, as a row may be older than that.
+
+Erases a user's events when the site deletes the user, where the setting ERASE_WITH_USER asks for it.
 """
 
 from __future__ import annotations
@@ -14,15 +16,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.signals import pre_delete
 
+from tiktok_attribution import conf
 from tiktok_attribution.consent.decision import Reason
 from tiktok_attribution.delivery.outbox import clear_bodies, outbox_databases
 from tiktok_attribution.delivery.suppressed import refusal
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.sanitize import without_echoes
+from tiktok_attribution.failures import report
 from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
-from tiktok_attribution.rights.person import Found, Person, find
+from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.privacy.person import Found, Person, find
+from tiktok_attribution.transactions import protected
+from tiktok_attribution.visitor.matching import identified
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -107,3 +117,33 @@ def _erase(found: Found, using: str) -> None:
     for pks in _pages(found.snapshots):
         # Not deleted: what becomes of the object by a webhook tomorrow must not be told either.
         snapshots.filter(pk__in=pks).update(signals=refusal(Reason.ERASED.value))
+
+
+def connect() -> None:
+    """Watch the site's user model."""
+    pre_delete.connect(before_delete, sender=get_user_model(), dispatch_uid="tiktok_attribution.erase_with_user")
+
+
+@errors_without_values
+def before_delete(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
+    """Note who it is while it can be read, erase once it is gone for good.
+
+    By e-mail address and object, which an index finds; the rest is for `tiktok_erase`, as it reads whole tables.
+    """
+    if not conf.current().erase_with_user:
+        return
+    try:
+        with protected(using):
+            keys, _ = identified(instance, conf.current().user)
+        who = Person(emails=keys.email, hashes=keys.email, objects=((sender._meta.label, object_key(instance.pk)),))
+        transaction.on_commit(lambda: erase_quietly(who), using=using, robust=True)
+    except Exception as error:  # noqa: BLE001 -- the site's own mapping may raise anything
+        report(error, "a deleted user's events were not erased, use tiktok_erase")
+
+
+def erase_quietly(who: Person) -> None:
+    """After the commit; what fails is logged."""
+    try:
+        erase(who, quick=True)
+    except Exception as error:  # noqa: BLE001 -- the user is deleted whatever happens here
+        report(error, "a deleted user's events were not erased, use tiktok_erase")

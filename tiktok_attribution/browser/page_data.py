@@ -18,12 +18,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import gate as gate_file
-from tiktok_attribution.browser import receipt
-from tiktok_attribution.browser.attributes import Later
-from tiktok_attribution.browser.gate import Gate, private_prefixes
-from tiktok_attribution.browser.nonce import nonce_of
-from tiktok_attribution.browser.script import options_of, safe_json
+from tiktok_attribution.browser import consent_gate, stored_calls
+from tiktok_attribution.browser.consent_gate import Gate, private_prefixes
+from tiktok_attribution.browser.inline_code import nonce_of, options_of, safe_json
+from tiktok_attribution.browser.signed_events import Later
 from tiktok_attribution.readers import TURBO
 from tiktok_attribution.visitor.visitor import PixelCall
 
@@ -40,7 +38,7 @@ def head(
     """A block with what the page needs, the gate where anybody may refuse, and the static file."""
     nonce = nonce_of(request)
     gate = Gate(conf.current(), request)
-    gate_text = _gate(gate) + _file(gate_file.FILE, nonce) if gate.has_work else ""
+    gate_text = _gate(gate) + _file(consent_gate.FILE, nonce) if gate.has_work else ""
     return mark_safe(element(content(codes, pixel_calls, unseen)) + gate_text + _file(FILE, nonce))  # noqa: S308 -- all escaped
 
 
@@ -73,7 +71,7 @@ def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequ
         data["private"] = prefixes
     if pixel_calls:
         data["calls"] = list(calls(pixel_calls, codes))
-        if url and settings.browser_receipts and (signed := receipt.of(pixel_calls)):
+        if url and settings.browser_receipts and (signed := stored_calls.of(pixel_calls)):
             data["receipt"] = signed
     if unseen:
         data["unseen"] = [one.action for one in unseen]

@@ -13,11 +13,18 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from tiktok_attribution import conf
-from tiktok_attribution.browser import block, handover, stored_calls
-from tiktok_attribution.browser.attributes import Later
-from tiktok_attribution.browser.gate import Gate, is_personal
-from tiktok_attribution.browser.nonce import has_nonce, script
-from tiktok_attribution.browser.script import ONCE, base_code, identify_call, once_call, report_call
+from tiktok_attribution.browser import page_data, page_response, stored_calls
+from tiktok_attribution.browser.consent_gate import Gate, is_personal
+from tiktok_attribution.browser.inline_code import (
+    ONCE,
+    base_code,
+    has_nonce,
+    identify_call,
+    once_call,
+    report_call,
+    script,
+)
+from tiktok_attribution.browser.signed_events import Later
 from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.browser.untagged import LOADED
 from tiktok_attribution.conversions import registry
@@ -43,13 +50,13 @@ def pixel_text(request: HttpRequest | None) -> SafeString:
     settings = conf.current()
     if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
-    if request is None or settings.mode == conf.STANDARD or not handover.is_needed(request):
+    if request is None or settings.mode == conf.STANDARD or not page_response.is_needed(request):
         if settings.pixel_for_request is None and not has_nonce(request) and not is_personal(settings):
             return _everybodys(settings, request)
         return _with_base(request, _codes(request), [], loaded=())
     codes = _codes(request)
-    is_here = handover.is_open(request) and is_page_load(request) and not handover.by_header(request)
-    pixel_calls = _harmless(lambda: handover.of(request).take() if is_here else [])
+    is_here = page_response.is_open(request) and is_page_load(request) and not page_response.by_header(request)
+    pixel_calls = _harmless(lambda: page_response.of(request).take() if is_here else [])
     return _with_base(request, codes, pixel_calls, loaded=())
 
 
@@ -90,7 +97,7 @@ def event_tag(
         return _browser_only(event, event_id, properties)
 
     pixel_calls = _harmless(find)
-    is_unseen = request is not None and handover.has_unseen(request)
+    is_unseen = request is not None and page_response.has_unseen(request)
     if settings.mode == conf.STANDARD or not (pixel_calls or is_unseen):
         return script("", request)
     loaded = () if request is None else request.__dict__.get(LOADED, ())
@@ -98,38 +105,38 @@ def event_tag(
 
 
 def _claim_object(request: HttpRequest | None, obj: Model) -> list[PixelCall]:
-    if request is None or not handover.has_middleware(request):
+    if request is None or not page_response.has_middleware(request):
         return []
     models = sorted({conversion.model._meta.label for conversion in registry.of(obj.__class__)})
     labels = [f"{label}:{obj.pk}" for label in models]
     if in_event_loop():
-        handover.of(request).claim_later(labels)
+        page_response.of(request).claim_later(labels)
         return []
-    found = stored_calls.of_objects(labels) if handover.is_open(request) else []
+    found = stored_calls.of_objects(labels) if page_response.is_open(request) else []
     for one in found:
         # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
         # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
         if one.stored is not None and not one.stored.names_browser:
             one.stored = None
-    return handover.of(request).show(found) if found else []
+    return page_response.of(request).show(found) if found else []
 
 
 def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties: dict[str, Any]) -> list[PixelCall]:
     """Record both channels, and show this one here instead of on the next page."""
-    if request is not None and in_event_loop() and handover.has_middleware(request):
+    if request is not None and in_event_loop() and page_response.has_middleware(request):
         if not is_paused():
             later = partial(track_event, request, name, event_id=event_id or None, properties=properties)
-            handover.of(request).postpone(later)
+            page_response.of(request).postpone(later)
         return []
     recorded = track_event(request, name, event_id=event_id or None, properties=properties)
     pixel_call = None if recorded is None else recorded.pixel_call
-    if request is None or pixel_call is None or not handover.is_open(request):
+    if request is None or pixel_call is None or not page_response.is_open(request):
         return []
     visitor_of(request).to_show.remove(pixel_call)
     found = stored_calls.of_keys(keys_of(pixel_call))
     for one in found:
         one.stored = None  # this very request has made it
-    return handover.of(request).show(found)
+    return page_response.of(request).show(found)
 
 
 def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[PixelCall]:
@@ -155,8 +162,8 @@ def _with_base(
     needed = dict.fromkeys([*codes, *(code for pixel_call in pixel_calls for code in pixel_call.pixel_codes)])
     if not needed:
         return script("", request)
-    is_unseen = request is not None and settings.mode != conf.STANDARD and handover.has_unseen(request)
-    unseen = _harmless(handover.of(request).take_unseen) if request is not None and is_unseen else []
+    is_unseen = request is not None and settings.mode != conf.STANDARD and page_response.has_unseen(request)
+    unseen = _harmless(page_response.of(request).take_unseen) if request is not None and is_unseen else []
     if settings.page_script:
         return _with_file(request, tuple(needed), pixel_calls, unseen)
     missing = tuple(code for code in needed if code not in loaded)
@@ -167,7 +174,7 @@ def _with_base(
     if request is not None:
         request.__dict__[LOADED] = together
         if is_personal(settings):
-            handover.of(request).make_personal()
+            page_response.of(request).make_personal()
     return script(
         gate.around(base + calls(pixel_calls, together) + later_calls(unseen, together), first=not loaded), request
     )
@@ -182,14 +189,14 @@ def _with_file(
 ) -> SafeString:
     """A data block, and the static file where the page has not got it yet."""
     if request is None:
-        return block.head(codes, pixel_calls, request)
+        return page_data.head(codes, pixel_calls, request)
     if is_personal(conf.current()):
-        handover.of(request).make_personal()
+        page_response.of(request).make_personal()
     loaded = request.__dict__.get(LOADED, ())
     together = request.__dict__[LOADED] = tuple(dict.fromkeys([*loaded, *codes]))
     if loaded:
-        return block.element(block.content(together, pixel_calls, unseen))
-    return block.head(together, pixel_calls, request, unseen)
+        return page_data.element(page_data.content(together, pixel_calls, unseen))
+    return page_data.head(together, pixel_calls, request, unseen)
 
 
 def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> str:
@@ -211,7 +218,7 @@ def later_calls(unseen: Sequence[Later], codes: Sequence[str]) -> str:
     """What a page that was fetched ahead does when it runs at last: the pixel's calls, and a report of each."""
     if not unseen:
         return ""
-    url = block.beacon_url()
+    url = page_data.beacon_url()
     made = (once_call(one.call, _single(one.pixel_codes, codes)) + report_call(one.action, url) for one in unseen)
     return ONCE + "".join(made)
 

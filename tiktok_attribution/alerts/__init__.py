@@ -1,1 +1,0 @@
-"""Tells whoever is not looking that a pixel is in trouble, and when it is well again: once each."""

@@ -1,0 +1,292 @@
+"""The guard of every endpoint: who is heard, how often, and that nothing a stranger sends makes an error.
+
+One for all, so that an endpoint to come can't forget a part of it. What is malformed is answered and noted at level
+INFO; an error page would also be a mail to ADMINS, as often as anybody likes.
+
+The endpoint that tiktok.js reports to: a visitor's actions, receipts, and the question what waits for this visitor.
+
+It answers 204 whatever it made of a report, so that it tells strangers nothing and no page has an error in its console;
+why a report was not taken is in the log, at level INFO.
+
+Where a consent banner that answers without a page load tells the server: what was held goes, or is dropped.
+
+The answer itself is read by the same rule as everywhere; the body of the request decides nothing. So the banner stores
+its answer first, and a forged request can change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, wraps
+from time import time
+from typing import Any
+
+from django.core.cache import cache
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import salted_hmac
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from tiktok_attribution import conf
+from tiktok_attribution.browser import page_response, pending_cookie, signed_events, stored_calls
+from tiktok_attribution.browser.consent_gate import Gate, is_told_by_server
+from tiktok_attribution.browser.insertion import hides_its_origin, is_own_page
+from tiktok_attribution.browser.page_response import pending_events
+from tiktok_attribution.browser.stored_calls import keys_of
+from tiktok_attribution.conversions.tracking import track_event
+from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.exceptions import InvalidEvent
+from tiktok_attribution.failures import reason
+from tiktok_attribution.visitor import cookies, matching
+from tiktok_attribution.visitor.page import path_of_page
+from tiktok_attribution.visitor.permission import PAGE_PATH, is_private
+from tiktok_attribution.visitor.request_data import sender
+from tiktok_attribution.visitor.visitor import PixelCall, visitor_of
+
+logger = logging.getLogger("tiktok_attribution")
+
+MOST_BYTES = 16_384
+OFF, MALFORMED, FOREIGN, TOO_MANY = 200, 400, 403, 429
+# What reading a request raises: JSON, numbers and addresses that are none; bodies that are cut off or too large; hosts
+# that are not allowed; thousands of brackets.
+_OF_INPUT = (InvalidEvent, ValueError, RecursionError, OSError, SuspiciousOperation)
+
+Report = Mapping[str, Any]
+
+
+class Refused(Exception):
+    """This request is not heard; `status` says why, for an endpoint that tells."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+def endpoint(
+    kind: str, answer: Callable[[int], HttpResponse]
+) -> Callable[[Callable[[HttpRequest, Report], HttpResponse]], Callable[[HttpRequest], HttpResponse]]:
+    """Make a view of a function of a request and its JSON object; `answer` gives the response to what is refused.
+
+    Without Django's CSRF token, for a page out of a shared cache has none of this visitor's. What the token proves is
+    proved by headers that a page can't forge (`own_page`).
+    """
+
+    def decorate(take: Callable[[HttpRequest, Report], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+        @csrf_exempt
+        @never_cache
+        @require_POST
+        @errors_without_values
+        @wraps(take)
+        def view(request: HttpRequest) -> HttpResponse:
+            try:
+                return take(request, _heard(request, kind))
+            except Refused as refused:
+                logger.info("tiktok: a report of a browser was not taken: %s", refused)
+                return answer(refused.status)
+            except _OF_INPUT as error:  # not logged with its words, which may hold what a stranger sent
+                words = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
+                logger.info("tiktok: a report of a browser was not taken: %s", words)
+            except Exception as error:
+                logger.error("tiktok: a report of a browser was not taken: %s", reason(error))  # noqa: TRY400 -- its text may hold data
+            return answer(MALFORMED)
+
+        return view
+
+    return decorate
+
+
+def _heard(request: HttpRequest, kind: str) -> Report:
+    if not conf.current().enabled:
+        raise Refused(OFF, "ENABLED is False")
+    if not is_own_page(request):
+        if hides_its_origin(request):
+            _tell_of_hidden_origin()
+        raise Refused(FOREIGN, "it comes from another site, or does not say from which")
+    if not 0 <= int(request.META.get("CONTENT_LENGTH") or 0) <= MOST_BYTES:
+        raise Refused(MALFORMED, f"it has more than {MOST_BYTES} bytes")
+    if not _is_within_rate(request, kind):
+        raise Refused(TOO_MANY, "its sender has sent too many in this minute")
+    report = json.loads(request.body or b"{}")
+    if not isinstance(report, Mapping):
+        raise Refused(MALFORMED, "it is no object")
+    return report
+
+
+def _is_within_rate(request: HttpRequest, kind: str) -> bool:
+    """At most BEACONS_PER_MINUTE of one sender, for each endpoint: an answer is heard after many clicks, too."""
+    settings, meta = conf.current(), request.META
+    peer, forwarded = str(meta.get("REMOTE_ADDR") or ""), str(meta.get("HTTP_X_FORWARDED_FOR") or "")
+    # With the site's key: all IPv4 addresses can be tried against a plain hash.
+    who = sender(peer, forwarded, settings.trusted_proxies)
+    whose = salted_hmac("tiktok_sender", who, algorithm="sha256").hexdigest()[:32]
+    is_within = _counted(f"tiktok-{kind}-{whose}") <= settings.beacons_per_minute
+    if not is_within and forwarded and not settings.trusted_proxies:
+        _tell_of_proxy()
+    return is_within
+
+
+def is_crowded() -> bool:
+    """Whether all visitors together have sent more than BEACONS_PER_MINUTE_ALL in this minute; counts this report."""
+    return _counted("tiktok-all") > conf.current().beacons_per_minute_all
+
+
+def _counted(key: str) -> int:
+    """How many in this minute, with this one; 0 where that is not known.
+
+    A cache that is down or keeps nothing lets everything through: then a signature and a length are still asked for,
+    and a shop's events matter more than the chance that somebody attacks just now.
+    """
+    key = f"{key}-{int(time() // 60)}"
+    try:
+        return 1 if cache.add(key, 1, timeout=120) else cache.incr(key)
+    except Exception:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _tell_of_proxy() -> None:
+    """Once a process: behind a proxy that is not named, all visitors are one sender, and most of them go unheard."""
+    logger.warning(
+        "tiktok: more than BEACONS_PER_MINUTE reports came from one address, with X-Forwarded-For. If that is your "
+        "proxy's, name it in TRUSTED_PROXIES: until then all visitors behind it count as one sender."
+    )
+
+
+@lru_cache(maxsize=1)
+def _tell_of_hidden_origin() -> None:
+    """Once a process: no report of such a site's visitors is ever taken."""
+    logger.warning(
+        'tiktok: reports come with "Origin: null" and are not taken. If they are those of your own pages, these come '
+        "over plain http with Referrer-Policy: no-referrer. Use https, or the policy same-origin."
+    )
+
+
+# Apart from every id that is made of an object: else a stranger could take an order's id before the order has it.
+_BROWSERS_ID = re.compile(r"web-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _nothing(status: int) -> HttpResponse:
+    return HttpResponse(status=204)
+
+
+@endpoint("beacon", _nothing)
+def beacon(request: HttpRequest, report: Report) -> HttpResponse:
+    """Take one report of this site's own page."""
+    if is_crowded() and not _is_fresh(request, report):
+        raise Refused(TOO_MANY, "all visitors together have sent too many in this minute, and it is not newly signed")
+    if "page" in report or "action" in report:
+        _be_on(request, report.get("page"))
+    if "action" in report:
+        _act(request, report)
+    if "receipt" in report:
+        stored_calls.note_confirmed(stored_calls.read(report["receipt"]))
+    waiting = pending_events(request) if "pending" in report else {}
+    return JsonResponse(waiting) if waiting else _nothing(204)
+
+
+beacon.__dict__["is_of_visitors"] = True  # though it is csrf_exempt, see visitor.caller.caller_of
+
+
+def _is_fresh(request: HttpRequest, report: Report) -> bool:
+    """Whether a page of today or yesterday has signed it.
+
+    Who floods the site has to fetch a page for that, which the site's own limits see. Without this test one attacker
+    with many addresses could use up what all visitors together may send, and silence them.
+    """
+    if "action" in report:
+        try:
+            signed_events.read(report["action"], max_age_days=1)
+        except InvalidEvent:
+            return False
+        return True
+    return bool(stored_calls.read(report.get("receipt")) or ("pending" in report and pending_cookie.load(request)))
+
+
+def _be_on(request: HttpRequest, page: object) -> None:
+    """Judge the report as a request for the page that it names.
+
+    The endpoint's own path is never private, while tiktok.js stays loaded when htmx or Turbo shows a page that is. A
+    page that is not this site's, or none, is not replaced by another: nobody knows what it would have been.
+    """
+    path = path_of_page(request, page)
+    if path is None:
+        raise InvalidEvent("the page that it names is not one of this site")
+    request.__dict__[PAGE_PATH] = path
+
+
+def _act(request: HttpRequest, report: Report) -> None:
+    """Record the server event, with the signals of this visitor; the page has made the pixel's call already."""
+    allowed = signed_events.read(report["action"], max_age_days=conf.current().action_days)
+    event_id = allowed.event_id or report.get("event_id")
+    if not isinstance(event_id, str) or not (allowed.event_id or _BROWSERS_ID.fullmatch(event_id)):
+        raise InvalidEvent("its event_id is none that tiktok.js makes")
+    if not visitor_of(request).is_shopper:
+        raise InvalidEvent("the request is no visitor's")
+    recorded = track_event(
+        request,
+        allowed.name,
+        event_id=event_id,
+        properties=allowed.with_given(report.get("properties")),
+        pixels=list(allowed.pixel_codes),
+        page_url=str(report["page"]),
+    )
+    if recorded is None or recorded.pixel_call is None:
+        return
+    visitor_of(request).to_show.remove(recorded.pixel_call)
+    keys = keys_of(recorded.pixel_call)
+    stored_calls.note_shown(keys)
+    if report.get("live") is True:
+        stored_calls.note_confirmed(keys)
+
+
+def _no_calls(status: int) -> HttpResponse:
+    return JsonResponse({"calls": []}, status=status)
+
+
+@endpoint("consent", _no_calls)
+def consent(request: HttpRequest, report: Report) -> HttpResponse:
+    """`{"search": location.search, "page": location.href}` in, the calls that this visitor's page has to make out.
+
+    Where no cookie tells the page the answer, `state` does: a page that is shown again asks for it.
+    """
+    settings = conf.current()
+    waiting = page_response.of(request)
+    waiting.answer()
+    is_seen = _is_seen(request, report, settings)
+    may_show = is_seen and settings.mode == conf.DEVELOPER and page_response.is_open(request)
+    found = waiting.hand_over() if may_show else []
+    data: dict[str, Any] = {"calls": [call for pixel_call in found for call in _calls(pixel_call, settings)]}
+    if is_told_by_server(settings):
+        data["state"] = Gate(settings, request).state
+    response = JsonResponse(data)
+    cookies.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
+    return response
+
+
+def _is_seen(request: HttpRequest, report: Report, settings: conf.Settings) -> bool:
+    """False on a page under PRIVATE_PATHS: the answer counts there, and what waits is for the next page."""
+    if "page" not in report:
+        return True
+    path = path_of_page(request, report["page"])
+    return path is not None and not is_private(path, settings)
+
+
+def _click_id(report: Report) -> str:
+    """The click id of the page's address, which nobody was allowed to keep until now."""
+    search = report.get("search")
+    return matching.from_query(search.lstrip("?")) if isinstance(search, str) else ""
+
+
+def _calls(pixel_call: PixelCall, settings: conf.Settings) -> list[list[Any]]:
+    """[pixel or "", method, arguments], as the page's script runs them."""
+    call = pixel_call.call
+    found: list[list[Any]] = (
+        [["", "identify", [pixel_call.identify]]] if pixel_call.identify and settings.user_matching else []
+    )
+    arguments = [call.name, dict(call.properties), {"event_id": call.event_id}]
+    return [*found, *([code, "track", arguments] for code in pixel_call.pixel_codes)]
