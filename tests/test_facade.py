@@ -14,7 +14,7 @@ import tiktok_attribution
 ROOT = Path(__file__).parents[1]
 FACADE = {"Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"}
 DOORS = {
-    "tiktok_attribution.admin.site_objects": {"TikTokEvents"},
+    "tiktok_attribution.admin.mixins": {"TikTokEvents"},
     "tiktok_attribution.consent.cookie_rules": {"UnreadableConsent"},
     "tiktok_attribution.csp": {"CSP_SOURCES", "with_tiktok"},
     "tiktok_attribution.exceptions": {"InvalidEvent"},

@@ -7,7 +7,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tiktok_attribution.admin.site_objects import TikTokEvents
+from tiktok_attribution.admin.mixins import TikTokEvents
 
 from .models import Order, OrderLine, Product
 

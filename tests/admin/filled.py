@@ -27,7 +27,7 @@ from tiktok_attribution.models import (
     moment,
 )
 from tiktok_attribution.monitoring.hourly import WHOLE, count_again, go_on
-from tiktok_attribution.testing.answers import CONTENT_ID_NOT_TEXT, NO_PERMISSION
+from tiktok_attribution.testing.faults import CONTENT_ID_NOT_TEXT, NO_PERMISSION
 
 STOPPED = "C0EXAMPLE0000000001"
 NAMES = ("Purchase", "AddToCart", "CompleteRegistration", "ViewContent")

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.urls import path
 
 from tests.shop.models import Member, Order
-from tiktok_attribution.admin.events.model_admin import OutboxEventAdmin
-from tiktok_attribution.admin.site_objects import TikTokColumn, TikTokEvents, TikTokSection
+from tiktok_attribution.admin.events import OutboxEventAdmin
+from tiktok_attribution.admin.mixins import TikTokColumn, TikTokEvents, TikTokSection
 from tiktok_attribution.models import OutboxEvent
 
 

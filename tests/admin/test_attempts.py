@@ -11,7 +11,7 @@ from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
 
-from tiktok_attribution.admin import paging
+from tiktok_attribution.admin import base
 from tiktok_attribution.models import Attempt, Outcome
 
 Make = Callable[..., Any]
@@ -66,7 +66,7 @@ def test_counting_ends_at_the_bound_and_says_so(
 ) -> None:
     for _ in range(4):
         attempt(event())
-    monkeypatch.setattr(paging, "MOST", 3)
+    monkeypatch.setattr(base, "MOST", 3)
 
     page = boss.get(address)
 

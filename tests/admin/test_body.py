@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.admin.samples import HOSTILE, PIXEL, page_of, with_settings
-from tiktok_attribution.admin.events.journey import journey, moments
-from tiktok_attribution.admin.events.keys import MEANINGS, MOST_LINES, OWN, key_lines
+from tiktok_attribution.admin.event_page import journey, moments
+from tiktok_attribution.admin.matching_keys import MEANINGS, MOST_LINES, OWN, key_lines
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.wire import event_text, request_body
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, State

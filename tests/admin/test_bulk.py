@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.admin.samples import with_settings
-from tiktok_attribution.admin.steering import actions
+from tiktok_attribution.admin import actions
 from tiktok_attribution.delivery import manual
 from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State
@@ -241,7 +241,7 @@ def test_nobody_adds_changes_or_deletes_a_job(boss: Client, job: BulkJob) -> Non
 def test_more_than_a_page_can_be_selected_as_a_whole(
     boss: Client, event: Make, list_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_attribution.admin.events.model_admin.OutboxEventAdmin.list_per_page", 2)
+    monkeypatch.setattr("tiktok_attribution.admin.events.OutboxEventAdmin.list_per_page", 2)
     for _ in range(3):
         event()
 

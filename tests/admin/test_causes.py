@@ -16,7 +16,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from tests.admin.samples import PIXEL, stored_event, with_settings
-from tests.diagnosis import site
+from tests.doctor import site
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import turns

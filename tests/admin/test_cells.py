@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tiktok_attribution.admin.display.cells import event_name
+from tiktok_attribution.admin.formatting import event_name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.admin.samples import PIXEL
-from tiktok_attribution.admin.events.curl import curl_command
+from tiktok_attribution.admin.event_page import curl_command
 from tiktok_attribution.events import Event, Page
 from tiktok_attribution.events.wire import event_text, request_body
 

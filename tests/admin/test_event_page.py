@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL, PIXEL, cancel_of, page_of, retry_of, with_settings
-from tiktok_attribution.admin.display.words import STATES, WARNED
+from tiktok_attribution.admin.explanations import STATES, WARNED
 from tiktok_attribution.browser.inline_code import track_call
 from tiktok_attribution.events.wire import browser_call_of_text
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State, moment

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import EMAIL
-from tiktok_attribution.admin.events import export
+from tiktok_attribution.admin import event_list
 from tiktok_attribution.delivery import search
 from tiktok_attribution.models import Outcome, State
 
@@ -84,7 +84,7 @@ def test_the_filter_of_the_list_holds(boss: Client, event: Make, address: str, q
 def test_every_event_is_in_it_once_across_stretches(
     boss: Client, event: Make, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "PAGE_ROWS", 3)
+    monkeypatch.setattr(event_list, "PAGE_ROWS", 3)
     monkeypatch.setattr(search, "WIDTHS", (2, 2))
     monkeypatch.setattr(search, "FEW", 1)
     made = [event(state=State.CANCELLED).event_id for _ in range(4)]
@@ -101,7 +101,7 @@ def test_every_event_is_in_it_once_across_stretches(
 def test_it_is_cut_at_the_bound_and_says_so(
     boss: Client, event: Make, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "MOST_EXPORTED", 2)
+    monkeypatch.setattr(event_list, "MOST_EXPORTED", 2)
     for _ in range(3):
         event()
 

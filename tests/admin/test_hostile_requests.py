@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from tests.admin.samples import PIXEL
 from tests.admin.test_permissions import APP, HOME, OWN, TABLE, client_as
-from tiktok_attribution.admin.choice.list_query import KNOWN
-from tiktok_attribution.admin.request_data import DJANGOS
+from tiktok_attribution.admin.base import DJANGOS
+from tiktok_attribution.admin.list_query import KNOWN
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, PixelStatus, State
 

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.admin.samples import with_settings
-from tiktok_attribution.admin.choice.filters import NameFilter
+from tiktok_attribution.admin.filters import NameFilter
 from tiktok_attribution.models import ERASED, Attempt, Outcome, PixelStatus, State, moment
 
 Make = Callable[..., Any]

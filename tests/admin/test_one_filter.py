@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from tiktok_attribution.admin.choice.list_query import KNOWN
+from tiktok_attribution.admin.list_query import KNOWN
 from tiktok_attribution.delivery import manual
 from tiktok_attribution.models import Attempt, BulkJob, BulkState, BulkVerb, OutboxEvent, PixelStatus, State
 

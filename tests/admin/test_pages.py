@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tiktok_attribution.admin.events.model_admin import OutboxEventAdmin
+from tiktok_attribution.admin.events import OutboxEventAdmin
 from tiktok_attribution.delivery import search
 from tiktok_attribution.models import OutboxEvent, State
 
@@ -237,6 +237,6 @@ def test_a_row_that_changes_while_the_page_is_made_is_no_trouble(
         OutboxEvent.objects.filter(pk=gone.pk).delete()
         return found
 
-    monkeypatch.setattr("tiktok_attribution.admin.events.list.newest", and_pruned)
+    monkeypatch.setattr("tiktok_attribution.admin.event_list.newest", and_pruned)
 
     assert pks(boss.get(list_address)) == [kept.pk]

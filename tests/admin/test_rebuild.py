@@ -12,9 +12,9 @@ from django.test import Client
 
 from tests.admin.samples import retry_of, with_settings
 from tests.shop.models import Order, OrderLine
-from tiktok_attribution.admin.steering import run
-from tiktok_attribution.admin.steering.reasons import Unbuilt
-from tiktok_attribution.admin.steering.rebuild import rebuild
+from tiktok_attribution.admin import action_run
+from tiktok_attribution.admin.action_run import rebuild
+from tiktok_attribution.admin.explanations import Unbuilt
 from tiktok_attribution.delivery import manual
 from tiktok_attribution.models import OutboxEvent, State
 
@@ -149,8 +149,8 @@ def test_both_pixels_of_one_event_are_mended_together(
 
 def test_only_so_many_are_built_at_once(invalid: OutboxEvent, event: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     second = event(state=State.INVALID, object_label="shop.Order", object_pk="0")
-    monkeypatch.setattr(run, "MOST_REBUILT", 1)
+    monkeypatch.setattr(action_run, "MOST_REBUILT", 1)
 
-    done = run.run(manual.retry, [invalid.pk, second.pk], using="default")
+    done = action_run.run(manual.retry, [invalid.pk, second.pk], using="default")
 
     assert done.refused[Unbuilt.LATER] == 1

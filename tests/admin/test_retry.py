@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.admin.samples import PIXEL, cancel_of, page_of, retry_of, with_settings
-from tiktok_attribution.admin.steering import actions
+from tiktok_attribution.admin import actions
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 
 Make = Callable[..., Any]

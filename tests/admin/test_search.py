@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
 from tests.admin.samples import EMAIL, with_settings
-from tiktok_attribution.admin.choice.list_query import person_text
+from tiktok_attribution.admin.list_query import person_text
 from tiktok_attribution.events.hashing import email_sha256, search_key
 
 Make = Callable[..., Any]
@@ -169,7 +169,7 @@ def test_the_search_is_a_form_by_post(boss: Client, event: Make, list_address: s
 def test_found_events_have_pages_too(
     boss: Client, event: Make, list_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_attribution.admin.events.model_admin.OutboxEventAdmin.list_per_page", 2)
+    monkeypatch.setattr("tiktok_attribution.admin.events.OutboxEventAdmin.list_per_page", 2)
     made = [event(email_key=KEY) for _ in range(3)]
     address = f"{list_address}?person={person_text(KEY or 0)}"
 
@@ -194,7 +194,7 @@ def test_an_error_report_of_the_search_holds_no_email_address(
         reporter = ExceptionReporter(request, *sys.exc_info())
         reports.append(reporter.get_traceback_text() + reporter.get_traceback_html())
 
-    monkeypatch.setattr("tiktok_attribution.admin.events.search.search_key", lambda sha256: 1 / 0)
+    monkeypatch.setattr("tiktok_attribution.admin.event_list.search_key", lambda sha256: 1 / 0)
     client = client_of("superuser", raise_request_exception=False)
 
     got_request_exception.connect(report)

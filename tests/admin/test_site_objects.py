@@ -19,7 +19,7 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from tests.admin import offices
 from tests.shop.models import Member, Order
-from tiktok_attribution.admin import site_objects
+from tiktok_attribution.admin import mixins
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
 from tiktok_attribution.visitor.snapshot import Signals, keep
 
@@ -187,7 +187,7 @@ def test_a_proxy_has_the_events_of_its_parent(told: Tell, settings: Any) -> None
             app_label = "shop"
             proxy = True
 
-    assert site_objects.told_of([Buyer.objects.get()]).keys() == {str(user.pk)}
+    assert mixins.told_of([Buyer.objects.get()]).keys() == {str(user.pk)}
 
 
 @pytest.mark.parametrize("address", [USERS, ORDERS])
@@ -209,12 +209,12 @@ def test_a_page_of_objects_costs_one_query_more(boss: Client, told: Tell, addres
 
 
 def test_events_are_looked_for_where_the_object_lies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_objects, "outbox_databases", lambda: ["default", "second"])
+    monkeypatch.setattr(mixins, "outbox_databases", lambda: ["default", "second"])
     user = User.objects.create_user("ann")
     user._state.db = "second"
 
     with pytest.raises(ConnectionDoesNotExist, match="second"):
-        site_objects.told_of([user])
+        mixins.told_of([user])
 
 
 def test_an_object_out_of_a_replica_has_its_events_where_the_router_says(told: Tell) -> None:
@@ -222,14 +222,14 @@ def test_an_object_out_of_a_replica_has_its_events_where_the_router_says(told: T
     told(user)
     user._state.db = "replica"
 
-    assert site_objects.told_of([user])
+    assert mixins.told_of([user])
 
 
 def test_they_are_found_by_the_index_of_objects(told: Tell) -> None:
     order = Order.objects.create()
     told(order)
     with CaptureQueriesContext(connection) as queries:
-        assert site_objects.told_of([order])
+        assert mixins.told_of([order])
     (query,) = queries
     assert "object_digest" in query["sql"].partition("WHERE")[2]  # there is no index over the texts
 
@@ -237,7 +237,7 @@ def test_they_are_found_by_the_index_of_objects(told: Tell) -> None:
 def test_neither_bodies_nor_logs_are_read(told: Tell) -> None:
     user = User.objects.create_user("ann")
     told(user)
-    (rows,) = site_objects.told_of([user]).values()
+    (rows,) = mixins.told_of([user]).values()
 
     assert {"payload", "attempt_log"} <= rows[0].get_deferred_fields()
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tiktok_attribution.admin.display.spreadsheet import FILLERS, SEPARATORS, SIGNS, UNSEEN, cell, csv_text, guarded
+from tiktok_attribution.admin.formatting import FILLERS, SEPARATORS, SIGNS, UNSEEN, cell, csv_text, guarded
 
 pytestmark = pytest.mark.hostile
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.IGNORECASE)

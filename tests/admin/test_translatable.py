@@ -21,10 +21,8 @@ from tests.admin import filled
 from tests.admin.samples import PIXEL, cancel_of, page_of, retry_of, stored_event, with_settings
 from tests.shop.models import Order
 from tests.untranslated import LEFT, marked, outside, untranslated, words_of
-from tiktok_attribution.admin.choice.list_query import person_text
-from tiktok_attribution.admin.display import answers, words
-from tiktok_attribution.admin.events import export
-from tiktok_attribution.admin.steering import reasons
+from tiktok_attribution.admin import event_list, explanations
+from tiktok_attribution.admin.list_query import person_text
 from tiktok_attribution.delivery.responses import Answer
 from tiktok_attribution.delivery.turns import WORKER
 from tiktok_attribution.doctor.environment import TAG
@@ -207,7 +205,7 @@ def test_the_findings_of_a_site_that_is_ill(
 
 
 def test_the_tables_of_words() -> None:
-    texts = [str(text) for module in (answers, reasons, words) for text in words_in(vars(module))]
+    texts = [str(text) for module in (explanations, explanations, explanations) for text in words_in(vars(module))]
 
     assert len(texts) > 80
     assert words_of(outside(text)[0] for text in texts) == []
@@ -215,7 +213,7 @@ def test_the_tables_of_words() -> None:
 
 def words_in(held: Any) -> Iterator[Any]:
     """Every text of the module that is meant for people, in whatever holds it."""
-    if isinstance(held, words.Words):
+    if isinstance(held, explanations.Words):
         yield from held
     elif isinstance(held, Promise):
         yield held
@@ -239,7 +237,7 @@ def test_the_letter_to_the_admins(settings: Any, alert_kind: str, is_open: bool)
 
 
 def test_the_last_line_of_an_export_that_was_cut(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "MOST_EXPORTED", 1)
+    monkeypatch.setattr(event_list, "MOST_EXPORTED", 1)
     for _ in range(2):
         stored_event()
 

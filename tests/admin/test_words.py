@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tiktok_attribution.admin.display.answers import explain
-from tiktok_attribution.admin.display.tones import OUTCOME_TONES, TONES
-from tiktok_attribution.admin.display.words import STATES
-from tiktok_attribution.admin.steering.reasons import REASONS, Unbuilt
+from tiktok_attribution.admin.explanations import REASONS, STATES, Unbuilt, explain
+from tiktok_attribution.admin.formatting import OUTCOME_TONES, TONES
 from tiktok_attribution.delivery.lanes import UNKNOWN_FATE
 from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.delivery.pixels import NO_TOKEN

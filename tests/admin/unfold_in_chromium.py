@@ -19,7 +19,7 @@ from tests.admin import filled
 from tests.admin.samples import with_settings
 from tests.admin.test_in_chromium import FOUR_TIMES, PICTURES, faults
 from tests.shop.models import Order
-from tiktok_attribution.admin.site_objects import TikTokEvents
+from tiktok_attribution.admin.mixins import TikTokEvents
 
 pytestmark = [
     pytest.mark.browser,

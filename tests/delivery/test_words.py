@@ -96,7 +96,7 @@ def test_no_module_but_the_judge_and_the_search_reads_the_words_as_they_came() -
     assert {one for one in reading if not one.startswith("testing/")} == {
         "delivery/responses.py",
         "delivery/lane_sender.py",
-        "admin/display/answers.py",
+        "admin/explanations.py",
     }
 
 

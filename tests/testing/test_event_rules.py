@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.testing.samples import EMAIL, NOW, event
-from tiktok_attribution.testing.answers import OURS, RefusedError
 from tiktok_attribution.testing.event_rules import check_event
+from tiktok_attribution.testing.faults import OURS, RefusedError
 from tiktok_attribution.testing.remarks import Remark
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.testing.samples import PIXEL, HandClock, ask, body, event, post_events
-from tiktok_attribution.testing.answers import OURS
-from tiktok_attribution.testing.faults import FAULT_TYPES, Fault, Faults
+from tiktok_attribution.testing.faults import FAULT_TYPES, OURS, Fault, Faults
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = pytest.mark.faults

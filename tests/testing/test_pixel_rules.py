@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.testing.samples import EMAIL, PIXEL, pixel_call
-from tiktok_attribution.testing.answers import RefusedError
+from tiktok_attribution.testing.faults import RefusedError
 from tiktok_attribution.testing.pixel_rules import PixelCall, read_call
 
 

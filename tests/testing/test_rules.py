@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.testing.samples import NOW, PIXEL, TOKEN, body, event, root
-from tiktok_attribution.testing.answers import OURS, RefusedError
+from tiktok_attribution.testing.faults import OURS, RefusedError
 from tiktok_attribution.testing.rules import Request, Rules, judge
 
 PERMITTED = Rules(tokens={PIXEL: TOKEN, "C0OTHER": "other-token"})

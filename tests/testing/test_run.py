@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.testing.samples import PIXEL, ask, body
-from tiktok_attribution.testing.run import run
+from tiktok_attribution.testing.server import run
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,9 +3,9 @@
 # Django's autodiscovery imports this package and nothing below it; these register themselves.
 from tiktok_attribution.admin.attempts import AttemptAdmin
 from tiktok_attribution.admin.diagnosis import DiagnosisAdmin
-from tiktok_attribution.admin.events.model_admin import OutboxEventAdmin
-from tiktok_attribution.admin.overview.model_admin import OverviewAdmin
+from tiktok_attribution.admin.events import OutboxEventAdmin
+from tiktok_attribution.admin.jobs import BulkJobAdmin
+from tiktok_attribution.admin.overview import OverviewAdmin
 from tiktok_attribution.admin.pixels import PixelStatusAdmin
-from tiktok_attribution.admin.steering.jobs import BulkJobAdmin
 
 __all__ = ["AttemptAdmin", "BulkJobAdmin", "DiagnosisAdmin", "OutboxEventAdmin", "OverviewAdmin", "PixelStatusAdmin"]

@@ -12,12 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tiktok_attribution.admin.choice.filters import PixelFilter
-from tiktok_attribution.admin.display import badges
-from tiktok_attribution.admin.display.answers import explain_stored
-from tiktok_attribution.admin.display.moments import moment_text, seconds
-from tiktok_attribution.admin.readonly import ReadOnlyAdmin
-from tiktok_attribution.admin.request_data import is_storable
+from tiktok_attribution.admin import formatting
+from tiktok_attribution.admin.base import ReadOnlyAdmin, is_storable
+from tiktok_attribution.admin.explanations import explain_stored
+from tiktok_attribution.admin.filters import PixelFilter
+from tiktok_attribution.admin.formatting import moment_text, seconds
 from tiktok_attribution.models import Attempt, OutboxEvent
 
 
@@ -38,7 +37,7 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, attempt: Attempt) -> SafeString:
-        return badges.outcome_badge(attempt)
+        return formatting.outcome_badge(attempt)
 
     @admin.display(description=_("started"))
     def started(self, attempt: Attempt) -> str:

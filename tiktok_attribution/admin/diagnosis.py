@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from tiktok_attribution import conf
-from tiktok_attribution.admin.display.answers import explain
-from tiktok_attribution.admin.display.tones import with_tone
-from tiktok_attribution.admin.readonly import ReadOnlyAdmin
+from tiktok_attribution.admin.base import ReadOnlyAdmin
+from tiktok_attribution.admin.explanations import explain
+from tiktok_attribution.admin.formatting import with_tone
 from tiktok_attribution.delivery.responses import Answer, judge
 from tiktok_attribution.doctor.environment import values
 from tiktok_attribution.doctor.pixels import TEST_CODE, send_test_event, states

@@ -19,10 +19,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from tiktok_attribution import conf, tasks
-from tiktok_attribution.admin.display import badges
-from tiktok_attribution.admin.display.answers import explain_stored
-from tiktok_attribution.admin.display.words import PIXEL_DOWN, PIXEL_RUNS, STOPPED
-from tiktok_attribution.admin.readonly import ReadOnlyAdmin
+from tiktok_attribution.admin import formatting
+from tiktok_attribution.admin.base import ReadOnlyAdmin
+from tiktok_attribution.admin.explanations import PIXEL_DOWN, PIXEL_RUNS, STOPPED, explain_stored
 from tiktok_attribution.delivery.pixels import OPENS_AFTER, resume
 from tiktok_attribution.models import PixelStatus
 
@@ -38,7 +37,7 @@ class PixelStatusAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def status(self, pixel: PixelStatus) -> SafeString:
-        return badges.pixel_badge(pixel)
+        return formatting.pixel_badge(pixel)
 
     @admin.display(description=gettext_lazy("TikTok's answer"))
     def answer(self, pixel: PixelStatus) -> str:
@@ -101,7 +100,7 @@ class PixelStatusAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         pixel: PixelStatus = kwargs["obj"]
-        context["badge"] = badges.pixel_badge(pixel)
+        context["badge"] = formatting.pixel_badge(pixel)
         is_down = pixel.failures >= OPENS_AFTER
         context["words"] = STOPPED if pixel.stopped_at else PIXEL_DOWN if is_down else PIXEL_RUNS
         context["tone"] = "bad" if pixel.stopped_at else "wait" if is_down else "good"

@@ -22,7 +22,7 @@ from tiktok_attribution.browser import consent_gate, stored_calls
 from tiktok_attribution.browser.consent_gate import Gate, private_prefixes
 from tiktok_attribution.browser.inline_code import nonce_of, options_of, safe_json
 from tiktok_attribution.browser.signed_events import Later
-from tiktok_attribution.readers import TURBO
+from tiktok_attribution.setting_types import TURBO
 from tiktok_attribution.visitor.visitor import PixelCall
 
 logger = logging.getLogger("tiktok_attribution")

@@ -2,6 +2,6 @@
 
 import sys
 
-from tiktok_attribution.testing.run import run
+from tiktok_attribution.testing.server import run
 
 sys.exit(run(sys.argv[1:]))

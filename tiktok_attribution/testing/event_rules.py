@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tiktok_attribution.events.money import CURRENCIES
-from tiktok_attribution.testing import answers
-from tiktok_attribution.testing.answers import refuse, refuse_in_our_words
+from tiktok_attribution.testing import faults
+from tiktok_attribution.testing.faults import refuse, refuse_in_our_words
 from tiktok_attribution.testing.remarks import (
     HASHED_KEYS,
     Remark,
@@ -47,7 +47,7 @@ def check_event(
         refuse_in_our_words(40002, f"event is over {MAX_NAME_LENGTH} characters (row {row})")
     event_id = event.get("event_id")
     if event_id is not None and not isinstance(event_id, str):
-        refuse(40002, answers.EVENT_ID_NOT_TEXT)
+        refuse(40002, faults.EVENT_ID_NOT_TEXT)
     user = _object_in(event, "user", row)
     properties = _object_in(event, "properties", row)
     page = _object_in(event, "page", row)
@@ -129,9 +129,9 @@ def _check_properties(properties: Mapping[str, Any], row: int, refuse_unknown_cu
 
 def _check_item(item: Mapping[str, Any], row: int, position: int) -> None:
     if "content_id" in item and not isinstance(item["content_id"], str):
-        refuse(40002, answers.CONTENT_ID_NOT_TEXT.format(row=row, item=position))
+        refuse(40002, faults.CONTENT_ID_NOT_TEXT.format(row=row, item=position))
     if "price" in item and not is_number(item["price"]):
-        refuse(40000, answers.PRICE_NOT_NUMBER)
+        refuse(40000, faults.PRICE_NOT_NUMBER)
     if "quantity" in item and type(item["quantity"]) is not int:
         refuse_in_our_words(40002, f"contents[{position}].quantity must be a whole number (row {row})")
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tiktok_attribution.testing.answers import OK, Answer, RefusedError
 from tiktok_attribution.testing.arrivals import Channel
-from tiktok_attribution.testing.faults import Faults, Hit
+from tiktok_attribution.testing.faults import OK, Answer, Faults, Hit, RefusedError
 from tiktok_attribution.testing.ledger import Ledger
 from tiktok_attribution.testing.notes import AnswerGiven, Notes
 from tiktok_attribution.testing.pixel_rules import read_call

@@ -1,15 +1,76 @@
-"""Faults on demand for the Events API: what the next requests get instead of their answer."""
+"""The envelope of an Events API answer, and every wording that TikTok was seen to use.
+
+A message that begins with OURS is the stand-in's own: no answer of TikTok's is recorded for that case.
+
+Faults on demand for the Events API: what the next requests get instead of their answer.
+"""
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, NoReturn
 
-from tiktok_attribution.testing import answers
-from tiktok_attribution.testing.answers import OURS, Answer
+OURS = "stand-in: "
+
+EVENT_ID_NOT_TEXT = "Invalid value for event_id: not a valid string."
+EVENT_SOURCE_ID_NOT_TEXT = "Invalid value for event_source_id: not a valid string."
+EVENT_SOURCE_UNKNOWN = "Invalid value for event_source: must be web, app or offline."
+CONTENT_ID_NOT_TEXT = "Batch.{row}.properties.contents.{item}.content_id: Not a valid string"
+PRICE_NOT_NUMBER = "Invalid Price Field"
+NO_PERMISSION = (
+    "No permission to operate pixel code: {pixel}. You must be an admin or operator of this advertiser account."
+)
+TOKEN_REFUSED = "Access token is incorrect or has been revoked."
+TOO_MANY_REQUESTS = "Too many requests. Please retry in some time."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One HTTP answer. `code` None or `body` given: the answer isn't TikTok's envelope."""
+
+    code: int | None = 0
+    message: str = "OK"
+    http_status: int = 200
+    body: bytes | None = None
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def encoded(self, request_id: str) -> bytes:
+        if self.body is not None:
+            return self.body
+        envelope: dict[str, object] = {
+            "code": self.code,
+            "message": self.message,
+            "request_id": request_id,
+            "data": {},
+        }
+        return json.dumps(envelope).encode("ascii")
+
+
+OK = Answer()
+
+
+class RefusedError(Exception):
+    """A request that is refused as a whole; `answer` says with what."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
+
+
+def refuse(code: int, wording: str, *, http_status: int = 200) -> NoReturn:
+    """Raise RefusedError with a wording that TikTok was seen to use."""
+    raise RefusedError(Answer(code=code, message=wording, http_status=http_status))
+
+
+def refuse_in_our_words(code: int, text: str, *, http_status: int = 200) -> NoReturn:
+    """Raise RefusedError with our own words: TikTok's are not recorded for this case."""
+    refuse(code, OURS + text, http_status=http_status)
+
 
 HTML = "text/html; charset=utf-8"
 BAD_GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>\n"
@@ -25,10 +86,10 @@ class FaultType:
 
 
 FAULT_TYPES: Mapping[str, FaultType] = {
-    "rate_limited": FaultType(what="200, code 40100", answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS)),
+    "rate_limited": FaultType(what="200, code 40100", answer=Answer(code=40100, message=TOO_MANY_REQUESTS)),
     "rate_limited_401": FaultType(
         what="401 with code 40100, which is a rate limit all the same",
-        answer=Answer(code=40100, message=answers.TOO_MANY_REQUESTS, http_status=401),
+        answer=Answer(code=40100, message=TOO_MANY_REQUESTS, http_status=401),
     ),
     "http_429": FaultType(what="429 with Retry-After, no body", answer=Answer(http_status=429, body=b"")),
     "http_500": FaultType(what="500, no body", answer=Answer(http_status=500, body=b"")),
@@ -41,18 +102,18 @@ FAULT_TYPES: Mapping[str, FaultType] = {
         what="503 with JSON that has no code",
         answer=Answer(http_status=503, body=b'{"error":{"message":"Service Unavailable"}}'),
     ),
-    "token_revoked": FaultType(what="200, code 40105", answer=Answer(code=40105, message=answers.TOKEN_REFUSED)),
+    "token_revoked": FaultType(what="200, code 40105", answer=Answer(code=40105, message=TOKEN_REFUSED)),
     "token_401": FaultType(what="401 with JSON that has no code", answer=Answer(http_status=401, body=b"{}")),
-    "no_permission": FaultType(what="200, code 40001", answer=Answer(code=40001, message=answers.NO_PERMISSION)),
+    "no_permission": FaultType(what="200, code 40001", answer=Answer(code=40001, message=NO_PERMISSION)),
     "system_error": FaultType(what="200, code 50000", answer=Answer(code=50000, message=OURS + "system error")),
     "maintenance": FaultType(what="200, code 60001", answer=Answer(code=60001, message=OURS + "maintenance")),
     "bad_event": FaultType(
         what="200, code 40002, one row named by its index",
-        answer=Answer(code=40002, message=answers.CONTENT_ID_NOT_TEXT),
+        answer=Answer(code=40002, message=CONTENT_ID_NOT_TEXT),
     ),
     "bad_event_unnamed": FaultType(
         what="200, code 40002, no row named",
-        answer=Answer(code=40002, message=answers.EVENT_ID_NOT_TEXT),
+        answer=Answer(code=40002, message=EVENT_ID_NOT_TEXT),
     ),
     "partial_ok": FaultType(
         what="200, code 20001; the row of `index` or `event_id` is left out",

@@ -25,7 +25,7 @@ from tiktok_attribution.testing.arrivals import (
     pack,
 )
 from tiktok_attribution.testing.event_rules import is_number
-from tiktok_attribution.testing.journal import Journal
+from tiktok_attribution.testing.notes import Journal
 
 DEDUPLICATION_SECONDS = 48 * 3600
 MERGE_SECONDS = 5 * 60

@@ -1,4 +1,7 @@
-"""The stand-in's page. Everything on it came from outside, so every text is escaped where it is written."""
+"""The text of the stand-in's events.js, which browsers load in the place of TikTok's.
+
+The stand-in's page. Everything on it came from outside, so every text is escaped where it is written.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,12 @@ from tiktok_attribution.testing.exchange import Exchange
 from tiktok_attribution.testing.faults import FAULT_TYPES
 from tiktok_attribution.testing.guesses import GUESSES
 from tiktok_attribution.testing.notes import AnswerGiven, RemarkMade
+
+
+@cache
+def events_js() -> bytes:
+    return (files("tiktok_attribution.testing") / "static" / "events.js").read_bytes()
+
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 SHOWN_EVENTS = 200

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tiktok_attribution.events.names import PAGE_VIEW
-from tiktok_attribution.testing.answers import refuse_in_our_words
 from tiktok_attribution.testing.event_rules import is_number
+from tiktok_attribution.testing.faults import refuse_in_our_words
 from tiktok_attribution.testing.remarks import (
     HASHED_KEYS,
     Remark,

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tiktok_attribution.testing import answers
-from tiktok_attribution.testing.answers import refuse, refuse_in_our_words
+from tiktok_attribution.testing import faults
 from tiktok_attribution.testing.event_rules import check_event
+from tiktok_attribution.testing.faults import refuse, refuse_in_our_words
 from tiktok_attribution.testing.remarks import Remark
 
 EVENT_SOURCES = frozenset({"web", "app", "offline", "crm"})
@@ -92,12 +92,12 @@ def judge(request: Request, rules: Rules, *, now: float) -> Accepted:
     root = request.root
     source = root.get("event_source")
     if not isinstance(source, str) or source not in EVENT_SOURCES:
-        refuse(40002, answers.EVENT_SOURCE_UNKNOWN)
+        refuse(40002, faults.EVENT_SOURCE_UNKNOWN)
     pixel = root.get("event_source_id")
     if not isinstance(pixel, str) or not pixel:
-        refuse(40002, answers.EVENT_SOURCE_ID_NOT_TEXT)
+        refuse(40002, faults.EVENT_SOURCE_ID_NOT_TEXT)
     if rules.tokens is not None and rules.tokens.get(pixel) != request.token:
-        refuse(40001, answers.NO_PERMISSION.format(pixel=pixel))
+        refuse(40001, faults.NO_PERMISSION.format(pixel=pixel))
     test_event_code = root.get("test_event_code", "")
     if not isinstance(test_event_code, str):
         refuse_in_our_words(40002, "test_event_code must be text")
@@ -119,7 +119,7 @@ def _check_token(token: str | None, rules: Rules) -> None:
     if not token:
         refuse_in_our_words(40104, "the Access-Token header is missing or empty")
     if token.lower().startswith("bearer ") or (rules.tokens is not None and token not in rules.tokens.values()):
-        refuse(40105, answers.TOKEN_REFUSED)
+        refuse(40105, faults.TOKEN_REFUSED)
 
 
 def _rows(data: object) -> list[dict[str, Any]]:

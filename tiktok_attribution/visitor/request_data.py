@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 
 from tiktok_attribution.events.sanitize import bounded, without_emails
-from tiktok_attribution.readers import Network
+from tiktok_attribution.setting_types import Network
 
 
 def in_event_loop() -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from tiktok_attribution.testing.run import add_arguments, serve
+from tiktok_attribution.testing.server import add_arguments, serve
 
 
 class Command(BaseCommand):

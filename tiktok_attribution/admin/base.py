@@ -1,0 +1,249 @@
+"""Pages of a table of any size.
+
+Check what a request to the admin says before a query or a page sees it.
+
+The admin's own pages and links send short printable text. Databases refuse some of what a request can hold besides:
+PostgreSQL raises for a NUL, every driver for half a surrogate pair, SQLite for a number beyond 64 bits. So a
+ModelAdmin of this app checks each of its addresses here, at one place, before its view runs.
+
+The base of the app's admin pages: to look at, and never to edit by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from functools import cached_property, wraps
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, ORDER_VAR, PAGE_VAR, ChangeList
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Field, IntegerField, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+MOST = 10_000
+"""Rows that a list pages through and an action takes at once."""
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts to `MOST` and no further: a COUNT over a million rows costs more than the page itself."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        return rows[:MOST].count() if isinstance(rows, QuerySet) else len(rows)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more rows than are counted."""
+        return self.count >= MOST
+
+
+View = Callable[..., HttpResponseBase]
+
+DJANGOS = frozenset({*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG})
+"""Parameters of a list that Django reads itself. None of them reaches a query as it is."""
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_CONTROL = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
+_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+class InvalidParameter(ValueError):
+    """The address of a list holds a parameter that the list does not know or can't read. The text says which."""
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database takes this text as a value."""
+    return _UNSTORABLE.search(text) is None
+
+
+def each_once(parameters: QueryDict, known: Collection[str]) -> dict[str, str]:
+    """The `known` parameters of a list's address, without Django's own.
+
+    Raises UnusableParameter for any other parameter, and for one that is given twice: Django's lists take both values
+    of some and the last value of others, and a person who reads the address can't tell which.
+    """
+    found = {}
+    for name, values in parameters.lists():
+        if name in known:
+            if len(values) > 1:
+                raise InvalidParameter(_("The address gives “%(name)s” more than once.") % {"name": name})
+            found[name] = values[0]
+        elif name not in DJANGOS:
+            raise InvalidParameter(_unknown(name))
+    return found
+
+
+def _unknown(name: str) -> str:
+    # The message may be kept in a cookie, and what was pasted behind the "?" may be anything, an e-mail address too.
+    if not _NAME.fullmatch(name):
+        return _("The address holds a parameter that this list does not know.")
+    return _("This list has no filter “%(name)s”.") % {"name": name}
+
+
+def unreadable(name: str) -> InvalidParameter:
+    """The error for a known parameter whose value no link or form makes."""
+    return InvalidParameter(_("The address gives a value for “%(name)s” that can't be read.") % {"name": name})
+
+
+def checked(view: View, model: type[Model]) -> View:
+    """The view behind the check: 404 for what can't be a key of this model, 400 for any other unusable text.
+
+    It stands outside of the login, so nobody learns more from it than from the length of a line.
+    """
+
+    @wraps(view)
+    def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        key = _key_field(model)
+        for part in kwargs.values():
+            if not _can_be_key(key, unquote(part) if isinstance(part, str) else part):
+                raise Http404
+        if not all(map(is_storable, _texts(request))):
+            raise BadRequest("a text that no database takes")
+        if not all(_is_key(key, chosen) for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("a key of no row")
+        return view(request, *args, **kwargs)
+
+    return check
+
+
+def _key_field(model: type[Model]) -> Field[Any, Any]:
+    """The primary key; where that is the link to a parent's row, the parent's."""
+    field: Any = model._meta.pk
+    while field.remote_field is not None:
+        field = field.target_field
+    return field  # type: ignore[no-any-return]
+
+
+def _can_be_key(field: Field[Any, Any], key: object) -> bool:
+    """Whether a query for this key is safe; a text that is no number, where one is wanted, Django refuses itself."""
+    if isinstance(key, int):
+        return -(2**63) <= key < 2**63
+    text = str(key)
+    if not isinstance(field, IntegerField):
+        return len(text) <= (field.max_length or len(text)) and _CONTROL.search(text) is None
+    return not _CONTROL.search(text) and (not _is_number(text) or _can_be_key(field, int(text)))
+
+
+def _is_key(field: Field[Any, Any], text: str) -> bool:
+    """As above, for a list's checkbox: here Django lets a text that is no number reach the query."""
+    return _can_be_key(field, text) and (not isinstance(field, IntegerField) or _is_number(text))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _texts(request: HttpRequest) -> Iterator[str]:
+    for sent in (request.GET, request.POST):
+        for name, values in sent.lists():
+            yield name
+            yield from map(str, values)
+
+
+class IndexedList(ChangeList):
+    """Keeps the order of the index: any other reads the whole table, so the address can't ask for one."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        self.params.pop(ORDER_VAR, None)
+        return super().get_ordering(request, queryset)
+
+
+class ActionForm(helpers.ActionForm):
+    """Django's own, and its choice shows the button under django-unfold, which looks at the name in `x-model`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["action"].widget.attrs["x-model"] = "action"
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Nothing is added, changed or deleted here, by superusers neither; lists don't count their table.
+
+    Rows are read where the site's router reads the model. Where outboxes lie in several databases, the admin shows
+    that one.
+    """
+
+    action_form = ActionForm
+    actions_on_bottom = False
+    filter_parameters: Collection[str] = ()
+    """The filters that the address of the list may name. A list refuses any other, and so do its actions."""
+    list_per_page = 50
+    paginator = BoundedPaginator
+    show_facets = admin.ShowFacets.NEVER  # facets are one COUNT a choice
+    show_full_result_count = False
+    sortable_by = ()
+
+    class Media:
+        css = {"all": ("tiktok_attribution/admin.css",)}
+
+    @property
+    def urls(self) -> list[URLPattern]:
+        """Each address of this admin behind the one check of `request_data`, also those that a subclass adds."""
+        patterns = self.get_urls()
+        for pattern in patterns:
+            pattern.callback = checked(pattern.callback, self.model)
+        return patterns
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return IndexedList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # Django takes an empty "_to_field=" in the address for the name of a field, and fails.
+        return super().get_object(request, object_id, from_field or None)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """No lookup but the offered filters: Django's default lets anybody who may look ask for any condition on the
+        model's own columns, such as a regular expression over all bodies."""
+        return lookup in self.filter_parameters
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # Before Django's own reading, which drops what it does not know at all: the list would then show, and an
+        # action with "select all" change, more than the address says. A POST is refused in the same way.
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        refusal = self.refusal(request)
+        if refusal:
+            self.message_user(
+                request, f"{refusal} {_('No filter is applied, and nothing was changed.')}", messages.ERROR
+            )
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        return super().changelist_view(request, extra_context)
+
+    def refusal(self, request: HttpRequest) -> str:
+        """Why the address of the list can't be read, in a sentence that names the parameter; "" where it can."""
+        try:
+            self.read_parameters(request.GET)
+        except InvalidParameter as error:
+            return str(error)
+        return ""
+
+    def read_parameters(self, parameters: QueryDict) -> object:
+        """Read the filters that the address names. Raises UnusableParameter."""
+        return each_once(parameters, self.filter_parameters)
+
+    def log_by_hand(self, request: HttpRequest, rows: QuerySet[Any], message: str) -> None:
+        """One entry of the admin's log for each row."""
+        LogEntry.objects.log_actions(str(request.user.pk), rows, CHANGE, change_message=message)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

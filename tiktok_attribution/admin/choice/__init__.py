@@ -1,1 +1,0 @@
-"""Which events a list is asked for: parameters of its address, the filters that offer them, the choice in words."""

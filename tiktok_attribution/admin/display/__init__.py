@@ -1,1 +1,0 @@
-"""How things are said and shown, on whatever page: words, tones, badges, cells, moments, spreadsheets."""

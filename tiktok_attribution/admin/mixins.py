@@ -1,0 +1,207 @@
+"""Why TikTok does not know of an object: it has no event, or one that has not arrived.
+
+What TikTok got to know of an order or a user, on the site's own admin pages: mixins for its ModelAdmin.
+
+They need `view_outboxevent`; whoever lacks it sees the site's pages as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import router
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from tiktok_attribution.admin import formatting
+from tiktok_attribution.admin.formatting import since
+from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions.conversion import VISITOR
+from tiktok_attribution.delivery.outbox import outbox_databases
+from tiktok_attribution.models import FAILED_STATES, OutboxEvent, PixelStatus, State, events_of
+from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.transactions import protected
+from tiktok_attribution.visitor.snapshot import recall
+
+
+def reason_nothing_was_recorded(obj: Model, using: str) -> str:
+    """Asks the declarations whether the object counts now; where they raise, the bare fact is all that is told."""
+    nothing = gettext("No event was recorded for this object.")
+    try:
+        with protected(using):
+            counts = [conversion.happened(obj) for conversion in registry.of(type(obj))]
+    except Exception:
+        return nothing
+    if not counts:
+        return nothing
+    if any(counts) and _is_by_visitor(obj, using):
+        reason = gettext("It counts now: unless its visitor refused, manage.py tiktok_backfill records it.")
+    elif any(counts):
+        reason = gettext("Only what a visitor made counts (made_by), and no visitor of this object is known.")
+    else:
+        reason = gettext("What its conversion waits for (when) has not happened.")
+    return f"{nothing} {reason}"
+
+
+def _is_by_visitor(obj: Model, using: str) -> bool:
+    """Whether a conversion counts it whoever made it, or a visitor is known to have done so."""
+    conversions = registry.of(type(obj))
+    if any(conversion.made_by != VISITOR for conversion in conversions):
+        return True
+    return any(recall(one.model._meta.label, obj.pk, using=using).by_visitor for one in conversions)
+
+
+def missing_reasons(rows: Sequence[OutboxEvent], using: str) -> list[str]:
+    """For each of these events, "" where it is delivered."""
+    codes = {row.pixel_code for row in rows if row.state == State.WAITING}
+    stopped = PixelStatus.objects.using(using).filter(pk__in=codes, stopped_at__isnull=False) if codes else ()
+    waits = {pixel.pk for pixel in stopped}
+    return [_missing_reason(row, waits) for row in rows]
+
+
+def _missing_reason(row: OutboxEvent, stopped: set[str]) -> str:
+    if row.state == State.DELIVERED:
+        return ""
+    if row.state == State.WAITING and row.pixel_code in stopped:
+        return gettext("Pixel %(pixel)s is stopped, so this event waits.") % {"pixel": row.pixel_code}
+    return formatting.last_answer(row)
+
+
+MOST_EVENTS = 20
+"""Shown of one object on its page."""
+MOST_IN_COLUMN = 3
+FOUND = "_tiktok_events"
+"""Attribute of an object of the list: its events, read together with those of its neighbours."""
+
+
+def told_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
+    """By `object_key`, oldest first: one query over the index of objects, without bodies.
+
+    The objects are of one model and one database, and their events lie in that database where it holds an outbox.
+    """
+    if not objects:
+        return {}
+    found: dict[str, list[OutboxEvent]] = {}
+    keys, labels = [object_key(obj.pk) for obj in objects], _labels(type(objects[0]))
+    rows = OutboxEvent.objects.using(_outbox_of(objects[0])).filter(events_of(product(labels, keys)))
+    rows = rows.select_related("last_attempt").defer("payload", "attempt_log").order_by("pk")
+    for row in rows[: MOST_EVENTS * len(objects)]:
+        found.setdefault(row.object_pk, []).append(row)
+    return found
+
+
+def _outbox_of(obj: Model) -> str:
+    return obj._state.db if obj._state.db in outbox_databases() else router.db_for_read(OutboxEvent)
+
+
+def _labels(model: type[Model]) -> set[str]:
+    """Also of the proxies, parents and children that conversions are declared for."""
+    declared = {conversion.model for conversion in registry.every()}
+    return {one._meta.label for one in declared if issubclass(model, one) or issubclass(one, model)} | {
+        model._meta.label
+    }
+
+
+class _TikTokMixin:
+    """Both mixins' common part."""
+
+    admin_site: admin.AdminSite
+
+    @property
+    def media(self) -> forms.Media:
+        # Not an inner class Media: one of the site's own would hide it.
+        own = forms.Media(css={"all": ("tiktok_attribution/admin.css",)})
+        return super().media + own  # type: ignore[misc, no-any-return]
+
+    def _told(self, rows: Iterable[OutboxEvent]) -> Iterator[tuple[SafeString, SafeString, str]]:
+        """Each event's name as a link, its state, and how long after the conversion it was delivered."""
+        for row in rows:
+            late = since(row.happened_at, row.delivered_at) if row.delivered_at else ""
+            yield self._link(row), formatting.state_badge(row), late
+
+    def _link(self, row: OutboxEvent) -> SafeString:
+        # The page of an event reads the router's database, and stands only where its admin is registered.
+        if row._state.db == router.db_for_read(OutboxEvent):
+            route = "admin:tiktok_attribution_outboxevent_change"
+            with suppress(NoReverseMatch):
+                address = reverse(route, args=[row.pk], current_app=self.admin_site.name)
+                return format_html('<a class="tiktok-link" href="{}">{}</a>', address, row.name)
+        return format_html("{}", row.name)
+
+
+class TikTokColumn(_TikTokMixin):
+    """A column at the end of the list; one query a page, however many objects it shows."""
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        columns = super().get_list_display(request)  # type: ignore[misc]
+        return [*columns, "tiktok"] if _may_view(request) else columns
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        page = super().get_changelist_instance(request)  # type: ignore[misc]
+        if _may_view(request):
+            objects = list(page.result_list)  # a queryset keeps them: these are the ones that are shown
+            found = told_of(objects)
+            for obj in objects:
+                setattr(obj, FOUND, found.get(object_key(obj.pk), []))
+        return page
+
+    @admin.display(description="TikTok")
+    def tiktok(self, obj: Model) -> SafeString | str:
+        rows = getattr(obj, FOUND, None)
+        if rows is None:  # read again since
+            rows = told_of([obj]).get(object_key(obj.pk), [])
+        first = sorted(rows, key=lambda row: row.state not in FAILED_STATES)  # what somebody should look at
+        lines = [format_html("{} {} {}", *told) for told in self._told(first[:MOST_IN_COLUMN])]
+        more = len(rows) - MOST_IN_COLUMN
+        if more > 0:
+            lines.append(
+                format_html("{}", ngettext("and %(count)d more", "and %(count)d more", more) % {"count": more})
+            )
+        told = format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines))
+        # One block, for a theme that lays a cell's parts side by side on a telephone.
+        return format_html("<div>{}</div>", told) if told else "–"
+
+
+class TikTokSection(_TikTokMixin):
+    """A section at the end of the object's page: each of its events, and why one has not arrived."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+        fields = super().get_readonly_fields(request, obj)  # type: ignore[misc]
+        return [*fields, "tiktok_events"] if obj is not None and _may_view(request) else fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
+        if obj is None or not _may_view(request):
+            return fieldsets
+        own = [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "tiktok_events"]})
+            for title, options in fieldsets
+        ]
+        return [*own, ("TikTok", {"fields": ["tiktok_events"]})]
+
+    @admin.display(description=_("events"))
+    def tiktok_events(self, obj: Model) -> SafeString | str:
+        rows = told_of([obj]).get(object_key(obj.pk), [])[:MOST_EVENTS]
+        if not rows:
+            return reason_nothing_was_recorded(obj, obj._state.db or _outbox_of(obj))
+        reason = missing_reasons(rows, _outbox_of(obj))
+        lines = ((*told, text) for told, text in zip(self._told(rows), reason, strict=True))
+        return format_html_join(mark_safe("<br>"), "{} {} {} {}", lines)
+
+
+class TikTokEvents(TikTokColumn, TikTokSection):
+    """Both: `class OrderAdmin(TikTokEvents, admin.ModelAdmin)`."""
+
+
+def _may_view(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm("tiktok_attribution.view_outboxevent"))
