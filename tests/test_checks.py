@@ -45,7 +45,7 @@ def ids(messages: list[CheckMessage]) -> list[str]:
     return [str(message.id).removeprefix("tiktok_attribution.") for message in messages]
 
 
-def test_a_site_without_mistakes_hears_nothing(found: Any) -> None:
+def test_a_site_without_problems_hears_nothing(found: Any) -> None:
     assert found(CONVERSIONS={"shop.Order": PURCHASE}) == []
 
 
@@ -56,7 +56,7 @@ def test_a_site_that_switched_it_off_hears_of_its_slips_only(found: Any, setting
     assert ids(found(ENABLED=False, PIXEL_KODE="")) == ["E001"]
 
 
-def test_every_message_says_how_to_mend_it(found: Any, settings: Any) -> None:
+def test_every_message_says_how_to_fix_it(found: Any, settings: Any) -> None:
     settings.MIDDLEWARE, settings.CELERY_TASK_ALWAYS_EAGER = [OURS, SESSIONS], True
     options = {"PIXEL_CODE": "", "ACCESS_TOKEN": "", "SITE_URL": "", "API_URL": "http://127.0.0.1:8765"}
     conversions = {"shop.Order": PURCHASE, "shop.Nothing": PURCHASE}
@@ -328,7 +328,7 @@ def manage_check(folder: Path, text: str, *command: str) -> subprocess.Completed
     return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_manage_check_names_every_mistake_at_once(tmp_path: Path) -> None:
+def test_manage_check_names_every_problem_at_once(tmp_path: Path) -> None:
     done = manage_check(tmp_path, BROKEN)
     assert done.returncode == 1
     for words in (
@@ -406,7 +406,7 @@ def test_regions_without_their_other_half(found: Any, option: dict[str, Any]) ->
     assert ids(found(**option)) == ["W008"]
 
 
-def test_notices_that_reach_nobody(found: Any, settings: Any) -> None:
+def test_alerts_that_reach_nobody(found: Any, settings: Any) -> None:
     assert ids(found(MAIL_ADMINS=True)) == ["W009"]
     assert ids(found(MAIL_ADMINS=False)) == []
     settings.ADMINS = [("Ann", "ann@example.com")]

@@ -194,7 +194,7 @@ def test_a_usable_value_is_read(key: str, given: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(("key", "given", "words"), UNUSABLE, ids=str)
-def test_an_unusable_value_keeps_its_default_and_says_why(key: str, given: Any, words: str) -> None:
+def test_an_invalid_value_keeps_its_default_and_says_why(key: str, given: Any, words: str) -> None:
     settings = read({key: given})
     (problem,) = settings.problems
     assert words in f"{problem.message} {problem.hint}"

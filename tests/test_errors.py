@@ -27,9 +27,9 @@ from tiktok_attribution.events import hashing
 def explode(text):
     raise RuntimeError
 
-identity.plain = explode
+hashing.plain = explode
 try:
-    identity.phone_sha256("+12133734253", region="US")
+    hashing.phone_sha256("+12133734253", region="US")
 except RuntimeError:
     frame = sys.exc_info()[2].tb_next
 while frame:

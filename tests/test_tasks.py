@@ -118,7 +118,7 @@ class TestTasks:
         assert sent == [("tiktok_attribution.bulk", ("default",))]
 
     @pytest.mark.django_db
-    def test_a_job_ends_with_a_hint_for_what_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_job_ends_with_a_wake_up_for_what_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[tuple[str, str]] = []
         monkeypatch.setattr(tasks, "wake_worker", lambda pixel_code, using: told.append((pixel_code, using)))
         fill(1, state=State.REJECTED, due_at=None, event_time=int(time.time()))
@@ -214,7 +214,7 @@ class TestHint:
 
     @pytest.mark.services
     @pytest.mark.faults
-    def test_a_connection_that_the_broker_dropped_costs_no_hint(
+    def test_a_connection_that_the_broker_dropped_costs_no_wake_up(
         self, broker: Callable[[str], None], valkey_server: str
     ) -> None:
         import redis  # noqa: PLC0415 -- with the extra of that name only
@@ -290,7 +290,7 @@ os.wait()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_hints_survive_a_fork() -> None:
+def test_wake_ups_survive_a_fork() -> None:
     root = Path(__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING],

@@ -90,7 +90,7 @@ def test_an_old_attempt_of_unknown_fate_is_doubtful(event: Make, hours: int, dou
     assert bool(done.doubtful) is doubtful
 
 
-def test_an_old_showing_in_the_browser_is_doubtful(event: Make) -> None:
+def test_an_old_pixel_call_in_the_browser_is_doubtful(event: Make) -> None:
     now = time.time()
     expired = event(state=State.EXPIRED, age=3 * DAY, wants_browser=True, browser_at=moment(now - 2 * DAY))
 

@@ -81,7 +81,7 @@ def sell(**values: Any) -> OutboxEvent:
     return stored_event(age=5, lane=0, **values)
 
 
-def test_a_site_that_is_well_has_no_findings(boss: Client) -> None:
+def test_a_site_that_is_well_has_no_results(boss: Client) -> None:
     assert "What needs attention" not in body(boss, OVERVIEW)
 
 

@@ -159,7 +159,7 @@ TROUBLES: dict[str, tuple[Callable[[], object], str, str]] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_trouble_leads_from_the_overview_to_its_cause(boss: Client, trouble: str) -> None:
+def test_problem_leads_from_the_overview_to_its_cause(boss: Client, trouble: str) -> None:
     make, link, anchor = TROUBLES[trouble]
     make()
     assert link in text_of(boss, OVERVIEW)
@@ -167,6 +167,6 @@ def test_trouble_leads_from_the_overview_to_its_cause(boss: Client, trouble: str
 
 
 @pytest.mark.django_db
-def test_findings_are_for_who_may_see_the_diagnosis() -> None:
+def test_results_are_for_who_may_see_the_diagnosis() -> None:
     client = signed_in("viewer")
     assert PAGE not in text_of(client, OVERVIEW)

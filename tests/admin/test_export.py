@@ -81,7 +81,7 @@ def test_the_filter_of_the_list_holds(boss: Client, event: Make, address: str, q
     assert [line["event_id"] for line in rows_of(boss.get(address, query))] == [wanted.event_id]
 
 
-def test_every_event_is_in_it_once_across_stretches(
+def test_every_event_is_in_it_once_across_pages(
     boss: Client, event: Make, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_list, "PAGE_ROWS", 3)
@@ -111,7 +111,7 @@ def test_it_is_cut_at_the_bound_and_says_so(
     assert last == "The newest 2 events; choose days to export others."
 
 
-def test_a_stretch_takes_few_statements(
+def test_a_page_takes_few_statements(
     boss: Client, event: Make, address: str, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(3):

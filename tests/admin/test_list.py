@@ -100,7 +100,7 @@ def test_the_filter_finds_what_was_delivered_with_a_warning(boss: Client, event:
         ({"wants_browser": True, "age": 7200}, "not shown"),
     ],
 )
-def test_the_browser_half_is_told_apart(
+def test_the_pixel_call_is_told_apart(
     boss: Client, event: Make, list_address: str, values: dict[str, Any], text: str
 ) -> None:
     event(**values)

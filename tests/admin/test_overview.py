@@ -96,7 +96,7 @@ def test_it_stands_in_the_index_of_the_app(boss: Client) -> None:
     assert f'href="{PAGE}"' in boss.get("/admin/tiktok_attribution/").content.decode()
 
 
-def test_the_funnel_counts_both_halves(boss: Client, sale: OutboxEvent) -> None:
+def test_the_funnel_counts_both_channels(boss: Client, sale: OutboxEvent) -> None:
     row = boss.get(PAGE, {"period": "30"}).context["page"].funnel[0]
     counts = row.counts
     assert (row.name, counts["recorded"], counts["delivered"], counts["shown"], counts["both"]) == (
@@ -172,7 +172,7 @@ def test_events_that_could_not_be_built_are_failures_too(boss: Client) -> None:
 
 
 @pytest.mark.parametrize(("label", "place"), [("shop.Order", "in the object"), ("", "where track() is called")])
-def test_where_to_mend_what_could_not_be_built(boss: Client, label: str, place: str) -> None:
+def test_where_to_fix_what_could_not_be_built(boss: Client, label: str, place: str) -> None:
     stored_event(state=State.INVALID, note="value is no number", object_label=label)
     (failure,) = boss.get(PAGE).context["page"].failures
     assert place in str(failure.words.advice)
@@ -191,7 +191,7 @@ def test_match_keys_are_shares_and_the_estimate_is_called_one(boss: Client, sale
     assert "this app's own, not TikTok's score" in page
 
 
-def test_a_half_that_is_missing_is_told(boss: Client, sale: OutboxEvent) -> None:
+def test_a_channel_that_is_missing_is_told(boss: Client, sale: OutboxEvent) -> None:
     OutboxEvent.objects.update(browser_at=None)
     assert boss.get(PAGE).context["page"].total.counts["server_alone"] == 1
 

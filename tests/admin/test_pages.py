@@ -163,7 +163,7 @@ def test_the_way_back_over_a_desert_misses_nothing(boss: Client, event: Make, li
 
 
 @pytest.mark.usefixtures("narrow")
-def test_many_in_trouble_are_read_by_their_own_index(boss: Client, event: Make, list_address: str) -> None:
+def test_many_in_problem_are_read_by_their_own_index(boss: Client, event: Make, list_address: str) -> None:
     made = [event(state=State.EXPIRED, age=1000 - n).pk for n in range(12)]
     for _ in range(20):
         event()
@@ -183,7 +183,7 @@ def test_many_in_trouble_are_read_by_their_own_index(boss: Client, event: Make, 
         ("unconfirmed", {"state": State.AWAITING_CONSENT, "browser_at": True}),
     ],
 )
-def test_the_halves_can_be_told_apart(
+def test_the_channels_can_be_told_apart(
     boss: Client, event: Make, list_address: str, channels: str, values: dict[str, Any]
 ) -> None:
     event()

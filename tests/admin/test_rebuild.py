@@ -47,7 +47,7 @@ def fix(row: OutboxEvent, **values: Any) -> None:
     Order.objects.filter(pk=row.object_pk).update(**values)
 
 
-def test_a_mended_object_becomes_a_waiting_event(boss: Client, invalid: OutboxEvent) -> None:
+def test_a_fixed_object_becomes_a_waiting_event(boss: Client, invalid: OutboxEvent) -> None:
     fix(invalid)
 
     response = boss.post(retry_of(invalid), follow=True)
@@ -57,7 +57,7 @@ def test_a_mended_object_becomes_a_waiting_event(boss: Client, invalid: OutboxEv
     assert [str(message) for message in response.context["messages"]] == ["1 event is due now."]
 
 
-def test_what_is_not_mended_stays_invalid(boss: Client, invalid: OutboxEvent) -> None:
+def test_what_is_not_fixed_stays_invalid(boss: Client, invalid: OutboxEvent) -> None:
     response = boss.post(retry_of(invalid), follow=True)
 
     invalid.refresh_from_db()
@@ -132,7 +132,7 @@ def test_the_right_one_of_two_declarations_is_used(invalid: OutboxEvent, setting
     assert [row.event_id for row in OutboxEvent.objects.all()] == [invalid.event_id]
 
 
-def test_both_pixels_of_one_event_are_mended_together(
+def test_both_pixels_of_one_event_are_fixed_together(
     boss: Client, invalid: OutboxEvent, settings: Any, list_address: str
 ) -> None:
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PIXEL_CODE": [invalid.pixel_code, "C0SECOND"]}

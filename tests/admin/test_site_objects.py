@@ -62,7 +62,7 @@ def test_the_list_says_how_long_the_delivery_took(boss: Client, told: Tell) -> N
     assert "3 s later" in page
 
 
-def test_the_list_names_trouble_first_and_counts_the_rest(boss: Client, told: Tell) -> None:
+def test_the_list_names_problem_first_and_counts_the_rest(boss: Client, told: Tell) -> None:
     user = User.objects.get()
     for number in range(4):
         told(user, event_id=f"one-{number}")

@@ -188,7 +188,7 @@ def test_what_came_of_a_test_event(boss: Client, monkeypatch: pytest.MonkeyPatch
     assert untold(boss.post(address, {"pixel": pixel, "test_event_code": code}, follow=True)) == []
 
 
-def test_the_findings_of_a_site_that_is_ill(
+def test_the_results_of_a_site_that_is_ill(
     boss: Client, settings: Any, immediate: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.ROOT_URLCONF = filled.__name__

@@ -70,7 +70,7 @@ def test_a_report_that_refuses_is_not_recorded(client: Client, refusal: dict[str
     assert_not_tracked("AddToCart")
 
 
-def test_its_browser_half_is_shown_already(client: Client) -> None:
+def test_its_pixel_call_is_shown_already(client: Client) -> None:
     response = report(client, live=True)
     event = OutboxEvent.objects.get()
     assert event.browser_at is not None

@@ -193,7 +193,7 @@ def test_an_action_without_the_script_is_told_of(configure: Any, caplog: pytest.
         html(RequestFactory().get("/"), '<p {% tiktok_action "Contact" %}>')
 
 
-def test_a_mistake_in_an_action_costs_the_action_not_the_page(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_problem_in_an_action_costs_the_action_not_the_page(caplog: pytest.LogCaptureFixture) -> None:
     text = html(RequestFactory().get("/"), '<p {% tiktok_action "Buy it" value=-1 allow="value" %}>here')
     assert "here" in text
     assert "left out" in caplog.text

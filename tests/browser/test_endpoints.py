@@ -180,7 +180,7 @@ def test_a_fault_of_our_own_is_logged_without_what_was_sent(
     def fail(*args: object) -> None:
         raise LookupError("ada@example.com")
 
-    monkeypatch.setattr("tiktok_attribution.browser.views.handover.of", fail)
+    monkeypatch.setattr("tiktok_attribution.browser.views.page_response.of", fail)
     assert post(CONSENT, "{}").status_code == 400
     assert "LookupError was raised at" in caplog.text
     assert "ada@" not in caplog.text

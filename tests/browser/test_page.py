@@ -217,7 +217,7 @@ def test_an_event_behind_the_pixel_tag_does_not(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_both_halves_have_one_id(client: Client) -> None:
+def test_both_channels_have_one_id(client: Client) -> None:
     (call,) = calls(client.get("/event/?server=1&description=chat"))
     row = OutboxEvent.objects.get()
     assert (call.event_id, row.state, row.wants_browser) == (row.event_id, State.WAITING, True)
@@ -243,7 +243,7 @@ def test_an_invalid_server_event_is_recorded_as_such(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_without_the_middleware_only_the_server_half_happens(client: Client, settings: Any) -> None:
+def test_without_the_middleware_only_the_server_event_happens(client: Client, settings: Any) -> None:
     settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if "tiktok" not in path]
     assert tracked(client.get("/event/?server=1")) == []
     assert OutboxEvent.objects.get().browser_at is None

@@ -70,7 +70,7 @@ def recorded(page: Page) -> OutboxEvent:
     return until(page, OutboxEvent.objects.first)
 
 
-def test_a_click_has_both_halves_and_is_counted_once(
+def test_a_click_has_both_channels_and_is_counted_once(
     show: Open, standin: StandIn, page: Page, console_errors: list[str]
 ) -> None:
     show(BUTTON)
@@ -132,7 +132,7 @@ def test_a_page_confirms_what_it_was_given(site: str, standin: StandIn, page: Pa
     assert console_errors == []
 
 
-def test_an_ad_blocker_leaves_the_site_and_the_server_half_whole(
+def test_an_ad_blocker_leaves_the_site_and_the_server_event_whole(
     site: str, show: Open, standin: StandIn, page: Page
 ) -> None:
     thrown: list[str] = []
@@ -186,7 +186,7 @@ def test_the_click_id_of_a_cached_landing_is_kept(show: Open, page: Page) -> Non
     assert found[0]["value"] == "E.C.P.landing"
 
 
-def test_where_cookies_are_refused_a_click_still_has_both_halves(show: Open, standin: StandIn, page: Page) -> None:
+def test_where_cookies_are_refused_a_click_still_has_both_channels(show: Open, standin: StandIn, page: Page) -> None:
     page.add_init_script("Object.defineProperty(Document.prototype, 'cookie', {get: () => '', set: () => {}})")
     show(BUTTON)
     page.context.clear_cookies()

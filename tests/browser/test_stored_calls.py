@@ -27,14 +27,14 @@ def key(event_id: str, pixel_code: str = "C0A") -> Key:
     return Key(pixel_code, "Lead", event_id)
 
 
-def test_halves_come_in_the_order_of_their_keys() -> None:
+def test_channels_come_in_the_order_of_their_keys() -> None:
     for event_id in "abc":
         recorded(event_id, pixels=["C0A"])
     found = stored_calls.of_keys([key("c"), key("a"), key("gone"), key("b")])
     assert [pixel_call.call.event_id for pixel_call in found] == ["c", "a", "b"]
 
 
-def test_the_pixels_of_an_event_are_one_half() -> None:
+def test_the_pixels_of_an_event_are_one_channel() -> None:
     recorded("a", pixels=["C0A", "C0B"])
     (pixel_call,) = stored_calls.of_keys([key("a"), key("a", "C0B")])
     assert pixel_call.pixel_codes == ("C0A", "C0B")
@@ -46,7 +46,7 @@ def test_a_pixel_that_was_not_asked_for_is_left_out() -> None:
     assert pixel_call.pixel_codes == ("C0B",)
 
 
-def test_an_event_without_a_browser_half_is_left_out() -> None:
+def test_an_event_without_a_pixel_call_is_left_out() -> None:
     recorded("a", pixels=["C0A"])
     OutboxEvent.objects.update(wants_browser=False)
     assert stored_calls.of_keys([key("a")]) == []
@@ -75,7 +75,7 @@ def test_nothing_to_look_for_is_no_query(django_assert_num_queries: Any) -> None
         assert (stored_calls.of_keys([]), stored_calls.of_objects([])) == ([], [])
 
 
-def test_it_is_noted_when_a_half_was_shown_first() -> None:
+def test_it_is_noted_when_a_pixel_call_was_shown_first() -> None:
     recorded("a", pixels=["C0A"])
     stored_calls.note_shown([key("a")])
     first = OutboxEvent.objects.get().browser_at

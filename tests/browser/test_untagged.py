@@ -151,7 +151,7 @@ def test_it_is_looked_at_once_a_minute(client: Client) -> None:
     assert beat.call_count == 1
 
 
-def test_the_finding_is_of_the_last_day(client: Client) -> None:
+def test_the_result_is_of_the_last_day(client: Client) -> None:
     client.post("/lead/")
     client.get("/thank-you/")
     Heartbeat.objects.update(seen_at=1)

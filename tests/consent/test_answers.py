@@ -44,7 +44,7 @@ def answer(client: Client, granted: str) -> Any:
     )
 
 
-def test_both_halves_go_out_with_their_own_time_and_id_once_agreed(client: Client) -> None:
+def test_both_channels_go_out_with_their_own_time_and_id_once_agreed(client: Client) -> None:
     client.post("/lead/")
     (awaiting,) = OutboxEvent.objects.all()
     assert (awaiting.state, awaiting.due_at) == ("awaiting_consent", None)

@@ -58,7 +58,7 @@ BY_CONSTRUCTION = {
     "Lane.pixel_code": "of a site",
     "Lane.holder": "random",
     "Lane.in_flight": "keys of rows",
-    "Notice.pixel_code": "of a site",
+    "Alert.pixel_code": "of a site",
     "Turn.pixel_code": "of a site",
     "Turn.holder": "random",
     "OutboxEvent.pixel_code": "of a site",

@@ -143,7 +143,7 @@ class TestBanner:
         ("no_ads", {"OPT_OUT": {"cookie": "no_ads", "effect": "limited_data_use"}}, "limited"),
     ],
 )
-def test_a_signal_reaches_the_browser_half(  # noqa: PLR0917 -- fixtures
+def test_a_signal_reaches_the_pixel_call(  # noqa: PLR0917 -- fixtures
     open_site: Any,
     page: Page,
     live_server: Any,

@@ -103,7 +103,7 @@ def test_what_is_given_as_an_argument_is_hidden_in_djangos_own_frames(monkeypatc
 def test_every_command_that_names_a_person_can_read_it() -> None:
     """Whatever option of whatever command speaks of a person goes through the same arguments."""
     commands = Path(__file__).parents[2] / "tiktok_attribution" / "management" / "commands"
-    naming = {path.stem for path in commands.glob("tiktok_*.py") if "rights.asked" in path.read_text()}
+    naming = {path.stem for path in commands.glob("tiktok_*.py") if "privacy.person" in path.read_text()}
     assert naming == {"tiktok_erase", "tiktok_export"}
     words = ("--email", "--phone", "--external", "--person", "--user", "--name", "--ip")
     assert not [path for path in commands.glob("*.py") if any(f'"{word}' in path.read_text() for word in words)]

@@ -159,7 +159,7 @@ def test_a_date_is_time_enough(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize(("declared", "mode"), [({"channels": "browser"}, "developer"), ({}, "standard")])
-def test_what_has_no_server_half_is_not_looked_for(configure: Configure, declared: dict[str, Any], mode: str) -> None:
+def test_what_has_no_server_event_is_not_looked_for(configure: Configure, declared: dict[str, Any], mode: str) -> None:
     configure({**DATED, **declared}, MODE=mode)
     unseen()
     assert run() == {}
@@ -204,7 +204,7 @@ def statements(conversion: Conversion) -> int:
     return len(captured)
 
 
-def test_a_stretch_of_known_objects_costs_the_same_however_long(configure: Configure) -> None:
+def test_a_page_of_known_objects_costs_the_same_however_long(configure: Configure) -> None:
     configure(
         conversions={
             "shop.OrderLine": {
@@ -226,7 +226,7 @@ def test_a_stretch_of_known_objects_costs_the_same_however_long(configure: Confi
     assert costs[0] == costs[1] <= 5
 
 
-def test_a_large_table_is_read_in_stretches_and_nothing_twice(configure: Configure, monkeypatch: Any) -> None:
+def test_a_large_table_is_read_in_pages_and_nothing_twice(configure: Configure, monkeypatch: Any) -> None:
     monkeypatch.setattr(room, "PAGE_ROWS", 3)
     configure(DATED)
     Order.objects.bulk_create([Order(status="paid", total=n) for n in range(10)])

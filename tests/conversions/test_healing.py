@@ -15,7 +15,7 @@ Configure = Callable[..., None]
 BROKEN = {**PLAIN, "value": {"constant": -1}}
 
 
-def test_saving_again_with_a_mended_mapping_makes_the_invalid_row_wait(configure: Configure) -> None:
+def test_saving_again_with_a_fixed_mapping_makes_the_invalid_row_wait(configure: Configure) -> None:
     configure(BROKEN)
     order = paid()
     invalid = row(state=State.INVALID)

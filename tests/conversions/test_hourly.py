@@ -118,7 +118,7 @@ def test_a_class_that_narrows_by_itself_is_looked_through(configure: Configure, 
     assert backfill_recent() == {"recorded": 1}
 
 
-def test_a_stretch_costs_the_same_however_many_it_holds(configure: Configure) -> None:
+def test_a_page_costs_the_same_however_many_it_holds(configure: Configure) -> None:
     configure(DATED)
     runs_since(100)
     costs = []
@@ -131,7 +131,7 @@ def test_a_stretch_costs_the_same_however_many_it_holds(configure: Configure) ->
     assert costs[0] == costs[1] <= 7  # the clock, when it ran first, the objects, visitors, known, invalid, and the end
 
 
-def test_it_ends_between_two_stretches_when_it_is_asked_to(configure: Configure) -> None:
+def test_it_ends_between_two_pages_when_it_is_asked_to(configure: Configure) -> None:
     configure(DATED)
     runs_since(100)
     unseen(3)

@@ -136,7 +136,7 @@ def test_the_command_says_why_it_records_nothing(configure: Configure) -> None:
     assert 'only what a visitor made counts ("made_by")' in out.getvalue()
 
 
-def test_a_visitors_sign_up_that_could_not_be_built_is_mended(configure: Configure) -> None:
+def test_a_visitors_sign_up_that_could_not_be_built_is_fixed(configure: Configure) -> None:
     configure(conversions={"auth.User": {**SIGN_UP, "value": {"constant": -1}}})
     by_a_page()
     assert row().state == State.INVALID

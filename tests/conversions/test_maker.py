@@ -227,7 +227,7 @@ def test_no_visitor_is_kept_for_what_is_recorded_already(shopper: Client) -> Non
     assert VisitorSnapshot.objects.count() == 0
 
 
-def test_a_visitor_is_kept_for_what_must_be_mended(configure: Configure, shopper: Client) -> None:
+def test_a_visitor_is_kept_for_what_must_be_fixed(configure: Configure, shopper: Client) -> None:
     configure({**PLAIN, "value": {"constant": -1}})
     order = checkout(shopper, status="paid")
     configure(PLAIN)
@@ -255,7 +255,7 @@ def test_the_visitor_is_found_whether_the_proxy_or_the_model_was_saved(
     assert body()["user"] == SHOPPERS_KEYS
 
 
-def test_the_browser_half_of_an_order_paid_by_webhook_is_shown_to_its_shopper_only(shopper: Client) -> None:
+def test_the_pixel_call_of_an_order_paid_by_webhook_is_shown_to_its_shopper_only(shopper: Client) -> None:
     order = checkout(shopper)
     by_webhook(order, shopper)
     stranger = Client()

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 Configure = Callable[..., None]
 
 
-def test_a_paid_order_is_a_purchase_with_both_halves(configure: Configure) -> None:
+def test_a_paid_order_is_a_purchase_with_both_channels(configure: Configure) -> None:
     configure(PURCHASE)
     order = with_line(Order.objects.create(total="19.90", email="Jane@Example.com", phone="+49 151 12345678"))
     order.customer_id, order.status = "c-7", "paid"
@@ -67,7 +67,7 @@ def test_the_row_names_its_object_value_and_pixel(configure: Configure) -> None:
     ("channels", "state", "wants_browser"),
     [("both", State.WAITING, True), ("server", State.WAITING, False), ("browser", State.BROWSER_ONLY, True)],
 )
-def test_a_declaration_may_want_one_half_only(
+def test_a_declaration_may_want_one_channel_only(
     configure: Configure, channels: str, state: str, wants_browser: bool
 ) -> None:
     configure({**PLAIN, "channels": channels})
@@ -81,7 +81,7 @@ def test_standard_mode_records_nothing_that_event_builder_may_send(configure: Co
     assert rows() == []
 
 
-def test_standard_mode_records_the_server_half_of_what_event_builder_lacks(configure: Configure) -> None:
+def test_standard_mode_records_the_server_event_of_what_event_builder_lacks(configure: Configure) -> None:
     configure(PLAIN, MODE="standard", STANDARD_MODE_SERVER_EVENTS=["Purchase"])
     paid()
     assert (row().state, row().wants_browser) == (State.WAITING, False)

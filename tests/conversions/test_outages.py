@@ -405,7 +405,7 @@ def test_a_second_outage_begins_another_row(monkeypatch: pytest.MonkeyPatch, cap
     assert caplog.text.count("refuses rows of this app") == 2
 
 
-def test_members_without_a_time_column_are_no_trouble_where_there_was_no_outage(configure: Configure) -> None:
+def test_members_without_a_time_column_are_no_problem_where_there_was_no_outage(configure: Configure) -> None:
     configure(conversions={"shop.Member": {"event": "CompleteRegistration"}})
     (member,) = Member.objects.bulk_create([Member(email=EMAIL)])
     assert recheck(member) == [f"member-{member.pk}"]

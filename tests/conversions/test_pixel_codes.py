@@ -96,7 +96,7 @@ def test_the_class_form_keeps_the_event_as_invalid(register: Any, code: Any, cap
 
 
 @codes
-def test_where_the_requests_pixel_is_unusable_that_of_the_settings_is_used(
+def test_where_the_requests_pixel_is_invalid_that_of_the_settings_is_used(
     configure: Configure, request_: HttpRequest, code: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(PIXEL_FOR_REQUEST=lambda request: code)
@@ -121,14 +121,14 @@ def test_a_stored_snapshot_is_read_by_the_same_rule(
 
 
 @texts
-def test_an_action_with_an_unusable_pixel_is_left_out(configure: Configure, request_: HttpRequest, code: Any) -> None:
+def test_an_action_with_an_invalid_pixel_is_left_out(configure: Configure, request_: HttpRequest, code: Any) -> None:
     configure(PAGE_SCRIPT=True)
     text = page(request_, '<a {% tiktok_action "Contact" pixels=code %}>', code=code.replace(" ", "-"))
     assert "<a >" in text
     assert code.replace(" ", "-") not in text
 
 
-def test_an_event_that_is_refused_counts_under_no_unusable_code(configure: Configure, request_: HttpRequest) -> None:
+def test_an_event_that_is_refused_counts_under_no_invalid_code(configure: Configure, request_: HttpRequest) -> None:
     request_.META["HTTP_SEC_GPC"] = "1"
     assert track(request_, "Lead", pixels=TOKEN) == []
     assert rows() == []

@@ -263,7 +263,7 @@ def test_a_rolled_back_order_leaves_nothing_for_the_browser(configure: Configure
 
 
 @committed
-def test_under_atomic_requests_the_browser_half_is_shown(configure: Configure, settings: Any) -> None:
+def test_under_atomic_requests_the_pixel_call_is_shown(configure: Configure, settings: Any) -> None:
     configure(PLAIN)
     settings.ROOT_URLCONF = "tests.conversions.site"
     connection.settings_dict["ATOMIC_REQUESTS"] = True
@@ -276,7 +276,7 @@ def test_under_atomic_requests_the_browser_half_is_shown(configure: Configure, s
 
 
 @pytest.mark.django_db
-def test_in_a_test_whose_transaction_never_commits_the_browser_half_is_shown(
+def test_in_a_test_whose_transaction_never_commits_the_pixel_call_is_shown(
     configure: Configure, client: Client, settings: Any
 ) -> None:
     configure(PLAIN)

@@ -57,7 +57,7 @@ def test_the_class_form_with_nothing_but_a_name_counts_what_is_made(register: Re
 
 
 @pytest.mark.django_db
-def test_the_class_form_chooses_id_time_pixel_and_half(register: Register) -> None:
+def test_the_class_form_chooses_id_time_pixel_and_channel(register: Register) -> None:
     moment = datetime.now(timezone.utc) - timedelta(hours=2)
 
     class Special(OrderPurchase):

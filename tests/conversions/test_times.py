@@ -39,7 +39,7 @@ def test_an_order_from_an_import_is_counted_and_alarms_nobody(at: Any, caplog: p
     assert caplog.text == ""
 
 
-def test_also_where_mistakes_are_raised(configure: Configure) -> None:
+def test_also_where_problems_are_raised(configure: Configure) -> None:
     configure({**PLAIN, "time": lambda order: 0}, STRICT=True)
     Order.objects.create(status="paid", total=5)
     assert rows() == []
@@ -57,7 +57,7 @@ def test_one_of_the_last_days_is_recorded(at: Any) -> None:
     assert row().state == State.WAITING
 
 
-def test_what_a_caller_says_by_hand_is_a_mistake_all_the_same() -> None:
+def test_what_a_caller_says_by_hand_is_a_problem_all_the_same() -> None:
     track(None, "Lead", event_time=5, page_url="https://shop.example/")
     assert row().state == State.INVALID
 
@@ -70,7 +70,7 @@ def test_a_time_ahead_becomes_now_and_says_so_where_that_is_no_trifle(at: Any, s
     assert row().note.endswith("ahead and became now.") is noted
 
 
-def test_more_than_an_hour_ahead_is_a_mistake(at: Any) -> None:
+def test_more_than_an_hour_ahead_is_a_problem(at: Any) -> None:
     at(minutes=61)
     Order.objects.create(status="paid", total=5)
     assert row().state == State.INVALID

@@ -31,7 +31,7 @@ def found(mapping: Any, model: Any = Order) -> list[str]:
         {"made_by": "visitor", "maker_is_person": "customer_id"},
     ],
 )
-def test_a_right_declaration_has_no_mistakes(changes: dict[str, Any]) -> None:
+def test_a_right_declaration_has_no_problems(changes: dict[str, Any]) -> None:
     assert found({**PURCHASE, **changes}) == []
 
 
@@ -112,7 +112,7 @@ def test_a_currency_that_is_no_field_names_the_code(written: str, meant: str) ->
 @pytest.mark.parametrize(
     "changes", [{"valeu": 1}, {"value": "totl"}, {"when": {"statsu": 1}}, {"contents": {"each": 7}}]
 )
-def test_what_is_not_unusable_compiles(changes: dict[str, Any]) -> None:
+def test_what_is_not_invalid_compiles(changes: dict[str, Any]) -> None:
     assert MappedConversion(Order, {**PURCHASE, **changes}).event == "Purchase"
 
 
@@ -127,7 +127,7 @@ def test_a_property_is_a_path() -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False, None, [True, None]])
-def test_a_value_that_the_column_may_hold_is_no_mistake(wanted: object) -> None:
+def test_a_value_that_the_column_may_hold_is_no_problem(wanted: object) -> None:
     assert found({"event": "Lead", "when": {"used": wanted}}, Ticket) == []
 
 

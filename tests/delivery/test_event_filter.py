@@ -49,7 +49,7 @@ def test_what_it_never_made_is_refused(data: dict[str, Any]) -> None:
     ("channels", "field"),
     [("both", "both"), ("server", "server_alone"), ("browser", "browser_alone"), ("confirmed", "confirmed")],
 )
-def test_a_choice_of_halves_has_as_many_as_the_overview_counts(channels: str, field: str) -> None:
+def test_a_choice_of_channels_has_as_many_as_the_overview_counts(channels: str, field: str) -> None:
     now = moment(time.time() - 7200)
     combinations = product(State.values, (False, True), (None, now), (None, now))
     for number, (state, wants, shown, confirmed) in enumerate(combinations):

@@ -26,7 +26,7 @@ def test_each_pixel_and_name_is_found_once() -> None:
     ]
 
 
-def test_looks_are_as_many_as_kinds_whatever_the_rows() -> None:
+def test_looks_are_as_many_as_types_whatever_the_rows() -> None:
     store([row(number, name=name) for number in range(50) for name in "XY"])
     with CaptureQueriesContext(connection) as queries:
         assert len(list(event_types("default"))) == 2

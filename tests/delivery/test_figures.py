@@ -54,7 +54,7 @@ def test_rates_of_the_last_hour() -> None:
     assert (one.delivered_last_hour, one.posts_last_hour, one.failed_posts_last_hour) == (1000, 3, 1)
 
 
-def test_trouble_of_the_last_day() -> None:
+def test_problem_of_the_last_day() -> None:
     settled(1, State.INVALID)
     settled(2, State.REJECTED)
     settled(3, State.REJECTED)

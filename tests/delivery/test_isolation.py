@@ -67,7 +67,7 @@ class TestIsolated:
 
         assert states() == {State.DELIVERED: 3, State.REJECTED: 2}
 
-    def test_one_that_is_hinted_at_is_tried_alone(self, client: FakeClient, deliver: Deliver) -> None:
+    def test_one_that_is_wake_uped_at_is_tried_alone(self, client: FakeClient, deliver: Deliver) -> None:
         client.answer = refusing({"order-3"}, "The event at index 3 is invalid")
         fill(100)
         deliver()
@@ -75,7 +75,7 @@ class TestIsolated:
         assert client.sizes == [100, 1, 99]
         assert OutboxEvent.objects.get(state=State.REJECTED).event_id == "order-3"
 
-    def test_a_wrong_hint_condemns_nobody(self, client: FakeClient, deliver: Deliver) -> None:
+    def test_a_wrong_wake_up_condemns_nobody(self, client: FakeClient, deliver: Deliver) -> None:
         client.answer = refusing({"order-70"}, "The event at index 3 is invalid")
         fill(100)
         deliver()
@@ -241,7 +241,7 @@ def test_exactly_the_bad_events_are_rejected(client: FakeClient, deliver: Delive
 
 
 class TestSplit:
-    def test_a_batch_that_is_too_big_goes_in_halves(self, client: FakeClient, deliver: Deliver) -> None:
+    def test_a_batch_that_is_too_big_goes_in_channels(self, client: FakeClient, deliver: Deliver) -> None:
         too_big = Answer(http_status=200, code=40061, message="INVALID_BATCH_SIZE")
         client.answer = lambda body: too_big if len(event_ids(body)) > 3 else OK
         fill(10)

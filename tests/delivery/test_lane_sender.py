@@ -71,7 +71,7 @@ class TestBatches:
 
         assert json.loads(client.bodies[0])["test_event_code"] == "TEST1"
 
-    def test_the_tally_says_what_was_done(self, client: FakeClient, deliver: Deliver) -> None:
+    def test_the_counts_says_what_was_done(self, client: FakeClient, deliver: Deliver) -> None:
         fill(3)
 
         assert deliver() == {"delivered": 3, "posts": 1}

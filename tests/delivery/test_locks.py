@@ -42,7 +42,7 @@ def open_transaction(change: Callable[[], object], *, until: threading.Event) ->
 
 
 @pytest.mark.parametrize("verb", [manual.retry, manual.cancel])
-def test_steering_locks_events_alone_as_their_order_before_the_bodies_keeps_from_deadlocks(
+def test_manual_actions_locks_events_alone_as_their_order_before_the_bodies_keeps_from_deadlocks(
     verb: Callable[..., manual.ManualResult],
 ) -> None:
     fill(3, due_at=NOW + 900)

@@ -172,14 +172,14 @@ def test_events_spread_over_the_lanes() -> None:
 def test_of_several_at_once_one_gets_in() -> None:
     start, inserted = threading.Barrier(4), []
 
-    def outbox() -> None:
+    def try_one() -> None:
         start.wait(10)
         try:
             inserted.append(outbox.add(row(created_at=moment(NOW)), using="default"))
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=outbox) for _ in range(4)]
+    threads = [threading.Thread(target=try_one) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -125,7 +125,7 @@ def test_snapshots_are_pruned_after_their_own_time() -> None:
     assert VisitorSnapshot.objects.get().object_pk == "2"
 
 
-def test_many_rows_go_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_go_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "PAGE_ROWS", 10)
     fill(25, **SETTLED, **old(91))
 

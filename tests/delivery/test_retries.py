@@ -98,7 +98,7 @@ class TestTriedAgain:
 
         assert client.sizes == [1]
 
-    def test_one_lanes_trouble_does_not_hold_another(self, client: FakeClient, deliver: Deliver) -> None:
+    def test_one_lanes_problem_does_not_hold_another(self, client: FakeClient, deliver: Deliver) -> None:
         client.answer = scripted(SYSTEM_ERROR)
         store([row(1, lane=1), row(2, lane=2)])
         deliver()

@@ -30,14 +30,14 @@ def newest(**values: Any) -> KeysetPage:
     return search.newest(chosen.rows(using="default"), chosen, most=10)
 
 
-def test_a_name_of_more_kinds_than_are_looked_at_is_not_said_to_be_nowhere() -> None:
+def test_a_name_of_more_types_than_are_looked_at_is_not_said_to_be_nowhere() -> None:
     found = newest(name="A rare one")
 
     assert found.pks == []
     assert found.looked_to is not None
 
 
-def test_a_name_with_its_pixel_is_found_among_however_many_kinds() -> None:
+def test_a_name_with_its_pixel_is_found_among_however_many_types() -> None:
     found = newest(name="A rare one", pixel_code=PIXEL)
 
     assert found == KeysetPage(pks=[OutboxEvent.objects.get(name="A rare one").pk])

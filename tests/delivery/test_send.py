@@ -236,7 +236,7 @@ class TestSeveralPixels:
         assert everywhere() == {"delivered": 2, "posts": 2}
 
     @pytest.mark.parametrize("fault", ["token_revoked", "http_500", "rate_limited", "reset", "bad_event_unnamed"])
-    def test_one_pixels_trouble_does_not_hold_another(
+    def test_one_pixels_problem_does_not_hold_another(
         self, tiktok_standin: StandIn, everywhere: Callable[[], Any], fault: str
     ) -> None:
         tiktok_standin.faults.add(fault, pixel="PIXELA", times=None)

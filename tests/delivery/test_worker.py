@@ -146,7 +146,7 @@ def counted(standin: StandIn) -> int:
     return sum(row.counted for row in standin.ledger.events())
 
 
-def test_committed_orders_are_delivered_by_a_hint_alone(site: Site, standin: StandIn) -> None:
+def test_committed_orders_are_delivered_by_a_wake_up_alone(site: Site, standin: StandIn) -> None:
     with site.worker():
         site.sell(20)
         site.wait_for({"delivered": 20})

@@ -103,7 +103,7 @@ def test_delivered_purchases_without_their_value_are_found() -> None:
         {"state": State.INVALID, "note": "value: an amount can't be negative", "value": None},
     ],
 )
-def test_other_notes_are_no_finding(row: dict[str, Any]) -> None:
+def test_other_notes_are_no_result(row: dict[str, Any]) -> None:
     stored_event(**row)
     assert "Delivered without their value" not in doctor()
 
@@ -114,7 +114,7 @@ def test_a_stopped_pixel_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("code", [40105, 40400])
-def test_whoever_mends_a_stopped_pixel_knows_what_lets_it_go_on(code: int) -> None:
+def test_whoever_fixes_a_stopped_pixel_knows_what_lets_it_go_on(code: int) -> None:
     pixels.stop("default", PIXEL, Answer(code=code, message="no"), token="old")
     fix = found(f"stopped-{PIXEL}")["fix"]
     assert "With another token it goes on by itself; after any other change choose Resume" in fix
@@ -413,7 +413,7 @@ def failing_tables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_a_database_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_fails_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> Any:
         raise DatabaseError("no such table")
 
@@ -431,7 +431,7 @@ def test_the_token_is_never_told(settings: Any) -> None:
     assert token not in doctor() + doctor("--json")
 
 
-def test_halves_that_no_page_shows_are_told_without_asking_for_a_page() -> None:
+def test_channels_that_no_page_shows_are_told_without_asking_for_a_page() -> None:
     site.seen.clear()
     HourlyStatistics.objects.create(hour=int(time.time()) - 3600, pixel_code=PIXEL, name="Purchase", wanted=9)
     assert "tag" in {result.id for result in run.quick([])}

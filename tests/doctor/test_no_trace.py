@@ -103,7 +103,7 @@ def look(request: pytest.FixtureRequest) -> Callable[[], str]:
     return doctor if request.param == "doctor" else request.getfixturevalue("page")
 
 
-def test_a_front_page_that_records_leaves_no_row_and_no_hint(look: Callable[[], str], hints: list[str]) -> None:
+def test_a_front_page_that_records_leaves_no_row_and_no_wake_up(look: Callable[[], str], hints: list[str]) -> None:
     before = rows()
 
     said = look()

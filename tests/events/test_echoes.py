@@ -72,7 +72,7 @@ def test_what_is_named_a_click_id_is_cut_out_whatever_its_form(text: str) -> Non
         "Access token [token] is incorrect or has been revoked.",
     ],
 )
-def test_what_says_where_the_mistake_is_stays(text: str) -> None:
+def test_what_says_where_the_problem_is_stays(text: str) -> None:
     assert without_echoes(text) == text
 
 

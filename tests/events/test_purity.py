@@ -23,8 +23,8 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 from tiktok_attribution.events import Event
 from tiktok_attribution.events import wire
-text = payload.event_text(Event(name="Lead", event_id="lead-1", event_time=1764000000))
-print(payload.request_body("C0EXAMPLE0000000000", [text]).decode())
+text = wire.event_text(Event(name="Lead", event_id="lead-1", event_time=1764000000))
+print(wire.request_body("C0EXAMPLE0000000000", [text]).decode())
 """
 
 

@@ -153,7 +153,7 @@ def test_the_click_id_of_a_cached_landing_reaches_the_purchase(shopper: Shopper)
     assert all_well(shopper)
 
 
-def test_an_ad_blocker_costs_the_browser_half_alone(shopper: Shopper) -> None:
+def test_an_ad_blocker_costs_the_pixel_call_alone(shopper: Shopper) -> None:
     shopper.context.route("**/events.js*", lambda route: route.abort())
     shopper.land()
     shopper.answer("Accept")

@@ -78,7 +78,7 @@ def test_a_bad_event_is_the_only_one_that_is_not_counted(site: Site, named: bool
 
 
 @pytest.mark.usefixtures("serving")
-def test_all_troubles_at_random_and_at_once(site: Site) -> None:
+def test_all_problems_at_random_and_at_once(site: Site) -> None:
     site.standin.faults.poison(BAD)
     for trouble in ("http_429", "http_500", "http_502_html", "system_error", "empty_body", "rate_limited"):
         site.standin.faults.add(trouble, times=3, probability=0.3, retry_after=0)

@@ -75,7 +75,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("trouble")
-def test_other_trouble_stays_as_it_is() -> None:
+def test_other_problem_stays_as_it_is() -> None:
     with pytest.raises(OperationalError, match="locked"):
         call_command("tiktok_status")
 

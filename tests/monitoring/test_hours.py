@@ -47,7 +47,7 @@ def last_hour() -> HourlyStatistics:
     return counts
 
 
-def test_both_halves_are_counted(delivered: OutboxEvent) -> None:
+def test_both_channels_are_counted(delivered: OutboxEvent) -> None:
     counts = last_hour()
     seen = (counts.recorded, counts.delivered, counts.wanted, counts.shown, counts.confirmed, counts.both)
     assert seen == (1, 1, 1, 1, 1, 1)
@@ -73,7 +73,7 @@ def test_every_state_has_its_count(state: State) -> None:
     assert getattr(last_hour(), state.value) == 1
 
 
-def test_a_missing_half_is_told_from_which_side(delivered: OutboxEvent) -> None:
+def test_a_missing_channel_is_told_from_which_side(delivered: OutboxEvent) -> None:
     OutboxEvent.objects.update(browser_at=None)
     assert last_hour().server_alone == 1
     OutboxEvent.objects.update(state=State.EXPIRED, browser_at=moment(NOW))

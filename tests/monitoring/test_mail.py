@@ -76,7 +76,7 @@ def test_it_comes_once_and_once_when_all_is_well(minutes_later: Sweep) -> None:
     ]
 
 
-def test_a_trouble_that_comes_and_goes_is_not_mailed_each_time(minutes_later: Sweep) -> None:
+def test_a_problem_that_comes_and_goes_is_not_mailed_each_time(minutes_later: Sweep) -> None:
     for minute in range(0, 8, 2):
         stop()
         minutes_later(minute)
@@ -85,7 +85,7 @@ def test_a_trouble_that_comes_and_goes_is_not_mailed_each_time(minutes_later: Sw
     assert len(mail.outbox) == 1
 
 
-def test_many_troubles_are_one_letter(minutes_later: Sweep, settings: Any) -> None:
+def test_many_problems_are_one_letter(minutes_later: Sweep, settings: Any) -> None:
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "PIXEL_CODE": ["C0A", "C0B"]}
     stored_event(pixel_code="C0A", age=7200)
     stored_event(pixel_code="C0B", age=3600)
@@ -98,7 +98,7 @@ def test_many_troubles_are_one_letter(minutes_later: Sweep, settings: Any) -> No
 
 @pytest.mark.parametrize("alert_kind", AlertKind)
 @pytest.mark.parametrize("is_open", [True, False])
-def test_every_trouble_has_its_words(alert_kind: AlertKind, is_open: bool) -> None:
+def test_every_problem_has_its_words(alert_kind: AlertKind, is_open: bool) -> None:
     alert = Alert(pixel_code=PIXEL, alert_kind=alert_kind, is_open=is_open, figure=34)
     subject, text = alerts.written([alert], database="orders")
     assert PIXEL in subject
@@ -202,7 +202,7 @@ def test_a_mail_server_that_hangs_does_not_keep_the_sweep(
         for minute in (10, 20, 30):
             minutes_later(minute)
         took = time.monotonic() - began
-        hanging = [thread for thread in threading.enumerate() if thread.name == "tiktok-notices"]
+        hanging = [thread for thread in threading.enumerate() if thread.name == "tiktok-alerts"]
         silent.accept()[0].close()
         for thread in hanging:
             thread.join(10)

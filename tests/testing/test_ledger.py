@@ -64,7 +64,7 @@ def test_fate(ledger: Ledger, clock: HandClock, arrivals: list[Any], expected: l
     assert fates(ledger) == expected
 
 
-def test_both_halves_make_one_row_that_is_counted_once(ledger: Ledger, clock: HandClock) -> None:
+def test_both_channels_make_one_row_that_is_counted_once(ledger: Ledger, clock: HandClock) -> None:
     arrive(ledger, clock, ("browser", 0), ("server", 30))
     (row,) = ledger.events()
     assert (row.counted, row.state, row.apart_seconds) == (1, "merged", 30)
@@ -108,21 +108,21 @@ def test_a_repeat_within_one_request_is_dropped(ledger: Ledger) -> None:
     assert fates(ledger) == ["counted", "repeat"]
 
 
-def test_the_later_half_enriches_the_first(ledger: Ledger, clock: HandClock) -> None:
+def test_the_later_channel_enriches_the_first(ledger: Ledger, clock: HandClock) -> None:
     ledger.record("browser", PIXEL, [event(user={"email": EMAIL}, properties={})])
     ledger.record("server", PIXEL, [event(user={"phone": PHONE})])
     (row,) = ledger.events()
     assert (row.matching_keys, row.value, row.currency) == (("email", "phone"), 19.9, "EUR")
 
 
-def test_the_first_half_keeps_its_value(ledger: Ledger) -> None:
+def test_the_first_channel_keeps_its_value(ledger: Ledger) -> None:
     ledger.record("browser", PIXEL, [event()])
     ledger.record("server", PIXEL, [event(properties={"value": 5, "currency": "USD"})])
     (row,) = ledger.events()
     assert (row.value, row.currency) == (19.9, "EUR")
 
 
-def test_a_dropped_half_enriches_nothing(ledger: Ledger, clock: HandClock) -> None:
+def test_a_dropped_channel_enriches_nothing(ledger: Ledger, clock: HandClock) -> None:
     ledger.record("browser", PIXEL, [event(user={"email": EMAIL})])
     clock.now += 301
     ledger.record("server", PIXEL, [event(user={"phone": PHONE})])

@@ -34,7 +34,7 @@ def test_an_empty_page_says_so(standin: StandIn) -> None:
     assert "Nothing has arrived yet" in page_of(standin)
 
 
-def test_a_row_shows_both_halves_as_merged_and_counted_once(standin: StandIn) -> None:
+def test_a_row_shows_both_channels_as_merged_and_counted_once(standin: StandIn) -> None:
     ask(standin.pixel_url, pixel_call())
     post_events(standin, body())
     page = page_of(standin)

@@ -109,7 +109,7 @@ def test_each_pixel_of_its_own_has_a_token(settings: Any, request: pytest.Fixtur
         {"PIXEL_CODE": "C0-A", "ACCESS_TOKEN": "Bearer x"},
     ],
 )
-def test_what_is_answered_elsewhere_or_mistaken_is_left(
+def test_what_is_answered_elsewhere_or_problemn_is_left(
     own: dict[str, Any], settings: Any, request: pytest.FixtureRequest
 ) -> None:
     settings.TIKTOK_ATTRIBUTION = own

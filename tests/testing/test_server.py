@@ -200,7 +200,7 @@ def test_other_sites_may_not_look(standin: StandIn, path: str, origin: str) -> N
 
 @pytest.mark.parametrize("path", ["/standin/faults", "/standin/reset"])
 @pytest.mark.parametrize("origin", [SHOP, "null", "https://evil.example"])
-def test_other_sites_may_not_steer(standin: StandIn, path: str, origin: str) -> None:
+def test_other_sites_may_not_control(standin: StandIn, path: str, origin: str) -> None:
     post_events(standin, body())
     assert control(standin, {"name": "reset"}, path, origin=origin).status == 403
     assert (len(standin.faults.active()), len(standin.ledger.arrivals())) == (0, 1)
@@ -211,7 +211,7 @@ def test_a_name_that_was_made_to_point_here_is_refused(standin: StandIn, path: s
     assert ask(standin.url + path, headers={"Host": f"evil.example:{standin.port}"}).status == 403
 
 
-def test_its_own_page_may_steer(standin: StandIn) -> None:
+def test_its_own_page_may_control(standin: StandIn) -> None:
     assert control(standin, {"name": "reset"}, origin=standin.url).status == 200
 
 

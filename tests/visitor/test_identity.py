@@ -50,7 +50,7 @@ def test_the_region_completes_a_phone_number(settings: Any) -> None:
         ({"first_name": "..."}, "first_name left out: unusable."),
     ],
 )
-def test_what_is_unusable_is_left_out_with_a_note(values: dict[str, Any], note: str) -> None:
+def test_what_is_invalid_is_left_out_with_a_note(values: dict[str, Any], note: str) -> None:
     user, notes = hashed(values)
     assert notes == [note]
     assert repr(user) == "User()"

@@ -18,7 +18,7 @@ LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page ha
 INLINE = "TiktokAnalyticsObject"
 """What TikTok's base code writes into a page that carries it. With PAGE_SCRIPT it stands in the static file instead,
 and the page holds the data block alone."""
-_MARKS = (INLINE.encode(), page_data.CLASS.encode())
+_SIGNS = (INLINE.encode(), page_data.CLASS.encode())
 
 EVERY_SECONDS = turns.EVERY_SECONDS
 _looked_at: dict[str, float] = {}  # views of this process, which the site's code bounds
@@ -32,7 +32,7 @@ def lacks_tag(request: HttpRequest) -> bool:
 
 def holds_tag(response: HttpResponse) -> bool:
     """Whether the text has one all the same: a page, or a part of one, out of a cache."""
-    return any(mark in response.content for mark in _MARKS)
+    return any(mark in response.content for mark in _SIGNS)
 
 
 def is_suspect(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -101,10 +101,10 @@ Rule = CookieRule | TcfRule | SessionRule
 
 def rule_of(spec: Mapping[str, Any]) -> Rule:
     """The rule that a dict describes. Raises UnreadableConsent."""
-    found = [kind for kind in _KINDS if kind in spec]
+    found = [kind for kind in _RULE_TYPES if kind in spec]
     if len(found) != 1:
-        raise UnreadableConsent(f"names no consent tool, or several. Write one of {', '.join(map(repr, _KINDS))}.")
-    make, known = _KINDS[found[0]]
+        raise UnreadableConsent(f"names no consent tool, or several. Write one of {', '.join(map(repr, _RULE_TYPES))}.")
+    make, known = _RULE_TYPES[found[0]]
     unknown = [key for key in spec if key not in known]
     if unknown:
         raise UnreadableConsent(f"has no key {unknown[0]!r} beside {found[0]!r}. Known keys: {', '.join(known)}.")
@@ -177,7 +177,7 @@ def _consent_mode(spec: Mapping[str, Any]) -> CookieRule:
     )
 
 
-_KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Rule], tuple[str, ...]]] = {
+_RULE_TYPES: dict[str, tuple[Callable[[Mapping[str, Any]], Rule], tuple[str, ...]]] = {
     "cookie": (_cookie, ("cookie", "granted", "denied")),
     "session": (_session, ("session",)),
     "tcf": (_tcf, ("tcf",)),

@@ -317,9 +317,9 @@ class Watch:
             for recorded in self._recorded:
                 recorded.rolled_back()
         elif not word.startswith(READS):
-            self._notice(head)
+            self._on_statement(head)
 
-    def _notice(self, statement: str) -> None:
+    def _on_statement(self, statement: str) -> None:
         still = [recorded for recorded in self._recorded if recorded.commitment.is_open]
         if not still:
             self._leave()

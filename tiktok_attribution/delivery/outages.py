@@ -103,7 +103,7 @@ def noticing(using: str, *, refused: Iterable[tuple[str, str]] = (), reason: Rea
     except DataError:
         raise  # one value that does not fit; whoever sends it must not be able to begin an outage
     except AnyDatabaseError as error:
-        _notice(using, error, dict.fromkeys(refused, reason) if reason else {})
+        _on_refused(using, error, dict.fromkeys(refused, reason) if reason else {})
         raise
     else:
         kept(using)
@@ -159,7 +159,7 @@ def _oldest() -> float:
     return time() - max(settings.snapshot_days * 86_400, settings.max_age_seconds)
 
 
-def _notice(using: str, error: Exception, owed: dict[tuple[str, str], Reason]) -> None:
+def _on_refused(using: str, error: Exception, owed: dict[tuple[str, str], Reason]) -> None:
     connection = connections[using]
     if connection.in_atomic_block and connection.needs_rollback:
         return  # the object itself goes with this transaction

@@ -125,7 +125,7 @@ def _insert_body(cursor: Any, values: list[Any], row: OutboxEvent, using: str) -
 def _into(model: type[Model], using: str, first: tuple[str, ...] = (), timed: tuple[str, ...] = ()) -> str:
     """The statement for a row of this model, with these columns before its own; the same for every row."""
     names = [*first, *(str(field.column) for field in columns(model))]
-    return f"{_head(model, using, names)} VALUES ({_marks(names, using, timed)})"
+    return f"{_head(model, using, names)} VALUES ({_placeholders(names, using, timed)})"
 
 
 @lru_cache
@@ -134,7 +134,7 @@ def _in_one_statement(using: str, timed: tuple[str, ...]) -> str:
     own = [str(field.column) for field in columns(OutboxEvent)]
     event = _head(OutboxEvent, using, ["id", *own])
     body = f"{_into(EventBody, using)} ON CONFLICT DO NOTHING RETURNING id"
-    return f"WITH body AS ({body}) {event} SELECT id, {_marks(own, using, timed)} FROM body RETURNING id"  # noqa: S608
+    return f"WITH body AS ({body}) {event} SELECT id, {_placeholders(own, using, timed)} FROM body RETURNING id"  # noqa: S608
 
 
 def _head(model: type[Model], using: str, names: list[str]) -> str:
@@ -142,7 +142,7 @@ def _head(model: type[Model], using: str, names: list[str]) -> str:
     return f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(map(quoted, names))})"
 
 
-def _marks(names: Sequence[str], using: str, timed: tuple[str, ...]) -> str:
+def _placeholders(names: Sequence[str], using: str, timed: tuple[str, ...]) -> str:
     now = sql(connections[using].vendor)
     return ", ".join(now if name in timed else "%s" for name in names)
 

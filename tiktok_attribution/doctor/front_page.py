@@ -168,8 +168,8 @@ FEW = 5
 
 def channel_results() -> Iterator[CheckResult]:
     """A warning where none of the last day's pixel calls was shown. Its id is that of the look at the front page."""
-    tallies = HourlyStatistics.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
-    sums = tallies.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
+    statistics = HourlyStatistics.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
+    sums = statistics.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
     if (sums["wanted"] or 0) >= FEW and not sums["shown"]:
         yield CheckResult(
             id="tag",

@@ -296,7 +296,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='suppressedcount',
-            constraint=models.UniqueConstraint(fields=('day', 'pixel_code', 'name', 'reason'), name='tiktok_dropped_once'),
+            constraint=models.UniqueConstraint(fields=('day', 'pixel_code', 'name', 'reason'), name='tiktok_suppressed_once'),
         ),
         migrations.AddConstraint(
             model_name='turn',

@@ -52,7 +52,7 @@ class SuppressedCount(models.Model):
         verbose_name = _("dropped events")
         verbose_name_plural = _("dropped events")
         constraints = (
-            models.UniqueConstraint(fields=("day", "pixel_code", "name", "reason"), name="tiktok_dropped_once"),
+            models.UniqueConstraint(fields=("day", "pixel_code", "name", "reason"), name="tiktok_suppressed_once"),
         )
 
     def __str__(self) -> str:

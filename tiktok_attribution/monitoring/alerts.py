@@ -104,8 +104,8 @@ def oldest_due_seconds(pixel_code: str, *, using: str, now: float) -> float:
 
 def failing_shares(*, using: str, now: float) -> dict[str, float]:
     """By pixel, the per cent of its newest settled events that are invalid, rejected or expired."""
-    tallies = HourlyStatistics.objects.using(using).filter(hour__gte=int(now) - DAY).values("pixel_code", "hour")
-    sums = tallies.annotate(
+    statistics = HourlyStatistics.objects.using(using).filter(hour__gte=int(now) - DAY).values("pixel_code", "hour")
+    sums = statistics.annotate(
         good=Sum("delivered"), invalid=Sum("invalid"), rejected=Sum("rejected"), expired=Sum("expired")
     )
     counts: dict[str, tuple[int, int]] = {}
@@ -190,7 +190,7 @@ class _Letter(NamedTuple):
 def _start(letter: _Letter) -> None:
     global _last
     with _lock:
-        _last = thread = threading.Thread(target=_send, args=(letter,), name="tiktok-notices", daemon=True)
+        _last = thread = threading.Thread(target=_send, args=(letter,), name="tiktok-alerts", daemon=True)
         thread.start()
     thread.join(PATIENCE_SECONDS)
 

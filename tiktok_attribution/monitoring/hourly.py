@@ -266,8 +266,8 @@ def _end_of_what_is_there(place: int, using: str) -> int:
     rows = OutboxEvent.objects.using(using).filter(pk__lt=first_pk_since(moment(place + DISORDER_SECONDS), using=using))
     newest = rows.order_by("-pk").values_list("created_at", flat=True).first()
     recorded = 0 if newest is None else int(epoch_of(newest) + DISORDER_SECONDS) // HOUR * HOUR + HOUR
-    tallies = HourlyStatistics.objects.using(using).filter(hour__lt=place)
-    stored = tallies.order_by("-hour").values_list("hour", flat=True).first()
+    statistics = HourlyStatistics.objects.using(using).filter(hour__lt=place)
+    stored = statistics.order_by("-hour").values_list("hour", flat=True).first()
     return min(place, max(recorded, 0 if stored is None else stored + HOUR))
 
 
@@ -297,14 +297,14 @@ def _replace(start: int, end: int, using: str) -> bool:
     Most were counted alike before, and cost no write: see `beat`.
     """
     rows = count_hours(start, end, using=using)
-    tallies = HourlyStatistics.objects.using(using)
-    stored = tallies.filter(hour__gte=start, hour__lt=end)
+    statistics = HourlyStatistics.objects.using(using)
+    stored = statistics.filter(hour__gte=start, hour__lt=end)
     if sorted(map(_figures, rows)) == sorted(map(_figures, stored)):
         return bool(rows)
     with transaction.atomic(using=using):
         stored.delete()
         # Two who count at once find the same; the second's rows are the first's.
-        tallies.bulk_create(rows, batch_size=200, ignore_conflicts=True)
+        statistics.bulk_create(rows, batch_size=200, ignore_conflicts=True)
     return bool(rows)
 
 

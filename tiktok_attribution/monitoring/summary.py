@@ -107,9 +107,9 @@ def summarize(starts: Iterable[int], end: int, *, pixel_code: str, using: str) -
     """
     steps = sorted(start // HOUR * HOUR for start in starts)
     summary = Summary({}, {start: Totals() for start in steps}, Totals())
-    tallies = HourlyStatistics.objects.using(using).filter(hour__gte=steps[0], hour__lt=end).order_by("hour", "name")
+    statistics = HourlyStatistics.objects.using(using).filter(hour__gte=steps[0], hour__lt=end).order_by("hour", "name")
     place = 0
-    for hour in tallies.filter(pixel_code=pixel_code) if pixel_code else tallies:
+    for hour in statistics.filter(pixel_code=pixel_code) if pixel_code else statistics:
         while place + 1 < len(steps) and steps[place + 1] <= hour.hour:
             place += 1
         for totals in (summary.by_name.setdefault(hour.name, Totals()), summary.by_step[steps[place]]):

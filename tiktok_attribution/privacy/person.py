@@ -138,7 +138,7 @@ def _holding(rows: QuerySet[Any], column: str, texts: Sequence[str]) -> Iterator
         after = page[-1]
 
 
-KINDS = {
+PERSON_TYPES = {
     "email": "An e-mail address, or its SHA-256.",
     "phone": "A phone number with country code (or see PHONE_REGION), or its SHA-256.",
     "external_id": "An external id as it was sent, or its SHA-256.",
@@ -151,7 +151,7 @@ MOST_CHARACTERS = 1_000_000  # of standard input
 
 def add_arguments(parser: CommandParser) -> None:
     """Each may be given several times; together they are one person."""
-    for kind, text in KINDS.items():
+    for kind, text in PERSON_TYPES.items():
         name = f"--{kind.replace('_', '-')}"
         # Hidden, for Django's own frames hold the options, and an error tracker shows those.
         parser.add_argument(name, action="append", default=[], type=HiddenText, help=f"{text} {FROM_INPUT}")
@@ -160,8 +160,8 @@ def add_arguments(parser: CommandParser) -> None:
 @errors_without_values
 def asked(options: Mapping[str, Any]) -> Person:
     """Raises ConfigurationError where nobody is named, or by something unusable."""
-    named = {kind: [value for value in options[kind] if value != STANDARD_INPUT] for kind in KINDS}
-    from_input = [kind for kind in KINDS if STANDARD_INPUT in options[kind]]
+    named = {kind: [value for value in options[kind] if value != STANDARD_INPUT] for kind in PERSON_TYPES}
+    from_input = [kind for kind in PERSON_TYPES if STANDARD_INPUT in options[kind]]
     if len(from_input) > 1:
         raise ConfigurationError('Only one option can be "-", as there is one standard input.')
     for kind in from_input:

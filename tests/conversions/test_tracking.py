@@ -29,7 +29,7 @@ def request_() -> HttpRequest:
     )
 
 
-def test_with_a_request_both_halves_are_recorded(request_: HttpRequest) -> None:
+def test_with_a_request_both_channels_are_recorded(request_: HttpRequest) -> None:
     recorded = track_event(
         request_,
         "AddToCart",
@@ -49,7 +49,7 @@ def test_the_visitor_and_the_page_are_the_requests(request_: HttpRequest) -> Non
     assert body()["page"]["url"] == "http://testserver/product/?ttclid=E.C.P.1"
 
 
-def test_without_a_request_there_is_only_a_server_half() -> None:
+def test_without_a_request_there_is_only_a_server_event() -> None:
     recorded = track_event(
         None, "Lead", user={"email": EMAIL, "phone": "+49 151 12345678"}, page_url="https://a.example/x#y"
     )
@@ -108,7 +108,7 @@ def test_a_pixel_named_twice_counts_once() -> None:
     ("channels", "state", "shown"),
     [("both", State.WAITING, True), ("server", State.WAITING, False), ("browser", State.BROWSER_ONLY, True)],
 )
-def test_halves_may_be_chosen(request_: HttpRequest, channels: str, state: str, shown: bool) -> None:
+def test_channels_may_be_chosen(request_: HttpRequest, channels: str, state: str, shown: bool) -> None:
     recorded = track_event(request_, "Lead", channels=channels)
     assert recorded is not None
     assert (row().state, recorded.pixel_call is not None) == (state, shown)

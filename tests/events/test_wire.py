@@ -100,7 +100,7 @@ def test_a_body_takes_a_thousand_events() -> None:
     assert len(json.loads(request_body("C0EXAMPLE0000000000", ["{}"] * MAX_EVENTS))["data"]) == MAX_EVENTS
 
 
-def test_both_halves_carry_the_same_name_id_and_properties() -> None:
+def test_both_channels_carry_the_same_name_id_and_properties() -> None:
     own, _ = properties({"value": "19.99", "currency": "EUR", "contents": [{"content_id": 1, "price": 19.99}]})
     both = event(name="Purchase", properties=own)
     server = json.loads(event_text(both))
@@ -114,7 +114,7 @@ def test_both_halves_carry_the_same_name_id_and_properties() -> None:
 
 
 @pytest.mark.privacy
-def test_the_browsers_half_of_a_stored_event_holds_nothing_of_the_user() -> None:
+def test_the_pixel_call_of_a_stored_event_holds_nothing_of_the_user() -> None:
     stored = event_text(event(user=User(email=(A,), ip="203.0.113.7"), properties={"value": 1}))
     assert browser_call_of_text(stored) == BrowserCall(name="Lead", event_id="lead-1", properties={"value": 1})
 
@@ -150,7 +150,7 @@ HEX = re.compile("[0-9a-f]{64}")
     event_id=TEXT.filter(bool),
     value=st.integers(0, 10**6) | st.floats(0, 10**6),
 )
-def test_an_event_is_json_of_the_protocols_types_and_the_same_in_both_halves(
+def test_an_event_is_json_of_the_protocols_types_and_the_same_in_both_channels(
     user: User, url: str, raw: dict[str, Any], event_id: str, value: float
 ) -> None:
     own, _ = properties({"value": value, **raw})

@@ -56,7 +56,7 @@ def test_whatever_comes_in_a_hash_or_nothing_comes_out(hasher: Any, value: objec
 @pytest.mark.privacy
 @pytest.mark.parametrize("hasher", HASHERS)
 @pytest.mark.parametrize("value", ["\ud800jane@example.com", Unprintable(), b"jane@example.com", 1.5, True, []])
-def test_an_unusable_value_is_dropped_and_raises_nothing(hasher: Any, value: object) -> None:
+def test_an_invalid_value_is_dropped_and_raises_nothing(hasher: Any, value: object) -> None:
     assert hasher(value) is None
 
 
