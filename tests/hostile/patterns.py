@@ -12,7 +12,7 @@ MATCHERS = {"PhoneNumberMatcher"}  # of libraries, which look for patterns of th
 
 
 def patterns(root: Path) -> Iterator[str]:
-    """ "events.text:_EMAIL" for one of a module, "events.dialling:_plan()" for those that a function makes or uses."""
+    """ "events.sanitize:_EMAIL" for one of a module, "events.sanitize:PhoneSearch._end()" for what a function uses."""
     for room in ROOMS:
         for path in sorted((root / room).rglob("*.py")):
             module = ".".join(path.relative_to(root).with_suffix("").parts)

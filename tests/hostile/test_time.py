@@ -26,7 +26,6 @@ pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
 PACKAGE = Path(tiktok_attribution.__file__).parent
 # Made or used inside a function, where no name of a module can be watched: the reader that leads there.
 IN_FUNCTIONS = {
-    "events.dialling:_plan()": "the longest phone number",
     "events.sanitize:_without_token()": "TikTok's words",
     "events.sanitize:PhoneSearch._end()": "free text",
     "consent.cookie_rules:CookieRule.read()": "the longest consent cookie",

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable
 import phonenumbers
 
 from tiktok_attribution.errors import errors_without_values
-from tiktok_attribution.events.dialling import plain_e164
 from tiktok_attribution.events.sanitize import plain
 from tiktok_attribution.events.types import MAX_VALUES, SHA256_OF_NOTHING, User
 
@@ -65,9 +64,7 @@ def phone_sha256(v: object, region: str = "") -> str | None:
     if _HASHED.fullmatch(text):
         return _passed(text)
     text, region = unicodedata.normalize("NFKC", text), region.upper()
-    number = plain_e164(text, region)
-    if not number and not any(c.isalpha() for c in text):
-        number = _e164(text, region if region in REGIONS else None)
+    number = "" if any(c.isalpha() for c in text) else _e164(text, region if region in REGIONS else None)
     return _digest(number) if _E164.fullmatch(number) else None
 
 
