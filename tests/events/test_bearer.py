@@ -60,7 +60,7 @@ READABLE = [
 ]
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
 def test_a_secret_of_the_path_is_masked(secret: str) -> None:
     for written in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")):
         assert clean_address(f"{SITE}/magic/{written}/?utm_source=a", ALLOWED) == f"{SITE}/magic/-/?utm_source=a"
@@ -71,7 +71,7 @@ def test_what_names_a_product_stays(slug: str) -> None:
     assert clean_address(f"{SITE}/products/{slug}/", ALLOWED) == f"{SITE}/products/{slug}/"
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
 def test_a_parameter_that_the_site_allows_goes_if_it_holds_a_secret(secret: str) -> None:
     assert clean_address(f"{SITE}/?page=2&key={quote(secret, safe='')}", ALLOWED) == f"{SITE}/?page=2"
 
