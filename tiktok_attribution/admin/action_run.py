@@ -32,7 +32,7 @@ logger = logging.getLogger("tiktok_attribution")
 @errors_without_values
 def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
     """Record the row's conversion again; None when it is invalid no longer. It keeps its time."""
-    still = OutboxEvent.objects.using(using).filter(pk=row.pk, state=State.INVALID)
+    still = OutboxEvent.objects.using(using).with_keys([row.pk]).in_state(State.INVALID)
     if not still.exists():
         return None  # fixed a moment ago, together with the same event for another pixel
     obj = object_of(row, using=using)
@@ -115,7 +115,7 @@ def _rebuild(pks: Iterable[int], result: Result, *, using: str, dry: bool) -> No
 
 def rows(pks: Iterable[int], *, using: str) -> QuerySet[OutboxEvent]:
     """These events."""
-    return OutboxEvent.objects.using(using).filter(pk__in=list(pks))
+    return OutboxEvent.objects.using(using).with_keys(pks)
 
 
 def stopped_pixels(pixel_codes: Iterable[str], *, using: str) -> list[str]:

@@ -134,7 +134,7 @@ class EventList(IndexedList):
         return self.get_query_string({name: str(pk)})
 
     def _recorded(self, pk: int) -> datetime | None:
-        near = OutboxEvent.objects.using(self.queryset.db).filter(pk__gte=pk).order_by("pk")
+        near = OutboxEvent.objects.using(self.queryset.db).from_key(pk)
         return near.values_list("created_at", flat=True).first()
 
 

@@ -28,7 +28,7 @@ from tiktok_attribution.admin.formatting import since
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import VISITOR
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.models import FAILED_STATES, OutboxEvent, PixelStatus, State, events_of
+from tiktok_attribution.models import FAILED_STATES, OutboxEvent, PixelStatus, State
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.snapshot import recall
@@ -93,7 +93,7 @@ def told_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
         return {}
     found: dict[str, list[OutboxEvent]] = {}
     keys, labels = [object_key(obj.pk) for obj in objects], _labels(type(objects[0]))
-    rows = OutboxEvent.objects.using(_outbox_of(objects[0])).filter(events_of(product(labels, keys)))
+    rows = OutboxEvent.objects.using(_outbox_of(objects[0])).of_objects(product(labels, keys))
     rows = rows.select_related("last_attempt").defer("payload", "attempt_log").order_by("pk")
     for row in rows[: MOST_EVENTS * len(objects)]:
         found.setdefault(row.object_pk, []).append(row)

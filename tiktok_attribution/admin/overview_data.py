@@ -144,7 +144,7 @@ def _in_words(attempt: Attempt) -> str:
 
 
 def _of_invalid(since: datetime, pixel_code: str, using: str, site: str) -> dict[object, Failure]:
-    rows = OutboxEvent.objects.using(using).filter(state=State.INVALID, created_at__gte=since)
+    rows = OutboxEvent.objects.using(using).failed_since(since).in_state(State.INVALID)
     if pixel_code:
         rows = rows.filter(pixel_code=pixel_code)
     found: dict[object, Failure] = {}

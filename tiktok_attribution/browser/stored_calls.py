@@ -20,7 +20,7 @@ from tiktok_attribution.browser.pending_cookie import Key
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.events.wire import browser_call_of_text
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import OutboxEvent, State, events_of, events_with, moment
+from tiktok_attribution.models import OutboxEvent, events_of, events_with, moment
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.visitor import PixelCall, identify_keys, user_of_text
 
@@ -85,8 +85,7 @@ def _stored(condition: Q) -> list[PixelCall]:
 
 
 def _of_database(condition: Q, using: str) -> Iterator[PixelCall]:
-    wanted = OutboxEvent.objects.using(using).filter(condition, wants_browser=True).exclude(payload="")
-    wanted = wanted.exclude(state=State.AWAITING_CONSENT)
+    wanted = OutboxEvent.objects.using(using).with_pixel_call().filter(condition)
     with _savepoint(using):
         rows = list(wanted.order_by("event_time", "name", "event_id", "pk"))
     for _, same in groupby(rows, key=lambda row: (row.name, row.event_id)):

@@ -34,7 +34,7 @@ from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.times import epoch_seconds
 from tiktok_attribution.failures import report
-from tiktok_attribution.models import OutboxEvent, State, events_of, moment
+from tiktok_attribution.models import OutboxEvent, State, moment
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals, recall_many
 
@@ -212,9 +212,7 @@ def _invalid(
     """The moments of those that stand in the outbox as invalid, by the object's key and event id; one statement."""
     if not sources:
         return {}
-    rows = OutboxEvent.objects.using(using).filter(
-        events_of((source.object_label, source.object_pk) for _, source in sources)
-    )
+    rows = OutboxEvent.objects.using(using).of_objects((source.object_label, source.object_pk) for _, source in sources)
     moments = {
         (pk, event_id): since
         for pk, event_id, since in rows.filter(name=conversion.event, state=State.INVALID).values_list(

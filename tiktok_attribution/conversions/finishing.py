@@ -58,7 +58,7 @@ def _finish_left(using: str, now: float | None, after_seconds: float) -> int:
 def _finish(row: OutboxEvent, using: str) -> None:
     source, built = _again(row, using)
     if source is not None and source.decision.is_denied:
-        if forget(outbox.unfinished([row.pk], using=using), [row.pk]):
+        if forget(OutboxEvent.objects.using(using).still_built([row.pk]), [row.pk]):
             count_suppressed([row.pixel_code], row.name, source.decision.reason or Reason.DENIED, using=using)
         return
     if built is not None:

@@ -29,7 +29,7 @@ from tiktok_attribution.delivery import outages
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import report
-from tiktok_attribution.models import OutboxEvent, State, events_of
+from tiktok_attribution.models import OutboxEvent, State
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.snapshot import Signals
@@ -223,7 +223,7 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
             with protected(using):
                 # By their keys: a state that is asked beside an event_id, in the table of bodies, is not asked again
                 # of a row that somebody else has made valid meanwhile.
-                left = OutboxEvent.objects.using(using).filter(pk__in=[row.pk for row in rows], state=State.INVALID)
+                left = OutboxEvent.objects.using(using).with_keys(row.pk for row in rows).in_state(State.INVALID)
                 left.update(state=State.CANCELLED, note=f"Recorded again as {recorded.source.event_id}.")
         return recorded
     except Exception as error:
@@ -232,11 +232,15 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
 
 
 def _invalid_rows(conversion: Conversion, obj: Any, using: str) -> QuerySet[OutboxEvent]:
-    return OutboxEvent.objects.using(using).filter(
-        events_of([(conversion.model._meta.label, object_key(obj.pk))]),
-        name=conversion.event,
-        event_id__in={conversion.default_event_id(obj), _own_id(conversion, obj)},
-        state=State.INVALID,
+    objects = [(conversion.model._meta.label, object_key(obj.pk))]
+    return (
+        OutboxEvent.objects.using(using)
+        .of_objects(objects)
+        .filter(
+            name=conversion.event,
+            event_id__in={conversion.default_event_id(obj), _own_id(conversion, obj)},
+            state=State.INVALID,
+        )
     )
 
 

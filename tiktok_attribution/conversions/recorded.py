@@ -208,16 +208,16 @@ class Recorded:
     def _take_back(self, reason: Reason) -> None:
         """The object has come to say no before its event was finished."""
         using, pks = self.source.using, [row.pk for row in self.rows]
-        mine = OutboxEvent.objects.using(using).filter(attempts=0)
+        mine = OutboxEvent.objects.using(using).untried()
         with transaction.atomic(using=using):
-            forget(mine if self.commitment.is_open else outbox.unfinished(pks, using=using), pks)
+            forget(mine if self.commitment.is_open else OutboxEvent.objects.using(using).still_built(pks), pks)
             count_suppressed([row.pixel_code for row in self.rows], self.event.name, reason, using=using)
         self.rows = []
         self.commitment.take_back()
 
     def _show_what_is_stored(self, pixel_call: PixelCall) -> None:
         """A savepoint may have taken a renewal back; the row knows."""
-        rows = OutboxEvent.objects.using(self.source.using).filter(pk=self.rows[0].pk, attempts=0)
+        rows = OutboxEvent.objects.using(self.source.using).untried().filter(pk=self.rows[0].pk)
         payload = rows.values_list("payload", flat=True).first()
         if payload:
             pixel_call.call = browser_call_of_text(payload)

@@ -132,7 +132,7 @@ def _drop(rows: QuerySet[OutboxEvent], reason: Reason, using: str) -> int:
 
 
 def _awaiting(using: str) -> QuerySet[OutboxEvent]:
-    return OutboxEvent.objects.using(using).filter(state=State.AWAITING_CONSENT)
+    return OutboxEvent.objects.using(using).in_state(State.AWAITING_CONSENT)
 
 
 def _oldest(now: float) -> datetime:

@@ -12,7 +12,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import SLACK_SECONDS, database_time
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.repair import ahead_seconds
-from tiktok_attribution.models import FAILED_STATES, Attempt, Lane, OutboxEvent, Outcome, PixelStatus, moment
+from tiktok_attribution.models import Attempt, Lane, OutboxEvent, Outcome, PixelStatus, moment
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -85,7 +85,7 @@ _NOTHING: dict[str, Any] = {
 
 def _waiting(using: str, now: float) -> dict[str, dict[str, Any]]:
     """From the index of due rows alone."""
-    rows = OutboxEvent.objects.using(using).filter(due_at__isnull=False).values("pixel_code")
+    rows = OutboxEvent.objects.using(using).queued().values("pixel_code")
     counted = rows.annotate(
         waiting=Count("due_at"), due=Count("due_at", filter=Q(due_at__lte=now)), oldest=Min("due_at")
     )
@@ -114,7 +114,7 @@ def _posts(using: str, now: float) -> dict[str, dict[str, Any]]:
 
 
 def _failed(using: str, now: float) -> dict[str, dict[str, Any]]:
-    rows = OutboxEvent.objects.using(using).filter(state__in=FAILED_STATES, created_at__gte=moment(now - DAY))
+    rows = OutboxEvent.objects.using(using).failed_since(moment(now - DAY))
     found: dict[str, dict[str, Any]] = {}
     for row in rows.values("pixel_code", "state").annotate(n=Count("pk")).order_by():
         found.setdefault(row["pixel_code"], {})[f"{row['state']}_last_day"] = row["n"]
@@ -134,7 +134,7 @@ def _statuses(using: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _put_off(using: str, now: float) -> dict[str, dict[str, Any]]:
     """By pixel, where a clock that was ahead has written it."""
-    due = OutboxEvent.objects.using(using).filter(due_at__isnull=False).values_list("pixel_code", "lane")
+    due = OutboxEvent.objects.using(using).queued().values_list("pixel_code", "lane")
     latest = {(code, lane): at for code, lane, at in due.annotate(latest=Max("due_at")).order_by()}
     found: dict[str, float] = {}
     for lane in Lane.objects.using(using).all():

@@ -26,7 +26,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import SLACK_SECONDS
 from tiktok_attribution.delivery.responses import MOST_UNKNOWN_SECONDS
 from tiktok_attribution.delivery.search import by_key
-from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent, Outcome, State, moment
+from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent, Outcome, moment
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -49,9 +49,7 @@ class Due(NamedTuple):
 
 def due_rows(lease: Lease, *, now: float, most: int, most_bytes: int) -> list[Due]:
     """The rows that are due longest: at most so many, and as many as fit into one body."""
-    rows = OutboxEvent.objects.using(lease.using).filter(
-        pixel_code=lease.pixel_code, lane=lease.number, due_at__lte=now, state=State.WAITING
-    )
+    rows = OutboxEvent.objects.using(lease.using).due_in(lease.pixel_code, lease.number, now=now)
     # A subquery and not a join: it is asked of the rows that are taken, whatever the planner thinks of the tables.
     body = EventBody.objects.filter(pk=OuterRef("pk")).values("payload")
     # One that was deleted by hand counts as cleared: nothing that is due may stop its lane.
@@ -149,7 +147,7 @@ def pixels_with_work(using: str) -> Iterator[str]:
     """Pixels that have a waiting row, by hops over the index."""
     code = ""
     while True:
-        rows = OutboxEvent.objects.using(using).filter(due_at__isnull=False, pixel_code__gt=code)
+        rows = OutboxEvent.objects.using(using).queued().filter(pixel_code__gt=code)
         found = rows.order_by("pixel_code").values_list("pixel_code", flat=True).first()
         if found is None:
             return
@@ -161,7 +159,7 @@ def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
     """Lanes of this pixel that have a due row, by hops over the index: its cost is one look a lane."""
     number = -1
     while True:
-        rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, due_at__isnull=False, lane__gt=number)
+        rows = OutboxEvent.objects.using(using).queued(pixel_code).filter(lane__gt=number)
         found = rows.order_by("lane").values_list("lane", flat=True).first()
         if found is None:
             return
@@ -172,8 +170,7 @@ def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
 
 def has_work(using: str, pixel_code: str, number: int, now: float) -> bool:
     """True when a row of this lane is due."""
-    rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, lane=number, due_at__lte=now)
-    return rows.filter(state=State.WAITING).exists()
+    return OutboxEvent.objects.using(using).due_in(pixel_code, number, now=now).exists()
 
 
 def lease(

@@ -91,13 +91,13 @@ def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False, careful
     with transaction.atomic(using=rows.db):
         outcome = _sorted(rows, skip_reason, now=now, dry=dry)
         if not dry:
-            found = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in outcome.changed])
+            found = OutboxEvent.objects.using(rows.db).with_keys(row.pk for row in outcome.changed)
             # Their notes say why they were given up; what was left out of a cancelled one is still true.
-            found.filter(state__in=(State.REJECTED, State.EXPIRED)).update(note="")
+            found.in_state(State.REJECTED, State.EXPIRED).update(note="")
             # The earlier of both clocks: that of a web server which is ahead must not put it off.
             found.update(state=State.WAITING, due_at=Least(Value(now), DatabaseNow()))
             # Somebody took the risk; with the old moment the next worker would only let it expire again.
-            doubtful = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in outcome.doubtful])
+            doubtful = OutboxEvent.objects.using(rows.db).with_keys(row.pk for row in outcome.doubtful)
             doubtful.update(unknown_since=None)
     return outcome
 
@@ -119,7 +119,7 @@ def cancel(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Man
     with transaction.atomic(using=rows.db):
         outcome = _sorted(rows, skip_reason, now=now, dry=dry)
         if not dry:
-            found = OutboxEvent.objects.using(rows.db).filter(pk__in=[row.pk for row in outcome.changed])
+            found = OutboxEvent.objects.using(rows.db).with_keys(row.pk for row in outcome.changed)
             found.update(state=State.CANCELLED, due_at=None)
     return outcome
 

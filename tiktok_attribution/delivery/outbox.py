@@ -24,7 +24,7 @@ from django.db.models import Case, Exists, Field, FloatField, Model, OuterRef, Q
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import DatabaseNow, sql
-from tiktok_attribution.models import EventBody, OutboxEvent, State, events_named
+from tiktok_attribution.models import MAY_CHANGE, EventBody, OutboxEvent, State
 
 
 def write_body(row: OutboxEvent, key: int, *, using: str) -> None:
@@ -83,7 +83,7 @@ def insert(row: OutboxEvent, using: str) -> bool:
 
 def same(row: OutboxEvent, using: str) -> QuerySet[OutboxEvent]:
     """The event that stands where this one would."""
-    return OutboxEvent.objects.using(using).filter(events_named(row.pixel_code, row.name, [row.event_id]))
+    return OutboxEvent.objects.using(using).named(row.pixel_code, row.name, [row.event_id])
 
 
 def mark_stored(row: OutboxEvent, key: int, using: str) -> None:
@@ -237,19 +237,18 @@ def _invalid_key(row: OutboxEvent, using: str) -> int | None:
 
 def _invalid(key: int | None, using: str) -> QuerySet[OutboxEvent]:
     """By its key alone: the state is asked in the statement that changes it, so of two who do it one has done it."""
-    return OutboxEvent.objects.using(using).filter(pk__in=[key], state=State.INVALID)
+    return OutboxEvent.objects.using(using).in_state(State.INVALID).filter(pk__in=[key])
 
 
 def known_event_ids(pixel_code: str, name: str, event_ids: Iterable[str], *, using: str) -> set[str]:
     """Those of the ids that are in the outbox, in any state but invalid."""
-    rows = OutboxEvent.objects.using(using).filter(events_named(pixel_code, name, list(event_ids)))
+    rows = OutboxEvent.objects.using(using).named(pixel_code, name, list(event_ids))
     return set(rows.exclude(state=State.INVALID).values_list("event_id", flat=True))
 
 
 Moment = float | DatabaseNow
 """Epoch seconds, or the database's own time."""
 
-MAY_CHANGE = (State.WAITING, State.AWAITING_CONSENT, State.BROWSER_ONLY)
 _BUILT = ("event_time", "value", "currency", "note", "match_keys")
 """What a body says of itself in its event's row."""
 
@@ -262,7 +261,7 @@ def due_when_finished(now: Moment) -> Case:
 def rebuild(row: OutboxEvent, *, using: str) -> bool:
     """Write a row anew in the transaction that inserted it, in which nobody else sees it. False if it is gone."""
     with transaction.atomic(using=using):
-        rows = OutboxEvent.objects.using(using).filter(pk=row.pk, attempts=0)
+        rows = OutboxEvent.objects.using(using).untried().filter(pk=row.pk)
         changed = rows.update(**{name: getattr(row, name) for name in _BUILT})
         if changed:
             write_body(row, row.pk, using=using)
@@ -271,15 +270,8 @@ def rebuild(row: OutboxEvent, *, using: str) -> bool:
 
 def postpone(pks: Collection[int], *, using: str, now: Moment) -> None:
     """In the transaction that inserted them: their object is being changed, so they wait until they are finished."""
-    rows = OutboxEvent.objects.using(using).filter(pk__in=list(pks), attempts=0, state__in=MAY_CHANGE)
+    rows = OutboxEvent.objects.using(using).untried().with_keys(pks).in_state(*MAY_CHANGE)
     rows.update(unfinished_since=now, due_at=None)
-
-
-def unfinished(pks: Collection[int], *, using: str) -> QuerySet[OutboxEvent]:
-    """Those of these that still are. Not one that somebody cancelled, and another sent again: it is due."""
-    return OutboxEvent.objects.using(using).filter(
-        pk__in=list(pks), unfinished_since__isnull=False, due_at__isnull=True, state__in=MAY_CHANGE
-    )
 
 
 def finish(row: OutboxEvent, *, using: str, now: Moment, rebuilt: bool) -> bool:
@@ -290,7 +282,11 @@ def finish(row: OutboxEvent, *, using: str, now: Moment, rebuilt: bool) -> bool:
     built = {name: getattr(row, name) for name in _BUILT} if rebuilt else {}
     due_at = Case(When(state=State.WAITING, then=_expression(now)), default=None, output_field=FloatField())
     with transaction.atomic(using=using):
-        if not unfinished([row.pk], using=using).update(unfinished_since=None, due_at=due_at, **built):
+        if (
+            not OutboxEvent.objects.using(using)
+            .still_built([row.pk])
+            .update(unfinished_since=None, due_at=due_at, **built)
+        ):
             return False
         if rebuilt:
             write_body(row, row.pk, using=using)
@@ -307,15 +303,15 @@ def left_behind(*, using: str, before: float, most: int) -> list[OutboxEvent]:
 
     What was cancelled or erased meanwhile only loses the mark.
     """
-    marked = OutboxEvent.objects.using(using).filter(unfinished_since__lte=before)
+    marked = OutboxEvent.objects.using(using).unfinished_before(before)
     pks = list(marked.order_by("unfinished_since").values_list("pk", flat=True)[:most])
     if not pks:
         return []
-    found = list(unfinished(pks, using=using).exclude(payload="").order_by("pk"))
+    found = list(OutboxEvent.objects.using(using).still_built(pks).exclude(payload="").order_by("pk"))
     others = set(pks).difference(row.pk for row in found)
     if others:
-        settled = OutboxEvent.objects.using(using).filter(pk__in=others)
-        lost = settled.filter(due_at__isnull=True, state=State.WAITING)
+        settled = OutboxEvent.objects.using(using).with_keys(others)
+        lost = settled.settled().in_state(State.WAITING)
         lost.update(unfinished_since=None, due_at=before)  # its body is gone: the worker lets it expire and says why
         settled.update(unfinished_since=None)
     return found

@@ -52,8 +52,8 @@ def ahead_seconds(lane: Lane, latest_due: float, *, now: float) -> float:
 def _repair(lane: Lane, using: str, now: float) -> bool:
     settings = conf.current()
     pace, lease = now + most_pace_seconds(settings), now + lease_seconds(settings)
-    rows = OutboxEvent.objects.using(using).filter(pixel_code=lane.pixel_code, lane=lane.number)
-    latest = rows.filter(due_at__isnull=False).order_by("-due_at").values_list("due_at", flat=True).first()
+    rows = OutboxEvent.objects.using(using).in_lane(lane.pixel_code, lane.number)
+    latest = rows.queued().order_by("-due_at").values_list("due_at", flat=True).first()
     if not ahead_seconds(lane, latest or 0.0, now=now):
         return False
     # Nothing says how long rows that were tried meanwhile had to wait: they are tried now, once too early.

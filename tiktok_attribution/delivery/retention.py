@@ -68,7 +68,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     settings = conf.current()
     past = moment(now - settings.keep_event_days * 86_400)
     unread = moment(now - settings.keep_payload_days * 86_400)
-    settled = OutboxEvent.objects.using(using).filter(due_at__isnull=True)
+    settled = OutboxEvent.objects.using(using).settled()
     old = settled.filter(pk__lt=_end(using, past), created_at__lt=past)
     bodies = EventBody.objects.using(using).exclude(payload="").filter(pk__lt=_end(using, unread))
     attempts = Attempt.objects.using(using).filter(started_at__lt=past)

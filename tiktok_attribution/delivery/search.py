@@ -36,7 +36,7 @@ def first_pk_since(moment: datetime, *, using: str) -> int:
     """
     rows = OutboxEvent.objects.using(using)
     first = rows.order_by("pk").values_list("pk", flat=True).first()
-    last = rows.order_by("-pk").values_list("pk", flat=True).first()
+    last = rows.newest_first().values_list("pk", flat=True).first()
     if first is None or last is None:
         return 1
     low, high = first, last + 1
@@ -91,7 +91,7 @@ def by_key(pks: Sequence[int], *, using: str) -> QuerySet[OutboxEvent]:
     rows = OutboxEvent.objects.using(using)
     if connections[using].vendor == "postgresql":
         return rows.filter(_EqualsAny(pks))
-    return rows.filter(pk__in=pks)
+    return rows.with_keys(pks)
 
 
 SLACK_SECONDS = 3600.0
@@ -281,7 +281,7 @@ def _named_by_index(chosen: EventFilter, at: int, using: str, *, newer: bool) ->
     if chosen.state in (*FAILED_STATES, State.AWAITING_CONSENT):
         return _by_time(rows.filter(state=chosen.state), at, newer=newer)
     if chosen.state == State.WAITING:
-        return _all_of([rows.filter(due_at__isnull=False).order_by("pixel_code", "lane", "due_at")])
+        return _all_of([rows.queued().order_by("pixel_code", "lane", "due_at")])
     if chosen.name or chosen.pixel_code:
         fitting = _types_of(chosen, using)
         bodies = EventBody.objects.using(using)
@@ -305,7 +305,7 @@ def _types_of(chosen: EventFilter, using: str) -> list[EventType] | None:
 
 def _by_time(rows: QuerySet[OutboxEvent], at: int, *, newer: bool) -> KeysetPage:
     """By an index in the order of time, which is nearly that of the keys: from the moment of the key `at`."""
-    near = OutboxEvent.objects.using(rows.db).filter(pk__gte=at).order_by("pk").values_list("created_at", flat=True)
+    near = OutboxEvent.objects.using(rows.db).from_key(at).values_list("created_at", flat=True)
     moment = near.first()
     if moment is not None:
         slack = timedelta(seconds=SLACK_SECONDS)

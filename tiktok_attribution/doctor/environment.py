@@ -110,7 +110,7 @@ def proxy_results() -> Iterator[CheckResult]:
     """
     if django_settings.SECURE_PROXY_SSL_HEADER:
         return  # fixed, whatever older events say
-    events = OutboxEvent.objects.using(write_database()).order_by("-pk")
+    events = OutboxEvent.objects.using(write_database()).newest_first()
     newest = events.values_list("created_at", "note")[:NEWEST]
     count = sum(SEEN_AS_HTTP in note for created_at, note in newest if created_at > moment(time.time() - DAY))
     if count:

@@ -166,7 +166,7 @@ NEWEST_WARNED = 500
 def revenue_results() -> Iterator[CheckResult]:
     """A warning where delivered events count no revenue, with the note of the newest one."""
     columns = ("pk", "name", "state", "note", "value")
-    newest = OutboxEvent.objects.using(write_database()).order_by("-pk").only(*columns)[:NEWEST_WARNED]
+    newest = OutboxEvent.objects.using(write_database()).newest_first().only(*columns)[:NEWEST_WARNED]
     lost = [row for row in newest if row.has_warning and _lost_its_value(row)]
     if lost:
         yield CheckResult(

@@ -17,21 +17,24 @@ from tiktok_attribution.models.delivery import (
 )
 from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
 from tiktok_attribution.models.monitoring import Alert, AlertKind, Heartbeat, HourlyStatistics, Overview
-from tiktok_attribution.models.outbox import (
-    ERASED,
+from tiktok_attribution.models.outbox import ERASED, EventBody, OutboxEvent, OutboxQuerySet
+from tiktok_attribution.models.queries import (
     FAILED_STATES,
-    EventBody,
-    OutboxEvent,
+    MAY_CHANGE,
     State,
     events_named,
+    events_of,
+    events_of_key,
     events_with,
+    snapshots_of,
     type_key_of,
 )
-from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot, events_of, events_of_key, snapshots_of
+from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot
 
 __all__ = [
     "ERASED",
     "FAILED_STATES",
+    "MAY_CHANGE",
     "Alert",
     "AlertKind",
     "Attempt",
@@ -46,6 +49,7 @@ __all__ = [
     "HourlyStatistics",
     "Lane",
     "OutboxEvent",
+    "OutboxQuerySet",
     "Outcome",
     "Overview",
     "PartialIndex",

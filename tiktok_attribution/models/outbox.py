@@ -5,7 +5,6 @@ The outbox: one event for one pixel, and the state of its server event.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
@@ -13,7 +12,8 @@ from django.db import models
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
-from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, digest, moment
+from tiktok_attribution.models.fields import DigestField, ExactCharField, PartialIndex, moment
+from tiktok_attribution.models.queries import FAILED_STATES, MAY_CHANGE, Objects, State, events_named, events_of
 
 
 class EventBody(models.Model):
@@ -45,46 +45,81 @@ class EventBody(models.Model):
         return self.event_id
 
 
-def type_key_of(pixel_code: str, name: str) -> int | None:
-    """What `EventBody.type_key` holds for the events of this name and pixel."""
-    return digest(pixel_code, name)
-
-
-def events_named(pixel_code: str, name: str, event_ids: Collection[str]) -> models.Q:
-    """The events of this pixel and name with one of these ids, by the unique constraint."""
-    return models.Q(type_key=type_key_of(pixel_code, name), event_id__in=event_ids)
-
-
-def events_with(names: Iterable[tuple[str, str, str]]) -> models.Q:
-    """The events of these (pixel code, name, event id); where there are none, no row fits."""
-    event_ids: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for pixel_code, name, event_id in names:
-        event_ids[pixel_code, name].append(event_id)
-    found = models.Q(pk__in=())
-    for type_key, theirs in event_ids.items():
-        found |= events_named(*type_key, theirs)
-    return found
-
-
-class State(models.TextChoices):
-    """The state of an event's server event."""
-
-    WAITING = "waiting", _("waiting")
-    AWAITING_CONSENT = "awaiting_consent", _("awaiting consent")
-    DELIVERED = "delivered", _("delivered")
-    INVALID = "invalid", _("invalid")
-    REJECTED = "rejected", _("rejected by TikTok")
-    EXPIRED = "expired", _("expired")
-    CANCELLED = "cancelled", _("cancelled")
-    BROWSER_ONLY = "browser_only", _("browser only")
-
-
-FAILED_STATES = (State.INVALID, State.REJECTED, State.EXPIRED)
-"""States that somebody should look at."""
-
-
 ERASED = "Erased at the person's request."
 """The note of an event of which a person's data were erased."""
+
+
+class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
+    """The outbox's questions. Each method adds a condition that an index serves, as its name says."""
+
+    def with_keys(self, pks: Iterable[int]) -> OutboxQuerySet:
+        """Keep the events with these primary keys."""
+        return self.filter(pk__in=list(pks))
+
+    def from_key(self, pk: int) -> OutboxQuerySet:
+        """Keep this key and those above it, lowest first: in the order in which events were recorded."""
+        return self.filter(pk__gte=pk).order_by("pk")
+
+    def below_key(self, pk: int) -> OutboxQuerySet:
+        """Keep the keys below this one."""
+        return self.filter(pk__lt=pk)
+
+    def newest_first(self) -> OutboxQuerySet:
+        """Order by key, the event that was recorded last first."""
+        return self.order_by("-pk")
+
+    def named(self, pixel_code: str, name: str, event_ids: Collection[str]) -> OutboxQuerySet:
+        """Keep the events of this pixel and name with one of these ids."""
+        return self.filter(events_named(pixel_code, name, event_ids))
+
+    def of_objects(self, objects: Objects) -> OutboxQuerySet:
+        """Keep the events of these objects (label, key)."""
+        return self.filter(events_of(objects))
+
+    def in_state(self, *states: str) -> OutboxQuerySet:
+        """Keep the events in one of these states."""
+        return self.filter(state=states[0]) if len(states) == 1 else self.filter(state__in=states)
+
+    def failed_since(self, moment: datetime) -> OutboxQuerySet:
+        """Keep the invalid, rejected and expired events that were recorded since then."""
+        return self.filter(state__in=FAILED_STATES, created_at__gte=moment)
+
+    def untried(self) -> OutboxQuerySet:
+        """Keep the events that no worker has sent."""
+        return self.filter(attempts=0)
+
+    def queued(self, pixel_code: str | None = None) -> OutboxQuerySet:
+        """Keep the events that have a next attempt, of every pixel or of one."""
+        found = self.filter(due_at__isnull=False)
+        return found if pixel_code is None else found.filter(pixel_code=pixel_code)
+
+    def in_lane(self, pixel_code: str, lane: int) -> OutboxQuerySet:
+        """Keep the events of one lane of a pixel."""
+        return self.filter(pixel_code=pixel_code, lane=lane)
+
+    def due_in(self, pixel_code: str, lane: int, *, now: float) -> OutboxQuerySet:
+        """Keep the events of a lane that may be sent now (epoch seconds)."""
+        return self.in_lane(pixel_code, lane).filter(due_at__lte=now, state=State.WAITING)
+
+    def settled(self) -> OutboxQuerySet:
+        """Keep the events that have no next attempt."""
+        return self.filter(due_at__isnull=True)
+
+    def still_built(self, pks: Iterable[int]) -> OutboxQuerySet:
+        """Of these keys, keep the events that are not finished. No worker has read them, so their body may change.
+
+        Not one that a person cancelled, and another sent again: that one is due.
+        """
+        unfinished = self.with_keys(pks).filter(unfinished_since__isnull=False, due_at__isnull=True)
+        return unfinished.in_state(*MAY_CHANGE)
+
+    def unfinished_before(self, moment: float) -> OutboxQuerySet:
+        """Keep the events whose object may be saved again since before this moment (epoch seconds)."""
+        return self.filter(unfinished_since__lte=moment)
+
+    def with_pixel_call(self) -> OutboxQuerySet:
+        """Keep the events whose pixel call may be shown: they want one, have a body and await no consent."""
+        return self.filter(wants_browser=True).exclude(payload="").exclude(state=State.AWAITING_CONSENT)
 
 
 class OutboxEvent(EventBody):
@@ -135,6 +170,8 @@ class OutboxEvent(EventBody):
     browser_confirmed_at = models.DateTimeField(
         _("confirmed by the browser"), null=True, help_text=_("When the page told that its pixel call was made.")
     )
+
+    objects = OutboxQuerySet.as_manager()  # type: ignore[misc]  # the base model has the ordinary one
 
     class Meta:
         verbose_name = _("event")

@@ -1,8 +1,5 @@
 """Who a shopper was, and how many events were told to nobody.
 
-The site's objects, as conditions over the rows that tell of them. An object is a pair: its label, and its key as
-`object_key` makes it. Where there are none, no row fits.
-
 The key by which rows name an object of the site.
 """
 
@@ -10,16 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Iterable
 
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.events.sanitize import holds_email
-from tiktok_attribution.models.fields import ExactCharField, digest
+from tiktok_attribution.models.fields import ExactCharField
 
 
 class VisitorSnapshot(models.Model):
@@ -57,41 +51,6 @@ class SuppressedCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.name}: {self.count} {self.reason}"
-
-
-Objects = Iterable[tuple[str, str]]
-
-
-def events_of(objects: Objects) -> Q:
-    """Events of one of these objects."""
-    by_label = _by_label(objects)
-    # The index knows the keys alone, of whatever label.
-    return Q(object_digest__in={digest(key) for keys in by_label.values() for key in keys}) & _any_of(by_label)
-
-
-def events_of_key(key: str) -> Q:
-    """Events of an object with this key, of whatever model."""
-    return Q(object_digest=digest(key), object_pk=key)
-
-
-def snapshots_of(objects: Objects) -> Q:
-    """Snapshots of one of these objects."""
-    return _any_of(_by_label(objects))
-
-
-def _any_of(by_label: dict[str, set[str]]) -> Q:
-    found = Q(pk__in=())
-    for label, keys in by_label.items():
-        found |= Q(object_label=label, object_pk__in=keys)
-    return found
-
-
-def _by_label(objects: Objects) -> dict[str, set[str]]:
-    """A condition a label and not one an object: SQLite refuses more than a thousand."""
-    keys: dict[str, set[str]] = defaultdict(set)
-    for label, key in objects:
-        keys[label].add(key)
-    return keys
 
 
 MOST_CHARACTERS = 64  # of the columns `object_pk`

@@ -95,7 +95,7 @@ def oldest_due_seconds(pixel_code: str, *, using: str, now: float) -> float:
     """How long its oldest due event has been due, 0 for none: one look at the index a lane."""
     oldest, lane = now, -1
     while True:
-        rows = OutboxEvent.objects.using(using).filter(pixel_code=pixel_code, due_at__isnull=False, lane__gt=lane)
+        rows = OutboxEvent.objects.using(using).queued(pixel_code).filter(lane__gt=lane)
         found = rows.order_by("lane", "due_at").values_list("lane", "due_at").first()
         if found is None:
             return now - oldest

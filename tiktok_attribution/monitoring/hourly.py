@@ -149,7 +149,7 @@ def count_hours(start: int, end: int, *, using: str) -> list[HourlyStatistics]:
 def _rows(start: int, end: int, using: str) -> Iterator[Row]:
     low = first_pk_since(moment(start - DISORDER_SECONDS), using=using)
     high = first_pk_since(moment(end + DISORDER_SECONDS), using=using)
-    rows = OutboxEvent.objects.using(using).filter(pk__lt=high).order_by("pk").values_list(*Row._fields)
+    rows = OutboxEvent.objects.using(using).below_key(high).order_by("pk").values_list(*Row._fields)
     while True:
         piece: list[Any] = list(rows.filter(pk__gte=low)[:PAGE_ROWS])
         yield from (Row(*values) for values in piece)
@@ -263,8 +263,8 @@ def _end_of_what_is_there(place: int, using: str) -> int:
     A round claims all of that at once. Hour by hour it would be 30 commits a day on a site that sells nothing, each of
     which takes SQLite's write lock.
     """
-    rows = OutboxEvent.objects.using(using).filter(pk__lt=first_pk_since(moment(place + DISORDER_SECONDS), using=using))
-    newest = rows.order_by("-pk").values_list("created_at", flat=True).first()
+    rows = OutboxEvent.objects.using(using).below_key(first_pk_since(moment(place + DISORDER_SECONDS), using=using))
+    newest = rows.newest_first().values_list("created_at", flat=True).first()
     recorded = 0 if newest is None else int(epoch_of(newest) + DISORDER_SECONDS) // HOUR * HOUR + HOUR
     statistics = HourlyStatistics.objects.using(using).filter(hour__lt=place)
     stored = statistics.order_by("-hour").values_list("hour", flat=True).first()

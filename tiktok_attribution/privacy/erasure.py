@@ -55,7 +55,7 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
     }
     for using in outbox_databases():
         found = find(who, using=using, quick=quick)
-        rows = OutboxEvent.objects.using(using).filter(pk__in=found.events)
+        rows = OutboxEvent.objects.using(using).with_keys(found.events)
         before = Counter(rows.values_list("state", flat=True))
         if not dry:
             _erase(found, using)
@@ -81,7 +81,7 @@ def _telling_answers(found: Found, using: str) -> Iterator[Telling]:
     events = OutboxEvent.objects.using(using)
     kept: dict[str, None] = {}
     for pks in _pages(found.events):
-        for log in events.filter(pk__in=pks).exclude(attempt_log="").values_list("attempt_log", flat=True):
+        for log in events.with_keys(pks).exclude(attempt_log="").values_list("attempt_log", flat=True):
             kept.update(dict.fromkeys(filter(None, log.split(","))))
     for keys in _pages(list(kept)):
         yield from _telling(Attempt, Attempt.objects.using(using).filter(pk__in=keys, http_status__isnull=False))
@@ -107,9 +107,9 @@ def _pages(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
 
 def _erase(found: Found, using: str) -> None:
     for pks in _pages(found.events):
-        rows = OutboxEvent.objects.using(using).filter(pk__in=pks)
+        rows = OutboxEvent.objects.using(using).with_keys(pks)
         with transaction.atomic(using=using):
-            rows.filter(state__in=STILL_OPEN).update(state=State.CANCELLED, due_at=None)
+            rows.in_state(*STILL_OPEN).update(state=State.CANCELLED, due_at=None)
             # Nor is it finished any more: that would write its body anew, of an object that may still name the person.
             rows.update(note=ERASED, match_keys=0, value=None, currency="", unfinished_since=None)
             clear_bodies(pks, using=using)

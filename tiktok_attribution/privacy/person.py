@@ -184,7 +184,7 @@ def export(who: Person) -> dict[str, Any]:
 
 def _of_database(who: Person, using: str) -> dict[str, Any]:
     found = find(who, using=using)
-    rows = list(OutboxEvent.objects.using(using).filter(pk__in=found.events).order_by("pk"))
+    rows = list(OutboxEvent.objects.using(using).with_keys(found.events).order_by("pk"))
     pks = {pk for row in rows for pk in row.attempt_pks}
     attempts = Attempt.objects.using(using).filter(pk__in=pks).order_by("started_at")
     snapshots = VisitorSnapshot.objects.using(using).filter(pk__in=found.snapshots).order_by("pk")
