@@ -81,6 +81,21 @@ TIKTOK_ATTRIBUTION = {
             "order_id": "number",
             "contents": {"content_id": "number", "content_name": "street", "price": "total"},
             "user": {"email": "email", "phone": "phone", "external_id": "customer_id"},
-        }
+        },
+        "shop.Sale": {
+            "event": "Purchase",
+            "when": {"status": "paid"},
+            "time": "paid_at",
+            "value": "total",
+            "currency": "currency",
+            "contents": {
+                "each": "lines",
+                "content_id": "product.sku",
+                "content_name": "product.title",
+                "price": "unit_price",
+                "quantity": "quantity",
+            },
+            "user": {"email": "email", "phone": "phone", "external_id": "customer_id"},
+        },
     },
 }

@@ -1,4 +1,4 @@
-"""The admin, and the plainest page there can be."""
+"""The admin, the plainest page there can be, and a checkout."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from benchmarks.shop.views import buy, thanks
+
 
 def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok")
 
 
-urlpatterns = [path("admin/", admin.site.urls), path("page/", page)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("page/", page),
+    path("buy/", buy),
+    path("thanks/<int:pk>/", thanks),
+]
