@@ -36,13 +36,13 @@ def test_not_even_ours_may_hold_an_address() -> None:
 @pytest.mark.privacy
 def test_a_strangers_error_tells_its_type_and_place_only() -> None:
     line = revealing.__code__.co_firstlineno + 1
-    assert reason(caught(revealing)) == f"ValueError was raised at test_failures.py, line {line}, in revealing."
+    assert reason(caught(revealing)) == f"ValueError was raised at tests/test_failures.py, line {line}, in revealing."
 
 
 @pytest.mark.django_db
 def test_the_place_is_in_the_sites_code_and_not_in_djangos() -> None:
     error = caught(lambda: Order.objects.get(pk="not a number"))
-    assert "at test_failures.py, line" in reason(error)
+    assert "at tests/test_failures.py, line" in reason(error)
 
 
 def test_an_error_that_was_never_raised_tells_its_type() -> None:

@@ -43,6 +43,7 @@ class LateSavepoint:
         self._was_broken = connection.needs_rollback
         self._is_awaited = connection.in_atomic_block
         self._is_last = False
+        self._savepoint = ""  # one that was made in one trip with the statement after it
         self._block = transaction.atomic(using=connection.alias, savepoint=False)
 
     def __enter__(self) -> LateSavepoint:
@@ -57,40 +58,73 @@ class LateSavepoint:
         return is_lost(self._connection, was_lost=self._was_broken)
 
     def next_is_last(self) -> None:
-        """The next statement is all that is written in this block, if nothing was asked before.
+        """Say that the next statement is the last of this block, so that its release can go with it.
 
-        So savepoint, statement and release go in one trip where the database takes several statements at once: on
-        PostgreSQL the other two trips took 0.23 and 0.20 ms of the 4.4 that an event added to its order.
+        Where the database takes several statements at once (psycopg 3), the savepoint goes with the first statement
+        and the release with the last. Each trip saved is 0.2 ms of the 4.4 that an event added to its order.
         """
-        self._is_last = self._is_awaited and _takes_several(self._connection)
+        self._is_last = True
 
-    def _before(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if self._is_awaited and not self._connection.needs_rollback:
-            if self._is_last and not many:
-                self._is_last = False
-                return self._in_one_trip(execute, sql, params, context)
+    def _before(self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if self._connection.needs_rollback:
+            return execute(sql, params, many, context)
+        is_last, self._is_last = self._is_last, False
+        joins = not many and isinstance(sql, str) and _takes_several(self._connection, context["cursor"])
+        if self._is_awaited:
+            if joins:
+                return (self._in_one_trip if is_last else self._opening)(execute, sql, params, context)
             self._is_awaited = False  # for making the savepoint is a statement too
             savepoint = self._connection.savepoint()
             if savepoint is not None:
                 self._connection.savepoint_ids[self._place] = savepoint
+        elif is_last and joins and self._savepoint:
+            return self._closing(execute, sql, params, context)
         return execute(sql, params, many, context)
+
+    def _opening(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
+        """The savepoint together with the first statement."""
+        connection = self._connection
+        self._is_awaited = False
+        connection.savepoint_state += 1
+        name = f"tiktok_{connection.savepoint_state}"
+        try:
+            done = execute(f"{connection.ops.savepoint_create_sql(name)}; {sql}", params, False, context)
+        except BaseException:
+            status = self._status()
+            if status == "INERROR":
+                connection.savepoint_ids[self._place] = name  # made before the statement failed
+            self._is_awaited = status == "INTRANS"  # psycopg refused to send it, a NUL for instance: nothing was done
+            raise
+        self._savepoint = connection.savepoint_ids[self._place] = name
+        context["cursor"].nextset()
+        return done
+
+    def _closing(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
+        """The last statement together with the release. Should more follow, it gets a savepoint of its own."""
+        release = self._connection.ops.savepoint_commit_sql(self._savepoint)
+        done = execute(f"{sql}; {release}", params, False, context)
+        self._savepoint = ""
+        ids: list[str | None] = self._connection.savepoint_ids  # type: ignore[assignment]  # the stubs lack None
+        ids[self._place] = None
+        self._is_awaited = True
+        return done
 
     def _in_one_trip(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
         """Should more follow against what was said, it gets a savepoint of its own."""
         try:
             done = execute(f"SAVEPOINT tiktok; {sql}; RELEASE SAVEPOINT tiktok", params, False, context)
         except BaseException:
-            if self._has_failed_there():
+            if self._status() == "INERROR":  # else psycopg refused to send it: there is no savepoint to go back to
                 with suppress(DatabaseError):  # a lost connection; the first error tells of it
                     execute("ROLLBACK TO SAVEPOINT tiktok; RELEASE SAVEPOINT tiktok", None, False, context)
             raise
         context["cursor"].nextset()  # from the savepoint's result, which is empty, to the statement's own
         return done
 
-    def _has_failed_there(self) -> bool:
-        """False for what psycopg refused to send, such as a NUL: then there is no savepoint to go back to."""
+    def _status(self) -> str:
+        """psycopg's: INTRANS, INERROR, or UNKNOWN where the connection is lost."""
         psycopg: Any = self._connection.connection
-        return psycopg is not None and psycopg.info.transaction_status.name == "INERROR"
+        return "UNKNOWN" if psycopg is None else str(psycopg.info.transaction_status.name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -103,10 +137,12 @@ class LateSavepoint:
             self._block.__exit__(kind, error, traceback)
 
 
-def _takes_several(connection: Any) -> bool:
+def _takes_several(connection: Any, cursor: Any) -> bool:
     """Whether one `execute` may hold several statements and give the result of each: psycopg 3, as Django uses it
-    unless its option server_side_binding is on, and nobody has it in pipeline mode."""
+    unless its option server_side_binding is on, nobody has it in pipeline mode, and the cursor is no named one."""
     if connection.vendor != "postgresql" or connection.Database.__name__ != "psycopg":
+        return False
+    if getattr(cursor.cursor, "name", ""):
         return False
     psycopg = connection.connection
     is_plain = psycopg is not None and psycopg.info.pipeline_status.name == "OFF"

@@ -8,6 +8,7 @@ from typing import Any
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.decision import Decision, Reason
+from tiktok_attribution.conversions import written
 from tiktok_attribution.conversions.building import pixels_of_request
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.person import maker_of
@@ -29,8 +30,10 @@ def current_maker(using: str) -> Requester | None:
         return current_requester()
 
 
-def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, using: str) -> None:
+def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, using: str) -> Signals | None:
     """A snapshot for the server event, and a note in the maker's session for the pixel call.
+
+    Return the signals of the snapshot of the object's own model, None where none was stored.
 
     Where the signals of the request are not used, or the maker is not the object's person, only a refusal is kept.
     """
@@ -41,6 +44,7 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
         circumstance = maker.circumstance
     shopper = None if circumstance in NOT_THE_PERSONS else maker.shopper
     commitment = Commitment(using)
+    kept = None
     for conversion in by_model.values():
         label = conversion.model._meta.label
         key = object_key(obj.pk)
@@ -56,6 +60,8 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
             refused = [(label, key)] if will is not None and will.is_refusal else ()
             with outages.noticing(using, refused=refused, reason=None if will is None else will.reason):
                 snapshot.keep(signals, label, obj.pk, using=using)
+            if conversion.model is type(obj):
+                kept = signals
             if will is not None and will.is_denied:
                 continue
             if shopper is not None and will is not None and conf.current().asks:
@@ -64,6 +70,7 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
             report(error, "the visitor of %s %s was not stored", label, key)
         if shopper is not None and conversion.event:
             shopper.watch(entry, commitment)
+    return kept
 
 
 def signals_for(
@@ -77,12 +84,18 @@ def signals_for(
         with protected(using):
             own = NOBODY if maker is None else _of_request(maker)
             if maker is None and not just_made:
-                own = snapshot.recall(conversion.model._meta.label, obj.pk, using=using)
+                own = _kept(conversion.model._meta.label, obj, using)
             first = first_visitor(conversion, obj, own)
             return own if first is None else of_first(own, snapshot.recall(*first, using=using))
     except Exception as error:
         report(error, "%r is recorded without the signals of its visitor", conversion)
         return NOBODY
+
+
+def _kept(label: str, obj: Any, using: str) -> Signals:
+    """The signals of the object's snapshot, which this transaction may have stored itself."""
+    mine = written.find(label, obj.pk, using=using)
+    return snapshot.recall(label, obj.pk, using=using) if mine is None or mine.signals is None else mine.signals
 
 
 def _of_request(maker: Requester) -> Signals:

@@ -19,6 +19,8 @@ from tiktok_attribution.conversions.objects import Saved, has_expressions, heal,
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import channels_now, is_inside_paused, is_paused
 from tiktok_attribution.conversions.suppression import hold_back_one
+from tiktok_attribution.conversions.written import find as find_written
+from tiktok_attribution.conversions.written import remember
 from tiktok_attribution.delivery.suppressed import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.failures import report
@@ -106,6 +108,9 @@ def _had_counted(conversion: Conversion, instance: Any, using: str) -> bool:
     """Asks the stored object, but only if the instance counts now."""
     if not has_expressions(instance) and _happened(conversion, instance, using) is False:
         return False
+    written = find_written(conversion.model._meta.label, instance.pk, using=using)
+    if written is not None and id(conversion) in written.not_yet:
+        return False
     try:
         with protected(using):
             return conversion.had_happened(instance.pk, using)
@@ -137,7 +142,7 @@ def _saved(
 ) -> None:
     saved = Saved(instance, fields, using)
     maker = current_maker(using) if created else None  # whoever saves it later has not made it
-    awaited = []
+    awaited, not_yet = [], []
     for conversion in registry.of(sender):
         recorded = ongoing.find(conversion, instance.pk, using=using)
         if recorded is not None:
@@ -146,12 +151,19 @@ def _saved(
             continue
         elif id(conversion) in counted and not created:
             heal(conversion, saved.row, using=using)
-        elif not _record(conversion, saved, maker, just_made=created) and created:
-            awaited.append(conversion)
+        else:
+            became = _record(conversion, saved, maker, just_made=created)
+            if became is None:
+                not_yet.append(id(conversion))
+            if not became and created:
+                awaited.append(conversion)
+    signals = None
     if maker is not None:
         awaited += registry.kept_for_others(sender)
         if awaited:
-            keep_maker(maker, awaited, instance, using=using)
+            signals = keep_maker(maker, awaited, instance, using=using)
+    if not_yet:
+        remember(sender._meta.label, instance.pk, not_yet=not_yet, signals=signals, using=using)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
@@ -161,13 +173,13 @@ def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
         recorded.renew(renewed(conversion, saved.row, recorded))
 
 
-def _record(conversion: Conversion, saved: Saved, maker: Requester | None, *, just_made: bool) -> bool:
-    """Record it, if it happened; False while it is still to come, or has to be fixed."""
+def _record(conversion: Conversion, saved: Saved, maker: Requester | None, *, just_made: bool) -> bool | None:
+    """Record it, if it happened; None while it is still to come, False where it has to be fixed."""
     happened = _happened(conversion, saved.seen, saved.using)
     if happened is not False and saved.row is not saved.seen:
         happened = _happened(conversion, saved.row, saved.using)
     if happened is False:
-        return False
+        return None
     broken = happened if isinstance(happened, Exception) else None
     recorded = record_object(conversion, saved.row, using=saved.using, maker=maker, just_made=just_made, broken=broken)
     return recorded is not None

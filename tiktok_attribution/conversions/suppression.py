@@ -23,7 +23,7 @@ from django.db.models import DateField, Model
 from django.utils import timezone
 
 from tiktok_attribution.consent.decision import Consent, as_consent
-from tiktok_attribution.conversions import registry
+from tiktok_attribution.conversions import registry, written
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.recorder import channels_now
 from tiktok_attribution.delivery import outages
@@ -109,6 +109,7 @@ def hold_back_one(obj: Any, *, using: str, but: Collection[int] = ()) -> None:
         with outages.noticing(using), protected(using):
             if _happened(conversion, obj):
                 suppress(conversion.event, NOBODY, conversion.model._meta.label, object_key(obj.pk), using=using)
+            written.forget(using)
 
 
 def _happened(conversion: Any, obj: Any) -> bool:

@@ -281,7 +281,7 @@ def finish(row: OutboxEvent, *, using: str, now: Moment, rebuilt: bool) -> bool:
     """
     built = {name: getattr(row, name) for name in _BUILT} if rebuilt else {}
     due_at = Case(When(state=State.WAITING, then=_expression(now)), default=None, output_field=FloatField())
-    with transaction.atomic(using=using):
+    with transaction.atomic(using=using, savepoint=False):  # the caller's block is rolled back as a whole
         if (
             not OutboxEvent.objects.using(using)
             .still_built([row.pk])

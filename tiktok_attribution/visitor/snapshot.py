@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from django.db import transaction
-
 from tiktok_attribution.consent.decision import Consent, Decision, Reason
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import VisitorSnapshot
 from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.transactions import together
 from tiktok_attribution.visitor.visitor import Visitor
 
 
@@ -51,7 +50,8 @@ def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
 def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
     """Store the signals beside the object. The first ones stay: they are the shopper's who made it."""
     row = VisitorSnapshot(object_label=label, object_pk=object_key(pk), signals=json.dumps(asdict(signals)))
-    with transaction.atomic(using=using):
+    with together(using) as block:
+        block.next_is_last()
         VisitorSnapshot.objects.using(using).bulk_create([row], ignore_conflicts=True)
 
 
