@@ -121,7 +121,7 @@ def record(source: EventSource, visitor: Visitor | None) -> Recorded | None:
             unfinished = _is_unfinished(source, built, commits_each=commits_each)
             rows = _rows(source, built, unfinished=unfinished)
             if len(rows) == 1:
-                block.next_is_last()
+                block.next_is_last(ends=True)  # the INSERT is all that can fail
             rows = [row for row in rows if outbox.add(row, using=source.using)]
     except outbox.LockConflict as conflict:
         _give_way(source, conflict, is_lost=block is not None and block.has_lost_all)
