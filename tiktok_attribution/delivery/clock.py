@@ -31,6 +31,8 @@ _NOW = {
 }
 
 
+# Decision: due times, leases, turns and pauses go by the database's clock, because several machines compare them. A
+# moment that lies further ahead than a setting allows was written by a wrong clock and is repaired (`repair`).
 class DatabaseNow(Func):
     """The database's time in epoch seconds, as part of a statement. SQLite uses the clock of this machine."""
 

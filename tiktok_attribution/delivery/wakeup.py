@@ -68,7 +68,7 @@ class WakeUps:
             self._publish(pixel_code, using)
         except Exception as error:  # noqa: BLE001 -- whatever a broker's library raises
             if not self._failing:
-                logger.warning("tiktok: the broker takes no hints (%s); the sweep delivers", describe(error))
+                logger.warning("tiktok: the broker accepts no wake-ups (%s); the sweep delivers", describe(error))
             self._failing = True
         else:
             self._failing = False

@@ -1,9 +1,7 @@
-"""Who a shopper was, and how many events were told to nobody.
+"""Visitor snapshots, counts of suppressed events, and conditions that find the rows of a site's object.
 
-The site's objects, as conditions over the rows that tell of them. An object is a pair: its label, and its key as
-`object_key` makes it. Where there are none, no row fits.
-
-The key by which rows name an object of the site.
+An object is a pair: the label of its model, and its key as `object_key` returns it. Without objects, a condition
+selects no row.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from tiktok_attribution.models.fields import ExactCharField, digest
 
 
 class VisitorSnapshot(models.Model):
-    """Who a shopper was when the object was made, for a conversion that is completed elsewhere (a webhook)."""
+    """The signals of the shopper who made an object, for a conversion that happens elsewhere, such as in a webhook."""
 
     object_label = ExactCharField(max_length=100)
     object_pk = ExactCharField(max_length=64)
@@ -40,7 +38,7 @@ class VisitorSnapshot(models.Model):
 
 
 class SuppressedCount(models.Model):
-    """How many events were told to nobody, by day and reason: all that is left of them."""
+    """How many events were suppressed, by day, pixel, name and reason. Nothing else of them is kept."""
 
     day = models.DateField(_("day"))
     pixel_code = ExactCharField(_("pixel"), max_length=64)
@@ -63,19 +61,19 @@ Objects = Iterable[tuple[str, str]]
 
 
 def events_of(objects: Objects) -> Q:
-    """Events of one of these objects."""
+    """Select the events of one of these objects."""
     by_label = _by_label(objects)
-    # The index knows the keys alone, of whatever label.
+    # The index holds the keys alone, for every label.
     return Q(object_digest__in={digest(key) for keys in by_label.values() for key in keys}) & _any_of(by_label)
 
 
 def events_of_key(key: str) -> Q:
-    """Events of an object with this key, of whatever model."""
+    """Select the events of an object with this key, of any model."""
     return Q(object_digest=digest(key), object_pk=key)
 
 
 def snapshots_of(objects: Objects) -> Q:
-    """Snapshots of one of these objects."""
+    """Select the snapshots of these objects."""
     return _any_of(_by_label(objects))
 
 
@@ -87,19 +85,19 @@ def _any_of(by_label: dict[str, set[str]]) -> Q:
 
 
 def _by_label(objects: Objects) -> dict[str, set[str]]:
-    """A condition a label and not one an object: SQLite refuses more than a thousand."""
+    """Group the keys by label: one condition for each label, because SQLite refuses more than a thousand conditions."""
     keys: dict[str, set[str]] = defaultdict(set)
     for label, key in objects:
         keys[label].add(key)
     return keys
 
 
-MOST_CHARACTERS = 64  # of the columns `object_pk`
+MOST_CHARACTERS = 64  # the length of the columns `object_pk`
 _PHONE = re.compile(r"\+[0-9 ()./-]{6,}")
 
 
 def object_key(pk: object) -> str:
-    """The primary key as text; a digest of one that is too long or is itself an e-mail address or phone number."""
+    """Return a primary key as text; a digest if it is too long, or if it is an e-mail address or a phone number."""
     key = str(pk)
     if len(key) <= MOST_CHARACTERS and not holds_email(key) and not _PHONE.fullmatch(key):
         return key
