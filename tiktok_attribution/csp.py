@@ -32,8 +32,8 @@ def with_tiktok(directives: Mapping[str, Any], sources: Mapping[str, Iterable[st
     """Return the site's directives with TikTok's sources added.
 
     A directive that the site leaves to `default-src` starts with the sources of `default-src`. `'none'` is removed
-    where a source is added, because browsers ignore it beside others. PAGE_SCRIPT needs `'self'` (or the host of the
-    static files) in script-src, and `'self'` in connect-src: tiktok.js is a file, and it reports to the site.
+    where a source is added, because browsers ignore it beside others. With PAGE_SCRIPT, script-src needs `'self'`
+    (or the host of the static files) and connect-src needs `'self'`: tiktok.js is a file that reports to the site.
     """
     merged = dict(directives)
     for name, added in sources.items():

@@ -1,4 +1,7 @@
-"""Keep inside a test process what this app would send out of it."""
+"""Keep inside a test process what this app would send out of it.
+
+`tasks` asks `keeps_inside` before it publishes to a broker, and `delivery.client` before it sends to TikTok.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Read the values of single settings: each function returns the typed value or raises InvalidSetting."""
+"""Read the values of single settings: each function returns the typed value or raises InvalidSetting.
+
+`conf.Settings` names the reader of each setting. A reader's message says what is wrong, and its hint what to write.
+"""
 
 from __future__ import annotations
 

@@ -32,8 +32,7 @@ def together(using: str) -> LateSavepoint:
 
 # Decision: an event is built and inserted inside one savepoint, and nothing raises. A failure is rolled back alone and
 # recorded as invalid, with a reason without personal data, or logged if even that fails. Only one error is passed on:
-# that of a statement with which the database has rolled back the caller's whole transaction (a deadlock on MySQL and
-# MariaDB, a lost connection).
+# the database has rolled back the caller's whole transaction (a deadlock on MySQL and MariaDB, a lost connection).
 def is_lost(connection: BaseDatabaseWrapper, *, was_lost: bool) -> bool:
     """Return True if the caller's open transaction could be committed before, and now can only be rolled back.
 

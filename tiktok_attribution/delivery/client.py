@@ -1,4 +1,8 @@
-"""Send one POST to the Events API and read its whole answer. The HTTP client; it never retries by itself."""
+"""Send one POST to the Events API and read its answer. The only module that uses requests.
+
+`Client.post` returns an `Answer` also when none came, with the reason in words. It never retries by itself, because
+the outbox is the one retry layer. An answer is limited in time (`deadline`) and in size.
+"""
 
 from __future__ import annotations
 

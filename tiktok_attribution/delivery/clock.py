@@ -21,7 +21,7 @@ ASK_AGAIN_SECONDS = 30.0
 """How long a process counts on by itself. The database's host may set its clock in the meantime."""
 
 SLACK_SECONDS = 5.0
-"""How far a stored moment may lie beyond its limit before it counts as written by a wrong clock: two readings of the
+"""How far a stored moment may lie beyond its limit before it counts as written by a wrong clock. Two readings of the
 database's clock may differ by this much."""
 
 # UNIX_TIMESTAMP() and not UNIX_TIMESTAMP(NOW(6)): a local time is ambiguous in the hour in which summer time ends.

@@ -1,4 +1,7 @@
-"""Count the outbox for people and for monitoring: depth, age, rates and failures. Each figure reads an index."""
+"""Count the outbox for people and for monitoring: depth, age, rates and failures.
+
+Each figure reads an index, so it is cheap on a table of any size. `tiktok_status` and `metrics` show the figures.
+"""
 
 from __future__ import annotations
 

@@ -92,9 +92,9 @@ _lately: dict[str, tuple[float, list[Outage]]] = {}
 
 
 # Decision: record a time without refusals, and not each order of it. Where no row can be stored, a row for each order
-# can't be either. A failed event begins such a time as well as a failed refusal does: the processes that met the
-# failed event may be the only ones left to report the other. A data error does not begin one, because a visitor could
-# cause it by what they send.
+# can't be either. A failed event begins such a time as well as a failed refusal does. The processes that met the
+# failed event may be the only ones that are left to report it. A data error does not begin one, because a visitor
+# could cause it by what they send.
 @contextmanager
 def noticing(using: str, *, refused: Iterable[tuple[str, str]] = (), reason: Reason | None = None) -> Iterator[None]:
     """Notice that the database refuses the statements of this block, which keep an event or a refusal.

@@ -1,4 +1,8 @@
-"""Send one POST: note the batch in its lane before it, build an attempt and a verdict after it."""
+"""Send one POST: note the batch in its lane before it, build an attempt and a verdict after it.
+
+`take` or `take_ahead` notes the batch, and `post` sends it. `SendContext` holds what a sender needs. `results` then
+stores the attempt and what became of the events.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Store the results of a POST in one short transaction: check the lease, update the events, keep the attempt.
 
-An attempt is noted at every event that was in it. The refusal of a whole batch says nothing about a single event, so
-it does not count as an attempt of these events: the delay between retries grows with their attempts.
+An attempt is noted at every event that was in it. The refusal of a whole batch says nothing about a single event.
+So it does not count as an attempt of these events; the delay between retries grows with their attempts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Counts = Counter[str]
 
 # Decision: events are updated by their keys on the condition that the lane is still leased. If it is lost, the
 # transaction is rolled back and nothing has changed. While there is more to send, `then` reads and notes the next batch
-# in the same transaction: four statements and one commit a batch, whatever its size.
+# in the same transaction. That is four statements and one commit a batch, whatever its size.
 @dataclass(frozen=True, slots=True)
 class Results:
     """Store results for the events of one leased lane. Each method raises LeaseLost, and then has changed nothing."""

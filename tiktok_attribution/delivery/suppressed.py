@@ -1,4 +1,8 @@
-"""Suppress events: count them, and mark their objects as refused so that no webhook or backfill sends them later."""
+"""Suppress events: count them, and mark their objects as refused so that no webhook or backfill sends them later.
+
+A suppressed event has no row in the outbox. `count_suppressed` keeps its count by day and reason. `refuse_objects`
+replaces the snapshots of its objects by a refusal without personal data.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Limit the turns of Celery tasks, note signs of life, and run the registered background work.
 
-- `take_turn` sends for a few seconds. At most DELIVERY_TASKS tasks of a pixel do so at once, so a backlog keeps no
-  worker process of the site for longer than a turn. A task that has more to send hands its turn to a later task.
+- `take_turn` sends for a few seconds. At most DELIVERY_TASKS tasks of a pixel do so at once. A backlog blocks a worker
+  process of the site for one turn at most. A task that has more to send hands its turn to a later task.
 - `beat` notes in a heartbeat row that a process is alive, and gives periodic work to one process at a time.
 - `register` takes background work of higher floors by name when Django starts. The sweep and
   `tiktok_deliver --loop` run it, so neither tasks nor delivery need to know about conversions.
@@ -41,7 +41,7 @@ def beat(name: str, *, using: str, now: float | None = None, every: float = EVER
     `now` is epoch seconds of the database's clock; without it the database is asked. With clocks of their own, two
     machines an hour apart would each take every turn.
 
-    It reads before it writes, and outside of a transaction: an UPDATE takes SQLite's write lock even where no row
+    It reads before it writes, and outside of a transaction. An UPDATE takes SQLite's write lock even where no row
     matches, and `tiktok_deliver --loop` calls this three times a round. It raises nothing: a sign of life must not
     stop a delivery.
     """

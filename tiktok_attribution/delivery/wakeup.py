@@ -1,4 +1,7 @@
-"""Wake a worker for new events from a thread, so that no request waits for the broker."""
+"""Wake a worker for new events from a thread, so that no request waits for the broker.
+
+`WakeUps.wake` only notes the pixel and returns. The thread then publishes one Celery task for each pixel and database.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Fields and indexes: exact text, digests that find a row, partial indexes; and epoch seconds as a datetime."""
+"""Fields and indexes of the models, alike on every database.
+
+`ExactCharField` compares text by its bytes, `DigestField` finds a row by a number of 8 bytes, and `PartialIndex` covers
+some rows only. `moment` converts epoch seconds to a datetime.
+"""
 
 from __future__ import annotations
 

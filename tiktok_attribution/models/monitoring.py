@@ -1,4 +1,7 @@
-"""Models of monitoring: hourly statistics of the outbox, signs of life of processes, and alerts."""
+"""Models of monitoring: hourly statistics of the outbox, signs of life of processes, and alerts.
+
+`monitoring.hourly` and `monitoring.alerts` write them; `delivery.turns` writes the heartbeats.
+"""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def events_with(names: Iterable[tuple[str, str, str]]) -> models.Q:
 
 
 class State(models.TextChoices):
-    """The state of an event's server event."""
+    """What became of an event on its server channel."""
 
     WAITING = "waiting", _("waiting")
     AWAITING_CONSENT = "awaiting_consent", _("awaiting consent")
@@ -93,7 +93,7 @@ ERASED = "Erased at the person's request."
 
 
 class OutboxEvent(EventBody):
-    """One event for one pixel: its server event with its state, and when its pixel call was shown."""
+    """One event for one pixel: the state of its server channel, and when its pixel call was shown."""
 
     body = models.OneToOneField(
         EventBody,

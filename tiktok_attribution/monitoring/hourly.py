@@ -174,7 +174,7 @@ _at_once: dict[tuple[str, str], int] = {}
 
 # Decision: the overview reads hours, not events. A row for each hour, pixel and event name holds counts that add up, so
 # a period costs its hours and not its events. Hours are counted again whole: the last three often, two days hourly, a
-# month daily, because an event may be delivered days after it was recorded. Counting twice changes nothing. Triggers or
+# month daily. An event may be delivered days after it was recorded, and counting twice changes nothing. Triggers or
 # counters kept at each write would cost the checkout and the worker.
 class Round(NamedTuple):
     """A recount pass: hours that are counted one after the other, and how often. It uses two heartbeats.

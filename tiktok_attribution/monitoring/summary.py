@@ -1,4 +1,8 @@
-"""Add up the hourly statistics of a period. The cost depends on the number of hours, not on the number of events."""
+"""Add up the hourly statistics of a period, for the overview.
+
+The cost depends on the number of hours, not on the number of events. `summarize` returns `Totals` by event name, by
+step of time, and of all together. `Totals` also estimates the match quality.
+"""
 
 from __future__ import annotations
 
