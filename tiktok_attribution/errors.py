@@ -29,9 +29,8 @@ class HiddenText(str):
 # Decision: errors keep their places and lose their values. Error trackers read the locals of every frame of a
 # traceback, other libraries' frames too: sentry-sdk by default, Django's page with DEBUG. `sensitive_variables` helps
 # only with Django's own report, and its wrapper itself holds the arguments. A hidden `repr` is lost where http.client
-# turns headers into bytes. Cutting the traceback would hide where the error happened. So each door passes errors on
-# with the same places, type and words, in frames that hold nothing. The price: a debugger finds no locals below a door
-# either. An ordinary call costs only the wrapper (0.1 µs).
+# turns headers into bytes. A traceback that is cut would hide the place. So each door passes errors on with the same
+# places, type and words, in empty frames. A debugger finds no locals there either. A call costs the wrapper (0.1 µs).
 def errors_without_values(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """Remove all values from the traceback of every error that leaves this function; every place stays named.
 
