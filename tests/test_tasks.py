@@ -175,7 +175,7 @@ class TestHint:
         took = time.monotonic() - started
 
         assert took < 0.5
-        assert eventually(lambda: "the broker takes no hints" in caplog.text, 20)
+        assert eventually(lambda: "the broker accepts no wake-ups" in caplog.text, 20)
 
     @pytest.mark.faults
     def test_a_project_without_celery_gets_none(
@@ -199,7 +199,7 @@ class TestHint:
         monkeypatch.setattr(WakeUps, "wake", fail)
         tasks.wake_worker(PIXEL, "default")
 
-        assert "no hint was given (RuntimeError); the sweep will deliver" in caplog.text
+        assert "no worker was woken (RuntimeError); the sweep will deliver" in caplog.text
 
     @pytest.mark.services
     def test_it_reaches_a_real_broker(self, broker: Callable[[str], None], valkey_server: str) -> None:
@@ -236,7 +236,7 @@ class TestHint:
         caplog.set_level(logging.DEBUG, logger="tiktok_attribution")
         broker(f"redis://:the-password@127.0.0.1:{free_port()}/0")
         tasks.wake_worker(PIXEL, "default")
-        eventually(lambda: "the broker takes no hints" in caplog.text, 20)
+        eventually(lambda: "the broker accepts no wake-ups" in caplog.text, 20)
 
         assert "the-password" not in "".join(
             record.getMessage() for record in caplog.records if record.name == "tiktok_attribution"

@@ -1,4 +1,4 @@
-"""Wires the app into a project when Django starts."""
+"""Connect the app to a project when Django starts: declarations, signal receivers and background work."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class TikTokAttributionConfig(AppConfig):
-    """Finds `tiktok.py` modules as the admin finds `admin.py`, and watches the declared models."""
+    """Load each app's `tiktok.py`, as the admin loads `admin.py`, and listen to the declared models."""
 
     name = "tiktok_attribution"
     verbose_name = _("TikTok attribution")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Imported here because both reach models, which exist only once every app is loaded.
+        # Imported here because these modules import models, which can be imported only once every app is loaded.
         from tiktok_attribution import checks  # noqa: F401, PLC0415
         from tiktok_attribution.conversions import backfill, finishing, receivers  # noqa: PLC0415
         from tiktok_attribution.delivery import turns  # noqa: PLC0415

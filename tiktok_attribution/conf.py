@@ -1,7 +1,7 @@
-"""The one settings dict, `TIKTOK_ATTRIBUTION`, as a frozen typed object that is read live.
+"""Read the settings dict `TIKTOK_ATTRIBUTION` as a frozen typed object, live.
 
-`current()` never raises: a value that can't be used falls back to its default and is kept as a `Problem`, which the
-system checks report. So a slip in the settings shows at `manage.py check`, not in a shopper's request.
+`current()` never raises. A value that can't be used falls back to its default and is kept as a `Problem`, which the
+system checks report. So an error in the settings shows at `manage.py check`, not in a shopper's request.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ logger = logging.getLogger("tiktok_attribution")
 SETTING = "TIKTOK_ATTRIBUTION"
 DEVELOPER, STANDARD = "developer", "standard"
 
-# Kept in every address that is sent: without ttclid nothing is attributed, without utm_* nothing is reported.
+# These stay in every address that is sent: without ttclid nothing is attributed, without utm_* nothing is reported.
 ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*")
 
 
-# A slip in one of these must not open what it was meant to close.
+# Decision: an unreadable setting that protects visitors counts as "nobody agreed" (`Settings.is_closed`). An error in
+# one of these must not permit what the setting forbids.
 PROTECTING = ("CONSENT", "OPT_OUT", "PRIVATE_PATHS", "MASKED_PATHS", "REGIONS", "REGION")
 
-# Decision: these are often taken from the environment, and a test run or a build often has none of it. What
-# `os.environ.get` gives there, None or "", means "not set" and never stops `migrate` or `test`. Other settings are
-# written in code, where None is a slip; in one of PROTECTING it would open what it was meant to close.
+# Decision: these are often taken from the environment, which a test run or a build often lacks. `os.environ.get` then
+# returns None or "". That means "not set" and never stops `migrate` or `test`. Other settings are written in code,
+# where None is an error; in one of PROTECTING it would permit what the setting forbids.
 FROM_ENVIRONMENT = (
     *("PIXEL_CODE", "ACCESS_TOKEN", "SITE_URL", "TEST_EVENT_CODE", "API_URL", "PIXEL_HOST"),
     *("COOKIE_DOMAIN", "PHONE_REGION", "DEFAULT_CURRENCY"),
@@ -42,11 +43,11 @@ FROM_ENVIRONMENT = (
 
 
 class ConfigurationError(TikTokAttributionError, ImproperlyConfigured):
-    """A setting or a declaration that can't work; the message says how to fix it."""
+    """A setting or a declaration that can't work. The message says how to fix it."""
 
 
 class Problem(NamedTuple):
-    """One mistake in the settings dict: which key, what is wrong, how to fix it."""
+    """One problem in the settings dict: which key, what is wrong, how to fix it."""
 
     key: str
     message: str
@@ -59,7 +60,7 @@ def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
         token = setting_types.token(give(pixel_code) or "")
     except setting_types.InvalidSetting as error:
         problem = error.message
-    except Exception as error:  # noqa: BLE001 -- the site's own code; what it says may hold the token
+    except Exception as error:  # noqa: BLE001 -- the site's own code; its message may contain the token
         problem = f"was not given: {type(error).__name__}."
     else:
         return token if isinstance(token, str) else ""
@@ -69,7 +70,7 @@ def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
 
 @lru_cache(maxsize=1)
 def _tell_of_unused_code() -> None:
-    """Once a process: the check says it at each start."""
+    """Log once for each process that the test code is not used; the system check reports it at each start."""
     logger.error(
         "tiktok: TEST_EVENT_CODE is set while DEBUG is off, so events are sent without it and count as real ones. "
         "Remove it, or set TEST_EVENT_CODE_IN_PRODUCTION to True for as long as a test takes."
@@ -82,7 +83,7 @@ def _option(read: Callable[[object], Any], default: Any, *, secret: bool = False
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Each field is the key of the same name in capitals; the README's table explains them."""
+    """The settings. Each field is the key of the same name in capitals; the README's table explains them."""
 
     enabled: bool = _option(setting_types.flag, True)
     pixel_code: tuple[str, ...] = _option(setting_types.codes, ())
@@ -165,16 +166,17 @@ class Settings:
 
     @property
     def allowed_parameters(self) -> tuple[str, ...]:
-        """Query parameters that stay in the addresses that are sent."""
+        """Return the query parameters that stay in the addresses that are sent."""
         return ALWAYS_ALLOWED_PARAMETERS + self.allowed_query_parameters
 
+    # Decision: while DEBUG is off, events go out without the test code. TikTok shows events with a code under Test
+    # events and counts none of them. So a forgotten code would lose every conversion of a live site and mark each as
+    # delivered. Without the code, at worst a tester's few events are counted: the smaller harm.
     @property
     def sent_test_code(self) -> str:
-        """The test code that goes with the events; "" where DEBUG is off, unless it is allowed there.
+        """Return the test code that is sent with the events; "" while DEBUG is off, unless it is allowed there.
 
-        TikTok shows events with a code under Test events and counts none of them. A code that was forgotten would so
-        lose every conversion of a live site, and mark each as delivered. Without it a tester's events are counted, at
-        worst. So they go out as real events, whoever sends them: worker, command or loop.
+        It is the same for every sender: worker, command or loop.
         """
         code = self.test_event_code
         if not code or django_settings.DEBUG or self.test_event_code_in_production:
@@ -184,29 +186,29 @@ class Settings:
 
     @property
     def max_age_seconds(self) -> int:
-        """Age at which an event is too old to be sent."""
+        """Return the age in seconds at which an event is too old to be sent."""
         return int(self.max_age_days * 86_400)
 
     @property
     def alert_delay_seconds(self) -> float:
-        """How long an event may be due before somebody should look."""
+        """Return the seconds that an event may be due before the admins are alerted."""
         return self.alert_delay_minutes * 60
 
     @property
     def is_closed(self) -> bool:
-        """True where a setting that protects visitors can't be read: then nobody counts as having agreed."""
+        """True if a setting that protects visitors can't be read: then no visitor counts as having agreed."""
         return any(problem.key in PROTECTING or nearest(problem.key, PROTECTING) for problem in self.problems)
 
     @property
     def asks(self) -> bool:
-        """Whether a visitor's answer is waited for."""
+        """True if visitors are asked for consent."""
         return self.consent is not None or self.is_closed
 
     @errors_without_values
     def token_of(self, pixel_code: str) -> str:
-        """The bare Events API token of this pixel, "" where there is none. Callables are asked each time.
+        """Return the bare Events API token of this pixel; "" if there is none. A callable is called each time.
 
-        A callable that fails gives "" too, so that the pixel stops; it goes on by itself when there is a token again.
+        A callable that fails also gives "", so that the pixel stops. The pixel goes on when there is a token again.
         """
         token = self.access_token
         if isinstance(token, Mapping):
@@ -216,7 +218,7 @@ class Settings:
         return token if isinstance(token, str) else ""
 
     def sends_to_server(self, event_name: str) -> bool:
-        """False for events that Standard Mode leaves to Event Builder: those carry no event_id to merge by."""
+        """Return False for events that Standard Mode leaves to Event Builder: they have no event_id to merge by."""
         return self.mode == DEVELOPER or event_name in self.standard_mode_server_events
 
 
@@ -226,7 +228,7 @@ _EMPTY: Mapping[str, Any] = {}
 
 @errors_without_values
 def read(raw: object) -> Settings:
-    """Read a settings dict; what can't be used becomes a `Problem` and keeps its default."""
+    """Read a settings dict. A value that can't be used becomes a `Problem`, and its key keeps the default."""
     if not isinstance(raw, Mapping):
         return Settings(problems=(Problem("", f"{SETTING} must be a dict.", ""),))
     values: dict[str, Any] = {}
@@ -252,7 +254,7 @@ def _unknown(key: str) -> Problem:
 
 
 def nearest(written: str, known: Sequence[str]) -> str:
-    """The known word that was probably meant, whatever its case; "" when none is near."""
+    """Return the known word that was probably meant, ignoring case; "" if none is similar."""
     folded = {word.lower(): word for word in known}
     near = difflib.get_close_matches(written.lower(), folded, n=1)
     return folded[near[0]] if near else ""
@@ -268,7 +270,7 @@ _last = _Read(None, None, Settings())
 
 
 def current() -> Settings:
-    """The settings as they are now. Read again whenever the dict or one of its values is another object."""
+    """Return the current settings. They are read again when the dict or one of its values is another object."""
     global _last
     raw = getattr(django_settings, SETTING, _EMPTY)
     last = _last

@@ -1,4 +1,8 @@
-"""Errors that leave this app without the values of the frames that they passed, and text that doesn't show itself."""
+"""Remove the values of frames from errors that leave this app, and hide text from `repr`.
+
+`errors_without_values` decorates each function that is a door between the site and this app. `HiddenText` is for the
+token and personal data.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ _Result = TypeVar("_Result")
 
 
 class HiddenText(str):
-    """Text whose `repr` shows stars: for the token, and for what a person is known by. `str()` gives it plain."""
+    """Text whose `repr` shows stars: for the token and for data that identifies a person. `str()` shows it."""
 
     __slots__ = ()
 
@@ -22,15 +26,15 @@ class HiddenText(str):
         return "'********'"
 
 
-# Error trackers read the locals of every frame of a traceback, other libraries' frames too: sentry-sdk by default,
-# Django's page with DEBUG. They know nothing of Django's `sensitive_variables`, whose own wrapper holds the arguments.
-# A hidden `repr` is not enough either, as http.client turns headers into plain bytes. So each door between the site
-# and this app passes errors on with the same places, type and words, in frames that hold nothing. The price: a
-# debugger, too, finds no locals below a door. It costs an ordinary call the wrapper alone (0.1 µs).
+# Decision: errors keep their places and lose their values. Error trackers read the locals of every frame of a
+# traceback, other libraries' frames too: sentry-sdk by default, Django's page with DEBUG. `sensitive_variables` helps
+# only with Django's own report, and its wrapper itself holds the arguments. A hidden `repr` is lost where http.client
+# turns headers into bytes. A traceback that is cut would hide the place. So each door passes errors on with the same
+# places, type and words, in empty frames. A debugger finds no locals there either. A call costs the wrapper (0.1 µs).
 def errors_without_values(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Have whatever is raised leave this function with a traceback that names every place and holds no value.
+    """Remove all values from the traceback of every error that leaves this function; every place stays named.
 
-    For plain functions; what an async function or a generator raises later doesn't pass here.
+    For plain functions. An error that an async function or a generator raises later does not pass here.
     """
 
     @wraps(function)
@@ -45,9 +49,9 @@ def errors_without_values(function: Callable[_Arguments, _Result]) -> Callable[_
 
 
 def strip_values(error: BaseException) -> BaseException:
-    """Empty the frames of an error that is being handled by the caller, and of what led to it; its own words stay.
+    """Empty the frames of an error that the caller is handling, and of its causes. Its own words stay.
 
-    What the site was handling when it called is left as it is: those frames are the site's.
+    An error that the site was handling when it called is left as it is: those frames are the site's.
     """
     callers = set(_frames_above(sys._getframe(1)))  # noqa: SLF001 -- documented
     stripped = set()
@@ -59,15 +63,15 @@ def strip_values(error: BaseException) -> BaseException:
         if one is None or id(one) in stripped or is_the_sites:
             continue
         stripped.add(id(one))
-        one.__traceback__ = None  # first of all: what follows may fail, of memory or by a signal
-        # The caller's own frame is left out, as it raises the error again.
+        one.__traceback__ = None  # first, because the rest may fail for lack of memory or by a signal
+        # The caller's own frame is left out, because the caller raises the error again.
         one.__traceback__ = _bare(trace.tb_next if trace is not None and one is error else trace)
         waiting += [one.__cause__, one.__context__, *_grouped(one)]
     return error
 
 
 def _grouped(error: BaseException) -> Iterator[BaseException]:
-    """Those of an ExceptionGroup. Errors of others may have an attribute of this name that holds anything."""
+    """Yield the errors of an ExceptionGroup. Other errors may have an attribute of this name that holds anything."""
     found = getattr(error, "exceptions", ())
     if isinstance(found, (list, tuple)):
         yield from (one for one in found if isinstance(one, BaseException))
@@ -80,7 +84,7 @@ def _frames_above(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _bare(trace: TracebackType | None) -> TracebackType | None:
-    """The same places in frames of their own."""
+    """Return a traceback with the same places in new, empty frames."""
     traces = []
     while trace is not None:
         traces.append(trace)
@@ -92,7 +96,7 @@ def _bare(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _place() -> CodeType:
-    """Code that gives its own frame, without columns: a traceback would underline them in the lines of others."""
+    """Return code that returns its own frame, without columns: a traceback would underline them in others' lines."""
     tree = ast.parse("lambda: _getframe()", mode="eval")
     for node in ast.walk(tree):
         if isinstance(node, ast.expr):
@@ -104,11 +108,11 @@ def _place() -> CodeType:
 
 _PLACE = _place()
 _POSITION = 2  # the second instruction: the first is Python's own and has columns
-_KEPT_GLOBALS = ("__name__", "__file__", "__loader__")  # by which reports find module and source
+_KEPT_GLOBALS = ("__name__", "__file__", "__loader__")  # reports find module and source by these
 
 
 def _frame_at(trace: TracebackType) -> FrameType:
-    """A frame of the same file, function and line that holds nothing; jinja2 makes its tracebacks likewise."""
+    """Return an empty frame of the same file, function and line; jinja2 makes its tracebacks in the same way."""
     frame = trace.tb_frame
     code = _PLACE.replace(
         co_filename=frame.f_code.co_filename,

@@ -1,6 +1,7 @@
-"""Describe a failure in words that hold none of its data.
+"""Describe failures in words that contain none of their data, for logs and the admin.
 
-Why the site's own code failed, in words that hold none of its data.
+`describe` names an error's type. `reason` also names the place in the site's code. `report` logs it, or raises under
+STRICT.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ logger = logging.getLogger("tiktok_attribution")
 APP = "tiktok_attribution"
 MIGRATE = "Tables of tiktok_attribution are missing or old: run manage.py migrate."
 
-# What each database says of a table or column that is not there. PostgreSQL translates its words, so its SQLSTATE is
-# read: undefined_table and undefined_column. MySQL and MariaDB: ER_NO_SUCH_TABLE and ER_BAD_FIELD_ERROR. SQLite has
-# one code for every mistake in a statement, so its words are read, which are never translated.
+# What each database says if a table or column is missing. PostgreSQL translates its messages, so its SQLSTATE is read:
+# undefined_table and undefined_column. MySQL and MariaDB: ER_NO_SUCH_TABLE and ER_BAD_FIELD_ERROR. SQLite has one code
+# for every error in a statement, so its message is read; SQLite never translates it.
 _SQLSTATES = ("42P01", "42703")
 _MYSQL_CODES = (1146, 1054)
 _SQLITE_WORDS = ("no such table", "no such column", "has no column named")
 
 
 def describe(error: BaseException) -> str:
-    """Return the error's type, and what is known to be safe: a missing module's name, tables that `migrate` makes.
+    """Return the error's type, and details that are known to be safe: a missing module, or that `migrate` must run.
 
-    The text of an error may hold anybody's data, a password in a broker's URL among it, so it is never repeated.
+    The text of an error may contain anybody's data, even a password in a broker's URL, so it is never repeated.
     """
     name = type(error).__name__
     if lacks_tables(error):
@@ -41,37 +42,37 @@ def describe(error: BaseException) -> str:
 
 
 def missing_module(error: BaseException) -> str:
-    """Return the name of the module that could not be imported, "" for any other error."""
+    """Return the name of the module that could not be imported; "" for any other error."""
     return (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
 
 
 def lacks_tables(error: BaseException) -> bool:
-    """Tell whether a table or a column of this app is missing. Asks the error alone, for this may be a checkout.
+    """Return True if a table or a column of this app is missing. It makes no query, because this may be a checkout.
 
-    A missing table of the site's own is another matter, so the name of one of ours must be in the message.
+    A missing table of the site's own does not count, so the message must name one of this app's tables.
     """
     if not isinstance(error, (OperationalError, ProgrammingError)) or f"{APP}_" not in str(error):
         return False
-    if error.args and error.args[0] in _MYSQL_CODES:  # before SQLSTATE, which PyMySQL has too, of other codes
+    if error.args and error.args[0] in _MYSQL_CODES:  # before SQLSTATE: PyMySQL has one too, with other codes
         return True
     cause = error.__cause__ or error
     code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
     return code in _SQLSTATES if code else any(words in str(error) for words in _SQLITE_WORDS)
 
 
-# Where an error comes to light here it was caused further up, in the site's code.
+# An error that appears in one of these packages was caused further up, in the site's code.
 _NOT_THE_SITE = {"tiktok_attribution", "django", "psycopg", "psycopg2", "MySQLdb", "pymysql", "sqlite3"}
 
 
 def report(error: Exception, message: str, *args: object) -> None:
-    """Log that something of ours failed, and why; where the setting STRICT asks for it, raise instead."""
+    """Log that something in this app failed, and why. If STRICT is set, raise the error instead."""
     if conf.current().strict:
         raise error
     logger.error(f"tiktok: {message}: %s", *args, reason(error))  # noqa: G004 -- the message is a literal of ours
 
 
 def reason(error: BaseException) -> str:
-    """An InvalidEvent's own words, else type and place: the text of a stranger's error may hold anybody's data."""
+    """Return the words of an InvalidEvent; for other errors type and place, as their text may hold anybody's data."""
     if isinstance(error, InvalidEvent):
         return bounded(str(error), MAX_TEXT, without_emails)[0]
     if lacks_tables(error):

@@ -1,7 +1,7 @@
-"""Prometheus metrics, with the extra `[prometheus]`: the figures of `tiktok_status`, read when they are scraped.
+"""Export Prometheus metrics: the figures of `tiktok_status`, read at each scrape. Needs the extra `[prometheus]`.
 
-`REGISTRY.register(TikTokCollector())` in an AppConfig.ready() of the site's; any exporter of prometheus_client's serves
-them. For OpenTelemetry, its Prometheus receiver scrapes the same address.
+Call `REGISTRY.register(TikTokCollector())` in an AppConfig.ready() of the site. Any exporter of prometheus_client
+then serves them. For OpenTelemetry, let its Prometheus receiver scrape the same address.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _GAUGES = {
 
 
 class TikTokCollector(Collector):
-    """Gauges labelled by pixel and database."""
+    """Collect the figures as gauges, labelled by pixel and database."""
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Names without values, so that registering needs no database."""
+        """Yield the metrics' names without values, so that registering needs no database."""
         yield from _families().values()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One scrape."""
+        """Yield the metrics of one scrape."""
         families = _families()
         for one in figures():
             labels = [one.pixel_code, one.database]

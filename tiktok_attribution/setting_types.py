@@ -1,4 +1,7 @@
-"""Readers of single settings: each takes what a person wrote and gives the typed value, or raises Unusable."""
+"""Read the values of single settings: each function returns the typed value or raises InvalidSetting.
+
+`conf.Settings` names the reader of each setting. A reader's message says what is wrong, and its hint what to write.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ _DOMAIN = re.compile(r"(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DENY, LIMIT, IGNORE = EFFECTS = ("deny", "limited_data_use", "ignore")
-"""What a signal of a visitor who wants to be left alone does."""
+"""What a privacy signal or an opt-out of a visitor does: no events, limited data use, or nothing."""
 
 
 class InvalidSetting(Exception):
-    """Raised by a reader below: `message` completes the sentence "TIKTOK_ATTRIBUTION['X'] …"."""
+    """A setting's value can't be used. `message` completes the sentence "TIKTOK_ATTRIBUTION['X'] …"."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -98,7 +101,7 @@ def currency(value: object) -> str:
 
 
 def hours_or_none(value: object) -> object:
-    """At most what MAX_AGE_DAYS may be."""
+    """Read a number of hours, at most the maximum of MAX_AGE_DAYS, or None."""
     return None if value is None else number(0.1, 28 * 24, float)(value)
 
 
@@ -131,7 +134,7 @@ def callable_or_none(value: object) -> Callable[..., Any] | None:
 
 def networks(value: object) -> tuple[Network, ...]:
     networks = []
-    for item in filter(None, texts(value)):  # "".split(",") gives [""]
+    for item in filter(None, texts(value)):  # "".split(",") returns [""]
         try:
             networks.append(ipaddress.ip_network(item, strict=False))
         except ValueError:
@@ -151,7 +154,7 @@ def paths(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class PathPatterns:
-    """Puts "-" in place of each group that a pattern finds in a path; of all it finds where it has no group."""
+    """Mask a path: put "-" in place of each group of a matching pattern, or of the whole match if it has no group."""
 
     patterns: tuple[re.Pattern[str], ...]
 
@@ -164,8 +167,8 @@ class PathPatterns:
 def _without_groups(found: re.Match[str]) -> str:
     if not found.re.groups:
         return "-"
-    # From the right, so that the places of what stands left of a group still hold; a group inside another one goes
-    # with it, and one that took no part has no place.
+    # From the right, so that the positions of groups further left stay valid. A group inside another one goes with it.
+    # A group that took no part in the match has no position.
     text, begin, end = found[0], found.start(), found.end()
     for first, last in sorted({found.span(number) for number in range(1, found.re.groups + 1)}, key=_by_end):
         if first >= 0 and last <= end:
@@ -178,7 +181,7 @@ def _by_end(span: tuple[int, int]) -> tuple[int, int]:
 
 
 def masked_paths(value: object) -> Callable[[str], str] | None:
-    """Patterns of what to replace in a path; or a callable of the path that returns it masked, or its dotted path."""
+    """Read what to mask in a path: patterns, a callable that returns the masked path, or the callable's dotted path."""
     if value is None or isinstance(value, str) or callable(value):
         return callable_or_none(value)
     patterns = []
@@ -207,11 +210,11 @@ def address(value: object) -> str:
 
 
 def site_address(value: object) -> str:
-    return address(value) if value != "" else ""  # "" where an environment variable is not set
+    return address(value) if value != "" else ""  # "" if an environment variable is not set
 
 
 def api_address(value: object) -> str:
-    return address(value) + "/"  # TikTok's path ends in a slash; without it the route isn't found
+    return address(value) + "/"  # TikTok's path ends in a slash; without it, TikTok does not find the route
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
@@ -240,7 +243,7 @@ def _shown(number: float) -> str:
 
 
 def consent(value: object) -> Callable[..., Any] | Rule | None:
-    """A callable of the request, its dotted path, or a dict that names a consent tool."""
+    """Read a callable of the request, its dotted path, or a dict that names a consent tool."""
     if not isinstance(value, Mapping):
         return callable_or_none(value)
     try:
@@ -250,14 +253,14 @@ def consent(value: object) -> Callable[..., Any] | Rule | None:
 
 
 class OptOut(NamedTuple):
-    """The site's own opt-out: a rule whose answer "granted" says that it is there, and what it does."""
+    """The site's own opt-out. If the rule answers "granted", the visitor has opted out; `effect` is the consequence."""
 
     rule: CookieRule
     effect: str
 
 
 def opt_out(value: object) -> Callable[..., Any] | OptOut | None:
-    """A callable of the request, its dotted path, or {"cookie": name, "value": text, "effect": effect}."""
+    """Read a callable of the request, its dotted path, or {"cookie": name, "value": text, "effect": effect}."""
     if not isinstance(value, Mapping):
         return callable_or_none(value)
     if not {"cookie"} <= value.keys() <= {"cookie", "value", "effect"}:
@@ -270,7 +273,7 @@ def opt_out(value: object) -> Callable[..., Any] | OptOut | None:
 
 
 class Policy(NamedTuple):
-    """How visitors of one region are treated; None where the settings for everybody hold."""
+    """How visitors of one region are treated. None: as the settings for all visitors say."""
 
     ask: bool | None = None
     on_gpc: str | None = None
@@ -279,7 +282,7 @@ class Policy(NamedTuple):
 
 
 def regions(value: object) -> Mapping[str, Policy]:
-    """{"US-CA": {"ASK": False, "ON_GPC": "deny", "LIMITED_DATA_USE": True}}."""
+    """Read policies by region: {"US-CA": {"ASK": False, "ON_GPC": "deny", "LIMITED_DATA_USE": True}}."""
     found = {}
     read: dict[str, Callable[[object], Any]] = {
         "ASK": flag,
@@ -296,7 +299,7 @@ def regions(value: object) -> Mapping[str, Policy]:
 
 
 def bots(value: object) -> Callable[..., Any] | bool:
-    """True for the short list of this app, False, or a callable of the user agent (or its dotted path)."""
+    """Read True for this app's short list of bots, False, or a callable of the user agent (or its dotted path)."""
     if isinstance(value, bool):
         return value
     found = callable_or_none(value)

@@ -1,25 +1,27 @@
-"""Signals that a site can listen to; every one is sent after the fact it names has been committed."""
+"""Signals that a site can listen to. Each is sent after the change that it names has been committed."""
 
 from __future__ import annotations
 
 from django.dispatch import Signal
 
 event_recorded = Signal()
-"""An event entered the outbox and is finished (docs/backfill.md). `sender`: OutboxEvent; `event`: the row; `using`:
-the database alias."""
+"""Sent when an event entered the outbox and is finished (docs/backfill.md). `sender`: OutboxEvent; `event`: its row;
+`using`: the database alias."""
 
 batch_attempted = Signal()
-"""A POST came to an end. `sender`: Attempt; `attempt`: its row; `using`: the database alias."""
+"""Sent after each POST, with or without an answer. `sender`: Attempt; `attempt`: its row; `using`: the database
+alias."""
 
 pixel_stopped = Signal()
-"""TikTok refused a pixel's token or permission. `sender`: PixelStatus; `pixel`: its row; `using`: alias."""
+"""Sent when a pixel stops: TikTok refused its token or permission, or it has no token. `sender`: PixelStatus; `pixel`:
+its row; `using`: the database alias."""
 
 pixel_resumed = Signal()
-"""A stopped pixel may send again. `sender`: PixelStatus; `pixel`: its row; `using`: alias."""
+"""Sent when a stopped pixel may send again. `sender`: PixelStatus; `pixel`: its row; `using`: the database alias."""
 
 alert_opened = Signal()
-"""A pixel stopped, TikTok stays away, events wait too long, or too many fail; once for each time. `sender`: Notice;
-`notice`: its row, with `pixel_code`, `trouble` and `figure`; `using`: alias."""
+"""Sent once when an alert begins: a pixel is stopped, TikTok does not answer, events wait too long, or too many fail.
+`sender`: Alert; `alert`: its row, with `pixel_code`, `alert_kind` and `figure`; `using`: the database alias."""
 
 alert_closed = Signal()
-"""The same is well again. `sender`: Notice; `notice`: its row; `using`: alias."""
+"""Sent when an alert has ended. `sender`: Alert; `alert`: its row; `using`: the database alias."""

@@ -1,7 +1,8 @@
-"""Celery's door to delivery. Tasks carry a pixel code and a database alias, never a payload.
+"""Celery tasks: deliver, sweep, backfill, background jobs and pruning. The only module that uses Celery.
 
-A hint is only that: whatever no task announces is found by `sweep`. It is published by a thread of its own, so that a
-broker that is down or slow costs the shopper's request nothing, and a thousand orders in a second are a few tasks.
+Tasks carry a pixel code and a database alias, never a payload, and call plain functions of `delivery` and `monitoring`.
+`wake_worker` publishes a delivery task for new events from a thread (`delivery.wakeup`). A wake-up may be lost: `sweep`
+finds every event that is due.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tiktok_attribution.monitoring import alerts, hourly
 
 logger = logging.getLogger("tiktok_attribution")
 
-PRUNE_MOST = 50_000  # rows of a kind and database in one task
+PRUNE_MOST = 50_000  # rows of each type and database that one task deletes
 SWEEP_SECONDS = 60
 NO_APP = "no Celery app is loaded in this process"
 NOT_ASKED = "this is a test process"
@@ -34,9 +35,9 @@ NOT_ASKED = "this is a test process"
 
 @shared_task(name="tiktok_attribution.deliver", ignore_result=True)
 def deliver(pixel_code: str, using: str = "default", holder: str = "") -> None:
-    """Send what is due for one pixel, for DELIVERY_SECONDS; a later task goes on, with this one's turn."""
+    """Send what is due for one pixel, for DELIVERY_SECONDS. A later task goes on with this one's turn."""
     _alive(turns.WORKER)
-    if current_app.conf.task_always_eager:  # a countdown would not wait, and there is no worker to be kept free
+    if current_app.conf.task_always_eager:  # a countdown would not wait, and there is no worker to keep free
         pixel_sender.deliver(pixel_code, using=using)
         return
     more = turns.take_turn(pixel_code, using=using, holder=holder)
@@ -46,14 +47,14 @@ def deliver(pixel_code: str, using: str = "default", holder: str = "") -> None:
 
 @shared_task(name="tiktok_attribution.sweep", ignore_result=True)
 def sweep() -> None:
-    """For Celery beat, about once a minute: find what no hint announced, one task a pixel."""
+    """Find due events that no wake-up announced, and publish one task for each pixel. For Celery beat, every minute."""
     repair.repair_everywhere()
     retention.drop_unanswered()
     turns.run(turns.FINISH)
     for using, pixel_code in pixel_sender.work_everywhere():
         _publish(deliver, pixel_code, using)
     for using in manual.waiting_databases():
-        # The next sweep asks again, so what no worker has taken by then would only pile up.
+        # The next sweep asks again. A task that no worker has taken by then would only add to the queue.
         _publish(bulk, using, expires=SWEEP_SECONDS)
     if turns.is_due(turns.BACKFILL):
         _publish(backfill, expires=SWEEP_SECONDS)
@@ -64,14 +65,14 @@ def sweep() -> None:
 
 @shared_task(name="tiktok_attribution.backfill", ignore_result=True)
 def backfill() -> None:
-    """Record conversions of the last BACKFILL_HOURS that no signal saw; the sweep asks for it every hour."""
+    """Record the conversions of the last BACKFILL_HOURS that no signal reported. The sweep asks for it every hour."""
     _alive(turns.WORKER)
     turns.run(turns.BACKFILL)
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)
 def bulk(using: str = "default") -> None:
-    """Go on with what the admin asked for over whole filters, for less than the time between two sweeps."""
+    """Go on with the background jobs of one database, for less than the time between two sweeps."""
     _alive(turns.WORKER)
     _, pixel_codes = manual.work(using)
     for pixel_code in sorted(pixel_codes):
@@ -80,17 +81,17 @@ def bulk(using: str = "default") -> None:
 
 @shared_task(name="tiktok_attribution.prune", ignore_result=True)
 def prune() -> None:
-    """For Celery beat, about once a day: clear payloads and delete old rows, in as many short tasks as that takes."""
+    """Clear bodies and delete old rows, in as many short tasks as that takes. For Celery beat, once a day."""
     done = retention.prune_all(most=PRUNE_MOST)
     if retention.has_more(done, PRUNE_MOST):
-        _publish(prune)  # else a site with more events a day than that would grow for ever
+        _publish(prune)  # without it, a site with more new events a day would grow for ever
 
 
 _alive_at: dict[str, float] = {}
 
 
 def _alive(*names: str) -> None:
-    """Signs of life, without a look at the database for each task. Never raises."""
+    """Note signs of life, without a database query for each task. Raises nothing."""
     now = time.monotonic()
     try:
         for name in names:
@@ -102,12 +103,12 @@ def _alive(*names: str) -> None:
 
 
 def uses_broker() -> bool:
-    """Whether this process would tell workers of new events."""
+    """Return True if this process wakes workers for new events."""
     return not current_app.conf.task_always_eager and _has_celery() and _may_reach_broker()
 
 
 def _may_reach_broker() -> bool:
-    """False in a test process that has not asked for it. Celery's broker in memory ends with the process."""
+    """Return False in a test process that has not asked for it. Celery's broker in memory ends with the process."""
     return not in_tests.keeps_inside() or _broker_is_in_memory()
 
 
@@ -116,61 +117,61 @@ def _broker_is_in_memory() -> bool:
 
 
 def _transport() -> str:
-    """The scheme of the broker's URL; of the first, where there are several to fall back on."""
+    """Return the scheme of the broker's URL; of the first URL if there are several to fall back on."""
     written: Any = current_app.conf.broker_write_url or current_app.conf.broker_url or ""
     return str(written[0] if isinstance(written, list) else written).partition(":")[0]
 
 
 def _publish(task: Task[..., Any], *arguments: str, **options: Any) -> None:
-    """Have a worker run a task. Every task that a task of ours leads to goes this way; an eager one reaches nobody."""
+    """Publish a task. Every task that a task of this app leads to is published here; an eager one needs no broker."""
     if current_app.conf.task_always_eager or _may_reach_broker():
         task.apply_async(arguments, ignore_result=True, **options)
 
 
 def broker_problem(seconds: int = 2) -> str:
-    """Why Celery's broker can't be reached within that time, "" when it can. Names no address: it holds a password."""
+    """Return why the broker can't be reached in `seconds`; "" if it can. Names no address: it contains a password."""
     if not _has_celery():
         return NO_APP
     if not _may_reach_broker():
         return NOT_ASKED
     try:
-        # A broker may also take the connection and say nothing.
+        # A broker may also accept the connection and then say nothing.
         limits = {"socket_connect_timeout": seconds, "socket_timeout": seconds}
         with current_app.connection_for_read(transport_options=limits) as connection:
             connection.connect_timeout = seconds
             connection.ensure_connection(max_retries=0, timeout=seconds)
-    except Exception as error:  # whatever the transport's library raises
+    except Exception as error:  # any error of the transport's library
         return describe(error)
     return ""
 
 
 class Lacking(NamedTuple):
-    """A Python module without which this process can't speak with the broker, and what to install for it."""
+    """A Python module that this process lacks to use the broker, and the package to install for it."""
 
     module: str
     package: str
 
 
 def lacking() -> Lacking | None:
-    """Return what is missing to speak the broker's protocol, None where nothing is. Connects to nothing."""
+    """Return what is missing to speak the broker's protocol; None if nothing is. Makes no connection."""
     transport = _transport()
     if transport.startswith(("redis", "sentinel")):  # rediss over TLS
-        # Looked for by name: without `redis`, kombu 5.7 fails on the attribute of a None, and names no module.
+        # Searched by name: without `redis`, kombu 5.7 fails on the attribute of a None and names no module.
         missing = [name for name in ("redis", "packaging") if find_spec(name) is None]
         return Lacking(missing[0], "django-tiktok-attribution[redis]") if missing else None
     try:
         _ = current_app.connection_for_read().transport
     except ImportError as error:
-        extras = metadata("celery").get_all("Provides-Extra") or []  # there is one for most of its transports
+        extras = metadata("celery").get_all("Provides-Extra") or []  # most of its transports have an extra
         module = missing_module(error) or transport
         return Lacking(module, f"celery[{transport}]" if transport in extras else module)
-    except Exception:  # an unknown transport, an unreadable URL: another trouble
+    except Exception:  # an unknown transport or an unreadable URL: another problem
         return None
     return None
 
 
 def queues() -> list[str]:
-    """Return the names of the queues that this app's tasks go to, by the project's routes. Asks no broker."""
+    """Return the names of the queues for this app's tasks, by the project's routes. Makes no connection."""
     names = set()
     for task in (deliver, sweep, backfill, bulk, prune):
         route = current_app.amqp.router.route({}, task.name, (), {})
@@ -180,7 +181,7 @@ def queues() -> list[str]:
 
 
 def worker_command() -> str:
-    """Return the command that starts a worker for this app's tasks; "" where the project's routes can't be read."""
+    """Return the command that starts a worker for this app's tasks; "" if the project's routes can't be read."""
     if not _has_celery():
         return ""
     try:
@@ -191,33 +192,36 @@ def worker_command() -> str:
 
 
 def wake_worker(pixel_code: str, using: str) -> None:
-    """Ask for delivery soon. Returns at once and never raises; call it after the commit."""
+    """Ask a worker to deliver soon. Returns at once and raises nothing. Call it after the commit."""
     try:
-        # Celery's settings are looked up in several layers, so the busy are spared that. Eager tasks would put the
-        # network call into this process.
+        # Celery looks its settings up in several layers, so `will_publish` is asked first: a busy process needs no
+        # lookup. An eager task would make the POST in this process.
         if not _wake_ups.will_publish(pixel_code, using) and uses_broker():
             _wake_ups.wake(pixel_code, using)
     except Exception as error:  # Celery's settings can't be read, or no thread can be started
-        logger.warning("tiktok: no hint was given (%s); the sweep will deliver", describe(error))
+        logger.warning("tiktok: no worker was woken (%s); the sweep will deliver", describe(error))
 
 
 @lru_cache(maxsize=1)
 def _has_celery() -> bool:
-    """Whether the project has a Celery app. Celery's stand-in for one would look for RabbitMQ on this machine."""
+    """Return True if the project has a Celery app. Celery's substitute would look for RabbitMQ on this machine."""
     if current_app.main != "default" or current_app.conf.broker_url:
         return True
-    logger.info("tiktok: no Celery app is loaded here, so no hints are given; tiktok_deliver or the sweep delivers")
+    logger.info("tiktok: no Celery app is loaded here, so no worker is woken; tiktok_deliver or the sweep delivers")
     return False
 
 
 class _Broker:
-    """The hints' own connection: those of Celery's pool would be shared with the children of a fork."""
+    """The connection for wake-ups. Connections of Celery's pool would be shared with the children of a fork."""
 
     def __init__(self) -> None:
         self._connection: Any = None
 
     def publish(self, pixel_code: str, using: str) -> None:
-        """Raises what the broker's library raises. A kept connection that has gone stale is replaced once."""
+        """Publish a delivery task. A kept connection that has gone stale is replaced once.
+
+        Raises any error of the broker's library, or ModuleNotFoundError with the package to install.
+        """
         if self._connection is not None:
             with suppress(Exception):
                 return self._send(pixel_code, using)
@@ -246,7 +250,7 @@ _wake_ups = WakeUps(_Broker().publish)
 
 
 def _after_fork() -> None:
-    """A forked child has none of its parent's threads, may have its locks in any state, and shares its sockets."""
+    """Replace the publisher in a forked child: it has no threads, its locks may be in any state, its sockets shared."""
     global _wake_ups
     _wake_ups = WakeUps(_Broker().publish)
 

@@ -1,4 +1,7 @@
-"""Keeps a broken query, the site's own or ours, from spoiling the transaction it runs in."""
+"""Protect the open transaction from a failing query, the site's own or this app's.
+
+`protected` and `together` return a `LateSavepoint`: a savepoint that is made before the first statement of its block.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,28 @@ Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 
 def protected(using: str) -> AbstractContextManager[object]:
-    """A savepoint where a transaction is open; none is made before the first statement, so that code which asks the
-    database nothing costs it nothing."""
+    """Return a context manager that makes a savepoint before the block's first statement, if a transaction is open.
+
+    So code that makes no query costs no round trip.
+    """
     connection = connections[using]
     return LateSavepoint(connection) if connection.in_atomic_block else nullcontext()
 
 
 def together(using: str) -> LateSavepoint:
-    """As `protected`; where no transaction is open, one is begun, so that all of the block is written or nothing."""
+    """Return a `LateSavepoint`; without an open transaction it begins one. All of the block is written or nothing."""
     return LateSavepoint(connections[using])
 
 
+# Decision: an event is built and inserted inside one savepoint, and nothing raises. A failure is rolled back alone and
+# recorded as invalid, with a reason without personal data, or logged if even that fails. Only one error is passed on:
+# the database has rolled back the caller's whole transaction (a deadlock on MySQL and MariaDB, a lost connection).
 def is_lost(connection: BaseDatabaseWrapper, *, was_lost: bool) -> bool:
-    """Whether the caller's open transaction can only be rolled back now, and could be committed before.
+    """Return True if the caller's open transaction could be committed before, and now can only be rolled back.
 
-    InnoDB rolls back the whole transaction of a deadlock's victim, and a lost connection does the same anywhere. Django
-    then leaves the outermost `atomic` without a commit and without an error. So who swallowed the error of such a
-    statement would let a shop thank for an order that is gone: this error is the one that is passed on.
+    InnoDB rolls back the whole transaction of a deadlock's victim. A lost connection does the same on any database.
+    Django then leaves the outermost `atomic` without a commit and without an error. If this app swallowed the error of
+    such a statement, a shop would thank for an order that is gone. So this error is passed on.
     """
     return connection.in_atomic_block and connection.needs_rollback and not was_lost
 
@@ -40,7 +48,7 @@ _making_one: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
 class LateSavepoint:
-    """An atomic block without a savepoint, which the first statement inside gives one."""
+    """An atomic block whose savepoint is made before its first statement, and not at all without a statement."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
@@ -58,7 +66,7 @@ class LateSavepoint:
 
     @property
     def has_lost_all(self) -> bool:
-        """After the block: whether the transaction around it went with it."""
+        """Return True, after the block, if the transaction around it was rolled back too."""
         return is_lost(self._connection, was_lost=self._was_broken)
 
     def next_is_last(self, *, ends: bool = False) -> None:
@@ -125,19 +133,19 @@ class LateSavepoint:
         return done
 
     def _in_one_trip(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
-        """Should more follow against what was said, it gets a savepoint of its own."""
+        """Execute the statement between savepoint and release. An unexpected later one gets a savepoint of its own."""
         try:
             done = execute(f"SAVEPOINT tiktok; {sql}; RELEASE SAVEPOINT tiktok", params, False, context)
         except BaseException:
             if self._status() == "INERROR":  # else psycopg refused to send it: there is no savepoint to go back to
-                with suppress(DatabaseError):  # a lost connection; the first error tells of it
+                with suppress(DatabaseError):  # a lost connection; which the first error reports
                     execute("ROLLBACK TO SAVEPOINT tiktok; RELEASE SAVEPOINT tiktok", None, False, context)
             raise
         context["cursor"].nextset()  # from the savepoint's result, which is empty, to the statement's own
         return done
 
     def _status(self) -> str:
-        """psycopg's: INTRANS, INERROR, or UNKNOWN where the connection is lost."""
+        """Return psycopg's transaction status: INTRANS, INERROR, or UNKNOWN if the connection is lost."""
         psycopg: Any = self._connection.connection
         return "UNKNOWN" if psycopg is None else str(psycopg.info.transaction_status.name)
 
@@ -147,14 +155,17 @@ class LateSavepoint:
         self._connection.execute_wrappers.pop()
         if self.is_awaited:
             self._block.__exit__(None, None, None)
-            self._connection.needs_rollback = self._was_broken  # nothing was done that could be undone
+            self._connection.needs_rollback = self._was_broken  # no statement ran, so there is nothing to undo
         else:
             self._block.__exit__(kind, error, traceback)
 
 
 def _takes_several(connection: Any, cursor: Any) -> bool:
-    """Whether one `execute` may hold several statements and give the result of each: psycopg 3, as Django uses it
-    unless its option server_side_binding is on, nobody has it in pipeline mode, and the cursor is no named one."""
+    """Return True if one `execute` may hold several statements and return the result of each.
+
+    That is psycopg 3 as Django uses it by default: without server_side_binding, outside of pipeline mode, and with a
+    cursor that has no name.
+    """
     if connection.vendor != "postgresql" or connection.Database.__name__ != "psycopg":
         return False
     if getattr(cursor.cursor, "name", ""):

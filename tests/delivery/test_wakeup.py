@@ -104,7 +104,7 @@ def test_a_failed_publication_is_logged_without_its_text_and_the_next_one_tried(
     wake_ups.wake("A", "default")
 
     assert published.wait_for(lambda: len(published.works) == 2)
-    assert "the broker takes no hints (ConnectionError)" in caplog.text
+    assert "the broker accepts no wake-ups (ConnectionError)" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -134,7 +134,7 @@ def test_a_broker_that_stays_away_is_told_of_once(
         wake_ups.wake(f"PIXEL{number}", "default")
         assert tried.wait_for(lambda: len(tried.works) == number + 1)  # noqa: B023 -- waited for at once
 
-    assert caplog.text.count("the broker takes no hints") == 1
+    assert caplog.text.count("the broker accepts no wake-ups") == 1
 
 
 def test_work_will_be_published_from_its_announcement_on(configure: Configure) -> None:

@@ -72,7 +72,7 @@ def test_within_a_minute_nobody_looks_twice(minutes_later: Sweep) -> None:
     minutes_later(0)
     with CaptureQueriesContext(connection) as asked:
         minutes_later(0.5)
-    assert not any("tiktok_attribution_notice" in query["sql"] for query in asked)
+    assert not any("tiktok_attribution_alert" in query["sql"] for query in asked)
 
 
 def test_an_event_that_waits_too_long_is_told(heard: Heard, minutes_later: Sweep, settings: Any) -> None:
@@ -192,7 +192,7 @@ def test_a_database_that_fails_raises_nothing(
 
     monkeypatch.setattr(alerts, "notify", fail)
     minutes_later(0)
-    assert "has troubles is not known (DatabaseError)" in caplog.text
+    assert "could not be checked (DatabaseError)" in caplog.text
     assert "secret" not in caplog.text
 
 

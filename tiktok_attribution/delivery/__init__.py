@@ -1,1 +1,1 @@
-"""The server event: from the outbox to TikTok's Events API, and what its answers mean."""
+"""Deliver the server channel: send events from the outbox to TikTok's Events API, and interpret its answers."""

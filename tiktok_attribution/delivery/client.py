@@ -1,4 +1,8 @@
-"""The HTTP client of the Events API: one POST, its answer read whole, no retry of its own."""
+"""Send one POST to the Events API and read its answer. The only module that uses requests.
+
+`Client.post` returns an `Answer` also when none came, with the reason in words. It never retries by itself, because
+the outbox is the one retry layer. An answer is limited in time (`deadline`) and in size.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +29,15 @@ from tiktok_attribution.events.sanitize import MAX_WORDS, without_ids
 
 MOST_CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 65_536
-MOST_CODE = 2**31 - 1  # what the column holds
+MOST_CODE = 2**31 - 1  # the largest number that the column `Attempt.code` holds
 MOST_RETRY_AFTER_SECONDS = 86_400.0
 PARTIAL_OK = 20001
 
-_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")  # PostgreSQL takes no NUL, no database a lone surrogate
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")  # PostgreSQL stores no NUL, no database a lone surrogate
 
 
 class _Adapter(HTTPAdapter):
-    """Two kept connections, no retry, and answers that are bounded in time."""
+    """Keep two connections open, never retry, and limit the time of an answer."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0, pool_connections=2, pool_maxsize=2)
@@ -49,7 +53,7 @@ class _Adapter(HTTPAdapter):
 
 
 class Client:
-    """A kept connection to the Events API. Not shared between threads."""
+    """A client with a kept connection to the Events API. Do not share it between threads."""
 
     def __init__(self, api_url: str, timeout_seconds: float) -> None:
         self._api_url = api_url
@@ -69,7 +73,7 @@ class Client:
 
     @errors_without_values
     def post(self, token: str, body: bytes) -> Answer:
-        """Send one body. Raises nothing of the network's: what went wrong is in the answer."""
+        """Send one body and return the answer. Raises no network error: a failure is described in the answer."""
         if in_tests.keeps_inside() and in_tests.is_tiktoks(urlsplit(self._api_url).hostname):
             return Answer(message=in_tests.SENT_ONLY_IF_ASKED, unreachable=True)
         headers = {"Access-Token": token, "Content-Type": "application/json"}
@@ -80,7 +84,7 @@ class Client:
                 data=body,
                 headers=headers,
                 timeout=(min(self._timeout_seconds, MOST_CONNECT_SECONDS), self._timeout_seconds),
-                allow_redirects=False,  # a redirect would carry the token elsewhere
+                allow_redirects=False,  # a redirect would send the token to another host
                 stream=True,
             ) as response:
                 return _answer(response, _read(response), token, time.monotonic() - started)
@@ -92,7 +96,7 @@ class Client:
             )
 
     def _in_words(self, error: Exception) -> str:
-        """Why no answer came, for the admin. The libraries' own texts name object addresses, so they aren't used."""
+        """Describe for the admin why no answer came. The libraries' own texts contain object addresses."""
         host, root = urlsplit(self._api_url).hostname, _root(error)
         if isinstance(root, TimeoutError | ReadTimeoutError) or isinstance(error, failures.ReadTimeout):
             return f"No whole answer within {self._timeout_seconds:g} seconds."
@@ -107,7 +111,7 @@ class Client:
 
 
 def _read(response: requests.Response) -> bytes:
-    """The answer's body, bounded in size; its time is bounded by the adapter."""
+    """Read the answer's body, limited in size; the adapter limits its time."""
     text = bytearray()
     for piece in response.iter_content(4096):
         text += piece
@@ -117,13 +121,13 @@ def _read(response: requests.Response) -> bytes:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The innermost error of the libraries' nest: MaxRetryError has a reason, ProxyError an original, others an arg."""
+    """Return the innermost of nested errors: MaxRetryError has a reason, ProxyError an original, others an argument."""
     inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or next(iter(error.args), None)
     return _root(inner) if isinstance(inner, BaseException) else error
 
 
 def _never_sent(error: Exception) -> bool:
-    """True when no connection was made, so that no byte of the body can have arrived."""
+    """Return True if no connection was made, so that no byte of the body can have arrived."""
     if isinstance(error, failures.ConnectTimeout | failures.InvalidURL | failures.InvalidSchema):
         return True
     return isinstance(_root(error), NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
@@ -151,7 +155,7 @@ def _answer(response: requests.Response, text: bytes, token: str, seconds: float
 
 @errors_without_values
 def _storable(text: str, token: str) -> str:
-    """Without the token, which messages were seen to echo, and without what no database stores."""
+    """Remove the token, because messages were seen to repeat it, and the characters that no database stores."""
     if token:
         text = text.replace(token, "[token]")
     return _UNSTORABLE.sub(" ", text).strip()
@@ -177,7 +181,7 @@ def _json_object(text: bytes) -> dict[str, Any]:
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Retry-After in seconds, from either of its two forms; never more than a day."""
+    """Read Retry-After in either of its two forms, as seconds; at most one day."""
     if not retry_after:
         return None
     try:

@@ -1,4 +1,8 @@
-"""Events that wait for their visitor's answer: released, or dropped with a count."""
+"""Release events that await consent when the visitor agrees, and suppress them when the visitor refuses.
+
+`release` makes such events due. `drop` deletes or cancels a visitor's events and counts them. `drop_overdue` does the
+same for events whose visitor never answered.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ PAGE_ROWS = 1000
 
 
 class Key(NamedTuple):
-    """Names one row of the outbox, as its unique constraint does."""
+    """Identifies one event of the outbox, as its unique constraint does."""
 
     pixel_code: str
     name: str
@@ -42,7 +46,7 @@ class Key(NamedTuple):
 
 
 class Theirs(NamedTuple):
-    """What is known to be one visitor's: rows, and objects (label, key)."""
+    """What is known to belong to one visitor: the keys of events, and objects (label, key)."""
 
     keys: Sequence[Key]
     objects: Sequence[tuple[str, str]]
@@ -51,18 +55,18 @@ class Theirs(NamedTuple):
         return bool(self.keys or self.objects)
 
     def events(self, using: str) -> QuerySet[OutboxEvent]:
-        """Their rows. A statement a way: an OR over different indexes makes some engines read the table instead."""
+        """Return the visitor's events. Two statements: with an OR over two indexes, some engines read the table."""
         events = OutboxEvent.objects.using(using)
         ways = (events_with(self.keys), events_of(self.objects))
         return events.filter(pk__in={pk for way in ways for pk in events.filter(way).values_list("pk", flat=True)})
 
     def snapshots(self, using: str) -> QuerySet[VisitorSnapshot]:
-        """The snapshots of their objects."""
+        """Return the snapshots of the visitor's objects."""
         return VisitorSnapshot.objects.using(using).filter(snapshots_of(self.objects))
 
 
 def release(theirs: Theirs, *, now: float | None = None) -> list[tuple[Key, str]]:
-    """The visitor agrees: these are due now, with their own time and id. Returns the released, each with its alias."""
+    """Make a visitor's events due after consent; they keep their time and id. Return each one's key and database."""
     due = DatabaseNow() if now is None else now
     now = time.time() if now is None else now
     released: list[tuple[Key, str]] = []
@@ -85,8 +89,11 @@ def _agree(snapshot: VisitorSnapshot, using: str) -> None:
         VisitorSnapshot.objects.using(using).filter(pk=snapshot.pk).update(signals=json.dumps(signals))
 
 
+# Decision: events that await consent are linked to their visitor by the signed cookie that names pending events, so no
+# new identifier is made. If that cookie is lost, they run out after AWAITING_CONSENT_HOURS. A refusal stands at the
+# object in the place of its snapshot (`suppressed.refuse_objects`).
 def drop(theirs: Theirs, reason: Reason) -> int:
-    """The visitor refuses: what is held or waits is gone. What is on its way at this moment may still arrive."""
+    """Suppress a visitor's unsent events after a refusal. One that is being sent at this moment may still arrive."""
     done = 0
     for using in outbox_databases():
         with outages.noticing(using, refused=theirs.objects, reason=reason), _one_change(using):
@@ -100,14 +107,14 @@ def drop(theirs: Theirs, reason: Reason) -> int:
 
 
 def _call_off(rows: QuerySet[OutboxEvent], using: str) -> int:
-    """What was tried already may be at TikTok's, so its row stays."""
+    """Cancel events that were tried already. TikTok may have them, so their rows stay."""
     tried = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
     clear_bodies(tried, using=using)
     return rows.filter(pk__in=tried).update(state=State.CANCELLED, due_at=None, note=WITHDRAWN)
 
 
 def drop_overdue(using: str, *, now: float, most: int = 50_000) -> int:
-    """Nobody answered within AWAITING_CONSENT_HOURS."""
+    """Suppress events whose visitor did not answer within AWAITING_CONSENT_HOURS. Return how many."""
     done = 0
     while done < most:
         overdue = _awaiting(using).filter(created_at__lt=_oldest(now)).order_by("created_at")
@@ -144,5 +151,5 @@ def _one_change(using: str) -> AbstractContextManager[None]:
 
 
 def keys_of(rows: Iterable[OutboxEvent]) -> list[Key]:
-    """The names of these rows."""
+    """Return the keys of these events."""
     return [Key(row.pixel_code, row.name, row.event_id) for row in rows]

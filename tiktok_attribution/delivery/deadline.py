@@ -1,7 +1,7 @@
-"""HTTP answers that are bounded in time as a whole.
+"""Limit the total time of an HTTP answer.
 
-A socket's time-out holds for each read alone, so that an answer which drips, in its headers or its body, could keep a
-worker for ever. Here the time-out that is in force when the reading begins is the limit for all of it.
+A socket's timeout applies to each single read. So an answer that arrives in small pieces, in its headers or its body,
+could block a worker for ever. Here, the timeout that is set when the reading begins limits the whole answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
 class _Limited(io.RawIOBase):
-    """Reads of one answer. Raises TimeoutError once they have taken longer than the socket's time-out together."""
+    """Read one answer. Raises TimeoutError when all reads together take longer than the socket's timeout."""
 
     def __init__(self, raw: io.RawIOBase, connected: socket.socket) -> None:
         self._raw, self._socket = raw, connected
@@ -67,4 +67,4 @@ class _TLSPool(HTTPSConnectionPool):
 
 
 POOLS = {"http": _Pool, "https": _TLSPool}
-"""For a pool manager's `pool_classes_by_scheme`."""
+"""Connection pools for a pool manager's `pool_classes_by_scheme`."""

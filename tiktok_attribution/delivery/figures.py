@@ -1,4 +1,7 @@
-"""Figures of the outbox for people and for monitoring: depth, age, rates, trouble. Each costs a look at an index."""
+"""Count the outbox for people and for monitoring: depth, age, rates and failures.
+
+Each figure reads an index, so it is cheap on a table of any size. `tiktok_status` and `metrics` show the figures.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ HOUR, DAY = 3600.0, 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelFigures:
-    """One pixel in one database. Ages in seconds; rates over the last hour; trouble over the last day.
+    """The figures of one pixel in one database. Ages in seconds; rates of the last hour; failures of the last day.
 
-    `put_off_seconds`: how much longer than the settings allow a lane or an event of it would wait, because the
-    database's clock was ahead when that was written. The next sweep takes it back.
+    `put_off_seconds`: how much longer than the settings allow a lane or an event would wait. It is set when the
+    database's clock was ahead as that was written. The next sweep corrects it.
     """
 
     database: str
@@ -41,12 +44,12 @@ class PixelFigures:
     put_off_seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """For `tiktok_status --json`; plain numbers and texts."""
+        """Return the figures as plain numbers and texts, for `tiktok_status --json`."""
         return asdict(self)
 
 
 def figures(*, now: float | None = None) -> Iterator[PixelFigures]:
-    """The figures of every pixel that is configured or has something waiting, in every database."""
+    """Yield the figures of every pixel that is configured or has waiting events, in every database."""
     for using in outbox_databases():
         at = database_time(using) if now is None else now
         waiting = _waiting(using, at)
@@ -84,7 +87,7 @@ _NOTHING: dict[str, Any] = {
 
 
 def _waiting(using: str, now: float) -> dict[str, dict[str, Any]]:
-    """From the index of due rows alone."""
+    """Count waiting events, from the index of due events alone."""
     rows = OutboxEvent.objects.using(using).queued().values("pixel_code")
     counted = rows.annotate(
         waiting=Count("due_at"), due=Count("due_at", filter=Q(due_at__lte=now)), oldest=Min("due_at")
@@ -122,7 +125,7 @@ def _failed(using: str, now: float) -> dict[str, dict[str, Any]]:
 
 
 def _statuses(using: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What keeps a pixel from making requests: it is stopped, TikTok asked for a pause, or does not answer."""
+    """Yield why a pixel makes no requests: it is stopped, TikTok asked for a pause, or TikTok does not answer."""
     longest = now + conf.current().retry_max_seconds + SLACK_SECONDS
     for status in PixelStatus.objects.using(using):
         moments = (status.paused_until, status.closed_until)
@@ -133,7 +136,7 @@ def _statuses(using: str, now: float) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _put_off(using: str, now: float) -> dict[str, dict[str, Any]]:
-    """By pixel, where a clock that was ahead has written it."""
+    """Return, by pixel, how much longer than allowed its events wait because a clock was ahead."""
     due = OutboxEvent.objects.using(using).queued().values_list("pixel_code", "lane")
     latest = {(code, lane): at for code, lane, at in due.annotate(latest=Max("due_at")).order_by()}
     found: dict[str, float] = {}

@@ -1,4 +1,7 @@
-"""Empties one leased lane: read what is due, POST, react to the verdict, until nothing is due or TikTok says wait."""
+"""Send the events of one leased lane: read what is due, POST it, and act on the verdict.
+
+It goes on until nothing is due, the rate limit or TikTok requires a pause, or the process must stop.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tiktok_attribution.models import Attempt, Outcome
 
 
 class End(Enum):
-    """Why a lane is left."""
+    """Why the sending of a lane ended."""
 
     EMPTY = "nothing is due"
     PAUSED = "what was sent last is tried again later"
@@ -25,12 +28,15 @@ class End(Enum):
     STOPPED = "this process ends, or its turn does"
 
 
+# Decision: a refused batch is narrowed down by the index in TikTok's message, or by halving, at the pace of the rate
+# limit. The lane stores how many of its longest-due events are suspects. No event is rejected that was not refused
+# alone, and twice where the refusal names no field. One bad event among 1000 costs at most 13 requests.
 class LaneSender:
-    """One lane, as long as its lease is held. Raises LeaseLost.
+    """Send one lane while its lease is held. Raises LeaseLost.
 
-    A refused batch is searched by channels: `lease.suspects` says how many of the rows that are due longest hold one
-    that TikTok refuses, and each POST takes half of them. So every POST of the search keeps the pace, the search goes
-    on in a later turn, and no event is rejected that was not refused alone.
+    A refused batch is searched by halving. `lease.suspects` is the number of longest-due events among which TikTok
+    refuses at least one, and each POST takes half of them. So every POST of the search keeps the pace, and the search
+    can go on in a later turn.
     """
 
     def __init__(self, lease: Lease, context: SendContext, counts: Counts) -> None:
@@ -38,14 +44,14 @@ class LaneSender:
         self._context = context
         self._counts = counts
         self._results = Results(lease, context, counts)
-        self._most = context.settings.batch_size  # lowered for good when TikTok finds a batch too big
-        self._is_searched = False  # a second search in one turn: there may be many bad ones
-        self._prime: Due | None = None  # named by a message of a form that nobody saw TikTok use
+        self._most = context.settings.batch_size  # reduced for the whole run when TikTok finds a batch too big
+        self._is_searched = False  # a second search in one run: there may be many bad events
+        self._prime: Due | None = None  # named by a message in a form that TikTok was never seen to use
         self._ahead: Batch | None = None
         self._is_empty = False
 
     def run(self) -> End:
-        """Send until nothing is due, TikTok wants a pause, or this process wants to end."""
+        """Send until nothing is due, TikTok requires a pause, or this process must stop. Return why it ended."""
         while not self._context.stopping():
             batch, self._ahead = self._ahead, None
             if batch is None:
@@ -63,14 +69,14 @@ class LaneSender:
             if end is not None or self._is_empty:
                 return end or End.EMPTY
         if self._ahead is not None:
-            self._lease.on_its_way = False  # it was to go next, and does not
+            self._lease.on_its_way = False  # it was noted as the next batch, and is not sent
         return End.STOPPED
 
     def _is_paced(self) -> bool:
         return self._lease.next_at > self._context.clock()
 
     def _next(self) -> list[Due]:
-        """What goes next: the prime suspect alone, half of the suspects, or what the limits allow."""
+        """Return the next events: the prime suspect alone, half of the suspects, or as many as the limits allow."""
         if self._prime is not None:
             prime, self._prime = self._prime, None
             return [prime]
@@ -80,7 +86,7 @@ class LaneSender:
         return due_rows(lease, now=now, most=most, most_bytes=context.settings.batch_bytes)
 
     def _take_ahead(self) -> bool:
-        """The next batch in the transaction that marks the last one: a commit a batch instead of two."""
+        """Note the next batch in the transaction that stores the last results: one commit a batch instead of two."""
         if self._context.stopping() or self._is_paced():
             return False
         rows, now = self._next(), self._context.clock()
@@ -104,7 +110,7 @@ class LaneSender:
         return fresh
 
     def _send(self, batch: Batch) -> End | None:
-        """One POST and what follows from it; None while the lane may go on."""
+        """Send one batch and act on the verdict. Return None while the lane may go on."""
         sent, rows = self._post(batch), batch.rows
         match sent.verdict.outcome:
             case Outcome.DELIVERED:
@@ -137,7 +143,7 @@ class LaneSender:
             self._most = self._lease.batch_limit = len(rows) // 2
 
     def _isolate(self, sent: Sent, rows: Sequence[Due]) -> None:
-        """Reject the bad events of a refused batch; the rest stays due, and is read again."""
+        """Reject the bad events of a refused batch. The others stay due and are read again."""
         message, lease = sent.answer.message, self._lease
         if len(rows) == 1:
             self._alone(sent, rows[0])
@@ -153,11 +159,15 @@ class LaneSender:
         if indicated:
             self._prime = rows[min(indicated)]
         if self._is_searched and not lease.suspects:
-            lease.batch_limit = max(1, len(rows) // 2)  # of many bad events each then costs about one POST
+            lease.batch_limit = max(1, len(rows) // 2)  # so each of many bad events costs about one POST
         self._is_searched, lease.suspects = True, len(rows)
 
     def _alone(self, sent: Sent, row: Due) -> None:
-        """Refused by itself. A refusal that names no field may be about the account: it has to be repeated later."""
+        """Reject an event that was refused alone.
+
+        A refusal that names no field may be about the account. Then the event is rejected only if a later try is
+        refused as well.
+        """
         self._lease.suspects = 0
         if names_field(sent.answer.message) or sent.answer.code == NOT_HASHED or self._was_refused_alone(row):
             self._results.rejected(sent, [row])
@@ -169,7 +179,7 @@ class LaneSender:
         return attempts.filter(pk=row.last_attempt, outcome=Outcome.ISOLATE, event_count=1).exists()
 
     def _pause(self, sent: Sent, rows: Sequence[Due]) -> End:
-        """Keep the rows for later: the pixel is stopped, or they are tried again after a while."""
+        """Keep the events for later: the pixel is stopped, or they are tried again after a delay."""
         if sent.verdict.outcome == Outcome.STOP:
             self._results.stopped(sent, rows)
             pixels.stop(self._lease.using, self._lease.pixel_code, sent.answer, token=self._context.token)

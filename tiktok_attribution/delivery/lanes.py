@@ -1,13 +1,9 @@
-"""The rows that are due in a lane: read without a lock, as the lane is leased.
+"""Lease lanes, and read the events that are due in them.
 
-Leases over lanes: who may send which rows.
-
-Every event belongs to one of a few lanes of its pixel. A worker leases a lane with one conditional UPDATE, reads its
-due rows without a lock, and marks them by an UPDATE whose condition is that it still holds the lane. So a row is
-written once, not twice (claimed, then marked), and a worker that wakes up late can't undo another's marks.
-
-Before a POST the keys of its attempt and its rows stand in the lane. If the worker dies, whoever takes the lane over
-finds them there, and records that an attempt of unknown fate was made.
+Every event belongs to one of a few lanes of its pixel. A worker leases a lane before it sends that lane's events.
+`lease` takes a lane, `due_rows` reads its due events, and `Lease` notes what is being sent and gives the lane back.
+Before each POST, the lane stores the keys of the attempt and of its events. If the worker dies, the next holder finds
+these keys and records an attempt of unknown outcome.
 """
 
 from __future__ import annotations
@@ -30,14 +26,14 @@ from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent, Out
 
 logger = logging.getLogger("tiktok_attribution")
 
-FRAME_BYTES = 1000  # the root object around the events, with room to spare
+FRAME_BYTES = 1000  # the JSON object around the events, with room to spare
 
 CLEARED = "Its body was cleared after KEEP_PAYLOAD_DAYS, so nothing is left to send."
 DOUBTFUL = "TikTok may have it: an attempt got no answer, and after 47 hours a repeat could count twice."
 
 
 class Due(NamedTuple):
-    """A row that is due. Times are epoch seconds."""
+    """One event that is due. Times are epoch seconds."""
 
     pk: int
     payload: str
@@ -48,28 +44,28 @@ class Due(NamedTuple):
 
 
 def due_rows(lease: Lease, *, now: float, most: int, most_bytes: int) -> list[Due]:
-    """The rows that are due longest: at most so many, and as many as fit into one body."""
+    """Return the events of a lane that have been due longest: at most `most`, and as many as fit into one body."""
     rows = OutboxEvent.objects.using(lease.using).due_in(lease.pixel_code, lease.number, now=now)
-    # A subquery and not a join: it is asked of the rows that are taken, whatever the planner thinks of the tables.
+    # A subquery and not a join: it runs for the selected rows only, whatever plan the database chooses.
     body = EventBody.objects.filter(pk=OuterRef("pk")).values("payload")
-    # One that was deleted by hand counts as cleared: nothing that is due may stop its lane.
+    # A body that was deleted by hand counts as cleared: no due event may block its lane.
     payload = Coalesce(Subquery(body), Value(""), output_field=TextField())
     columns = ("pk", payload, *Due._fields[2:])
     return _fitting([Due(*row) for row in rows.order_by("due_at").values_list(*columns)[:most]], most_bytes)
 
 
 def _fitting(rows: list[Due], most_bytes: int) -> list[Due]:
-    """The first rows whose texts fit into one body; one at least."""
+    """Return the first rows whose texts fit into one body; at least one row."""
     size = FRAME_BYTES
     for position, row in enumerate(rows):
-        size += len(row.payload) + 1  # the texts are ASCII: characters are bytes
+        size += len(row.payload) + 1  # the texts are ASCII, so characters are bytes
         if size > most_bytes and position:
             return rows[:position]
     return rows
 
 
 def reason_to_give_up(row: Due, settings: conf.Settings, now: float) -> str:
-    """Why this row must not be sent any more, for the admin; "" where it may."""
+    """Return why this event must not be sent any more, in words for the admin; "" if it may be sent."""
     if not row.payload:
         return CLEARED
     if row.event_time < now - settings.max_age_seconds:
@@ -83,27 +79,27 @@ UNKNOWN_FATE = "The worker ended before it saw an answer, so TikTok may have the
 
 
 class LeaseLost(Exception):
-    """Another worker holds this lane now; nothing may be marked."""
+    """Another worker holds this lane now, so this worker must not change its events."""
 
 
 @dataclass(slots=True)
 class Lease:
-    """A held lane."""
+    """A lane that this worker has leased."""
 
     using: str
     pixel_code: str
     number: int
     lane_pk: int
     holder: str
-    on_its_way: bool = False  # a POST has begun, and what became of it is not marked
+    on_its_way: bool = False  # a POST has begun and its result is not stored yet
     next_at: float = 0.0  # epoch seconds from which the rate limit lets this lane send again
-    suspects: int = 0  # so many of the rows that are due longest hold one that TikTok refuses
-    batch_limit: int = 0  # rows of the next POST, 0 for as many as the settings say
+    suspects: int = 0  # the number of the longest-due events among which TikTok refuses at least one
+    batch_limit: int = 0  # events of the next POST; 0 for as many as the settings say
 
     def take(
         self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
     ) -> None:
-        """As `note`, and it is on its way from now on. Raises LeaseLost."""
+        """Note the next batch as `note` does, and set `on_its_way`. Raises LeaseLost."""
         if not self.note(attempt_pk, event_pks, now=now, seconds=seconds, per_second=per_second):
             self._lost()
         self.on_its_way = True
@@ -111,9 +107,10 @@ class Lease:
     def note(
         self, attempt_pk: str, event_pks: Sequence[int], *, now: float, seconds: float, per_second: float = 0
     ) -> bool:
-        """Note what is to go next, and the key that its attempt will have, and renew. False if the lease is lost.
+        """Store the keys of the next batch and of its attempt in the lane, and renew the lease.
 
-        `per_second` is the lane's share of the pixel's rate limit, 0 for none; the lane keeps when it may send again.
+        Returns False if the lease is lost. `per_second` is the lane's share of the pixel's rate limit, 0 for no
+        limit. The same UPDATE books that share: it moves the moment from which the lane may send again.
         """
         noted = f"{attempt_pk}:{','.join(map(str, event_pks))}"
         self.next_at = max(self.next_at, now) + (len(event_pks) / per_second if per_second else 0.0)
@@ -122,16 +119,16 @@ class Lease:
 
     @property
     def is_leased(self) -> Exists:
-        """As a condition of the UPDATE that marks rows, so that the check costs no statement of its own."""
+        """A condition for the UPDATE that stores results, so that the check needs no statement of its own."""
         return Exists(self._lane())
 
     def check(self) -> None:
-        """Raises LeaseLost."""
+        """Check that this worker still holds the lane. Raises LeaseLost."""
         if not self._lane().exists():
             self._lost()
 
     def release(self) -> None:
-        """Give the lane back, if it is still held. What is on its way stays noted, for the next holder."""
+        """Give the lane back if it is still leased. Events that are on their way stay noted for the next holder."""
         if not self.on_its_way:
             free = {"holder": "", "leased_until": 0, "in_flight": "", "in_flight_since": None}
             self._lane().update(**free, suspects=self.suspects, batch_limit=self.batch_limit)
@@ -144,7 +141,7 @@ class Lease:
 
 
 def pixels_with_work(using: str) -> Iterator[str]:
-    """Pixels that have a waiting row, by hops over the index."""
+    """Yield the pixels that have a waiting event, by one index lookup for each pixel."""
     code = ""
     while True:
         rows = OutboxEvent.objects.using(using).queued().filter(pixel_code__gt=code)
@@ -156,7 +153,7 @@ def pixels_with_work(using: str) -> Iterator[str]:
 
 
 def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
-    """Lanes of this pixel that have a due row, by hops over the index: its cost is one look a lane."""
+    """Yield the pixel's lanes that have a due event, by one index lookup for each lane."""
     number = -1
     while True:
         rows = OutboxEvent.objects.using(using).queued(pixel_code).filter(lane__gt=number)
@@ -169,17 +166,22 @@ def lanes_with_work(using: str, pixel_code: str, now: float) -> Iterator[int]:
 
 
 def has_work(using: str, pixel_code: str, number: int, now: float) -> bool:
-    """True when a row of this lane is due."""
+    """Return True if an event of this lane is due."""
     return OutboxEvent.objects.using(using).due_in(pixel_code, number, now=now).exists()
 
 
+# Decision: lanes instead of a lease for each row. One conditional UPDATE leases a lane. Due rows are read without a
+# lock. They are updated on the condition that the lane is still leased, so a late worker changes nothing. Each row is
+# written once for each delivery, not twice (claimed, then updated). It works alike on every database, because it needs
+# no SKIP LOCKED.
 def lease(
     using: str, pixel_code: str, number: int, *, now: float, seconds: float, most_pace_seconds: float = SLACK_SECONDS
 ) -> Lease | None:
-    """Lease a lane, or None while another worker holds it. Settles what a dead holder left on its way.
+    """Lease a lane, or return None while another worker holds it. Record what a dead holder had on its way.
 
-    No lease may end further ahead than `seconds`, and no pace than `most_pace_seconds`: a clock that was wrong has
-    written that. Such a lease is cut to `seconds` and not taken over, for its holder may have a POST on its way.
+    No lease may end later than `seconds` from now, and no pace later than `most_pace_seconds`: only a wrong clock
+    writes such a moment. Such a lease is cut to `seconds` and not taken over, because its holder may have a POST on
+    its way.
     """
     lanes = Lane.objects.using(using)
     lane, _ = lanes.get_or_create(pixel_code=pixel_code, number=number)
@@ -209,10 +211,10 @@ def lease(
 
 
 def _note_unknown_fate(using: str, lane: Lane, now: float) -> None:
-    """Record the attempt that a dead worker made, on its rows too: TikTok may or may not have them."""
+    """Record the attempt of a dead worker, on its events too: TikTok may or may not have received them."""
     attempt_pk, _, noted = lane.in_flight.partition(":")
     if Attempt.objects.using(using).filter(pk=attempt_pk).exists():
-        return  # what became of it was marked; only the lane was not given back
+        return  # its result was stored; only the lane was not given back
     pks = [int(pk) for pk in noted.split(",")]
     since = min(lane.in_flight_since or 0.0, now)
     by_key(pks, using=using).filter(due_at__isnull=False).update(

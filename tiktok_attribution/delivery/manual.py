@@ -1,6 +1,7 @@
-"""Steering by hand: events are sent again or called off. Who may do that is the caller's question.
+"""Send events again or cancel them by hand, and run such actions as background jobs.
 
-Jobs over all events of a filter: asked for in the admin, worked through here, a stretch of keys at a time.
+`retry` and `cancel` change the chosen events at once. `start` records a job over all events of a filter, and `work`
+goes through it, a page of keys at a time. Permissions are checked by the caller.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 
 class SkipReason(Enum):
-    """Why an event is left as it is."""
+    """Why a manual action leaves an event as it is."""
 
     DELIVERED = "delivered"
     BROWSER_ONLY = "browser only"
@@ -45,7 +46,7 @@ class SkipReason(Enum):
 
 
 class Row(NamedTuple):
-    """What decides about one event."""
+    """The columns that decide about one event."""
 
     pk: int
     pixel_code: str
@@ -59,9 +60,9 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualResult:
-    """What was changed, or would be, and the keys of what was not, by reason.
+    """The events that were changed, or would be, and the keys of the others by skip reason.
 
-    Doubtful are those that TikTok may have had for longer than it remembers an event_id: they could count twice.
+    `doubtful` events could count twice: TikTok may have had them for longer than it remembers an event_id.
     """
 
     changed: list[Row]
@@ -70,9 +71,10 @@ class ManualResult:
 
 
 def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False, careful: bool = False) -> ManualResult:
-    """Make these due now: rejected, expired and cancelled ones, and waiting ones that are due later.
+    """Make events due now: rejected, expired and cancelled ones, and waiting ones that are due later.
 
-    `careful` leaves alone what could count twice, where nobody can be asked about it.
+    `careful` skips events that could count twice, for callers that can't ask a person about them. `dry` changes
+    nothing.
     """
     oldest = now - conf.current().max_age_seconds
 
@@ -92,11 +94,11 @@ def retry(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False, careful
         outcome = _sorted(rows, skip_reason, now=now, dry=dry)
         if not dry:
             found = OutboxEvent.objects.using(rows.db).with_keys(row.pk for row in outcome.changed)
-            # Their notes say why they were given up; what was left out of a cancelled one is still true.
+            # These notes say why the events were given up. A cancelled event keeps its note: it is still true.
             found.in_state(State.REJECTED, State.EXPIRED).update(note="")
-            # The earlier of both clocks: that of a web server which is ahead must not put it off.
+            # The earlier of both clocks, because the clock of a web server that is ahead must not delay the event.
             found.update(state=State.WAITING, due_at=Least(Value(now), DatabaseNow()))
-            # Somebody took the risk; with the old moment the next worker would only let it expire again.
+            # A person accepted the risk. With the old moment, the next worker would only let the event expire again.
             doubtful = OutboxEvent.objects.using(rows.db).with_keys(row.pk for row in outcome.doubtful)
             doubtful.update(unknown_since=None)
     return outcome
@@ -111,7 +113,7 @@ _NEVER_AGAIN: dict[str, SkipReason] = {
 
 
 def cancel(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> ManualResult:
-    """Call off what waits. What is on its way this moment may arrive, and is then marked as delivered."""
+    """Cancel waiting events. One that is being sent at this moment may arrive, and then counts as delivered."""
 
     def skip_reason(row: Row) -> SkipReason | None:
         return None if row.state == State.WAITING else SkipReason.SETTLED
@@ -127,9 +129,9 @@ def cancel(rows: QuerySet[OutboxEvent], *, now: float, dry: bool = False) -> Man
 def _sorted(
     rows: QuerySet[OutboxEvent], skip_reason: Callable[[Row], SkipReason | None], *, now: float, dry: bool
 ) -> ManualResult:
-    # Locked, so that no worker settles a row between the look at it and its change; in the order of the keys, as
-    # the workers' own statements find them. The events alone: who changes a body has locked its event before, and in
-    # a join some engines lock the body first.
+    # Locked, so that no worker changes a row between the check and its change. In the order of the keys, as the
+    # workers' own statements find them. Events only: anyone who changes a body has locked its event before, and in a
+    # join some engines lock the body first.
     found = rows.order_by("pk") if dry else rows.order_by("pk").select_for_update()
     looked_at = list(found.values_list(*Row._fields[:-1]))
     bodies = EventBody.objects.using(rows.db).filter(pk__in=[pk for pk, *_ in looked_at]).exclude(payload="")
@@ -146,7 +148,7 @@ def _sorted(
 
 
 def _may_count_twice(row: Row, now: float) -> bool:
-    """TikTok remembers an event_id for 48 hours, whichever half it came with."""
+    """Return True if a repeat could count twice: TikTok remembers an event_id for 48 hours, from either channel."""
     edge = now - MOST_UNKNOWN_SECONDS
     by_server = row.unknown_since is not None and row.unknown_since < edge
     return by_server or (row.browser_at is not None and row.browser_at < moment(edge))
@@ -158,20 +160,24 @@ WIDTH = 5_000
 """Keys looked at in one transaction."""
 MOST_FAILURES = 5
 MOST_SECONDS = 86_400.0
-"""Age at which a job is given up: what somebody wanted a day ago is not done unawares."""
+"""Age at which a job is given up, so that nothing is done that a person wanted a day ago and no longer expects."""
 AT_ONCE_SECONDS = 45.0
-"""That one call works before it leaves the rest to the next."""
+"""How long one call works before it leaves the rest to the next call."""
 
 
 EVERYTHING = "all"
-"""Key of a job's stored filter that says, where no condition does, that all events are meant."""
+"""Key in a job's stored filter: it says that a filter without conditions means all events."""
 
 
+# Decision: a background job is a range of keys with a cursor. The cursor moves in the rows' own transaction, by an
+# UPDATE that names the old cursor. That is lease, progress and resumption in one; no row is marked as a job's. The
+# range ends at the last key of its beginning, and a job older than a day is given up, so every job ends. The filter is
+# checked again for each page, so an event that changed in the meantime is left alone.
 def start(verb: BulkVerb, event_filter: EventFilter, *, asked_by: str, using: str, everything: bool = False) -> BulkJob:
-    """A new job over what the outbox holds now; or the same one that is still running.
+    """Start a job over the events that the outbox holds now, or return the same job if it is still running.
 
-    A filter without a condition is taken with `everything` alone (ValueError else), and that is stored with the job:
-    an empty object, which is also what a lost condition leaves, means nothing.
+    A filter without a condition needs `everything`; otherwise ValueError is raised. The job stores that flag, because
+    an empty object is also what a lost condition leaves, and must not mean all events.
     """
     if bool(event_filter) is everything:
         raise ValueError("a job has conditions, or says that it means everything")
@@ -191,7 +197,7 @@ def start(verb: BulkVerb, event_filter: EventFilter, *, asked_by: str, using: st
 
 
 def filter_of(job: BulkJob) -> EventFilter:
-    """The events that a job is about. Raises ValueError for what `start` never stored."""
+    """Return the filter of a job. Raises ValueError for data that `start` never stored."""
     data = json.loads(job.chosen)
     if data == {EVERYTHING: True}:
         return EventFilter()
@@ -202,17 +208,17 @@ def filter_of(job: BulkJob) -> EventFilter:
 
 
 def stop(pk: int, *, using: str, now: float) -> bool:
-    """Leave the rest as it is. False where the job has ended already."""
+    """Stop a job; the remaining events stay as they are. Return False if it has ended already."""
     return bool(_running(using).filter(pk=pk).update(state=BulkState.STOPPED, ended_at=moment(now)))
 
 
 def waiting_databases() -> list[str]:
-    """Aliases in which a job is to be worked on. Raises nothing: a sweep has more to do."""
+    """Return the aliases of databases that have a running job. Raises nothing, because the sweep has other work."""
     return [using for using in outbox_databases() if _has_work(using)]
 
 
 def work_everywhere(*, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], bool] = lambda: False) -> int:
-    """`work` in every database, for so many seconds in all; how many events were changed."""
+    """Run `work` in every database, for `seconds` in all. Return how many events were changed."""
     until = time.monotonic() + seconds
     done = 0
     for using in waiting_databases():
@@ -223,9 +229,9 @@ def work_everywhere(*, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], 
 def work(
     using: str, *, seconds: float = AT_ONCE_SECONDS, stopping: Callable[[], bool] = lambda: False
 ) -> tuple[int, set[str]]:
-    """Work on the jobs of this database, the oldest first: how many events were changed, and pixels that got due ones.
+    """Work on the jobs of this database, oldest first. Return how many events changed, and the pixels with due ones.
 
-    Any number of processes may do so at once. What raises is logged and tried again at the next call.
+    Any number of processes may work at once. An error is logged, and the next call tries again.
     """
     until = time.monotonic() + seconds
     changed = 0
@@ -245,13 +251,13 @@ def work(
 
 
 def _step(pk: int, using: str, *, now: float) -> ManualResult | None:
-    """One stretch of one job; None where nothing is left of it, or another process has just done this stretch."""
+    """Do one page of a job. Return None if nothing remains, or if another process has just done this page."""
     job = _running(using).filter(pk=pk).first()
     if job is None or _given_up(job, using, now):
         return None
     rows = OutboxEvent.objects.using(using).filter(filter_of(job).condition(using=using))
     with transaction.atomic(using=using):
-        # Whoever comes second waits here for the first one's commit, and then finds another cursor.
+        # The second of two processes waits here for the first one's commit, and then finds another cursor.
         if not _running(using).filter(pk=pk, cursor=job.cursor).update(touched_at=moment(now)):
             return None
         end = min(job.cursor + WIDTH, job.last_key)
@@ -267,7 +273,7 @@ def _act(verb: str, rows: QuerySet[OutboxEvent], now: float) -> ManualResult:
 
 
 def _note(job: BulkJob, outcome: ManualResult, cursor: int, using: str, now: float) -> None:
-    """In the transaction of the rows themselves; the job's row is locked, so what was read of it still holds."""
+    """Store a job's progress in the transaction of its events. The job's row is locked, so `job` is still current."""
     refused = Counter({reason.value: len(pks) for reason, pks in outcome.refused.items()})
     values: dict[str, Any] = {
         "cursor": cursor,
@@ -287,7 +293,7 @@ def _given_up(job: BulkJob, using: str, now: float) -> bool:
     if not note and job.failures >= MOST_FAILURES:
         note = f"It failed {job.failures} times in a row: {job.note}"
     if not note and not _is_readable(job):
-        # At once, for no later try can read it; and never as if it had fewer conditions.
+        # At once, because no later try can read it. It must never run as if it had fewer conditions.
         note = "Its filter can't be read: another version of this app stored it. Nothing was changed by it since."
     if note:
         rows = _running(using).filter(pk=job.pk)

@@ -1,17 +1,18 @@
-"""Outages: times in which the database refused rows of this app while the site went on taking orders.
+"""Record outages: times in which the database refused this app's rows while the site went on taking orders.
 
-A refusal that could not be stored can't be known later, so whoever records an object after the fact asks here first
-(`conversions.unknown_consent`). What is kept where:
+A refusal that could not be stored can't be known later. So code that records an object afterwards asks here first
+(`conversions.unknown_consent`). An outage is kept in the first of these places that works:
 
-- The process remembers the outage that it met last, and the refusals that it heard and could not store. It writes both
-  down with its next successful write, and tries the outage at once, after the caller's commit.
-- The database has a row an outage: a heartbeat whose name is its begin and whose moment is its end. Where INSERT is
-  refused and UPDATE is not (a missing right, often a full disk), a spare row that was made beforehand becomes that row.
+- The process remembers its latest outage and the refusals that it could not store. It writes both with its next
+  successful write. It also tries to write the outage at once, after the caller's commit.
+- The database has one row for each outage: a heartbeat whose name is the begin and whose moment is the end. The
+  database may refuse INSERT and accept UPDATE (a missing right, often a full disk). Then a spare row, made beforehand,
+  becomes that row.
 - Django's cache has it where neither was possible. It may be local to the process, and it may be emptied.
-- The log names the begin of each outage, once a process, at level ERROR.
+- The log names the begin of each outage, once for each process, at level ERROR.
 
-What can't be known: an outage that was met only by processes which were killed before any of these ways worked. Then
-there is the log alone. A site's own orders of that time can then only be told apart by a person.
+One case can't be known: only processes that were killed before any of these ways worked met the outage. Then only the
+log has it, and a person must find the orders of that time.
 """
 
 from __future__ import annotations
@@ -40,24 +41,24 @@ from tiktok_attribution.models import Heartbeat
 logger = logging.getLogger("tiktok_attribution")
 
 JOIN_SECONDS = 600.0
-"""A refused row so soon after the last one belongs to the same outage. So a disk that is full now and then is one line
-in the log, and a month of it at most some 4,000 rows."""
+"""A row refused this soon after the last one belongs to the same outage. So a disk that is full now and then gives one
+line in the log, and at most some 4,000 rows a month."""
 MARGIN_SECONDS = 300.0
-"""Counted to both ends: clocks differ, payment providers date an order earlier, and the end is written down with some
-delay (WRITE_SECONDS)."""
+"""Added to both ends of an outage: clocks differ, payment providers date an order earlier, and the end is written with
+some delay (WRITE_SECONDS)."""
 WRITE_SECONDS = 30.0
-"""Minimum time between two tries of a process to write an outage down while rows are refused."""
+"""Minimum seconds between two tries of a process to store an outage while rows are refused."""
 LATELY_SECONDS = 60.0
-"""How old the stored outages may be that a save of the site's is judged by."""
+"""Maximum age of the stored outages that a save of the site's is checked against."""
 MOST_OWED = 10_000
-"""Refusals that a process remembers; what is more is covered by the outage alone."""
+"""Refusals that a process remembers at most. The others are covered by the outage alone."""
 
 SPARE = "outage-spare"
-_PREFIX = "outage:"  # before the begin in epoch seconds
+_PREFIX = "outage:"  # of a heartbeat's name; the begin in epoch seconds follows
 
 
 class Outage(NamedTuple):
-    """From the first refused row to the last, in epoch seconds."""
+    """An outage, from the first refused row to the last, in epoch seconds."""
 
     since: float
     until: float
@@ -66,13 +67,13 @@ class Outage(NamedTuple):
         return f"{utc(self.since)} to {utc(self.until)}"
 
     def may_hold(self, first: float, last: float) -> bool:
-        """Whether something that happened between these moments may have happened in it."""
+        """Return True if something that happened between these moments may have happened during the outage."""
         return self.since - MARGIN_SECONDS <= last and first <= self.until + MARGIN_SECONDS
 
 
 @dataclass(slots=True, kw_only=True)
 class _Own:
-    """What this process knows of one database. Not locked: two threads at once cost a second line in the log."""
+    """What this process knows of one database's outage. Not locked: a race costs a second line in the log."""
 
     since: float
     until: float
@@ -82,7 +83,7 @@ class _Own:
 
     @property
     def is_written(self) -> bool:
-        """But for the last seconds, which the margin covers."""
+        """Whether the outage is stored, except for its last seconds, which the margin covers."""
         return self.until - self.written_until <= WRITE_SECONDS
 
 
@@ -90,18 +91,22 @@ _own: dict[str, _Own] = {}
 _lately: dict[str, tuple[float, list[Outage]]] = {}
 
 
+# Decision: record a time without refusals, and not each order of it. Where no row can be stored, a row for each order
+# can't be either. A failed event begins such a time as well as a failed refusal does. The processes that met the
+# failed event may be the only ones that are left to report it. A data error does not begin one, because a visitor
+# could cause it by what they send.
 @contextmanager
 def noticing(using: str, *, refused: Iterable[tuple[str, str]] = (), reason: Reason | None = None) -> Iterator[None]:
-    """Around the statements that keep an event or a refusal: notice that the database refuses them.
+    """Notice that the database refuses the statements of this block, which keep an event or a refusal.
 
-    Outside of the savepoint that they run in, or their rollback would take along what is to be done after the commit.
-    `refused` are objects (label, key) whose person said no: this process writes that down as soon as it can. The error
-    is passed on.
+    Use it outside of the savepoint that the statements run in: the savepoint's rollback would discard the actions for
+    after the commit. `refused` are objects (label, key) whose person said no; this process stores these refusals as
+    soon as it can. The error is passed on.
     """
     try:
         yield
     except DataError:
-        raise  # one value that does not fit; whoever sends it must not be able to begin an outage
+        raise  # one value does not fit; a visitor who sends it must not be able to begin an outage
     except AnyDatabaseError as error:
         _on_refused(using, error, dict.fromkeys(refused, reason) if reason else {})
         raise
@@ -110,7 +115,7 @@ def noticing(using: str, *, refused: Iterable[tuple[str, str]] = (), reason: Rea
 
 
 def kept(using: str) -> None:
-    """A row was written: after its commit, write down what this process still owes."""
+    """Note that a row was written: after its commit, store what this process could not store before."""
     own = _own.get(using)
     if own is None:
         return
@@ -124,12 +129,12 @@ def kept(using: str) -> None:
 
 
 def known(using: str) -> list[Outage]:
-    """Every outage that is remembered, oldest first. Raises the database's error where it can't be asked."""
+    """Return every remembered outage, oldest first. Raises the database's error if it can't be read."""
     return _joined([*_stored(using), *_cached(using), *_mine(using)])
 
 
 def known_lately(using: str) -> list[Outage]:
-    """The same for a save of the site's: the database is asked once a minute, and the cache is not."""
+    """Return the outages for a save of the site's. It reads the database once a minute, and never the cache."""
     now = time()
     read_at, stored = _lately.get(using, (0.0, []))
     if not now - LATELY_SECONDS < read_at <= now:
@@ -139,7 +144,7 @@ def known_lately(using: str) -> list[Outage]:
 
 
 def prepare(using: str) -> None:
-    """Make the spare row, and forget outages from which no refusal would be known any more. Raises nothing."""
+    """Make the spare row, and delete outages that are older than any refusal is kept. Raises nothing."""
     try:
         beats = Heartbeat.objects.using(using)
         beats.get_or_create(pk=SPARE)
@@ -149,12 +154,12 @@ def prepare(using: str) -> None:
 
 
 def utc(moment: float) -> str:
-    """A moment for logs and commands: "2026-03-01 12:00 UTC"."""
+    """Format epoch seconds for logs and commands: "2026-03-01 12:00 UTC"."""
     return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _oldest() -> float:
-    """Refusals themselves are known for SNAPSHOT_DAYS, so an outage needs no longer memory."""
+    """Return the oldest moment of interest. Refusals are kept for SNAPSHOT_DAYS, so outages need no longer memory."""
     settings = conf.current()
     return time() - max(settings.snapshot_days * 86_400, settings.max_age_seconds)
 
@@ -162,12 +167,12 @@ def _oldest() -> float:
 def _on_refused(using: str, error: Exception, owed: dict[tuple[str, str], Reason]) -> None:
     connection = connections[using]
     if connection.in_atomic_block and connection.needs_rollback:
-        return  # the object itself goes with this transaction
+        return  # the object itself is rolled back with this transaction
     now = time()
     own = _own.get(using)
     is_new = own is None or now - own.until > JOIN_SECONDS
     if own is None or (is_new and own.is_written):
-        # One that is not written yet is only made longer: a process remembers one outage, however long it can't write.
+        # An outage that is not stored yet is only extended: a process remembers one, however long it can't write.
         own = _own[using] = _Own(since=now, until=now, owed=own.owed if own else {})
     own.until = max(own.until, now)
     if is_new:
@@ -177,14 +182,14 @@ def _on_refused(using: str, error: Exception, owed: dict[tuple[str, str], Reason
             *(utc(now), using, describe(error)),
         )
     if owed:
-        _after_commit(using, lambda: _owe(own, owed))  # not of an order that is rolled back: its key may be used again
+        _after_commit(using, lambda: _owe(own, owed))  # after it, as the key of a rolled back order may be used again
     if now - own.tried_at >= WRITE_SECONDS:
         _after_commit(using, lambda: _write_down(using))
 
 
 def _after_commit(using: str, action: Callable[[], None]) -> None:
-    """Never inside the caller's transaction: the row is everybody's, so no checkout may keep it locked."""
-    with suppress(TransactionManagementError):  # autocommit is switched off by hand, so it stays in memory
+    """Run `action` after the caller's commit: many processes share the row, so no checkout may keep it locked."""
+    with suppress(TransactionManagementError):  # autocommit was switched off by hand: it stays in memory
         transaction.on_commit(action, using=using, robust=True)
 
 
@@ -194,7 +199,7 @@ def _owe(own: _Own, owed: dict[tuple[str, str], Reason]) -> None:
 
 
 def _write_down(using: str) -> None:
-    """The outage, then the refusals of it. What can't be written now stays in memory."""
+    """Store the outage, then its refusals. What can't be stored now stays in memory."""
     own = _own.get(using)
     if own is None:
         return
@@ -215,7 +220,7 @@ def _write_down(using: str) -> None:
 
 
 def _store(mine: Outage, using: str) -> bool:
-    """Make a stored outage longer, else add a row, else use the spare row, else make the newest one longer."""
+    """Extend a stored outage, else add a row, else use the spare row, else extend the newest stored one."""
     stored = sorted(_stored(using))
     near = [one for one in stored if one.since - MARGIN_SECONDS <= mine.since <= one.until + JOIN_SECONDS]
     if near:
@@ -230,7 +235,7 @@ def _store(mine: Outage, using: str) -> bool:
 
 
 def _become(outage: Outage, before: Outage | None, using: str) -> bool:
-    """By an UPDATE, the spare row where there was no outage `before`. False if somebody was quicker."""
+    """Update the row of `before`, or the spare row if it is None. Return False if another process was faster."""
     rows = Heartbeat.objects.using(using).filter(pk=SPARE if before is None else _name(before))
     return bool(rows.update(name=_name(outage), seen_at=Greatest(F("seen_at"), Value(outage.until))))
 
@@ -253,7 +258,7 @@ def _mine(using: str) -> list[Outage]:
     return [] if own is None else [Outage(own.since, own.until)]
 
 
-# The cache is the site's and may fail in every way. Two processes that write at once may lose one of two outages here.
+# The cache is the site's and may fail in any way. Two processes that write at once may lose one of two outages here.
 def _cache(mine: Outage, using: str) -> None:
     try:
         cache.set(_key(using), [tuple(one) for one in _joined([*_cached(using), mine])], time() - _oldest())
@@ -274,7 +279,7 @@ def _key(using: str) -> str:
 
 
 def _joined(outages: Sequence[Outage]) -> list[Outage]:
-    """Sorted, and as one where they touch; without what is too old."""
+    """Sort outages, join those that touch, and leave out those that are too old."""
     found: list[Outage] = []
     for one in sorted(one for one in outages if one.until >= _oldest()):
         if found and one.since <= found[-1].until + JOIN_SECONDS:

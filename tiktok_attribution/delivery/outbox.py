@@ -1,14 +1,9 @@
-"""The bodies of events after their INSERT: written anew, cleared, or deleted with their events.
+"""Insert events into the outbox, in the caller's own transaction, and rewrite or delete their bodies.
 
-The INSERT of an event: a row of its body and a row of its state, in one statement where the database can.
-
-The outbox: how a row gets in, in the caller's own transaction.
-
-Events whose object may still change: committed, and not due before they are finished.
-
-A worker reads rows that are due. An unfinished one has no `due_at`, so nobody has read its body and it may be written
-again. The UPDATE that makes it due asks for exactly that, and the body is written in its transaction: what has been
-taken for sending is never changed, and no clock is asked.
+- `add` inserts an event once. An event is two rows: its body (`EventBody`) and its state (`OutboxEvent`).
+- `postpone`, `rebuild` and `finish` handle events whose object may still change. Such an event is committed, but it is
+  not due: it has `unfinished_since` and no `due_at`, so no worker reads its body.
+- `write_body`, `clear_bodies`, `forget` and `sweep` change or delete bodies.
 """
 
 from __future__ import annotations
@@ -28,36 +23,40 @@ from tiktok_attribution.models import MAY_CHANGE, EventBody, OutboxEvent, State
 
 
 def write_body(row: OutboxEvent, key: int, *, using: str) -> None:
-    """The body again, where nothing was sent of it yet."""
+    """Rewrite a stored body that has not been sent yet."""
     values = {field.attname: getattr(row, field.attname) for field in columns(EventBody)}
     EventBody.objects.using(using).filter(pk=key).update(**values)
 
 
 def clear_bodies(pks: Collection[int], *, using: str) -> int:
-    """Nothing is left of what was sent, nor is the event found by an e-mail address. How many that were."""
+    """Clear the bodies of these events and the hash that finds them by e-mail address. Return how many."""
     return EventBody.objects.using(using).filter(pk__in=pks).update(payload="", email_key=None)
 
 
 def forget(rows: QuerySet[OutboxEvent], pks: Collection[int]) -> int:
-    """Delete those of `rows` that have one of these keys, and their bodies. How many that were."""
+    """Delete those of `rows` that have one of these keys, and their bodies. Return how many."""
     gone = rows.filter(pk__in=pks)
     with transaction.atomic(using=gone.db):
-        count = gone._raw_delete(gone.db)  # no constraint points at them, so there is nothing to collect
+        count = gone._raw_delete(gone.db)  # no constraint points at these rows, so there is nothing to collect
         sweep(pks, using=gone.db)
     return count
 
 
 def sweep(pks: Collection[int], *, using: str) -> None:
-    """Delete those of these bodies that no event is left of."""
+    """Delete those of these bodies whose event no longer exists."""
     bodies = EventBody.objects.using(using).filter(pk__in=pks)
     bodies.exclude(Exists(OutboxEvent.objects.filter(pk=OuterRef("pk"))))._raw_delete(using)
 
 
+# Decision: an event is two rows, written by one statement on PostgreSQL. `EventBody` holds what is written once,
+# `OutboxEvent` what each attempt changes. A database copies a changed row whole and enters the copy into every index of
+# its table. So a wide row under five indexes made updating dearer than all other work of a delivery together.
 def insert(row: OutboxEvent, using: str) -> bool:
-    """Write both, and say whether they are new; sets the key. Saving the model would cost four times as much.
+    """Insert body and state, and set the key. Return False if the event exists already.
 
-    PostgreSQL is asked to do nothing on a conflict, since an error would cost a savepoint. The others' IGNORE would
-    swallow every other mistake with it, so there the error is looked at.
+    Saving the model instead would cost four times as much. PostgreSQL gets ON CONFLICT DO NOTHING, because an error
+    would cost a savepoint. On the other databases, IGNORE would also hide every other error, so there the
+    IntegrityError is examined.
     """
     connection = connections[using]
     timed = _by_database(row)
@@ -82,24 +81,24 @@ def insert(row: OutboxEvent, using: str) -> bool:
 
 
 def same(row: OutboxEvent, using: str) -> QuerySet[OutboxEvent]:
-    """The event that stands where this one would."""
+    """Return the stored event with this event's pixel, name and event_id, as a queryset of at most one."""
     return OutboxEvent.objects.using(using).named(row.pixel_code, row.name, [row.event_id])
 
 
 def mark_stored(row: OutboxEvent, key: int, using: str) -> None:
-    """As Django does with what it has saved."""
+    """Set the key and the instance state, as Django does after saving."""
     row.id = row.pk = key
     row._state.adding, row._state.db = False, using
 
 
 @lru_cache
 def columns(model: type[Model]) -> list[Field[Any, Any]]:
-    """What stands in the table of this model itself, but its key."""
+    """Return the fields of this model's own table, without the primary key."""
     return [field for field in model._meta.local_concrete_fields if not field.primary_key]
 
 
 def _by_database(row: OutboxEvent) -> tuple[str, ...]:
-    """The columns that are to hold the database's own time: no web server's clock says when an event is due."""
+    """Return the columns that get the database's own time: no web server's clock decides when an event is due."""
     return tuple(name for name in ("due_at", "unfinished_since") if isinstance(getattr(row, name), DatabaseNow))
 
 
@@ -123,14 +122,14 @@ def _insert_body(cursor: Any, values: list[Any], row: OutboxEvent, using: str) -
 
 @lru_cache
 def _into(model: type[Model], using: str, first: tuple[str, ...] = (), timed: tuple[str, ...] = ()) -> str:
-    """The statement for a row of this model, with these columns before its own; the same for every row."""
+    """Return the INSERT statement of this model, with the columns `first` before its own."""
     names = [*first, *(str(field.column) for field in columns(model))]
     return f"{_head(model, using, names)} VALUES ({_placeholders(names, using, timed)})"
 
 
 @lru_cache
 def _in_one_statement(using: str, timed: tuple[str, ...]) -> str:
-    """Of the event's values none comes where its body did not."""
+    """Return one statement that inserts body and event; it inserts no event if its body exists already."""
     own = [str(field.column) for field in columns(OutboxEvent)]
     event = _head(OutboxEvent, using, ["id", *own])
     body = f"{_into(EventBody, using)} ON CONFLICT DO NOTHING RETURNING id"
@@ -148,28 +147,31 @@ def _placeholders(names: Sequence[str], using: str, timed: tuple[str, ...]) -> s
 
 
 def write_database() -> str:
-    """Where rows go that tell of no object."""
+    """Return the alias of the database for events without an object."""
     return router.db_for_write(OutboxEvent)
 
 
 def outbox_databases() -> list[str]:
-    """The setting OUTBOX_DATABASES, or every database that may hold an outbox, as the site's routers say."""
+    """Return OUTBOX_DATABASES, or every database in which the site's routers allow the outbox."""
     return list(conf.current().outbox_databases) or [
         alias for alias in connections if router.allow_migrate_model(alias, OutboxEvent)
     ]
 
 
 def lane_of(event_id: str, lanes: int) -> int:
-    """Spreads events over the lanes; the same event always falls into the same."""
+    """Return the lane of an event. It spreads events over the lanes; an event always falls into the same lane."""
     return zlib.crc32(event_id.encode()) % lanes
 
 
+# Decision: ids come from objects (`order-42`), under a unique constraint on event_id and event type (pixel and name).
+# An insert that meets the constraint does nothing (ON CONFLICT DO NOTHING) and says so by its row count, which
+# `bulk_create` would not report. An event that was recorded as invalid is replaced once the mapping has been fixed.
 def add(row: OutboxEvent, *, using: str) -> bool:
-    """Insert a row once. False if the same pixel, event and event_id stand there already.
+    """Insert an event once. Return False if the same pixel, event name and event_id are stored already.
 
-    A row that was recorded as invalid is replaced by a valid one: the mapping has been fixed since. The caller opens
-    the savepoint that keeps a failing insert from the transaction around it; one more here costs two round trips.
-    Raises LockConflict where the database gives up waiting for another transaction.
+    A stored invalid event is replaced by a valid one, because the mapping has been fixed since. The caller opens the
+    savepoint that protects its transaction from a failing insert; a second one here would cost two round trips.
+    Raises LockConflict if the database stops waiting for another transaction.
     """
     try:
         with transaction.atomic(using=using, savepoint=False):
@@ -180,10 +182,10 @@ def add(row: OutboxEvent, *, using: str) -> bool:
         raise
 
 
-# An INSERT waits for every open transaction that has inserted the same event id, until that one ends: before, nobody
-# can tell whether the id is taken. Two that wait for each other never end, so the database breaks one of them off
-# (PostgreSQL looks after deadlock_timeout, 1 s; InnoDB at once), and each may have a longest wait (lock_timeout,
-# innodb_lock_wait_timeout). Not asked beforehand whether a lock is there: that costs every checkout a statement.
+# An INSERT waits for every open transaction that has inserted the same event_id. Until that transaction ends, nobody
+# can tell whether the id is taken. Two transactions that wait for each other would never end, so the database aborts
+# one of them. PostgreSQL checks after deadlock_timeout (1 s), InnoDB at once. Each database may also limit the wait
+# (lock_timeout, innodb_lock_wait_timeout). Locks are not checked beforehand: each checkout would pay a statement.
 _LOCK_CONFLICTS: dict[object, str] = {  # SQLSTATE of PostgreSQL, error number of MySQL and MariaDB
     "40P01": "it and another transaction waited for each other (deadlock)",
     1213: "it and another transaction waited for each other (deadlock)",
@@ -197,7 +199,7 @@ _LOCK_CONFLICTS: dict[object, str] = {  # SQLSTATE of PostgreSQL, error number o
 
 
 class LockConflict(Exception):
-    """The database has broken off an INSERT that waited for another transaction, which may hold the same event id."""
+    """The database aborted an INSERT that waited for another transaction, which may have inserted the same event_id."""
 
     def __init__(self, words: str, error: OperationalError) -> None:
         super().__init__(words)
@@ -205,14 +207,14 @@ class LockConflict(Exception):
 
 
 def _lock_conflict(error: OperationalError) -> str:
-    """What the database says happened, "" where it is about no lock."""
+    """Return what the database says happened; "" if the error is not about a lock."""
     cause = error.__cause__
     codes = (*error.args[:1], getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None))  # psycopg 2 has pgcode
     return next((_LOCK_CONFLICTS[code] for code in codes if code in _LOCK_CONFLICTS), "")
 
 
 def renew_note(row: OutboxEvent, *, using: str) -> None:
-    """The note of an invalid row that stands there already."""
+    """Replace the note of an invalid event that is stored already."""
     _invalid(_invalid_key(row, using), using).update(note=row.note)
 
 
@@ -222,7 +224,7 @@ def _heal(row: OutboxEvent, using: str) -> bool:
     key = _invalid_key(row, using)
     if key is None:
         return False
-    # Not `created_at`: it grows with the key, and `since` finds the rows of an hour by that.
+    # Without `created_at`: it grows with the key, and `first_pk_since` finds the events of an hour by that.
     fields = [field for field in columns(OutboxEvent) if field.name != "created_at"]
     if not _invalid(key, using).update(**{field.attname: getattr(row, field.attname) for field in fields}):
         return False
@@ -236,12 +238,12 @@ def _invalid_key(row: OutboxEvent, using: str) -> int | None:
 
 
 def _invalid(key: int | None, using: str) -> QuerySet[OutboxEvent]:
-    """By its key alone: the state is asked in the statement that changes it, so of two who do it one has done it."""
+    """Select an event by key and state, so that of two processes which replace it, only one does."""
     return OutboxEvent.objects.using(using).in_state(State.INVALID).filter(pk__in=[key])
 
 
 def known_event_ids(pixel_code: str, name: str, event_ids: Iterable[str], *, using: str) -> set[str]:
-    """Those of the ids that are in the outbox, in any state but invalid."""
+    """Return those of the ids that are in the outbox, in any state except invalid."""
     rows = OutboxEvent.objects.using(using).named(pixel_code, name, list(event_ids))
     return set(rows.exclude(state=State.INVALID).values_list("event_id", flat=True))
 
@@ -250,16 +252,16 @@ Moment = float | DatabaseNow
 """Epoch seconds, or the database's own time."""
 
 _BUILT = ("event_time", "value", "currency", "note", "match_keys")
-"""What a body says of itself in its event's row."""
+"""The fields of an event's state that are computed from its body."""
 
 
 def due_when_finished(now: Moment) -> Case:
-    """For who makes events due: those that are unfinished wait for that."""
+    """Return the `due_at` for an UPDATE of several events: `now`, or NULL for those that are not finished yet."""
     return Case(When(unfinished_since__isnull=True, then=_expression(now)), default=None, output_field=FloatField())
 
 
 def rebuild(row: OutboxEvent, *, using: str) -> bool:
-    """Write a row anew in the transaction that inserted it, in which nobody else sees it. False if it is gone."""
+    """Rewrite an event in the transaction that inserted it, where nobody else sees it. False if it no longer exists."""
     with transaction.atomic(using=using):
         rows = OutboxEvent.objects.using(using).untried().filter(pk=row.pk)
         changed = rows.update(**{name: getattr(row, name) for name in _BUILT})
@@ -269,15 +271,21 @@ def rebuild(row: OutboxEvent, *, using: str) -> bool:
 
 
 def postpone(pks: Collection[int], *, using: str, now: Moment) -> None:
-    """In the transaction that inserted them: their object is being changed, so they wait until they are finished."""
+    """Make events wait until they are finished, because their object is being changed.
+
+    For the transaction that inserted them.
+    """
     rows = OutboxEvent.objects.using(using).untried().with_keys(pks).in_state(*MAY_CHANGE)
     rows.update(unfinished_since=now, due_at=None)
 
 
+# Decision: an event is not due before it is finished. A worker reads due events only, and an unfinished one has no
+# `due_at`. So nobody has read its body, and it may be written again. The UPDATE that makes it due checks exactly that,
+# and the body is written in its transaction. So a body that was taken for sending never changes, and no clock decides.
 def finish(row: OutboxEvent, *, using: str, now: Moment, rebuilt: bool) -> bool:
-    """Make it due, with what the row holds now where it was `rebuilt`. False if another process was quicker.
+    """Make an event due, and store its new body if it was `rebuilt`. Return False if another process was faster.
 
-    The event before its body, as everybody locks them.
+    The event's state is locked before its body, the order in which every writer locks them.
     """
     built = {name: getattr(row, name) for name in _BUILT} if rebuilt else {}
     due_at = Case(When(state=State.WAITING, then=_expression(now)), default=None, output_field=FloatField())
@@ -299,9 +307,9 @@ def _expression(now: Moment) -> DatabaseNow | Value:
 
 
 def left_behind(*, using: str, before: float, most: int) -> list[OutboxEvent]:
-    """Those whose process has not finished them by then, the oldest first, with their bodies.
+    """Return the events that their process left unfinished before then, oldest first, with their bodies.
 
-    What was cancelled or erased meanwhile only loses the mark.
+    An event that was cancelled or erased since only loses its `unfinished_since`.
     """
     marked = OutboxEvent.objects.using(using).unfinished_before(before)
     pks = list(marked.order_by("unfinished_since").values_list("pk", flat=True)[:most])
@@ -312,6 +320,6 @@ def left_behind(*, using: str, before: float, most: int) -> list[OutboxEvent]:
     if others:
         settled = OutboxEvent.objects.using(using).with_keys(others)
         lost = settled.settled().in_state(State.WAITING)
-        lost.update(unfinished_since=None, due_at=before)  # its body is gone: the worker lets it expire and says why
+        lost.update(unfinished_since=None, due_at=before)  # its body is gone: the worker lets it expire with a note
         settled.update(unfinished_since=None)
     return found

@@ -1,9 +1,8 @@
-"""Lanes of a pixel at the same time: while one waits for TikTok, another reads or marks. A lane has its own lease, so
-nothing is shared between them but the work.
+"""Send the due events of a pixel, several lanes at once.
 
-One pixel, once through: its lanes side by side, at the pace of the rate limit, unless its breaker is open.
-
-Sends what is due, lane by lane: two short transactions a batch, none of them open over the network.
+`side_by_side` runs the lanes in threads: one lane waits for TikTok while another uses the database. `PixelRun` goes
+through a pixel once, at the pace of the rate limit, unless its circuit breaker is open. `deliver` repeats that until
+nothing is due; `deliver_all` does it for every pixel in every database. Threads share only the list of lanes to do.
 """
 
 from __future__ import annotations
@@ -36,12 +35,14 @@ logger = logging.getLogger("tiktok_attribution")
 Result = TypeVar("Result")
 
 
+# Decision: one worker sends PARALLEL_LANES lanes at once, two by default. So the database work of one lane goes on
+# during the POST of another. Each lane has its own lease, so the threads need no lock.
 def side_by_side(work: Callable[[int], Result], numbers: Iterable[int], *, using: str) -> list[Result]:
-    """`work` for each lane, PARALLEL_LANES of them, in any order; what it raises is raised when the others have ended.
+    """Call `work` for each lane number, PARALLEL_LANES at a time, and return the results in any order.
 
-    This thread works too; each other one has a connection of its own for all its lanes, for opening one costs about as
-    much as a batch. One after another on SQLite, which has one writer, and inside a transaction, which no other
-    connection can see.
+    This thread works too. Each other thread has one connection for all its lanes, because opening one costs about as
+    much as a batch. Lanes run one after another on SQLite, which has one writer, and inside a transaction, which no
+    other connection can see. An error of `work` is raised when the other threads have ended.
     """
     waiting = deque(numbers)
     threads = min(conf.current().parallel_lanes, len(waiting))
@@ -72,7 +73,7 @@ def side_by_side(work: Callable[[int], Result], numbers: Iterable[int], *, using
 
 
 class LaneEnd(NamedTuple):
-    """What a lane's turn came to; `next_at` is when the rate limit lets it go on."""
+    """The result of one lane's run. `next_at`: epoch seconds from which the rate limit lets the lane go on."""
 
     number: int
     end: End
@@ -81,8 +82,10 @@ class LaneEnd(NamedTuple):
 
 
 class PixelRun:
-    """Sends what is due for one pixel and never sleeps. `clock` gives epoch seconds; `stopping` is asked before each
-    POST; after `seconds` no other POST begins. `tally` says how many events ended in which state.
+    """Send what is due for one pixel, without ever sleeping.
+
+    `clock` returns epoch seconds. `stopping` is called before each POST. No POST begins after `seconds`. `counts`
+    holds how many events ended in which state.
     """
 
     @errors_without_values
@@ -105,8 +108,9 @@ class PixelRun:
         self.counts: Counts = Counter()
 
     def deliver(self) -> float | None:
-        """Send until nothing is due or there is a reason to wait. Returns the epoch seconds from which there is more to
-        send, None where nothing is, or where its time is another process's matter.
+        """Send until nothing is due or there is a reason to wait. Return when to go on, in epoch seconds.
+
+        Returns None if nothing more is due, or if another process decides when to go on.
         """
         waiting = list(lanes.lanes_with_work(self._using, self._pixel_code, self._clock()))
         if not waiting:
@@ -127,7 +131,7 @@ class PixelRun:
         return self._clock()
 
     def _round(self, numbers: Sequence[int]) -> list[LaneEnd]:
-        """A turn for each of these lanes."""
+        """Send each of these lanes once."""
         ends = side_by_side(self._turn, numbers, using=self._using)
         for lane in ends:
             self.counts += lane.counts
@@ -172,7 +176,7 @@ class PixelRun:
                 return LaneEnd(number, End.PAUSED, 0.0, counts)
             finally:
                 lease.release()
-            # A row that was committed after the last look at the lane found it leased, and its worker went away.
+            # An event that was committed after the last look at the lane found it leased, so its worker went away.
             if end is not End.EMPTY or not lanes.has_work(self._using, self._pixel_code, number, self._clock()):
                 return LaneEnd(number, end, lease.next_at, counts)
 
@@ -183,8 +187,8 @@ class PixelRun:
         return time.monotonic() >= self._deadline
 
 
-GLANCE_SECONDS = 0.2  # how long a pause may keep a process that is asked to end
-MOST_WAIT_SECONDS = 5.0  # a longer pause is TikTok's, unless the rate limit is that low; the next round comes again
+GLANCE_SECONDS = 0.2  # how long a pause may delay a process that is asked to end
+MOST_WAIT_SECONDS = 5.0  # a longer pause is TikTok's, unless the rate limit is very low; the next round tries again
 
 
 def _never() -> bool:
@@ -192,8 +196,11 @@ def _never() -> bool:
 
 
 def deliver_all(*, clock: Clock | None = None, stopping: Callable[[], bool] = _never) -> Counts:
-    """Send whatever is due, for every pixel in every database. What fails for one is logged, counted under "failed",
-    and keeps no other waiting. `stopping` is asked before each POST."""
+    """Send what is due, for every pixel in every database.
+
+    A failure of one pixel is logged and counted under "failed"; the others go on. `stopping` is called before each
+    POST.
+    """
     counts: Counts = Counter()
     for using, pixel_code in work_everywhere(counts):
         try:
@@ -205,7 +212,7 @@ def deliver_all(*, clock: Clock | None = None, stopping: Callable[[], bool] = _n
 
 
 def work_everywhere(failures: Counts | None = None) -> Iterator[tuple[str, str]]:
-    """Database alias and pixel code wherever a row waits. A database that can't be read is logged and passed over."""
+    """Yield database alias and pixel code wherever an event waits. Log a database that can't be read and skip it."""
     for using in outbox_databases():
         try:
             codes = list(lanes.pixels_with_work(using))
@@ -225,8 +232,10 @@ def work_everywhere(failures: Counts | None = None) -> Iterator[tuple[str, str]]
 def deliver(
     pixel_code: str, *, using: str, clock: Clock | None = None, stopping: Callable[[], bool] = _never
 ) -> Counts:
-    """Send whatever is due for one pixel, and wait where the rate limit wants that: for a process that does nothing
-    else. Lanes that another worker holds are left to it. `clock` gives epoch seconds; the database's by default.
+    """Send what is due for one pixel, and wait where the rate limit demands it.
+
+    For a process that does nothing else. Lanes that another worker holds are left to it. `clock` returns epoch
+    seconds; by default it is the database's clock.
     """
     token = pixels.token_to_send_with(using, pixel_code) if conf.current().enabled else ""
     if not token:
@@ -242,11 +251,11 @@ def deliver(
             return counts
         _wait(next_at, clock, stopping)
         if clock() < next_at:
-            return counts  # asked to end, or the clock stands still: the next round comes again
+            return counts  # asked to end, or the clock stands still: the next round tries again
 
 
 def _wait(until: float, clock: Clock, stopping: Callable[[], bool]) -> None:
-    """Until then, or until somebody wants this process to end."""
+    """Wait until then, or until this process is asked to end."""
     end = time.monotonic() + max(until - clock(), 0.0)
     while (left := end - time.monotonic()) > 0 and not stopping():
         time.sleep(min(left, GLANCE_SECONDS))

@@ -1,13 +1,11 @@
-"""Whether a pixel may send: stopped on token or permission trouble, resumed by hand or by a new token.
+"""Decide whether a pixel may send: stopped pixels, pauses, and the circuit breaker.
 
-When a pixel may send: the pause that TikTok asked for, and the circuit breaker while TikTok is down.
+- A pixel stops when TikTok refuses its token or permission. It resumes by hand or with another token.
+- A pause that TikTok asks for is the pixel's: no lane and no worker makes a request before it ends.
+- The breaker closes the pixel to requests after OPENS_AFTER failures in a row, for a growing delay. Then one worker,
+  which wins a conditional UPDATE, sends a single event as a probe. TikTok's answer to it decides.
 
-A pause is the pixel's: no lane and no worker makes a request before it ends.
-
-The breaker closes the pixel to requests after OPENS_AFTER failures in a row, for a back-off that grows. Then one
-worker, which wins a conditional UPDATE, sends a single event as a probe; its answer decides.
-
-Neither may reach further ahead than RETRY_MAX_SECONDS: what says so was written by a clock that was wrong.
+Pause and breaker reach at most RETRY_MAX_SECONDS ahead. A later moment was written by a wrong clock and is ignored.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ NO_TOKEN = "No access token is configured for this pixel: set ACCESS_TOKEN."
 
 @errors_without_values
 def token_to_send_with(using: str, pixel_code: str) -> str:
-    """The token, or "" while the pixel is stopped. Another token than the one it stopped with lets it go on."""
+    """Return the token, or "" while the pixel is stopped. A token other than the one it stopped with resumes it."""
     token = conf.current().token_of(pixel_code)
     status = PixelStatus.objects.using(using).filter(pk=pixel_code, stopped_at__isnull=False).first()
     if status is not None:
@@ -46,7 +44,7 @@ def token_to_send_with(using: str, pixel_code: str) -> str:
 
 @errors_without_values
 def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
-    """Stop a pixel with the words of the answer that this token got; its events wait."""
+    """Stop a pixel and store TikTok's message; its events wait. `token` is the one that got this answer."""
     statuses = PixelStatus.objects.using(using)
     statuses.get_or_create(pixel_code=pixel_code)
     stopped = statuses.filter(pixel_code=pixel_code, stopped_at__isnull=True).update(
@@ -55,14 +53,14 @@ def stop(using: str, pixel_code: str, answer: Answer, *, token: str) -> None:
         message=_in_words(answer)[:500],
         token_fingerprint=_fingerprint(token),
     )
-    if stopped:  # not by another worker a moment ago
+    if stopped:  # False if another worker stopped it a moment ago
         reason = _in_words(answer) if answer.code is None else f"{answer.code} {answer.words}"
         logger.error("tiktok pixel %s stopped: %s", pixel_code, reason)
         pixel_stopped.send_robust(PixelStatus, pixel=statuses.get(pk=pixel_code), using=using)
 
 
 def _in_words(answer: Answer) -> str:
-    """TikTok's message; with the status before it where there is no code, for then the status is what stopped it."""
+    """Return TikTok's message. Without a code, the HTTP status goes before it: it stopped the pixel."""
     if answer.code is not None or answer.http_status is None:
         return answer.words or f"HTTP {answer.http_status}"
     words = answer.words
@@ -70,7 +68,7 @@ def _in_words(answer: Answer) -> str:
 
 
 def resume(using: str, pixel_code: str) -> bool:
-    """Let a stopped pixel send again. False when it was not stopped."""
+    """Let a stopped pixel send again. Return False if it was not stopped."""
     stopped = PixelStatus.objects.using(using).filter(pk=pixel_code, stopped_at__isnull=False)
     if not stopped.update(stopped_at=None, code=None, message=""):
         return False
@@ -81,7 +79,7 @@ def resume(using: str, pixel_code: str) -> bool:
 
 @errors_without_values
 def _fingerprint(token: str) -> str:
-    """Tells one token from another without holding it: the first 16 hex digits of its SHA-256."""
+    """Identify a token without containing it: the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(token.encode()).hexdigest()[:16]
 
 
@@ -89,12 +87,15 @@ OPENS_AFTER = 5
 
 
 def is_down(answer: Answer, verdict: Verdict) -> bool:
-    """Whether an answer, or none, says that TikTok is down; a rate limit or a refusal says the contrary."""
+    """Return True if TikTok is down: it gave no answer, or 5xx. A rate limit or a refusal shows that it is up."""
     return answer.http_status is None or verdict.fate_unknown
 
 
+# Decision: after five requests in a row without an answer, or with 5xx, a pixel is closed to requests for a growing
+# pause. Then one worker, which wins a conditional UPDATE, sends one event as a probe. A pause that TikTok asks for is
+# the pixel's: no lane makes a request before it ends.
 class Breaker:
-    """What one run knows of a pixel's failures. A healthy pixel costs one look a run, and nothing is written."""
+    """Track a pixel's failed requests during one run. A healthy pixel costs one SELECT a run and no write."""
 
     def __init__(self, using: str, pixel_code: str) -> None:
         self._statuses = PixelStatus.objects.using(using).filter(pk=pixel_code)
@@ -102,12 +103,12 @@ class Breaker:
         self._failures = 0
         self._longest = conf.current().retry_max_seconds
         self.is_probing = False
-        self.opens_at = 0.0  # epoch seconds from which it may send again, where it may not now
+        self.opens_at = 0.0  # epoch seconds from which it may send again, if it may not send now
 
     def may_pass(self, *, now: float, seconds: float) -> bool:
-        """Whether this run may send. Of several that ask when the breaker's pause is over one may, to probe.
+        """Return True if this run may send. After the breaker's pause, only one of several runs may, as a probe.
 
-        `seconds`: how long the others then wait for its answer.
+        `seconds`: how long the other runs then wait for the probe's answer.
         """
         status = self._statuses.filter(Q(failures__gt=0) | Q(paused_until__gt=now)).first()
         if status is None:
@@ -124,21 +125,21 @@ class Breaker:
         return self.is_probing
 
     def pause(self, *, until: float, now: float) -> None:
-        """TikTok wants no request before that. A longer pause that another worker was told of stays."""
+        """Store the pause that TikTok asks for. A longer pause that another worker has stored stays."""
         until = min(until, now + self._longest)
         PixelStatus.objects.using(self._using).get_or_create(pixel_code=self._pixel_code)
         self._statuses.exclude(paused_until__range=(until, now + self._longest)).update(paused_until=until)
         logger.info("tiktok pixel %s: TikTok wants a pause of %.0f s", self._pixel_code, until - now)
 
     def answered(self) -> None:
-        """TikTok is up, whatever it said."""
+        """Note that TikTok answered, whatever it said: reset the failures."""
         if self._failures:
             self._statuses.update(failures=0, closed_until=0)
             logger.info("tiktok pixel %s: TikTok answers again", self._pixel_code)
         self._failures, self.is_probing = 0, False
 
     def failed(self, *, now: float) -> bool:
-        """One failure more. True when the pixel is closed to requests now."""
+        """Count one more failure. Return True if the pixel is now closed to requests."""
         PixelStatus.objects.using(self._using).get_or_create(pixel_code=self._pixel_code)
         self._statuses.update(failures=F("failures") + 1)
         self._failures = self._statuses.values_list("failures", flat=True).get()
@@ -154,7 +155,7 @@ class Breaker:
         return True
 
     def _waits(self, until: float, now: float) -> bool:
-        """Whether this moment is still to come; notes it as the one to wait for."""
+        """Return True if this moment is still to come, and remember it as the one to wait for."""
         self.opens_at = until
         return now < until <= now + self._longest + SLACK_SECONDS
 

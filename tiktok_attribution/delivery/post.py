@@ -1,4 +1,8 @@
-"""One POST of a batch: noted in the lane before it, an attempt and a verdict after it."""
+"""Send one POST: note the batch in its lane before it, build an attempt and a verdict after it.
+
+`take` or `take_ahead` notes the batch, and `post` sends it. `SendContext` holds what a sender needs. `results` then
+stores the attempt and what became of the events.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +21,27 @@ from tiktok_attribution.models import Attempt, moment
 
 
 def lease_seconds(settings: conf.Settings) -> float:
-    """Never shorter than a POST may take, or a slow answer would cost the lease."""
+    """Return how long a lane is leased: longer than a POST may take, so that a slow answer does not end the lease."""
     return max(settings.lease_seconds, 3 * settings.timeout_seconds)
 
 
 def most_pace_seconds(settings: conf.Settings) -> float:
-    """The longest that the rate limit makes a lane wait: after a POST of a second's share, or of one event."""
+    """Return the longest wait that the rate limit gives a lane: after a second's share, or after one event."""
     return max(1.0, settings.lanes / settings.events_per_second) if settings.events_per_second else 0.0
 
 
 class Poster(Protocol):
-    """What `client.Client` does."""
+    """The interface of `client.Client` that a sender uses."""
 
     def post(self, token: str, body: bytes) -> Answer: ...
 
 
+# Decision: the workers share TikTok's rate limit without a counter that all of them write. Each lane has one sender at
+# a time and gets its share of EVENTS_PER_SECOND. The lane keeps that pace: the share is booked in the same UPDATE that
+# notes a batch (`Lease.note`).
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendContext:
-    """What sending needs, the same for every lane of a pixel in one run. `clock` gives epoch seconds."""
+    """What a sender needs, the same for every lane of a pixel in one run. `clock` returns epoch seconds."""
 
     client: Poster
     settings: conf.Settings
@@ -45,12 +52,12 @@ class SendContext:
 
     @property
     def lane_per_second(self) -> float:
-        """A lane's share of the rate limit: as a lane has one sender, the workers need not ask each other. 0: none."""
+        """Return a lane's share of the rate limit, in events per second; 0 for no limit."""
         return self.settings.events_per_second / self.settings.lanes
 
     @property
     def most_events(self) -> int:
-        """Of one POST: a second's share of the lane at most, and one while the breaker is probing."""
+        """Return the most events of one POST: a second's share of the lane, or one while the breaker is probing."""
         if self.breaker is not None and self.breaker.is_probing:
             return 1
         share = self.lane_per_second
@@ -58,12 +65,12 @@ class SendContext:
 
     @property
     def lease_seconds(self) -> float:
-        """How long a lane is leased for one POST."""
+        """Return how long a lane is leased for one POST."""
         return lease_seconds(self.settings)
 
 
 class Batch(NamedTuple):
-    """Rows that stand in their lane as on their way: since when, and under the key of which attempt."""
+    """Events that are noted in their lane as on their way: since when, and with the key of which attempt."""
 
     at: float
     attempt_pk: str
@@ -71,7 +78,7 @@ class Batch(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One POST: when it began, its record (not saved yet), its answer, and what that means."""
+    """One POST: when it began, its attempt (not saved yet), the answer, and the verdict on it."""
 
     at: float
     attempt: Attempt
@@ -80,15 +87,17 @@ class Sent(NamedTuple):
 
 
 def take(lease: Lease, rows: Sequence[Due], context: SendContext) -> Batch:
-    """Note these rows in their lane. Raises LeaseLost."""
+    """Note these events in their lane as on their way. Raises LeaseLost."""
     batch = Batch(context.clock(), secrets.token_urlsafe(16), rows)
     lease.take(*_noted(batch), now=batch.at, seconds=context.lease_seconds, per_second=context.lane_per_second)
     return batch
 
 
 def take_ahead(lease: Lease, rows: Sequence[Due], context: SendContext) -> Batch | None:
-    """The same inside the transaction that marks the batch before it: nothing is on its way until that commits. None
-    if the lease is lost, which is no reason to take the marks back."""
+    """Note the next batch inside the transaction that stores the results of the batch before it.
+
+    Nothing is on its way until that transaction commits. Returns None if the lease is lost; the results still hold.
+    """
     batch = Batch(context.clock(), secrets.token_urlsafe(16), rows)
     is_noted = lease.note(
         *_noted(batch), now=batch.at, seconds=context.lease_seconds, per_second=context.lane_per_second
@@ -101,7 +110,7 @@ def _noted(batch: Batch) -> tuple[str, list[int]]:
 
 
 def post(lease: Lease, batch: Batch, context: SendContext) -> Sent:
-    """Send what was taken."""
+    """Send a noted batch, and return its answer and verdict."""
     rows, pks = batch.rows, [row.pk for row in batch.rows]
     body = request_body(lease.pixel_code, [row.payload for row in rows], context.settings.sent_test_code)
     answer = context.client.post(context.token, body)

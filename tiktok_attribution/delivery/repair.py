@@ -1,7 +1,7 @@
-"""Takes back what a wrong clock has written: moments that lie further ahead than any setting allows.
+"""Repair what a wrong clock has written: moments that lie further ahead than any setting allows.
 
-Delivery goes by the database's clock, so it is that machine's which was ahead and has been set back. Without this, a
-lane would be leased and an event not due until the wrong moment has come.
+Delivery uses the database's clock. If that clock was ahead and was set back, lanes stay leased and events are not due
+until the wrong moment comes. `repair_everywhere` takes such moments back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 
 def repair_everywhere() -> None:
-    """Repair every database, as the sweep and the loop do each round; raises nothing of the database's."""
+    """Repair every database, as the sweep and the loop do in each round. Raises no database error."""
     for using in outbox_databases():
         try:
             repair(using, now=database_time(using))
@@ -34,12 +34,12 @@ def repair_everywhere() -> None:
 
 @errors_without_values
 def repair(using: str, *, now: float) -> int:
-    """Make due what a clock that was ahead has put off. Returns in how many lanes. Reads only, where all is well."""
+    """Make due what a clock that was ahead has delayed. Return in how many lanes. Writes only where it must."""
     return sum(_repair(lane, using, now) for lane in Lane.objects.using(using).all())
 
 
 def ahead_seconds(lane: Lane, latest_due: float, *, now: float) -> float:
-    """How much further ahead than the settings allow the moments of a lane and of its latest event lie; 0: not."""
+    """Return how many seconds further ahead than the settings allow a lane or its latest event lies; 0 if none."""
     settings = conf.current()
     beyond = max(
         lane.next_at - most_pace_seconds(settings),
@@ -56,9 +56,9 @@ def _repair(lane: Lane, using: str, now: float) -> bool:
     latest = rows.queued().order_by("-due_at").values_list("due_at", flat=True).first()
     if not ahead_seconds(lane, latest or 0.0, now=now):
         return False
-    # Nothing says how long rows that were tried meanwhile had to wait: they are tried now, once too early.
+    # Nothing says how long events that were tried in the meantime had to wait. They are tried now, once too early.
     later = rows.filter(due_at__gt=now)
-    # An attempt of unknown fate was made before now. From 47 hours after it on, a repeat could count twice.
+    # An attempt of unknown outcome was made before now. From 47 hours after it, a repeat could count twice.
     later.filter(unknown_since__gt=now).update(unknown_since=now)
     count = later.update(due_at=now)
     Lane.objects.using(using).filter(pk=lane.pk, holder=lane.holder).update(

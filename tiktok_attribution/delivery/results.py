@@ -1,7 +1,7 @@
-"""What became of the rows of a POST: one short transaction that checks the lease, marks them and keeps the attempt.
+"""Store the results of a POST in one short transaction: check the lease, update the events, keep the attempt.
 
-An attempt stands in the log of every row that was in it. A refusal of many together says nothing of one of them, so it
-doesn't count as an attempt of theirs: the back-off grows with those.
+An attempt is noted at every event that was in it. The refusal of a whole batch says nothing about a single event.
+So it does not count as an attempt of these events; the delay between retries grows with their attempts.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ logger = logging.getLogger("tiktok_attribution")
 
 Changes = dict[str, Any]
 Counts = Counter[str]
-"""How many events ended in which state, and under "posts" how many requests that took."""
+"""How many events ended in which state; under "posts", how many requests were made."""
 
 
+# Decision: events are updated by their keys on the condition that the lane is still leased. If it is lost, the
+# transaction is rolled back and nothing has changed. While there is more to send, `then` reads and notes the next batch
+# in the same transaction. That is four statements and one commit a batch, whatever its size.
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Marks the rows of one leased lane. Each method raises LeaseLost, and then has changed nothing."""
+    """Store results for the events of one leased lane. Each method raises LeaseLost, and then has changed nothing."""
 
     lease: Lease
     context: SendContext
     counts: Counts
 
     def delivered(self, sent: Sent, rows: Sequence[Due], then: Callable[[], bool] = lambda: False) -> None:
-        """Taken by TikTok; with its warning as the note, where the answer was one.
+        """Store that TikTok accepted the events. If its answer was a warning, the warning becomes the note.
 
-        `then` runs last in the transaction, and says whether another batch is on its way once that commits.
+        `then` runs last in the transaction and returns True if another batch is on its way once that commits.
         """
         changes: Changes = {"state": State.DELIVERED, "due_at": None, "delivered_at": moment(self.context.clock())}
         if sent.answer.code:
@@ -49,19 +52,19 @@ class Results:
         self._keep(sent, {"delivered": (rows, changes)}, then=then)
 
     def rejected(self, sent: Sent, rows: Sequence[Due], others: Sequence[Due] = ()) -> None:
-        """Dead letters, with TikTok's own words. `others` were in the same POST and are not to blame."""
+        """Store that TikTok rejected `rows`, with its own words. `others` were in the same POST, without blame."""
         self._keep(sent, {"rejected": (rows, _dead(sent))}, others)
 
     def refused_together(self, sent: Sent, rows: Sequence[Due]) -> None:
-        """One of these is to blame, or their number; they stay due."""
+        """Store that a batch was refused as a whole: one event or their number is to blame. All stay due."""
         self._keep(sent, {}, others=rows)
 
     def stopped(self, sent: Sent, rows: Sequence[Due]) -> None:
-        """They stay due, for when the pixel may send again."""
+        """Store that the pixel was stopped. The events stay due until the pixel may send again."""
         self._keep(sent, {"stopped": (rows, {})})
 
     def postponed(self, sent: Sent, rows: Sequence[Due], *, due_at: float) -> None:
-        """They are tried again, as often as the verdict allows. Those that TikTok may have keep the time of that."""
+        """Store when to try again, as often as the verdict allows. If TikTok may have the events, note since when."""
         most = sent.verdict.most_attempts
         weary = [row for row in rows if most is not None and row.attempts + 1 >= most]
         fresh = [row for row in rows if most is None or row.attempts + 1 < most]
@@ -71,7 +74,7 @@ class Results:
         self._keep(sent, {"postponed": (fresh, changes), "rejected": (weary, _dead(sent))})
 
     def given_up(self, rows: Sequence[Due], reason: str) -> None:
-        """Never sent again."""
+        """Store that these events expired; they are never sent again."""
         self._write(self._waiting(rows), state=State.EXPIRED, due_at=None, note=reason)
         self.counts["expired"] += len(rows)
 
@@ -82,7 +85,7 @@ class Results:
         others: Sequence[Due] = (),
         then: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`fates`: by the word of the tally, the rows of that fate and what changes for them."""
+        """Store the attempt and its results. `fates`: the events of each result and their changes, by its name."""
         log: Changes = {
             "attempt_log": Concat("attempt_log", Value(f"{sent.attempt.pk},")),
             "last_attempt": sent.attempt.pk,
@@ -90,7 +93,7 @@ class Results:
         using = self.lease.using
         with transaction.atomic(using=using):
             for word, (rows, changes) in fates.items():
-                # What was called off meanwhile stays so, unless TikTok has it.
+                # An event that was cancelled in the meantime stays cancelled, unless TikTok accepted it.
                 marked = self._all(rows) if word == "delivered" else self._waiting(rows)
                 if rows:
                     self._write(marked, attempts=F("attempts") + 1, **log, **changes)
@@ -104,7 +107,7 @@ class Results:
 
     def _write(self, rows: QuerySet[OutboxEvent], **changes: Any) -> None:
         if not rows.filter(self.lease.is_leased).update(**changes):
-            self.lease.check()  # all called off meanwhile, or the lane is another's
+            self.lease.check()  # all events were cancelled in the meantime, or another worker has the lane
 
     def _all(self, rows: Sequence[Due]) -> QuerySet[OutboxEvent]:
         return by_key([row.pk for row in rows], using=self.lease.using)

@@ -1,4 +1,7 @@
-"""Keeps the tables small: payloads are cleared, then rows pruned, by age and in small batches."""
+"""Keep the tables small: clear the bodies of old events, then delete old rows, in small batches.
+
+The ages are settings: KEEP_PAYLOAD_DAYS, KEEP_EVENT_DAYS, SNAPSHOT_DAYS and AWAITING_CONSENT_HOURS.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ PAGE_ROWS = 1000
 
 
 def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
-    """Clear and prune in every database, at most `most` rows of a kind; run again for more."""
+    """Clear bodies and delete old rows in every database, at most `most` rows of each type; run again for more."""
     counts: Counter[str] = Counter()
     for using in outbox_databases():
         try:
@@ -48,23 +51,23 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
 
 
 def has_more(done: Counter[str], most: int) -> bool:
-    """Whether a round of at most so many rows of a kind may have left some."""
+    """Return True if a round of at most `most` rows of each type may have left some."""
     return any(count >= most for type_key, count in done.items() if type_key != "failed")
 
 
 def drop_unanswered(*, now: float | None = None) -> None:
-    """Drop what awaits consent longer than AWAITING_CONSENT_HOURS; every sweep does, so that it is kept in minutes."""
+    """Suppress events that await consent longer than AWAITING_CONSENT_HOURS; each sweep runs it, every minute."""
     if not conf.current().asks:
-        return  # what is left from before is the daily pruning's
+        return  # the daily `prune` handles what remains from before
     for using in outbox_databases():
         try:
             drop_overdue(using, now=time.time() if now is None else now)
         except AnyDatabaseError:
-            logger.exception("tiktok: what nobody answered for in database %r could not be dropped", using)
+            logger.exception("tiktok: events without an answer in database %r could not be suppressed", using)
 
 
 def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
-    """Clear payloads and delete rows that are past their time. What still waits to be sent is never touched."""
+    """Clear bodies and delete rows that are too old. It never touches events that wait to be sent."""
     settings = conf.current()
     past = moment(now - settings.keep_event_days * 86_400)
     unread = moment(now - settings.keep_payload_days * 86_400)
@@ -91,29 +94,29 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
 
 
 def _end(using: str, before: datetime) -> int:
-    """One above the last key that may have been recorded before that moment."""
+    """Return the last key that may have been recorded before that moment, plus one."""
     return first_pk_since(before + timedelta(seconds=SLACK_SECONDS), using=using)
 
 
 def _clear(settled: QuerySet[OutboxEvent], bodies: QuerySet[Any], pks: list[Any]) -> int:
-    """Bodies are found without their events, by an index of those that are there, however many were cleared."""
+    """Clear bodies. They are found without their events, by an index of uncleared bodies."""
     with transaction.atomic(using=bodies.db):
-        # Locked, so that nobody sends one on its way before its body has gone.
+        # Locked, so that nobody sends an event before its body is cleared.
         still = list(settled.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk", flat=True))
         cleared = clear_bodies(still, using=bodies.db)
-    # Events may have been deleted by hand. After the commit, as nobody's locks are to be waited for with these held.
+    # Some events may have been deleted by hand. After the commit, so that it waits for no lock while it holds these.
     sweep(set(pks).difference(still), using=bodies.db)
     return cleared
 
 
 def _delete(rows: QuerySet[Any], pks: list[Any]) -> int:
-    return rows.filter(pk__in=pks)._raw_delete(rows.db)  # no constraint points at them, so there is nothing to collect
+    return rows.filter(pk__in=pks)._raw_delete(rows.db)  # no constraint points at these rows: nothing to collect
 
 
 def _in_pages(rows: QuerySet[Any], most: int, act: Callable[[QuerySet[Any], list[Any]], int]) -> int:
-    """Apply `act` to the rows, STRETCH keys at a time in their order, so that no statement holds many locks.
+    """Apply `act` to the rows, PAGE_ROWS keys at a time in their order, so that no statement holds many locks.
 
-    `act` gets the rows' own condition to ask it again: what somebody has sent on its way meanwhile is left alone.
+    `act` gets the rows' own condition and checks it again: an event that was sent in the meantime is left alone.
     """
     done, beyond = 0, rows
     while done < most:

@@ -1,17 +1,10 @@
-"""Where a moment lies in the outbox, without an index over moments: keys and `created_at` grow together.
+"""Search the outbox: filters of events, keyset pages, and the events of a list of keys.
 
-Pixels and event names that occur, by hops over an index: one look a kind, however many events are of it.
-
-Rows by a list of keys, as one parameter where the database takes an array: a thousand placeholders cost as much to
-write and to parse as marking the rows does.
-
-A filter of events, as the admin offers it: validated data, a condition, and the range of keys it can lie in.
-
-One page of a choice of events out of a table of any size, in a number of rows looked at that is known beforehand.
-
-No index fits every filter together with the order of the keys. So the newest keys are looked through first, in
-stretches that grow; where they hold too little, an index that fits is asked, as far as what it names is few; and where
-there is none, the page says how far it has looked and the reader asks for more.
+- `first_pk_since` finds the first key of a moment, without an index over moments.
+- `event_types` lists the stored event types, with one index lookup for each.
+- `by_key` selects events by their keys, as one parameter where the database takes an array.
+- `EventFilter` is the filter of the admin's list: validated data, a condition and the range of possible keys.
+- `newest` and `oldest` return a page of filtered events; the number of rows scanned is bounded.
 """
 
 from __future__ import annotations
@@ -29,10 +22,11 @@ from tiktok_attribution.models import ERASED, FAILED_STATES, Attempt, EventBody,
 
 
 def first_pk_since(moment: datetime, *, using: str) -> int:
-    """The key of the first event recorded at that moment or later; one above the highest where there is none.
+    """Return the key of the first event recorded at that moment or later; the highest key plus one if there is none.
 
-    Bisection over the primary key, about log2 of the table in look-ups. Transactions that commit out of order make it
-    wrong by as many rows, so who needs it exact starts a while earlier and compares `created_at`.
+    It bisects the primary key, in about log2 of the table's size lookups: keys and `created_at` grow together.
+    Transactions that commit out of order make the result wrong by as many rows. A caller that needs it exact starts
+    some time earlier and compares `created_at`.
     """
     rows = OutboxEvent.objects.using(using)
     first = rows.order_by("pk").values_list("pk", flat=True).first()
@@ -52,18 +46,18 @@ def first_pk_since(moment: datetime, *, using: str) -> int:
 
 
 MOST = 200
-"""Looks; the events of a site that makes up more kinds are found by search."""
+"""Lookups of `event_types`. A site that makes up more event types finds the others by search."""
 
 
 class EventType(NamedTuple):
-    """What `EventBody.type_key` is the digest of."""
+    """A pixel and an event name together. `EventBody.type_key` is their digest."""
 
     pixel_code: str
     name: str
 
 
 def event_types(using: str) -> Iterator[EventType]:
-    """In no order that means anything."""
+    """Yield the stored event types, at most MOST, in no particular order."""
     stored = EventBody.objects.using(using).filter(event__isnull=False).order_by("type_key")
     bodies = stored.values_list("type_key", "event__pixel_code", "event__name")
     found = bodies.first()
@@ -76,7 +70,7 @@ def event_types(using: str) -> Iterator[EventType]:
 
 
 class _EqualsAny(Func):
-    """`pk = ANY(array)` of PostgreSQL."""
+    """PostgreSQL's `pk = ANY(array)`."""
 
     template = "%(expressions)s::bigint[])"
     arg_joiner = " = ANY("
@@ -87,7 +81,10 @@ class _EqualsAny(Func):
 
 
 def by_key(pks: Sequence[int], *, using: str) -> QuerySet[OutboxEvent]:
-    """The events of these keys."""
+    """Return the events with these keys.
+
+    PostgreSQL gets one array. A thousand placeholders cost as much to write and to parse as updating the rows does.
+    """
     rows = OutboxEvent.objects.using(using)
     if connections[using].vendor == "postgresql":
         return rows.filter(_EqualsAny(pks))
@@ -95,12 +92,12 @@ def by_key(pks: Sequence[int], *, using: str) -> QuerySet[OutboxEvent]:
 
 
 SLACK_SECONDS = 3600.0
-"""By how much transactions may commit out of the order of their keys; `created_at` decides within."""
+"""How far transactions may commit out of the order of their keys. Within this time, `created_at` decides."""
 
 MOMENTS = ("since", "until")
 GIVEN_UP = (State.INVALID, State.REJECTED, State.EXPIRED, State.CANCELLED)
 WARNED = "warned"
-"""Beside the states: delivered, with a note."""
+"""A choice beside the states: delivered events that have a note."""
 CHANNELS: Mapping[str, Q] = {
     "both": Q(state=State.DELIVERED, browser_at__isnull=False),
     "server": Q(state=State.DELIVERED, wants_browser=True, browser_at__isnull=True),
@@ -108,12 +105,15 @@ CHANNELS: Mapping[str, Q] = {
     "confirmed": Q(browser_confirmed_at__isnull=False),
     "unconfirmed": Q(browser_at__isnull=False, browser_confirmed_at__isnull=True),
 }
-"""How the two channels of an event fared, as the overview counts them."""
+"""What became of the two channels of an event, as the overview counts it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Empty fields choose nothing. `since` (from) and `until` (before) are epoch seconds of `created_at`."""
+    """A filter of events. Empty fields set no condition.
+
+    `since` (inclusive) and `until` (exclusive) are epoch seconds of `created_at`.
+    """
 
     state: str = ""
     name: str = ""
@@ -131,10 +131,10 @@ class EventFilter:
 
     @classmethod
     def of_data(cls, data: Mapping[str, Any]) -> EventFilter:
-        """The counterpart of `as_data`. Raises ValueError for anything that it never made.
+        """Read what `as_data` returned. Raises ValueError for anything else.
 
-        Strict, for a background job stores its filter: a condition that was dropped, because another version named it
-        otherwise or a value was emptied, would have the job change events that nobody chose.
+        It is strict because a background job stores its filter. Another version may have renamed a condition or
+        emptied a value. If such a condition were ignored, the job would change events that nobody chose.
         """
         if not isinstance(data, Mapping):
             raise ValueError("a filter is a JSON object")
@@ -147,21 +147,21 @@ class EventFilter:
         return cls(**data)
 
     def as_data(self) -> dict[str, Any]:
-        """What is chosen, as plain JSON."""
+        """Return the conditions that are set, as plain JSON data."""
         return {key: value for key, value in asdict(self).items() if value not in ("", None)}
 
     def __bool__(self) -> bool:
         return bool(self.as_data())
 
     def rows(self, *, using: str) -> QuerySet[OutboxEvent]:
-        """The events of the choice, in no order."""
+        """Return the matching events, unordered."""
         found = OutboxEvent.objects.using(using).filter(self.condition(using=using))
         low, high = self.keys(using=using)
         found = found if low is None else found.filter(pk__gte=low)
         return found if high is None else found.filter(pk__lt=high)
 
     def condition(self, *, using: str) -> Q:
-        """Without the keys, which only save reading."""
+        """Return the condition without the range of keys, which only limits how many rows are read."""
         wanted = CHANNELS[self.channels] if self.channels else Q()
         if self.state == WARNED:
             wanted &= Q(state=State.DELIVERED) & ~Q(note__in=("", ERASED))
@@ -178,7 +178,7 @@ class EventFilter:
         return wanted & self._of_attempt(using) if self.attempt else wanted
 
     def keys(self, *, using: str) -> tuple[int | None, int | None]:
-        """The events are in this range of keys, from and before; None for no bound."""
+        """Return the range of keys that the events lie in: first (inclusive) and end (exclusive); None for no bound."""
         low = high = None
         if self.since is not None:
             low = first_pk_since(moment(self.since - SLACK_SECONDS), using=using)
@@ -203,26 +203,26 @@ def _is_moment(value: object) -> bool:
 
 
 def attempt_end(attempt: Attempt) -> int:
-    """One above the key of its last event."""
+    """Return the key of its last event plus one."""
     return (attempt.last_event or 0) + 1
 
 
 def sent_by(attempt: Attempt) -> Q:
-    """The events that were in this attempt, also those that have been tried again since."""
+    """Select the events that were in this attempt, including those that were tried again since."""
     page = Q(pk__gte=attempt.first_event or 0, pk__lte=attempt.last_event or 0)
     return page & (Q(last_attempt=attempt.pk) | Q(attempt_log__contains=f"{attempt.pk},"))
 
 
 WIDTHS = (2_000, 20_000, 200_000)
 FEW = 5_000
-"""Rows that an index may name for one page: they are put into order here."""
+"""The most rows that an index may return for one page, because they are sorted here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysetPage:
-    """Keys in the order of the walk, at most as many as were asked for.
+    """Keys in the order of the search, at most as many as were requested.
 
-    `looked_to` is the last key that was looked at where the walk has ended early; None where nothing lies beyond it.
+    If the search stopped early, `looked_to` is the last key that it looked at. It is None if nothing lies beyond.
     """
 
     pks: list[int]
@@ -230,15 +230,20 @@ class KeysetPage:
 
 
 def newest(rows: QuerySet[OutboxEvent], chosen: EventFilter, *, most: int, before: int | None = None) -> KeysetPage:
-    """The newest of these rows, from below the key `before`."""
+    """Return the newest of these events, below the key `before` if it is given."""
     return _walk(rows, chosen, most, before, newer=False)
 
 
 def oldest(rows: QuerySet[OutboxEvent], chosen: EventFilter, *, most: int, after: int) -> KeysetPage:
-    """The next newer ones than the key `after`, the oldest of them first."""
+    """Return the next events above the key `after`, the oldest of them first."""
     return _walk(rows, chosen, most, after, newer=True)
 
 
+# Decision: the list goes over keys. No index fits every filter together with the newest-first order, and each further
+# index would cost at every insert and update. So the newest keys are read in pages of 2,000, 20,000 and 200,000. If
+# these hold too little, one of the existing indexes is asked for at most 5,000 keys. If none fits, the page says how
+# far it has looked. So a planner's bad guess never reads the whole table. Django's paginator would count all rows, and
+# OFFSET would read the rows that it skips.
 def _walk(rows: QuerySet[OutboxEvent], chosen: EventFilter, most: int, start: int | None, *, newer: bool) -> KeysetPage:
     order = "pk" if newer else "-pk"
     if not chosen:
@@ -268,7 +273,7 @@ def _beyond(pk: int, *, newer: bool) -> Q:
 
 
 def _ends(chosen: EventFilter, using: str) -> tuple[int, int]:
-    """The least key and one above the highest that the choice can have."""
+    """Return the lowest possible key of the filter, and the highest possible key plus one."""
     keys = OutboxEvent.objects.using(using).values_list("pk", flat=True)
     low, high = chosen.keys(using=using)
     low = low if low is not None else (keys.order_by("pk").first() or 1)
@@ -276,7 +281,10 @@ def _ends(chosen: EventFilter, using: str) -> tuple[int, int]:
 
 
 def _named_by_index(chosen: EventFilter, at: int, using: str, *, newer: bool) -> KeysetPage | None:
-    """Few keys, by the one condition of the choice that an index knows; the others are not asked here."""
+    """Return the few keys that match the filter's one indexed condition; None if too many match, or no index fits.
+
+    The filter's other conditions are not checked here.
+    """
     rows = OutboxEvent.objects.using(using)
     if chosen.state in (*FAILED_STATES, State.AWAITING_CONSENT):
         return _by_time(rows.filter(state=chosen.state), at, newer=newer)
@@ -294,7 +302,7 @@ def _named_by_index(chosen: EventFilter, at: int, using: str, *, newer: bool) ->
 
 
 def _types_of(chosen: EventFilter, using: str) -> list[EventType] | None:
-    """Those of this name, this pixel or both; None where too many are stored to know."""
+    """Return the stored event types of this name, this pixel or both; None if too many types are stored to know."""
     if chosen.name and chosen.pixel_code:
         return [EventType(chosen.pixel_code, chosen.name)]
     stored = list(event_types(using))
@@ -304,7 +312,10 @@ def _types_of(chosen: EventFilter, using: str) -> list[EventType] | None:
 
 
 def _by_time(rows: QuerySet[OutboxEvent], at: int, *, newer: bool) -> KeysetPage:
-    """By an index in the order of time, which is nearly that of the keys: from the moment of the key `at`."""
+    """Return the next keys by an index over time, from the moment of the key `at`.
+
+    The order of time is nearly the order of keys.
+    """
     near = OutboxEvent.objects.using(rows.db).from_key(at).values_list("created_at", flat=True)
     moment = near.first()
     if moment is not None:
@@ -315,7 +326,7 @@ def _by_time(rows: QuerySet[OutboxEvent], at: int, *, newer: bool) -> KeysetPage
 
 
 def _all_of(ways: Sequence[QuerySet[Any]]) -> KeysetPage | None:
-    """Every key, unless there are too many to be put into order here; in no order, or in the index's own."""
+    """Return every key of these querysets, unsorted; None if there are too many to sort here."""
     pks: list[int] = []
     for rows in ways:
         pks += rows.values_list("pk", flat=True)[: FEW + 1 - len(pks)]

@@ -1,4 +1,8 @@
-"""What is left of an event that is told to nobody: a count, and at its object the word that it is not to be told of."""
+"""Suppress events: count them, and mark their objects as refused so that no webhook or backfill sends them later.
+
+A suppressed event has no row in the outbox. `count_suppressed` keeps its count by day and reason. `refuse_objects`
+replaces the snapshots of its objects by a refusal without personal data.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +21,31 @@ from tiktok_attribution.models import SuppressedCount, VisitorSnapshot, snapshot
 
 logger = logging.getLogger("tiktok_attribution")
 
-# Labels of models whose visitor speaks for later objects as well (an invoice's subscription), set by the conversions. A
-# refusal at one of them outlives SNAPSHOT_DAYS: it holds nothing of the person, and a renewal in a year must find it.
+# Labels of models whose visitor is also used for later objects (an invoice's subscription), set by the conversions. A
+# refusal at such an object outlives SNAPSHOT_DAYS: it holds no personal data, and a renewal in a year must find it.
 lasting_refusals: set[str] = set()
 IS_DENIED = f'"consent": "{Consent.DENIED.value}"'
-"""Stands in the text of every snapshot that says no."""
+"""The text that every refused snapshot contains."""
 
 
 def count_suppressed(pixel_codes: Iterable[str], name: str, reason: Reason, *, using: str, many: int = 1) -> None:
-    """Count after the commit: the row is everybody's, so no checkout may keep it locked."""
+    """Count suppressed events after the commit: many processes share the row, so no checkout may keep it locked."""
     codes = tuple(dict.fromkeys(pixel_codes))
 
     def count() -> None:
-        # Django's `robust` is not enough: it logs the words of the error, and raises where the callback is a partial.
+        # Django's `robust` is not enough: it logs the error's text, and it raises if the callback is a partial.
         try:
             for code in codes:
                 add(code, name, reason, many, using=using)
         except AnyDatabaseError as error:
-            # Without the error's own words and values.
+            # Without the error's own text and values.
             logger.error("tiktok: suppressed events could not be counted (%s)", describe(error))  # noqa: TRY400
 
     transaction.on_commit(count, using=using, robust=True)
 
 
 def add(pixel_code: str, name: str, reason: Reason, many: int, *, using: str) -> None:
-    """One more for today (UTC)."""
+    """Add to today's count (UTC)."""
     key = {
         "day": datetime.now(timezone.utc).date(),
         "pixel_code": pixel_code,
@@ -54,22 +58,24 @@ def add(pixel_code: str, name: str, reason: Reason, many: int, *, using: str) ->
     try:
         with transaction.atomic(using=using):
             SuppressedCount.objects.using(using).create(**key, count=many)
-    except IntegrityError:  # somebody was the first of the day a moment ago
+    except IntegrityError:  # another process has just made today's row
         counted.update(count=F("count") + many)
 
 
 def refusal(reason: str) -> str:
-    """The snapshot of an object that is not to be told of: nothing of its visitor, and why."""
+    """Return the snapshot of a refused object: nothing of its visitor, only the reason."""
     decision = {"consent": Consent.DENIED.value, "reason": reason, "limited_data_use": False}
     return json.dumps({"user": {}, "page": {}, "pixel_codes": None, "decision": decision})
 
 
+# Decision: a refusal stands at the object, in the place of its snapshot, with nothing of the visitor. Otherwise a
+# backfill would send the order of a shopper who said no, because that order has no event in the outbox.
 def refuse_objects(objects: Iterable[tuple[str, str]], reason: Reason, *, using: str) -> None:
-    """What becomes of these objects (label, key) is told to nobody: no webhook and no backfill finds their visitor.
+    """Mark these objects (label, key) as refused, so that no webhook and no backfill finds their visitor.
 
-    Without this an order whose shopper said no would go out by the next backfill, for it stands in no outbox.
-    At most three statements, whatever the number of objects: a browser names up to 60 of them in one cookie. What is
-    refused already is not written again, so a cookie that is sent a thousand times costs a SELECT each.
+    It takes at most three statements, whatever the number of objects: a browser names up to 60 in one cookie. An
+    object that is refused already is not written again. So a cookie that is sent a thousand times costs one SELECT
+    each time.
     """
     named = {(label, pk) for label, pk in objects if label}
     if not named:
@@ -89,5 +95,5 @@ def refuse_objects(objects: Iterable[tuple[str, str]], reason: Reason, *, using:
 
 def _is_refused(signals: str) -> bool:
     decision = json.loads(signals).get("decision") or {}
-    # With NO_VISITOR nobody has refused: it carries a flag alone.
+    # With NO_VISITOR nobody has refused: the snapshot only carries a flag.
     return decision.get("consent") == Consent.DENIED.value and decision.get("reason") != Reason.NO_VISITOR.value

@@ -1,14 +1,10 @@
-"""Signs of life of what runs by itself, and turns that one process takes at a time.
+"""Limit the turns of Celery tasks, note signs of life, and run the registered background work.
 
-Turns of Celery's tasks: each sends for a few seconds, and at most DELIVERY_TASKS of a pixel at once.
-
-So a backlog keeps no worker process of the site for longer than a turn, and never more of them than the setting says.
-A task that has more to send hands its turn on to a later one; until that comes, the turn stays taken, so that the
-wake-ups of new events start no others beside it.
-
-What higher floors do in the background, by name: registered when Django starts, run by the sweep and the loop.
-
-So a task needs to know nothing of conversions, as delivery does not.
+- `take_turn` sends for a few seconds. At most DELIVERY_TASKS tasks of a pixel do so at once. A backlog blocks a worker
+  process of the site for one turn at most. A task that has more to send hands its turn to a later task.
+- `beat` notes in a heartbeat row that a process is alive, and gives periodic work to one process at a time.
+- `register` takes background work of higher floors by name when Django starts. The sweep and
+  `tiktok_deliver --loop` run it, so neither tasks nor delivery need to know about conversions.
 """
 
 from __future__ import annotations
@@ -33,25 +29,28 @@ logger = logging.getLogger("tiktok_attribution")
 
 WORKER, SWEEP, LOOP = "worker", "sweep", "deliver-loop"
 EVERY_SECONDS = 60.0
-UNTAGGED = "no-tag:"  # before the name of a view whose page went out without the tag
-_MOST_CHARACTERS = 32  # of `Heartbeat.name`
+UNTAGGED = "no-tag:"  # prefix of the name of a view whose page was sent without the tag
+_MOST_CHARACTERS = 32  # the length of `Heartbeat.name`
 
 
+# Decision: signs of life are rows, written at most once a minute by each process. Celery's own inspection asks every
+# worker through the broker. That is slow, and useless when the broker itself is broken.
 def beat(name: str, *, using: str, now: float | None = None, every: float = EVERY_SECONDS) -> bool:
-    """Note that `name` is alive, at most once in `every` seconds. True for the one caller that noted it. `now`: epoch
-    seconds of the database's clock, which is asked where the caller did not: two machines an hour apart would each
-    take every turn.
+    """Note that `name` is alive, at most once in `every` seconds. Return True for the one caller that noted it.
 
-    It looks before it writes, and outside of a transaction: an UPDATE takes SQLite's write lock even where no row
-    fits, and `tiktok_deliver --loop` comes here three times a round. Raises nothing: a sign of life is not worth a
-    delivery.
+    `now` is epoch seconds of the database's clock; without it the database is asked. With clocks of their own, two
+    machines an hour apart would each take every turn.
+
+    It reads before it writes, and outside of a transaction. An UPDATE takes SQLite's write lock even where no row
+    matches, and `tiktok_deliver --loop` calls this three times a round. It raises nothing: a sign of life must not
+    stop a delivery.
     """
     try:
         now = database_time(using) if now is None else now
         last = seen_at(name, using=using)
         if last is None:
             return Heartbeat.objects.using(using).get_or_create(pk=name, defaults={"seen_at": now})[1]
-        if now - every < last <= now + every:  # further ahead: by a clock that was wrong
+        if now - every < last <= now + every:  # a moment further ahead was written by a wrong clock
             return False
         return bool(Heartbeat.objects.using(using).filter(pk=name, seen_at=last).update(seen_at=now))
     except AnyDatabaseError as error:
@@ -60,38 +59,42 @@ def beat(name: str, *, using: str, now: float | None = None, every: float = EVER
 
 
 def seen_at(name: str, *, using: str) -> float | None:
-    """Epoch seconds of the last sign of life; None where there never was one."""
+    """Return the epoch seconds of the last sign of life; None if there never was one."""
     return Heartbeat.objects.using(using).filter(pk=name).values_list("seen_at", flat=True).first()
 
 
 def untagged_name(view: str) -> str:
-    """Under which name it is noted that a page of this view lacks the tag; the end of a long one counts."""
+    """Return the name of the note that a page of this view lacks the tag. Of a long name, the end is kept."""
     most = _MOST_CHARACTERS - len(UNTAGGED)
     return UNTAGGED + (view if len(view) <= most else f"…{view[1 - most :]}")
 
 
 def untagged_since(moment: float, *, using: str) -> list[str]:
-    """Views, as far as they are noted, whose page lacked the tag since then (epoch seconds)."""
+    """Return the noted views whose page lacked the tag since `moment` (epoch seconds)."""
     beats = Heartbeat.objects.using(using).filter(pk__startswith=UNTAGGED, seen_at__gte=moment)
     return [name.removeprefix(UNTAGGED) for name in beats.order_by("pk").values_list("pk", flat=True)]
 
 
 MOST_WAIT_SECONDS = 60.0
-"""A longer pause is left to the sweep, which comes as often."""
+"""A longer pause is left to the sweep, which runs as often."""
 
 
 class Next(NamedTuple):
-    """A turn that is handed on: whose it is now, and in how many seconds it goes on."""
+    """A turn that is handed on: its new holder, and in how many seconds it goes on."""
 
     holder: str
     seconds: float
 
 
+# Decision: a Celery task has a turn. It sends for DELIVERY_SECONDS; then a later task goes on with the same turn. Until
+# that task starts, the turn stays taken, so that wake-ups for new events start no other tasks. Turns go by the
+# database's clock. A turn that is leased further ahead than the settings allow was written by a wrong clock, so it
+# counts as free.
 @errors_without_values
 def take_turn(pixel_code: str, *, using: str, holder: str = "", clock: Clock | None = None) -> Next | None:
-    """Send what is due for DELIVERY_SECONDS. What to go on with, None where nothing is left for this task.
+    """Send the due events of a pixel for DELIVERY_SECONDS. Return the turn to go on with, or None if nothing remains.
 
-    `holder` names the turn that was handed on to this task. Without it, it takes a free one or returns at once.
+    `holder` names the turn that was handed to this task. Without it, the task takes a free turn or returns at once.
     """
     settings = conf.current()
     token = pixels.token_to_send_with(using, pixel_code) if settings.enabled else ""
@@ -120,8 +123,8 @@ def take_turn(pixel_code: str, *, using: str, holder: str = "", clock: Clock | N
         _keep(turn, using, until=0.0)
         if next_at is not None or not any(lanes.lanes_with_work(using, pixel_code, clock())):
             return None
-        # Committed after the last look at its lane: the task that was to send it found the turn taken, and went away.
-        # Or the lane is another process's, which then looks again itself.
+        # Either an event was committed after the last look at its lane: its own task found the turn taken and ended.
+        # Or another process has the lane; that process looks at it again by itself.
         is_idle = not run.counts
         if is_idle and was_idle:
             return None
@@ -129,7 +132,7 @@ def take_turn(pixel_code: str, *, using: str, holder: str = "", clock: Clock | N
 
 
 def _take(using: str, pixel_code: str, holder: str, *, now: float, seconds: float, most: int) -> Turn | None:
-    """The turn of this holder, or a free one, for so long. A turn that reaches further was written by a wrong clock."""
+    """Lease this holder's turn, or a free one, for `seconds`. A turn that is leased for longer counts as free."""
     turns = Turn.objects.using(using)
     known = {turn.number: turn for turn in turns.filter(pixel_code=pixel_code, number__lt=most)}
     for number in range(most):
@@ -146,7 +149,7 @@ def _take(using: str, pixel_code: str, holder: str, *, now: float, seconds: floa
 
 
 def _keep(turn: Turn, using: str, *, until: float) -> None:
-    """Until then for its holder; 0 for anybody."""
+    """Keep the turn for its holder until then (epoch seconds); 0 frees it."""
     Turn.objects.using(using).filter(pk=turn.pk, holder=turn.holder).update(
         holder=turn.holder if until else "", leased_until=until
     )
@@ -159,12 +162,12 @@ _registered: dict[str, tuple[Chore, Callable[[], bool]]] = {}
 
 
 def register(name: str, chore: Chore, *, is_due: Callable[[], bool] = lambda: True) -> None:
-    """`is_due` says True to one process that asks. The last one of a name counts."""
+    """Register background work by name; the last registration of a name counts. `is_due` is True for one process."""
     _registered[name] = chore, is_due
 
 
 def is_due(name: str) -> bool:
-    """Whether to run it now. False where it can't be told."""
+    """Return True if this work must run now; False if that can't be determined."""
     try:
         return name in _registered and _registered[name][1]()
     except Exception:
@@ -174,7 +177,7 @@ def is_due(name: str) -> bool:
 
 @errors_without_values
 def run(name: str) -> None:
-    """Raises nothing: what fails here must keep no event from being sent."""
+    """Run the registered work of this name. Raises nothing: a failure here must not stop the sending of events."""
     try:
         if name in _registered:
             _registered[name][0]()

@@ -1,4 +1,7 @@
-"""Announces work to somebody who may be slow or away, without making anybody wait."""
+"""Wake a worker for new events from a thread, so that no request waits for the broker.
+
+`WakeUps.wake` only notes the pixel and returns. The thread then publishes one Celery task for each pixel and database.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,16 @@ Work = tuple[str, str]
 """Pixel code and database alias."""
 
 
+# Decision: worker wake-ups are published by a thread. On commit, the pixel code goes into a set, and a daemon thread
+# publishes it. The shopper never waits for a broker, and a thousand orders in a second become a few tasks. A wake-up
+# may be lost, because the sweep finds every due event. With eager Celery nothing is published (`tasks.uses_broker`):
+# the POST would run inside the request.
 class WakeUps:
-    """A daemon thread that publishes what is announced, each work at most once every WAKEUP_SECONDS.
+    """Publish wake-ups from a daemon thread, at most once every WAKEUP_SECONDS for one pixel and database.
 
-    Forgetful by design: what can't be published now is dropped, for the sweep finds it. After a failure it rests for
-    REST_SECONDS, and tells of it once, until something was published again. Of no use after a fork.
+    A wake-up that can't be published now is discarded: the sweep delivers its events. After a failure the thread
+    waits for REST_SECONDS. It logs the failure once, and again only after something was published in between. An
+    object of this class is useless after a fork (`tasks._after_fork`).
     """
 
     def __init__(self, publish: Callable[[str, str], None]) -> None:
@@ -33,7 +41,7 @@ class WakeUps:
         self._failing = False
 
     def wake(self, pixel_code: str, using: str) -> None:
-        """Returns at once; the publishing happens soon, in the thread."""
+        """Schedule a wake-up and return at once; the thread publishes it soon."""
         with self._lock:
             if not self._is_running():
                 self._thread = threading.Thread(target=self._run, name="tiktok-hints", daemon=True)
@@ -42,7 +50,7 @@ class WakeUps:
         self._wake.set()
 
     def will_publish(self, pixel_code: str, using: str) -> bool:
-        """Whether it is announced already, and what is committed by now in time for that."""
+        """Return True if a wake-up is scheduled that also covers everything committed until now."""
         return (pixel_code, using) in self._wanted and self._is_running()
 
     def _is_running(self) -> bool:
@@ -63,7 +71,7 @@ class WakeUps:
             self._publish(pixel_code, using)
         except Exception as error:  # noqa: BLE001 -- whatever a broker's library raises
             if not self._failing:
-                logger.warning("tiktok: the broker takes no hints (%s); the sweep delivers", describe(error))
+                logger.warning("tiktok: the broker accepts no wake-ups (%s); the sweep delivers", describe(error))
             self._failing = True
         else:
             self._failing = False

@@ -1,7 +1,7 @@
-"""What is remembered: the outbox, every attempt, each pixel's state, and who a shopper was.
+"""Models of the outbox, the attempts, the pixels and lanes, the visitor snapshots, and the monitoring.
 
-Moments that machines compare (`due_at`, `leased_until`, …) are epoch seconds: no time zone, no summer time, the same
-under USE_TZ=False. Moments that people read are ordinary datetimes.
+Moments that machines compare (`due_at`, `leased_until`, `event_time`, …) are epoch seconds. Moments that people read
+are ordinary datetimes.
 """
 
 from tiktok_attribution.models.delivery import (

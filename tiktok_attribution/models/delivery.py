@@ -1,8 +1,7 @@
-"""Every POST to the Events API and its answer.
+"""Models of delivery: attempts, the state of a pixel, lanes and turns, and background jobs.
 
-What is known of a pixel, and of the lanes that its events are sent in.
-
-Work over all events of a filter, done in the background a stretch of keys at a time.
+`Attempt` is one POST. `PixelStatus`, `Lane` and `Turn` decide who may send, and when. `BulkJob` is a manual action over
+all events of a filter.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from tiktok_attribution.models.outbox import OutboxEvent
 
 
 class Outcome(models.TextChoices):
-    """What an answer of the Events API means; `delivery.outcomes` decides."""
+    """What an answer of the Events API means; `delivery.responses` decides."""
 
     DELIVERED = "delivered", _("delivered")
     RETRY = "retry", _("try again")
@@ -26,6 +25,9 @@ class Outcome(models.TextChoices):
     UNKNOWN = "unknown", _("no answer was seen")
 
 
+# Decision: an attempt is one row for each POST, not one for each POST and event. An event keeps the keys of its
+# attempts in a text that is written in the same UPDATE as its state. An attempt knows the first and last key of its
+# batch, so its events are found in one range of the table without another index.
 class Attempt(models.Model):
     """One POST to the Events API and its answer. Its key is random, so that it is known before the POST."""
 
@@ -55,7 +57,7 @@ class Attempt(models.Model):
         return answer if self.code is None else f"{self.code} {answer}"
 
     def events(self) -> models.QuerySet[OutboxEvent]:
-        """Events whose latest attempt this is; the bounds keep the search inside one stretch of the table."""
+        """Return the events whose latest attempt this is. The two keys limit the search to a range of the table."""
         nearby: models.QuerySet[OutboxEvent] = OutboxEvent.objects.filter(
             pk__gte=self.first_event or 0, pk__lte=self.last_event or 0
         )
@@ -63,7 +65,7 @@ class Attempt(models.Model):
 
 
 class PixelStatus(models.Model):
-    """Whether a pixel may send. It stops on token or permission trouble; its events wait."""
+    """Whether a pixel may send. It stops when TikTok refuses its token or permission; its events wait."""
 
     pixel_code = ExactCharField(_("pixel"), max_length=64, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped"), null=True)
@@ -89,7 +91,7 @@ class PixelStatus(models.Model):
 
 
 class Diagnosis(PixelStatus):
-    """The diagnosis page's place in the admin, and its permission."""
+    """Proxy model that gives the diagnosis page its place in the admin and its permission."""
 
     class Meta:
         proxy = True
@@ -99,7 +101,7 @@ class Diagnosis(PixelStatus):
 
 
 class Lane(models.Model):
-    """A lease over one pixel's rows of one lane: who sends them now, until when, and what is on its way."""
+    """A lease over the events of one lane of a pixel: who sends them, until when, and which are on their way."""
 
     pixel_code = ExactCharField(max_length=64)
     number = models.PositiveSmallIntegerField()
@@ -121,7 +123,7 @@ class Lane(models.Model):
 
 
 class Turn(models.Model):
-    """A Celery task's turn to send for a pixel: whose it is, and until when. There are DELIVERY_TASKS of a pixel."""
+    """A Celery task's turn to send for a pixel: who has it, and until when. A pixel has DELIVERY_TASKS turns."""
 
     pixel_code = ExactCharField(max_length=64)
     number = models.PositiveSmallIntegerField()
@@ -136,14 +138,14 @@ class Turn(models.Model):
 
 
 class BulkVerb(models.TextChoices):
-    """What is done to each event."""
+    """The action that a job applies to each event."""
 
     RETRY = "retry", _("send again")
     CANCEL = "cancel", _("cancel")
 
 
 class BulkState(models.TextChoices):
-    """How far a job is."""
+    """The state of a background job."""
 
     RUNNING = "running", _("running")
     DONE = "done", _("done")
@@ -152,10 +154,11 @@ class BulkState(models.TextChoices):
 
 
 class BulkJob(models.Model):
-    """Goes over the keys from `first_key` to `last_key` once; `cursor` is the last one that is behind it.
+    """A manual action over the keys from `first_key` to `last_key`; `cursor` is the last key that is done.
 
-    The cursor moves in the transaction that changes the rows, by an UPDATE that names the old one: whichever process
-    works, and whenever it dies, no stretch is done twice. Events that are recorded later lie beyond `last_key`.
+    The cursor moves in the transaction that changes the events, by an UPDATE that names the old cursor. So no page is
+    done twice, whichever process works and whenever it dies. Events that are recorded later have keys above
+    `last_key`.
     """
 
     verb = models.CharField(_("what"), max_length=10, choices=BulkVerb.choices)
@@ -184,7 +187,7 @@ class BulkJob(models.Model):
 
     @property
     def percent(self) -> int:
-        """Of the keys that it goes over."""
+        """Return how much of the range of keys is done, in percent."""
         whole = self.last_key - self.first_key + 1
         behind = self.cursor - self.first_key + 1
         return 100 if whole <= 0 or self.state == BulkState.DONE else max(0, min(99, 100 * behind // whole))

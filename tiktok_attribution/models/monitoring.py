@@ -1,6 +1,6 @@
-"""The outbox counted into hours, and signs of life of what counts and sends.
+"""Models of monitoring: hourly statistics of the outbox, signs of life of processes, and alerts.
 
-What is wrong with a pixel for a while, and whether the admins know.
+`monitoring.hourly` and `monitoring.alerts` write them; `delivery.turns` writes the heartbeats.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from tiktok_attribution.models.fields import ExactCharField
 
 
 class HourlyStatistics(models.Model):
-    """What became of the events recorded in one hour, for one pixel and event name; `tallies` computes it.
+    """What became of the events that were recorded in one hour, for one pixel and event name.
 
-    Made from the outbox and thrown away with it. The three texts are JSON: pairs of a bucket of `tallies.delay` and
-    its count, counts in the order of `events.matching.MATCH_KEYS`, and decimal sums as text by currency.
+    `monitoring.hourly` computes it from the outbox; it is deleted when those events are. The three text fields are
+    JSON. `delays` holds pairs of a bucket (`hourly.bucket`) and its count. `match_keys` holds counts in the order of
+    `events.hashing.MATCH_KEYS`. `value_sums` holds decimal sums as text, by currency.
     """
 
     hour = models.BigIntegerField(help_text=_("Unix seconds at which the hour begins."))
@@ -52,7 +53,7 @@ class HourlyStatistics(models.Model):
 
 
 class Overview(HourlyStatistics):
-    """The overview's place in the admin, and its permissions."""
+    """Proxy model that gives the overview page its place in the admin and its permissions."""
 
     class Meta:
         proxy = True
@@ -63,7 +64,7 @@ class Overview(HourlyStatistics):
 
 
 class Heartbeat(models.Model):
-    """When something that goes on by itself was last seen: the worker, the sweep, a count of the hours."""
+    """When a background process was last seen: the worker, the sweep, a recount of the hours."""
 
     name = ExactCharField(primary_key=True, max_length=32)
     seen_at = models.FloatField(default=0, help_text=_("Unix seconds."))
@@ -76,7 +77,7 @@ class Heartbeat(models.Model):
 
 
 class AlertKind(models.TextChoices):
-    """What a notice is about."""
+    """What an alert is about."""
 
     STOPPED = "stopped", _("the pixel is stopped")
     DOWN = "down", _("TikTok does not answer")
@@ -84,10 +85,13 @@ class AlertKind(models.TextChoices):
     FAILING = "failing", _("too many events fail")
 
 
+# Decision: an alert is a row with two states: what is so (`is_open`), and what the admins know (`is_told`). The process
+# that changes the first by a conditional UPDATE sends the signal. While the two differ an e-mail is due, which one
+# process claims for five minutes. So many workers send one e-mail, and a mail server that was down catches up.
 class Alert(models.Model):
-    """One kind of trouble of one pixel. Who flips `is_open` sends the signal; an e-mail is due while `is_told` differs.
+    """One kind of alert of one pixel. While `is_told` differs from `is_open`, an e-mail is due.
 
-    Epoch seconds, as everything that machines compare.
+    Moments are epoch seconds, because machines compare them.
     """
 
     pixel_code = ExactCharField(max_length=64)

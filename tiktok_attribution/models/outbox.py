@@ -1,6 +1,7 @@
-"""The part of an event that is written once: its body, and what it is found by.
+"""The outbox: one event for one pixel, in two rows, and conditions that find events by their names.
 
-The outbox: one event for one pixel, and the state of its server event.
+`EventBody` is written once: the event's text and what it is found by. `OutboxEvent` inherits from it and holds the
+state of the server event, which changes with each attempt.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from tiktok_attribution.models.fields import DigestField, ExactCharField, Partia
 from tiktok_attribution.models.queries import FAILED_STATES, MAY_CHANGE, Objects, State, events_named, events_of
 
 
+# Decision: one event, two channels. The stored text (`payload`) is the body of the server event, and the browser's
+# call is made from the same properties. Both channels use TikTok's current names (`Purchase`, not `CompletePayment`),
+# because the name is part of TikTok's de-duplication key.
+#
+# Decision: an event is two rows. A database copies a changed row whole and enters the copy into every index of its
+# table. So what changes with each attempt is in a narrow row beside this one (docs/performance.md has both measured).
+# Pixel and name are one digest in the unique constraint; object and e-mail hash are 8 bytes each.
 class EventBody(models.Model):
-    """A table of its own under `OutboxEvent`, which inherits from it, as a database copies a row whole when it changes
-    and enters the copy into every index. What changes with each attempt stands in a narrow row beside this one
-    (docs/performance.md has both measured).
-    """
+    """The body of an event, and the columns that find it. `OutboxEvent` inherits from this table."""
 
     type_key = DigestField(of=("pixel_code", "name"))
     event_id = ExactCharField(_("event id"), max_length=128)
@@ -37,7 +42,7 @@ class EventBody(models.Model):
                 fields=("object_digest",), condition=models.Q(object_digest__isnull=False), name="tiktok_event_object"
             ),
             PartialIndex(fields=("email_key",), condition=models.Q(email_key__isnull=False), name="tiktok_event_email"),
-            # Where a database knows no partial index there is none: one over every key is there already.
+            # Databases without partial indexes get none: they already have one over every key.
             models.Index(fields=("id",), condition=~models.Q(payload=""), name="tiktok_event_bodied"),
         )
 
@@ -46,7 +51,7 @@ class EventBody(models.Model):
 
 
 ERASED = "Erased at the person's request."
-"""The note of an event of which a person's data were erased."""
+"""The note of an event whose personal data was erased."""
 
 
 class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
@@ -123,7 +128,7 @@ class OutboxQuerySet(models.QuerySet["OutboxEvent"]):
 
 
 class OutboxEvent(EventBody):
-    """One event for one pixel: its server event with its state, and when its pixel call was shown."""
+    """One event for one pixel: the state of its server channel, and when its pixel call was shown."""
 
     body = models.OneToOneField(
         EventBody,
@@ -141,8 +146,8 @@ class OutboxEvent(EventBody):
     state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.WAITING)
     lane = models.PositiveSmallIntegerField(default=0)
     due_at = models.FloatField(null=True, help_text=_("Unix seconds of the next attempt; empty when there is none."))
-    # While it is set the event is not due (`due_at` is empty), so no worker has read it, and its body may still change.
-    # Not a later `due_at` instead: whether that has come is a question to a worker's clock, and clocks are wrong.
+    # While it is set, the event is not due (`due_at` is empty). So no worker has read it, and its body may still
+    # change. A later `due_at` would not do: a worker's clock would decide whether it has come, and clocks are wrong.
     unfinished_since = models.FloatField(
         null=True, help_text=_("Unix seconds since when its object may still be saved; empty once the event is final.")
     )
@@ -205,20 +210,20 @@ class OutboxEvent(EventBody):
 
     @property
     def has_warning(self) -> bool:
-        """Whether it was delivered, and its note says what was left out, what is missing, or TikTok's own warning."""
+        """Whether it was delivered with a note: something was left out or is missing, or TikTok gave a warning."""
         return self.state == State.DELIVERED and self.note not in ("", ERASED)
 
     @property
     def happened_at(self) -> datetime:
-        """`event_time` for people."""
+        """Return `event_time` as a datetime, for people."""
         return moment(self.event_time)
 
     @property
     def next_attempt_at(self) -> datetime | None:
-        """`due_at` for people."""
+        """Return `due_at` as a datetime, for people; None if there is no next attempt."""
         return None if self.due_at is None else moment(self.due_at)
 
     @property
     def attempt_pks(self) -> list[str]:
-        """Keys of its attempts, oldest first."""
+        """Return the keys of its attempts, oldest first."""
         return [pk for pk in self.attempt_log.split(",") if pk]

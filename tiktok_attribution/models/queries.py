@@ -17,7 +17,7 @@ from tiktok_attribution.models.fields import digest
 
 
 class State(models.TextChoices):
-    """The state of an event's server event."""
+    """What became of an event on its server channel."""
 
     WAITING = "waiting", _("waiting")
     AWAITING_CONSENT = "awaiting_consent", _("awaiting consent")
@@ -36,17 +36,17 @@ MAY_CHANGE = (State.WAITING, State.AWAITING_CONSENT, State.BROWSER_ONLY)
 
 
 def type_key_of(pixel_code: str, name: str) -> int | None:
-    """What `EventBody.type_key` holds for the events of this name and pixel."""
+    """Return the value of `EventBody.type_key` for the events of this pixel and name."""
     return digest(pixel_code, name)
 
 
 def events_named(pixel_code: str, name: str, event_ids: Collection[str]) -> Q:
-    """The events of this pixel and name with one of these ids, by the unique constraint."""
+    """Select the events of this pixel and name that have one of these ids, by the unique constraint."""
     return Q(type_key=type_key_of(pixel_code, name), event_id__in=event_ids)
 
 
 def events_with(names: Iterable[tuple[str, str, str]]) -> Q:
-    """The events of these (pixel code, name, event id); where there are none, no row fits."""
+    """Select the events with these (pixel code, name, event id). No names select no event."""
     event_ids: dict[tuple[str, str], list[str]] = defaultdict(list)
     for pixel_code, name, event_id in names:
         event_ids[pixel_code, name].append(event_id)
@@ -60,19 +60,19 @@ Objects = Iterable[tuple[str, str]]
 
 
 def events_of(objects: Objects) -> Q:
-    """Events of one of these objects."""
+    """Select the events of one of these objects."""
     by_label = _by_label(objects)
-    # The index knows the keys alone, of whatever label.
+    # The index holds the keys alone, for every label.
     return Q(object_digest__in={digest(key) for keys in by_label.values() for key in keys}) & _any_of(by_label)
 
 
 def events_of_key(key: str) -> Q:
-    """Events of an object with this key, of whatever model."""
+    """Select the events of an object with this key, of any model."""
     return Q(object_digest=digest(key), object_pk=key)
 
 
 def snapshots_of(objects: Objects) -> Q:
-    """Snapshots of one of these objects."""
+    """Select the snapshots of these objects."""
     return _any_of(_by_label(objects))
 
 
@@ -84,7 +84,7 @@ def _any_of(by_label: dict[str, set[str]]) -> Q:
 
 
 def _by_label(objects: Objects) -> dict[str, set[str]]:
-    """A condition a label and not one an object: SQLite refuses more than a thousand."""
+    """Group the keys by label: one condition for each label, because SQLite refuses more than a thousand conditions."""
     keys: dict[str, set[str]] = defaultdict(set)
     for label, key in objects:
         keys[label].add(key)

@@ -1,6 +1,6 @@
-"""Who a shopper was, and how many events were told to nobody.
+"""Visitor snapshots, and counts of suppressed events.
 
-The key by which rows name an object of the site.
+The key that rows use for an object of the site comes from `object_key`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tiktok_attribution.models.fields import ExactCharField
 
 
 class VisitorSnapshot(models.Model):
-    """Who a shopper was when the object was made, for a conversion that is completed elsewhere (a webhook)."""
+    """The signals of the shopper who made an object, for a conversion that happens elsewhere, such as in a webhook."""
 
     object_label = ExactCharField(max_length=100)
     object_pk = ExactCharField(max_length=64)
@@ -34,7 +34,7 @@ class VisitorSnapshot(models.Model):
 
 
 class SuppressedCount(models.Model):
-    """How many events were told to nobody, by day and reason: all that is left of them."""
+    """How many events were suppressed, by day, pixel, name and reason. Nothing else of them is kept."""
 
     day = models.DateField(_("day"))
     pixel_code = ExactCharField(_("pixel"), max_length=64)
@@ -53,12 +53,12 @@ class SuppressedCount(models.Model):
         return f"{self.day} {self.name}: {self.count} {self.reason}"
 
 
-MOST_CHARACTERS = 64  # of the columns `object_pk`
+MOST_CHARACTERS = 64  # the length of the columns `object_pk`
 _PHONE = re.compile(r"\+[0-9 ()./-]{6,}")
 
 
 def object_key(pk: object) -> str:
-    """The primary key as text; a digest of one that is too long or is itself an e-mail address or phone number."""
+    """Return a primary key as text; a digest if it is too long, or if it is an e-mail address or a phone number."""
     key = str(pk)
     if len(key) <= MOST_CHARACTERS and not holds_email(key) and not _PHONE.fullmatch(key):
         return key

@@ -1,1 +1,1 @@
-"""What became of the events, hour by hour: small rows from which the overview is read."""
+"""Monitor delivery: count events into hours for the overview, and alert the admins when something is wrong."""

@@ -1,11 +1,10 @@
-"""What is wrong with each pixel now: a few looks at indexes and at the counted hours, whatever lies in the outbox.
+"""Detect what is wrong with each pixel, and alert the admins by signal and e-mail.
 
-The e-mail to ADMINS: what began or ended, and where to look. No personal data, no words of TikTok's, no token.
-
-It is sent in a thread of its own, for a mail server may hang and delivery must not. Who claims the notices sends them;
-a claim runs out, so what a process took with it when it ended is sent by another.
-
-From what is seen to what is told: each change by whoever wins a conditional UPDATE, so many workers tell it once.
+- `seen` checks each pixel, with a few index lookups and the hourly statistics, whatever the outbox's size.
+- `notify` stores each change by a conditional UPDATE and sends its signal, so that many workers send it once.
+- `send_due` sends the e-mail to ADMINS: what began or ended, and where to look. It contains no personal data, no text
+  of TikTok's and no token. A process claims the alerts before it mails them. A claim expires, so another process sends
+  what a dead one had claimed.
 """
 
 from __future__ import annotations
@@ -41,19 +40,23 @@ logger = logging.getLogger("tiktok_attribution")
 
 DAY = 86_400
 ENOUGH = 20
-"""Settled events from which a share is read: the newest hours that hold so many, or the day where it holds fewer."""
+"""Settled events that a share is computed from: the newest hours that hold so many, or the day if it has fewer."""
 FEW = 3
-"""Failed events that are no trouble yet, whatever their share, are fewer than these."""
+"""Fewer failed events than this are no alert, whatever their share."""
 WELL = 0.5
-"""Late and failing events are well again below this part of what made the notice; between the two nothing is told."""
+"""Late and failing alerts end below this part of their limit. Between the two, nothing changes. Otherwise a queue that
+hovers around its limit would send an e-mail every minute."""
 
 
 DOWN_AFTER = 12
-"""Requests in a row without an answer; with the breaker's growing pauses about ten minutes of them."""
+"""Requests in a row without an answer. With the breaker's growing pauses, they take about ten minutes."""
 
 
 class Seen(NamedTuple):
-    """`is_there`: None where it can't be told now, so it stays as it was. `figure` is that of `Notice`."""
+    """One observation. `is_there` is None if it can't be determined now, so the alert stays as it is.
+
+    `figure` is that of `Alert`.
+    """
 
     pixel_code: str
     alert_kind: AlertKind
@@ -61,8 +64,10 @@ class Seen(NamedTuple):
     figure: int | None = None
 
 
+# Decision: failures are a share of the newest counted events, and not of requests: a mapping that builds nothing makes
+# no request at all. Alerts end below half of what began them, or a queue near a limit would alert every minute.
 def seen(*, using: str, now: float) -> Iterator[Seen]:
-    """Every trouble of every pixel that is configured, has something waiting, or has a notice."""
+    """Yield the state of every alert of every pixel that is configured, has waiting events, or has an open alert."""
     settings = conf.current()
     stopped = dict(_statuses(using).filter(stopped_at__isnull=False).values_list("pixel_code", "code"))
     failures = dict(_statuses(using).filter(failures__gt=0).values_list("pixel_code", "failures"))
@@ -73,7 +78,7 @@ def seen(*, using: str, now: float) -> Iterator[Seen]:
         unanswered = failures.get(code, 0)
         is_down = None if 0 < unanswered < DOWN_AFTER else unanswered > 0
         yield Seen(code, AlertKind.DOWN, is_down, unanswered)
-        # A stopped pixel's events get old too, which is no news.
+        # A stopped pixel's events get old too, which needs no second alert.
         age = None if code in stopped else oldest_due_seconds(code, using=using, now=now)
         yield Seen(code, AlertKind.LATE, _beyond(age, settings.alert_delay_seconds), int((age or 0) // 60))
         if settings.failure_percent:
@@ -92,7 +97,7 @@ def _beyond(figure: float | None, limit: float) -> bool | None:
 
 
 def oldest_due_seconds(pixel_code: str, *, using: str, now: float) -> float:
-    """How long its oldest due event has been due, 0 for none: one look at the index a lane."""
+    """Return for how many seconds its oldest due event has been due; 0 if none. One index lookup for each lane."""
     oldest, lane = now, -1
     while True:
         rows = OutboxEvent.objects.using(using).queued(pixel_code).filter(lane__gt=lane)
@@ -103,7 +108,7 @@ def oldest_due_seconds(pixel_code: str, *, using: str, now: float) -> float:
 
 
 def failing_shares(*, using: str, now: float) -> dict[str, float]:
-    """By pixel, the per cent of its newest settled events that are invalid, rejected or expired."""
+    """Return, by pixel, the percentage of its newest settled events that are invalid, rejected or expired."""
     statistics = HourlyStatistics.objects.using(using).filter(hour__gte=int(now) - DAY).values("pixel_code", "hour")
     sums = statistics.annotate(
         good=Sum("delivered"), invalid=Sum("invalid"), rejected=Sum("rejected"), expired=Sum("expired")
@@ -118,10 +123,10 @@ def failing_shares(*, using: str, now: float) -> dict[str, float]:
 
 
 PATIENCE_SECONDS = 2.0
-"""How long the sweep waits, so that it usually sees the end; the thread goes on without it."""
+"""How long the sweep waits, so that it usually sees the end. The thread goes on without it."""
 CLAIM_SECONDS = 300.0
 PAUSE_SECONDS = 600.0
-"""Between two e-mails about the same trouble of the same pixel."""
+"""Minimum seconds between two e-mails about the same alert of the same pixel."""
 RETRY_SECONDS, RETRY_MAX_SECONDS = 300.0, 6 * 3600.0
 
 _lock = threading.Lock()
@@ -149,12 +154,14 @@ ENDS: Mapping[str, Promise] = {
 }
 
 
+# Decision: the e-mail is sent in a thread. Django's mail has no time limit unless the site sets one, and a hanging mail
+# server must not stop delivery. An alert that was over before the mail server came back is not mailed.
 def send_due(*, using: str, now: float) -> None:
-    """One e-mail about everything that the admins do not know yet. Nothing where nobody would get it."""
+    """Send one e-mail about everything that the admins do not know yet. Do nothing if nobody would get it."""
     if not conf.current().mail_admins or not django_settings.ADMINS:
         return
     if _is_busy():
-        return  # a mail server hangs; one thread of a process at a time is left to it
+        return  # a mail server hangs; it blocks at most one thread of a process
     claimed = _claimed(using, now)
     if claimed:
         with translation.override(django_settings.LANGUAGE_CODE):
@@ -178,7 +185,7 @@ def _claimed(using: str, now: float) -> list[Alert]:
 
 
 class _Letter(NamedTuple):
-    """An e-mail on its way: what it tells of, in which database, and since when."""
+    """An e-mail that is being sent: its alerts, their database, and since when."""
 
     subject: str
     text: str
@@ -196,17 +203,17 @@ def _start(letter: _Letter) -> None:
 
 
 def _send(letter: _Letter) -> None:
-    """In the thread, with database connections of its own."""
+    """Send the e-mail and store the result; runs in the thread, with database connections of its own."""
     try:
         try:
             mail_admins(letter.subject, letter.text)
-        except Exception as error:  # noqa: BLE001 -- whatever a mail backend raises; its words may hold addresses
-            logger.warning("tiktok: a notice could not be mailed (%s); it is tried again", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 -- any error of a mail backend; its text may contain addresses
+            logger.warning("tiktok: an alert could not be mailed (%s); it is tried again", type(error).__name__)
             _postpone(letter)
         else:
             _told(letter)
-    except Exception as error:  # noqa: BLE001 -- the database is away: the claim runs out, and another tries
-        logger.warning("tiktok: what became of a notice was not noted (%s)", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 -- no database: the claim expires, and another process tries
+        logger.warning("tiktok: the result of mailing an alert was not stored (%s)", type(error).__name__)
     finally:
         connections.close_all()
 
@@ -227,7 +234,7 @@ def _postpone(letter: _Letter) -> None:
 
 
 def written(alerts: Sequence[Alert], *, database: str = "") -> tuple[str, str]:
-    """Subject and text. `database` is named where a site has several."""
+    """Return subject and text of the e-mail. `database` is named if a site has several."""
     parts = [_paragraph(alert) for alert in alerts]
     if len(parts) == 1:
         subject = f"TikTok: {parts[0][0]}"
@@ -243,7 +250,7 @@ def written(alerts: Sequence[Alert], *, database: str = "") -> tuple[str, str]:
 
 
 def _paragraph(alert: Alert) -> list[str]:
-    """What is so, then what it means, then the address of the page that says more."""
+    """Return what happened, what it means, and the address of the page that says more."""
     told = {"pixel": alert.pixel_code, "figure": alert.figure}
     if not alert.is_open:
         return [str(ENDS[alert.alert_kind]) % told]
@@ -253,7 +260,7 @@ def _paragraph(alert: Alert) -> list[str]:
 
 
 def _address(view: str, *arguments: str) -> str:
-    """ "" where the site's address is not known, or where it has no admin."""
+    """Return the address of an admin page; "" if the site's address is unknown or the site has no admin."""
     site = conf.current().site_url
     if not getattr(django_settings, "ROOT_URLCONF", None):  # a worker's settings may have no URLs
         return ""
@@ -268,8 +275,11 @@ EVERY_SECONDS = 60.0
 
 
 def notify_all(*, now: float | None = None) -> None:
-    """For what runs in the background: look, tell receivers of the signals, and write to the admins, about once a
-    minute whoever calls. Raises nothing, and waits for no mail server longer than `PATIENCE_SECONDS`."""
+    """Check every database about once a minute, send signals, and write to the admins.
+
+    For background processes; only one of several callers does it. It raises nothing, and it waits for a mail server for
+    at most PATIENCE_SECONDS.
+    """
     if not conf.current().enabled:
         return
     for using in outbox_databases():
@@ -278,20 +288,20 @@ def notify_all(*, now: float | None = None) -> None:
             if beat(TURN, using=using, now=at, every=EVERY_SECONDS):
                 notify(using=using, now=at)
         except AnyDatabaseError as error:
-            logger.warning("tiktok: whether database %r has troubles is not known (%s)", using, describe(error))
+            logger.warning("tiktok: the alerts of database %r could not be checked (%s)", using, describe(error))
         except Exception:
-            logger.exception("tiktok: no notice could be given for database %r", using)
+            logger.exception("tiktok: no alert could be sent for database %r", using)
 
 
 def notify(*, using: str, now: float) -> None:
-    """Note what has changed, with its signals; then the e-mail that is due."""
+    """Store what has changed and send its signals; then send the e-mail that is due."""
     alerts = Alert.objects.using(using)
     told = {
         (code, alert_kind): is_open
         for code, alert_kind, is_open in alerts.values_list("pixel_code", "alert_kind", "is_open")
     }
     for one in seen(using=using, now=now):
-        # What is as it was costs no write. See `beat`.
+        # What is unchanged costs no write (see `turns.beat`: on SQLite, each UPDATE takes the write lock).
         if one.is_there is not None and told.get((one.pixel_code, one.alert_kind), False) is not one.is_there:
             _note(one, using=using, now=now)
     send_due(using=using, now=now)
@@ -309,7 +319,7 @@ def _note(one: Seen, *, using: str, now: float) -> None:
 
 
 def _first(one: Seen, *, using: str, now: float) -> bool:
-    """The first time of this pixel; False where another process was quicker."""
+    """Create this alert's row, open. Return False if another process was faster."""
     new = Alert(pixel_code=one.pixel_code, alert_kind=one.alert_kind, is_open=True, changed_at=now, figure=one.figure)
     try:
         with transaction.atomic(using=using):

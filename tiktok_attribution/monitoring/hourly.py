@@ -1,13 +1,11 @@
-"""Delays as counts in fixed buckets, so that hours can be added up and a median still be read.
+"""Count the outbox into hourly statistics, and keep them current.
 
-The edges grow by a tenth of a decade (26 %), so a median that is read from them is at most so far off.
-
-Counts the outbox's rows into hours: one pass over a stretch of keys, in pieces, reading narrow columns alone.
-
-Keeps the hours counted: the newest often, older ones seldom, for what becomes of an event may come days later.
-
-The long rounds go on in steps of half a second, newest hours first, so that whoever counts has time for deliveries. How
-far a round is stands in the database: any process takes the next step.
+- `count_hours` counts the events of some hours, in one pass over a range of keys that reads narrow columns only.
+- `refresh_all` counts the newest hours often and older hours seldom, because an event's result may come days later.
+  Long recount passes (`Round`) go on in steps of half a second, newest hours first, so that deliveries are not delayed.
+  The progress of a pass is in the database, so any process takes the next step.
+- `bucket` and `quantile` count delays in fixed buckets. Hours can be added up, and a median can still be read from
+  them. The edges grow by a tenth of a decade (26 %), so such a median is at most that far off.
 """
 
 from __future__ import annotations
@@ -37,18 +35,18 @@ from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, 
 logger = logging.getLogger("tiktok_attribution")
 
 EDGES = tuple(round(0.1 * 10 ** (step / 10), 4) for step in range(69))
-"""Upper ends in seconds, 0.1 s to 7.3 days. The numbers of the buckets are stored: never change them."""
+"""Upper ends of the buckets in seconds, 0.1 s to 7.3 days. The buckets' numbers are stored: never change them."""
 
 BUCKETS = len(EDGES) + 1
 
 
 def bucket(seconds: float) -> int:
-    """The bucket of a delay."""
+    """Return the number of a delay's bucket."""
     return bisect_left(EDGES, seconds)
 
 
 def quantile(counts: Sequence[int], share: float) -> float | None:
-    """The upper end of the bucket that holds this share of the delays, in seconds; None where there are none."""
+    """Return the upper end, in seconds, of the bucket that holds this share of the delays; None without delays."""
     total = sum(counts)
     if not total:
         return None
@@ -63,7 +61,7 @@ def quantile(counts: Sequence[int], share: float) -> float | None:
 HOUR = 3600
 PAGE_ROWS = 2000
 DISORDER_SECONDS = 900.0
-"""How much later than its key a row may come: the longest transaction that is allowed for."""
+"""How much later than its key a row may be committed: the longest transaction that is allowed for."""
 
 _FIELD_OF_STATE = {state.value: state.name.lower() for state in State}
 
@@ -88,7 +86,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Count:
-    """One hour, pixel and name while it is counted."""
+    """The counts of one hour, pixel and event name."""
 
     counts: dict[str, int] = field(default_factory=dict)
     delays: list[int] = field(default_factory=lambda: [0] * BUCKETS)
@@ -96,7 +94,7 @@ class Count:
     value_sums: dict[str, Decimal] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        """Count one row. Values count once the event was built, whatever became of it since."""
+        """Count one event. Its value counts once the event was built, whatever became of it later."""
         is_delivered = row.state == State.DELIVERED
         is_shown = row.browser_at is not None
         self._raise("recorded", _FIELD_OF_STATE.get(row.state, ""))
@@ -124,7 +122,7 @@ class Count:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def as_row(self, hour: int, pixel_code: str, name: str) -> HourlyStatistics:
-        """To be stored."""
+        """Return the counts as a row that is not saved yet."""
         return HourlyStatistics(
             hour=hour,
             pixel_code=pixel_code,
@@ -137,7 +135,7 @@ class Count:
 
 
 def count_hours(start: int, end: int, *, using: str) -> list[HourlyStatistics]:
-    """The tallies of the hours from `start` to before `end` (epoch seconds, multiples of HOUR), not saved."""
+    """Count the hours from `start` to before `end` (epoch seconds, multiples of HOUR). The rows are not saved."""
     found: dict[tuple[int, str, str], Count] = {}
     for row in _rows(start, end, using):
         hour = int(epoch_of(row.created_at)) // HOUR * HOUR
@@ -159,26 +157,30 @@ def _rows(start: int, end: int, using: str) -> Iterator[Row]:
 
 
 def epoch_of(when: datetime) -> float:
-    """The counterpart of `models.moment`."""
+    """Convert a datetime to epoch seconds; the reverse of `models.moment`."""
     return (when if timezone.is_aware(when) else timezone.make_aware(when)).timestamp()
 
 
 DAY = 24 * HOUR
 STEP_SECONDS = 0.5
 MOST_HOURS = 24
-"""Counted at once where they hold little: an hour without events costs as many looks as a full one."""
+"""Most hours that are counted at once where they hold few events. An empty hour costs as many lookups as a full one."""
 SHORT_SECONDS = 0.2
-"""Twice as many hours are counted at once after so short a time, else half as many."""
+"""If counting took less than this, twice as many hours are counted at once the next time, else half as many."""
 
 _at_once: dict[tuple[str, str], int] = {}
-"""By database and round, how many hours this process last counted at once."""
+"""By database and pass, how many hours this process counted at once the last time."""
 
 
+# Decision: the overview reads hours, not events. A row for each hour, pixel and event name holds counts that add up, so
+# a period costs its hours and not its events. Hours are counted again whole: the last three often, two days hourly, a
+# month daily. An event may be delivered days after it was recorded, and counting twice changes nothing. Triggers or
+# counters kept at each write would cost the checkout and the worker.
 class Round(NamedTuple):
-    """Hours that are counted one after the other, and how often. Its name is that of two heartbeats.
+    """A recount pass: hours that are counted one after the other, and how often. It uses two heartbeats.
 
-    `name` beats when a round is done. `place` is no moment but a place: the hour down to which a round has come, 0
-    where none is going on.
+    The heartbeat `name` says when a pass was last completed. The heartbeat `place` holds no moment but the progress:
+    the hour down to which the pass has come; 0 while none is running.
     """
 
     name: str
@@ -187,19 +189,21 @@ class Round(NamedTuple):
 
     @property
     def place(self) -> str:
-        """See above."""
+        """Return the name of the heartbeat that holds the progress of the pass."""
         return f"{self.name}-at"
 
 
 RECENT = Round("hours-recent", 3, 120)
 LATE = Round("hours-late", 48, HOUR)
 WHOLE = Round("hours-whole", 31 * 24, DAY)
-"""As far back as the overview looks. A million events in these days are ten seconds and more, in steps."""
+"""As far back as the overview looks. A million events in these days take ten seconds and more, in steps."""
 
 
 def refresh_all(*, now: float | None = None, seconds: float = STEP_SECONDS) -> None:
-    """For what runs in the background: the newest hours if they are due, and a step of each longer round, `seconds`
-    together, in every database. Raises nothing of a database's."""
+    """Count the newest hours if they are due, and a step of each longer pass, in every database.
+
+    For background processes. The steps take `seconds` together for each database. Raises no database error.
+    """
     for using in outbox_databases():
         try:
             at = database_time(using) if now is None else now
@@ -212,7 +216,7 @@ def refresh_all(*, now: float | None = None, seconds: float = STEP_SECONDS) -> N
 
 
 def refresh_recent(*, using: str, now: float, stale_seconds: float = 60.0, seconds: float = 1.0) -> None:
-    """For the overview: the newest hours if they are stale; while older ones never were counted, a step of them too."""
+    """Count the newest hours if they are stale, for the overview. Until a first pass is done, go on with it too."""
     if not beat(RECENT.name, using=using, now=now, every=stale_seconds):
         return
     count_again(RECENT.hours, using=using, now=now)
@@ -221,9 +225,9 @@ def refresh_recent(*, using: str, now: float, stale_seconds: float = 60.0, secon
 
 
 def count_again(hours: int, *, using: str, now: float) -> None:
-    """Count this hour and those before it, `hours` in all.
+    """Count this hour and the hours before it, `hours` in all.
 
-    Hours whose events may have been pruned keep what was counted while they were there.
+    Hours whose events may have been deleted keep their old counts.
     """
     end = _end(now)
     start = _first(hours, now)
@@ -232,10 +236,10 @@ def count_again(hours: int, *, using: str, now: float) -> None:
 
 
 def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
-    """Count the next hours of a round until `seconds` are over, and begin one that is due.
+    """Count the next hours of a pass until `seconds` are over, and begin a pass that is due.
 
-    Hours are taken by a conditional UPDATE before they are counted: two processes share a round, and what is lost with
-    one of them is the next round's.
+    A conditional UPDATE claims hours before they are counted, so two processes can share a pass. If a process dies, the
+    next pass counts the hours that it had claimed.
     """
     places = Heartbeat.objects.using(using).filter(pk=one.place)
     until = time.monotonic() + seconds
@@ -245,7 +249,7 @@ def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
     while place:
         hours = _at_once.get(pace, 1)
         start = max(first, min(place - hours * HOUR, _end_of_what_is_there(place, using) if is_empty else place))
-        if start <= first:  # before the place says so, or another would begin the next round
+        if start <= first:  # before the place says so, or another process would begin the next pass
             beat(one.name, using=using, now=now, every=0)
         if places.filter(seen_at=place).update(seen_at=start if start > first else 0):
             began = time.monotonic()
@@ -258,10 +262,10 @@ def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
 
 
 def _end_of_what_is_there(place: int, using: str) -> int:
-    """The hour from which up to `place` nothing was recorded and nothing is stored.
+    """Return the hour from which nothing was recorded and nothing is stored up to `place`.
 
-    A round claims all of that at once. Hour by hour it would be 30 commits a day on a site that sells nothing, each of
-    which takes SQLite's write lock.
+    A pass claims all of these hours at once. Hour by hour, a site that sells nothing would make 30 commits a day, each
+    of which takes SQLite's write lock.
     """
     rows = OutboxEvent.objects.using(using).below_key(first_pk_since(moment(place + DISORDER_SECONDS), using=using))
     newest = rows.newest_first().values_list("created_at", flat=True).first()
@@ -272,7 +276,7 @@ def _end_of_what_is_there(place: int, using: str) -> int:
 
 
 def _begin(one: Round, *, using: str, now: float) -> int:
-    """The place where a new round begins; 0 where none is due, or where another process has just begun it."""
+    """Return the place where a new pass begins; 0 if none is due, or if another process has just begun it."""
     done = seen_at(one.name, using=using)
     if done is not None and done > now - one.every_seconds:
         return 0
@@ -281,20 +285,20 @@ def _begin(one: Round, *, using: str, now: float) -> int:
 
 
 def _end(now: float) -> int:
-    """The hour that has not begun."""
+    """Return the start of the next hour, in epoch seconds."""
     return int(now) // HOUR * HOUR + HOUR
 
 
 def _first(hours: int, now: float) -> int:
-    """The first of so many hours that has all its events still."""
+    """Return the start of the first of the last `hours` hours that still has all its events."""
     kept_since = now - conf.current().keep_event_days * DAY
     return max(_end(now) - hours * HOUR, (int(kept_since) // HOUR + 1) * HOUR)
 
 
 def _replace(start: int, end: int, using: str) -> bool:
-    """Store these hours as they are counted now; False where they hold nothing.
+    """Count these hours again and store them. Return False if they hold nothing.
 
-    Most were counted alike before, and cost no write: see `beat`.
+    Most hours have not changed and cost no write (see `turns.beat`: on SQLite, each UPDATE takes the write lock).
     """
     rows = count_hours(start, end, using=using)
     statistics = HourlyStatistics.objects.using(using)
@@ -303,13 +307,13 @@ def _replace(start: int, end: int, using: str) -> bool:
         return bool(rows)
     with transaction.atomic(using=using):
         stored.delete()
-        # Two who count at once find the same; the second's rows are the first's.
+        # Two processes that count at once find the same, so the second one's rows may be ignored.
         statistics.bulk_create(rows, batch_size=200, ignore_conflicts=True)
     return bool(rows)
 
 
 def _figures(row: HourlyStatistics) -> tuple[Any, ...]:
-    """Everything but the key, which each count makes anew."""
+    """Return all columns except the key, which each count makes anew."""
     return tuple(
         getattr(row, field.attname) for field in HourlyStatistics._meta.concrete_fields if not field.primary_key
     )

@@ -1,4 +1,8 @@
-"""Hours added up: the figures of a period, read from the tallies alone, so they cost the same however many events."""
+"""Add up the hourly statistics of a period, for the overview.
+
+The cost depends on the number of hours, not on the number of events. `summarize` returns `Totals` by event name, by
+step of time, and of all together. `Totals` also estimates the match quality.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +34,14 @@ WEIGHTS = {
     **dict.fromkeys(("external_id", "ttp"), 2.0),
     **dict.fromkeys(("ip", "user_agent"), 1.0),
 }
-"""For the estimate: this project's own guess at what each key is worth, for TikTok publishes no weights. TikTok's help
-names e-mail, phone and click id first. Keys without a weight help little and do not count."""
+"""Weights for the estimate of match quality: this project's own guess at the worth of each key, because TikTok
+publishes no weights. TikTok's help names e-mail, phone and click id first. Keys without a weight help little and do
+not count."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of some hours together; each is the attribute of the same name of `HourlyStatistics`."""
+    """The sums of several hours. Each count has the name of its field in `HourlyStatistics`."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     delays: list[int] = field(default_factory=lambda: [0] * BUCKETS)
@@ -55,7 +60,7 @@ class Totals:
             self.value_sums[currency] = self.value_sums.get(currency, Decimal(0)) + Decimal(total)
 
     def merge(self, other: Totals) -> None:
-        """Add what others add up to."""
+        """Add other totals."""
         for name, count in other.counts.items():
             self.counts[name] += count
         self.delays = [mine + theirs for mine, theirs in zip(self.delays, other.delays, strict=True)]
@@ -65,35 +70,35 @@ class Totals:
 
     @property
     def failed(self) -> int:
-        """Events that somebody should look at."""
+        """Return how many events failed, so that a person should look at them."""
         return self.counts["invalid"] + self.counts["rejected"] + self.counts["expired"]
 
     @property
     def built(self) -> int:
-        """Events that have a body, and so could carry match keys."""
+        """Return how many events have a body, and so could carry match keys."""
         return self.counts["recorded"] - self.counts["invalid"]
 
     def coverage(self) -> dict[str, float]:
-        """By match key, the share of the built events that carry it, 0 to 1; empty where there are none."""
+        """Return, by match key, the share of the built events that carry it, 0 to 1; empty if no event was built."""
         return {
             key: min(1.0, self.match_keys[bit] / self.built) for bit, key in enumerate(MATCH_KEYS) if self.built > 0
         }
 
     def quality(self) -> float | None:
-        """An estimate of match quality, 0 to 10: the mean of the coverages, weighted by `WEIGHTS`."""
+        """Estimate the match quality, 0 to 10: the mean of the coverages, by `WEIGHTS`. None without events."""
         coverage = self.coverage()
         if not coverage:
             return None
         return 10 * sum(weight * coverage[key] for key, weight in WEIGHTS.items()) / sum(WEIGHTS.values())
 
     def delay(self, share: float) -> float | None:
-        """Seconds from conversion to delivery within which this share was delivered."""
+        """Return the seconds from conversion to delivery within which this share of the events was delivered."""
         return quantile(self.delays, share)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A period: by event name, in steps of time (the step's begin in epoch seconds), and all together."""
+    """The totals of a period: by event name, by step (its start in epoch seconds), and of all together."""
 
     by_name: dict[str, Totals]
     by_step: dict[int, Totals]
@@ -101,9 +106,9 @@ class Summary:
 
 
 def summarize(starts: Iterable[int], end: int, *, pixel_code: str, using: str) -> Summary:
-    """The hours from the first of `starts` to before `end`, in steps that begin at `starts` (ascending).
+    """Add up the hours from the first of `starts` to before `end`, in steps that begin at `starts` (epoch seconds).
 
-    `pixel_code` "" means every pixel.
+    `starts` may be in any order. `pixel_code` "" means every pixel.
     """
     steps = sorted(start // HOUR * HOUR for start in starts)
     summary = Summary({}, {start: Totals() for start in steps}, Totals())
