@@ -1,20 +1,8 @@
 """Finish recorded events: build an event again while its object may still change, then make it due.
 
-Decision: an event is not due before it is finished, that is, before nothing more can change it. It is finished at
-the first of three moments:
-
-- when it is built, if its contents are there and the transaction writes nothing more of what it is built from. This
-  is the usual order, whose lines are saved before it is paid. It costs no further statement.
-- at the commit. The event is built again there, if its contents were empty or if something was written after it.
-- at the end of the request, if lines may be saved in transactions of their own: there was no transaction, or the
-  contents are still empty. Without a request, the sweep finishes it a minute later (`conversions.finishing`). The sweep
-  also finishes what a killed process left.
-
-Until then its rows are marked with `unfinished_since` and have no `due_at`. The UPDATE that makes a row due checks
-the mark, so no worker can have read the body that it changes. No clock decides this.
-
-The module keeps the events of open transactions by connection. So a second save finds the event of the first one,
-and `Watch` sees other writes: lines that follow their order, or a total that `QuerySet.update()` sets.
+`Recorded` is an event that is not sent yet. `Watch` sees what else is written in its transaction: lines that follow
+their order, or a total that `QuerySet.update()` sets. `note` and `find` keep the events of open transactions by
+connection, so a second save finds the event of the first one. `at_end` and `run` are for the end of a request.
 """
 
 from __future__ import annotations
@@ -78,9 +66,21 @@ OUR_TABLES = "tiktok_attribution_"
 _AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))
 
 
+# Decision: an event is not due before it is finished. An order is often saved before its lines or its total. Until then
+# its rows are marked with `unfinished_since` and have no `due_at` (`delivery.outbox`). The UPDATE that makes a row due
+# checks the mark, so no worker can have read the body that it changes. No clock decides this.
 @dataclass(kw_only=True, eq=False)
 class Recorded:
     """The rows of a new event, and its pixel call if this visitor's page shows it.
+
+    The event is finished when nothing more can change it, at the first of three moments:
+
+    - When it is built, if its contents are there and its transaction writes nothing more of it. This is the usual order,
+      whose lines are saved before it is paid. It costs no further statement.
+    - At the commit, which builds the event again. This is so if it had no contents, or something was written after it.
+    - At the end of the request, if lines may be saved in transactions of their own. This is so without a transaction,
+      and if the contents are still empty. Without a request, the sweep finishes the event a minute later
+      (`conversions.finishing`). The sweep also finishes what a killed process left.
 
     `is_open`: the rows were written in a transaction of the site. `is_saving`: its object is being saved there again,
     which builds the event again anyway. `unfinished`: the rows are marked as unfinished, or may be, because a rollback
@@ -276,11 +276,12 @@ def find(conversion: Conversion, pk: Hashable, *, using: str) -> Recorded | None
 class Watch:
     """Watch the statements that follow an event in its transaction, and no other statements.
 
-    Decision: statements are watched, not signals. `bulk_create()`, `QuerySet.update()` and raw SQL send no signals, and
-    a receiver of every `post_delete` would cost the site its fast deletes. Open events are known by connection and not
-    by instance, so an order can be copied and pickled. With the first statement after the transaction, the watch
-    removes itself from the connection.
+    With the first statement after the transaction, the watch removes itself from the connection.
     """
+
+    # Decision: statements are watched, not signals. `bulk_create()`, `QuerySet.update()` and raw SQL send no signals,
+    # and a receiver of every `post_delete` would cost the site its fast deletes. Open events are known by connection
+    # and not by instance, so an order can be copied and pickled.
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection

@@ -190,8 +190,9 @@ def _note_at_object(source: EventSource, reason: Reason) -> None:
     """Mark the object where the person refused, or where the site's PRIVATE_PATHS forbids the event.
 
     The person's own will is stored, so no webhook and no backfill records the event later. Other circumstances of a
-    request are not stored (see `consent.decision.REFUSALS`). For example, the backfill finds an order that was completed
-    in a prefetch or by a bot's user agent. PRIVATE_PATHS is a veto of the site, so the backfill skips those as well.
+    request are not stored (see `consent.decision.REFUSALS`). For example, the backfill finds an order that was
+    completed in a prefetch or by a bot's user agent. PRIVATE_PATHS is a veto of the site, so the backfill skips those
+    as well.
     """
     will = source.signals.decision
     if not source.object_label:
@@ -276,7 +277,8 @@ def _record_unbuilt(source: EventSource, error: Exception) -> None:
     """Record what could not be built as invalid, but only count what is too old.
 
     An order from an import, or from before the app was installed, is not an error of the site. A row for each of a
-    hundred thousand such orders would help no one. The count still shows a declaration whose "time" names a wrong field.
+    hundred thousand such orders would help no one. The count still shows a declaration whose "time" names a wrong
+    field.
     """
     if isinstance(error, TooOld) and source.object_label:
         _leave_out(source, Reason.TOO_OLD)
