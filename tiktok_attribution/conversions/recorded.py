@@ -75,11 +75,11 @@ class Recorded:
 
     The event is finished when nothing more can change it, at the first of three moments:
 
-    - When it is built, if its contents are there and its transaction writes nothing more of it. This is the usual order,
+    - When it is built, if it has contents and its transaction writes nothing more of it. This is the usual order,
       whose lines are saved before it is paid. It costs no further statement.
-    - At the commit, which builds the event again. This is so if it had no contents, or something was written after it.
-    - At the end of the request, if lines may be saved in transactions of their own. This is so without a transaction,
-      and if the contents are still empty. Without a request, the sweep finishes the event a minute later
+    - At the commit, which builds the event again. Its contents were empty, or something was written after it.
+    - At the end of the request, if lines may be saved in transactions of their own. There was no transaction, or
+      the contents are still empty. Without a request, the sweep finishes the event a minute later
       (`conversions.finishing`). The sweep also finishes what a killed process left.
 
     `is_open`: the rows were written in a transaction of the site. `is_saving`: its object is being saved there again,
