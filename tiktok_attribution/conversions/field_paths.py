@@ -131,7 +131,8 @@ def _relation_of(model: type[Model], path: str) -> Relation | None:
 
 
 def _single(model: type[Model], steps: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the first steps that each lead to one object. A generic relation is the last: only objects know its model."""
+    """Yield the first steps that each lead to one object. A generic relation is the last: only objects know its
+    model."""
     at: type[Model] | None = model
     for step in steps:
         field = relation(at, step) if at is not None else None

@@ -105,7 +105,8 @@ def children_of(model: type[Model]) -> list[type[Model]]:
 
 
 def first_visitor_models() -> set[type[Model]]:
-    """Return the models whose visitors are kept for other objects (`visitor_of`), whether they are conversions or not."""
+    """Return the models whose visitors are kept for other objects (`visitor_of`), whether they are conversions or
+    not."""
     return {concrete(model) for conversion in every() for model in conversion.visitor_models}
 
 
