@@ -21,13 +21,13 @@ from tiktok_attribution.failures import report
 from tiktok_attribution.setting_types import DENY, LIMIT, OptOut, Policy
 from tiktok_attribution.visitor.request_data import MOST_HEADER_CHARACTERS
 
-# Decision: the short list of bots is the default: crawlers that name themselves, as most do. It names no tools and
-# libraries, because a shop's own app may use one. The list that others keep (`crawler-user-agents`, MIT, monthly) does,
-# so it is an extra.
 # Phones and tablets are named like bots (CUBOT, "M BOT 551", "Spider 8"). A person who is taken for a bot never counts,
 # while a bot that is taken for a person seldom buys. So the part in which an Android device names its model is not
 # searched, unless it also says what only a bot would.
 _ANDROID_DEVICE = re.compile(r"\((?:linux; |u; )*android(?![^()]*(?:compatible|http|bot[/-]|@))[^()]*\)", re.IGNORECASE)
+# Decision: the short list of bots is the default: crawlers that name themselves, as most do. It names no tools and
+# libraries, because a shop's own app may use one. The list that others keep (`crawler-user-agents`, MIT, monthly) does,
+# so it is an extra.
 _BOTS = re.compile(
     r"(?<!cu)bot\b|crawler|spider|slurp|facebookexternalhit|bingpreview|mediapartners-google|google-inspectiontool|"
     r"googleother|apis-google|feedfetcher-google|google web preview|^whatsapp/(?!.* device/)|skypeuripreview|embedly|"
