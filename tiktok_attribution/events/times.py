@@ -23,7 +23,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 _NUMERIC = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{0,25})?")
-# (from, unit): seconds reach the last of these values in the year 5138.
+# (from, unit): a time in seconds reaches the smallest of these in the year 5138.
 _FINER_UNITS = ((10**17, "nanoseconds"), (10**14, "microseconds"), (10**11, "milliseconds"))
 
 
@@ -41,8 +41,8 @@ def epoch_seconds(
     ahead than `max_ahead_seconds`.
     """
     # Decision: times are epoch seconds. They are the same under `USE_TZ=False`, and no hour is missing or doubled in
-    # spring and autumn. Of TikTok's conflicting rules the safe ones are used: a maximum age of 7 days, and a time up to
-    # an hour ahead becomes now, with a note.
+    # spring and autumn. Of TikTok's conflicting rules the safe ones are used: a maximum age of 7 days (28 at most), and
+    # a time up to an hour ahead becomes now, with a note.
     if value is None:
         return math.floor(now)
     seconds = _seconds(value, default_timezone)
