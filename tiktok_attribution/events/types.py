@@ -51,11 +51,11 @@ class User:
         for key in _LISTS:
             values = getattr(self, key)
             if values and (isinstance(values, str) or not all(map(_is_digest, values))):
-                raise InvalidEvent(f"user.{key} must be a tuple of SHA-256 hex, as events.identity makes it")
+                raise InvalidEvent(f"user.{key} must be a tuple of SHA-256 hex, as events.hashing makes it")
         for key in _HASHED_SCALARS:
             value = getattr(self, key)
             if value and not _is_digest(value):
-                raise InvalidEvent(f"user.{key} must be SHA-256 hex, as events.identity makes it")
+                raise InvalidEvent(f"user.{key} must be SHA-256 hex, as events.hashing makes it")
 
     def __repr__(self) -> str:
         """Name the keys that are set, without their values: hashes and addresses are personal data too."""
