@@ -29,8 +29,8 @@ from tiktok_attribution.visitor.snapshot import Signals
 logger = logging.getLogger("tiktok_attribution")
 
 AFTER_SECONDS = 60.0
-"""An event is finished after so many seconds. This is longer than a request that saves an order and its lines, and much
-less than the 5 minutes in which TikTok merges both channels. The database's clock wrote `unfinished_since`."""
+"""An event is finished after so many seconds. This is longer than a request that saves an order and its lines. It is
+much less than the 5 minutes in which TikTok merges both channels. The database's clock wrote `unfinished_since`."""
 MOST = 500
 """Most events of one round: each means one object to read and one event to build."""
 

@@ -38,13 +38,11 @@ class Evidence(Enum):
     NOT_DECLARED = "the declaration names no person"
 
 
-# Decision: the visitor is not the request, and the maker is not always the person. The evidence decides.
-# - A customer may order with a second address, or for a friend. It stays their order, unless another account is named.
-# - An account that is made with another address while a user is signed in is another person's.
-# - Staff enter other people's orders and try the shop with their own. The object itself must say that it is theirs.
-# - A token may be that of a customer's app or of a machine (an ERP, a till). So the object must say so there too,
-# unless
-#   the declaration does not say where to look.
+# Decision: the visitor is not the request, and the maker is not always the person. A customer may order with a second
+# address, or for a friend: it stays their order, unless another account is named. An account that is made with another
+# address while a user is signed in is another person's. Staff enter other people's orders and try the shop with their
+# own, so the object itself must say that it is theirs. A token may be that of a customer's app or of a machine (an ERP,
+# a till). So the object must say so there too, unless the declaration does not say where to look.
 _CUSTOMER = frozenset(Evidence) - {Evidence.ANOTHER_ACCOUNT}
 _REGISTERING = _CUSTOMER - {Evidence.ANOTHER_EMAIL}
 _STAFF = frozenset({Evidence.SAME})

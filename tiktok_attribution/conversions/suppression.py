@@ -44,8 +44,8 @@ def may_have_refused(
     may be of any time. An event that was recorded in an outage, or that is invalid, is not asked: its visitor's answer
     was known.
     """
-    # Decision: what is not known to be allowed is not sent. A time without refusals is noted, not each order of it:
-    # where no row can be stored, a row for each order can't be stored either. Nor is it known whether a visitor made
+    # Decision: what is not known to be allowed is not sent. A time without refusals is noted, not each order of it.
+    # Where no row can be stored, a row for each order can't be stored either. Nor is it known whether a visitor made
     # the object, so this also covers imports and what colleagues enter. A site that knows better says so: by the
     # declaration's "consent", `tiktok_backfill --unknown-consent` or `recheck(obj, unknown_consent=True)`.
     if signals.by_visitor:

@@ -81,8 +81,8 @@ class Price(Protocol):
 
 
 # One rule for every part of an event: what can't be sent is left out with a note, and the rest is sent. One odd line of
-# a shop must not cost the sale. An event is invalid only if it would be meaningless: no name, no pixel, an impossible
-# event id, or a value that is negative or no amount (see `properties._value`).
+# a shop must not cost the sale. An event is invalid only if it would be meaningless. It has no name, no pixel or an
+# impossible event id. Or its value is negative or no amount (see `properties._value`).
 class LeftOut:
     """Turn an InvalidEvent that is raised inside into a note that this part of the event is left out."""
 
@@ -217,7 +217,7 @@ class _Line:
 
 # The shop writes the names of its catalogue, and part numbers look like national phone numbers ("Ersatzteil
 # 0986494596"). So digits in one piece stay here. A number with a plus sign, or in groups as people write it, is still
-# cut out, because a sign or a card may be made to order. Text that visitors type gets the wider test.
+# cut out: a sign or a card that is made to order may hold one. Text that visitors type gets the wider test.
 def item_text(value: object, where: str, notes: list[str]) -> str:
     """Clean a name, category or brand as `free_text` does, but keep part numbers."""
     return free_text(value, where, notes, without_written_phones)

@@ -179,4 +179,6 @@ def search_key(sha256: str) -> int | None:
     An index over it is a seventh of the size of one over the hex. In a million people, two share a number with a chance
     of about 10^-8. So a result is compared with the whole hash wherever that matters.
     """
+    # Decision: a search for a person leads to this number, and 8 bytes of the hash are in the admin's address. They are
+    # enough to find the events by their index, and useless to TikTok or anyone else for matching.
     return int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True) if sha256 else None

@@ -34,7 +34,7 @@ STANDARD_EVENTS: frozenset[str] = frozenset(
 
 # Decision: both channels use TikTok's current names, because the name is part of its de-duplication key. TikTok has
 # converted both older names itself since May 2025. It is not proven that an old name on one channel merges with the new
-# one on the other, so the new name is sent on both.
+# one on the other. So the new name is sent on both.
 OLDER_NAMES: Mapping[str, str] = MappingProxyType({"CompletePayment": "Purchase", "SubmitForm": "Lead"})
 
 SUNSET_NAMES: frozenset[str] = frozenset({"ClickButton", "PlaceAnOrder"})

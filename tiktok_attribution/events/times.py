@@ -41,8 +41,8 @@ def epoch_seconds(
     ahead than `max_ahead_seconds`.
     """
     # Decision: times are epoch seconds. They are the same under `USE_TZ=False`, and no hour is missing or doubled in
-    # spring and autumn. Of TikTok's conflicting rules the safe ones are used: a maximum age of 7 days (28 at most), and
-    # a time up to an hour ahead becomes now, with a note.
+    # spring and autumn. TikTok's rules conflict, so the safe ones are used. The maximum age is 7 days (28 at most). A
+    # time up to an hour ahead becomes now, with a note.
     if value is None:
         return math.floor(now)
     seconds = _seconds(value, default_timezone)

@@ -1,8 +1,8 @@
 """Set and remove the app's cookies, and make a response private.
 
 `put` and `remove` hold the attributes of every cookie of the app. `settle` and `remember` keep the click id in a
-first-party cookie: set with consent, removed on a refusal, and until an answer kept only if the site allows it.
-`make_private` keeps a response that is one visitor's own out of every shared cache.
+first-party cookie. It is set with consent and removed on a refusal. Before an answer it is set only if the site allows
+it. `make_private` keeps a response that is one visitor's own out of every shared cache.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ _SHARED = ("s-maxage", "stale-while-revalidate", "stale-if-error", "immutable")
 
 def make_private(response: HttpResponseBase, **directives: Any) -> None:
     """Keep the response out of every shared cache. `directives` are further ones of Cache-Control, such as max_age."""
-    # Decision: pages stay cacheable, but a page that shows something of one visitor becomes private.
+    # Decision: pages stay cacheable. With nothing pending, the tag's text depends on settings alone, and touches
+    # neither session nor cookies. A page that shows something of one visitor becomes private here.
     for name in list(response.headers):
         folded = name.lower()
         if folded in _NOT_STORED:

@@ -1,8 +1,8 @@
 """Read page addresses, field paths, and what kind of page load a request is.
 
 `page_address` cleans an address by the settings. `read` and `resolve` follow field paths such as "customer.email".
-`is_page_load`, `is_of_script` and `is_subresource` tell whether a request is for a page, comes from a page's script
-(then `page_of_script` names that page), or is for an image or the like.
+`is_page_load` tells whether a request is for a page, `is_subresource` whether it is for an image or the like.
+`is_of_script` tells whether a page's script sends it; `page_of_script` names that page.
 """
 
 from __future__ import annotations
@@ -124,13 +124,15 @@ def is_of_script(request: HttpRequest) -> bool:
 
 # Decision: only what becomes a document takes the waiting pixel calls. HTML that no visitor sees must not take them:
 # the 404 page of a missing image, or a page that a script prefetches. Where Sec-Fetch-Dest is missing, browsers still
-# ask for HTML by name in the Accept header of a document, and never for an image, style or script. A client that sends
-# neither header (an app, a test) gets a page.
+# ask for HTML by name in the Accept header of a document. They never do for an image, style or script. A client that
+# sends neither header (an app, a test) gets a page. Otherwise the calls wait for the next page.
 def is_page_load(request: HttpRequest) -> bool:
     """Return whether the HTML in answer to this request becomes a page whose pixel tag in the <head> runs.
 
     False for htmx, which discards the <head>, also of a boosted link. Its events go in a header.
     """
+    # Decision: a page that htmx restores from its history shows no pixel call either. Version 2 reads neither its
+    # <head> nor its `HX-Trigger`. What waits stays for the next page.
     meta = request.META
     if is_of_script(request) or "HTTP_HX_REQUEST" in meta:
         return False

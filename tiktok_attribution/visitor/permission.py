@@ -35,8 +35,8 @@ _BOTS = re.compile(
     re.IGNORECASE,
 )
 _EVERYBODY = Policy()
-# Sec-Purpose of today's browsers ("prefetch;prerender"), Turbo's X-Sec-Purpose (a script can't set a Sec- header),
-# X-Purpose of Safari's previews, Purpose of older Chrome and Safari, X-Moz of older Firefox.
+# Today's browsers send Sec-Purpose ("prefetch;prerender"). Turbo sends X-Sec-Purpose, because a script can't set a Sec-
+# header. Safari's previews send X-Purpose, older Chrome and Safari Purpose, older Firefox X-Moz.
 _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_X_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _UNSEEN = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
 HTMX_PRELOAD = "HTTP_HX_PRELOADED"
@@ -91,6 +91,8 @@ def _is_asked(policy: Policy, settings: conf.Settings) -> bool:
 
 def answer_of(request: HttpRequest, settings: conf.Settings) -> Consent:
     """Return what the site's consent tool says. If it fails, there is no answer."""
+    # Decision: an unreadable setting that protects visitors (`is_closed`) counts as "no visitor has agreed". An answer
+    # that fails or is missing is never taken for consent.
     rule = settings.consent
     if settings.is_closed or rule is None:
         return Consent.UNKNOWN

@@ -52,9 +52,9 @@ def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) 
     `remote` is the peer of the connection (REMOTE_ADDR). Behind a Unix socket it is "", which counts as trusted if any
     proxy is. `forwarded_for` is the header's value. If every hop is a trusted proxy, none of them is the client.
     """
-    # Decision: the header is read from its right end, as far as each hop is a trusted proxy, and not at all if the peer
-    # is none. python-ipware 4.1 was tried with a list of proxies. It believes a header that ends in a trusted address
-    # whoever the peer is. So a client that reaches the site directly could choose an address.
+    # Decision: the header is read from its right end, as far as each hop is a trusted proxy. It is not read at all if
+    # the peer is none. python-ipware 4.1 was tried with a list of proxies. It believes a header that ends in a trusted
+    # address whoever the peer is. So a client that reaches the site directly could choose an address.
     address = _parsed(remote)
     speaker_trusted = _is_trusted(address, trusted) if address else bool(trusted) and not remote
     for hop in reversed(forwarded_for.rsplit(",", MOST_HOPS) if forwarded_for else []):

@@ -43,8 +43,8 @@ def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
     A prefetch keeps everything: the same person pays later with the same browser.
     """
     # Decision: the visitor's signals are stored when the object is made in the visitor's own request. The request that
-    # reports the payment may be a webhook. The snapshot also holds the shop's pixels, so an order that is paid by
-    # webhook goes to the pixel of the shop that it was made in.
+    # reports the payment may be a webhook. The snapshot also holds the shop's pixels. So an order that is paid by
+    # webhook goes to the pixel of its own shop.
     will = visitor.will
     if will.is_denied:
         return Signals(decision=will, by_visitor=True)
