@@ -217,7 +217,7 @@ class _Line:
 
 # The shop writes the names of its catalogue, and part numbers look like national phone numbers ("Ersatzteil
 # 0986494596"). So digits in one piece stay here. A number with a plus sign, or in groups as people write it, is still
-# cut out: a sign or a card that is made to order may hold one. Text that visitors type gets the wider test.
+# cut out, because a product that is made to order may hold one. Text that visitors type gets the wider test.
 def item_text(value: object, where: str, notes: list[str]) -> str:
     """Clean a name, category or brand as `free_text` does, but keep part numbers."""
     return free_text(value, where, notes, without_written_phones)
