@@ -259,7 +259,7 @@ DONE, FIRST = "backfill", "backfill-first"
 
 
 def is_due(*, now: float | None = None) -> bool:
-    """Return whether the hourly backfill is due, to one process only. The first call ever only starts the first hour."""
+    """Return whether the hourly backfill is due, to one process only. The first call ever returns False."""
     settings = conf.current()
     if not settings.enabled or settings.backfill_hours is None:
         return False
