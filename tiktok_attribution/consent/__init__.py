@@ -1,1 +1,1 @@
-"""What a visitor allows: the answer, and how the cookies of a consent tool tell it. Knows no Django."""
+"""The answer of a visitor, and how to read it from the cookies of a consent tool. Does not import Django."""

@@ -1,11 +1,8 @@
-"""An answer in a cookie, told by two patterns. Server and page read it by the same rule, so both use the same data.
+"""Read the visitor's answer from a cookie or the session, by a rule that the setting CONSENT describes.
 
-The patterns keep to what Python and JavaScript understand alike. A value that is not well-formed is no answer.
-
-Ready rules for consent tools, from what the setting CONSENT says in a dict.
-
-Usercentrics keeps its answers out of cookies (its knowledge base says so), apart from the TC string: use "tcf" with it,
-or call the JavaScript hook from its events.
+`rule_of` makes the rule from a dict, with ready rules for consent tools. A `CookieRule` has two patterns. A value that
+is not well-formed is no answer. Usercentrics stores its answers outside cookies, apart from the TC string (its
+knowledge base says so). With it, use "tcf", or call the JavaScript hook from its events.
 """
 
 from __future__ import annotations
@@ -24,11 +21,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
+# Decision: a cookie rule is data. The settings' reader builds it, and Python and the page's gate run the same rule. So
+# the patterns use only what Python and JavaScript read alike.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieRule:
-    """`granted` and `denied` are searched in the decoded value of `cookie`; a denial may need `answered_by` as well.
+    """Patterns for consent and refusal. `granted` and `denied` are searched in the decoded value of `cookie`.
 
-    `is_own` is a cookie that nobody but this app's JavaScript hook writes.
+    With `answered_by`, a refusal counts only if that cookie exists too. `is_own` marks the cookie that only this app's
+    JavaScript hook writes.
     """
 
     cookie: str
@@ -38,7 +38,7 @@ class CookieRule:
     is_own: bool = False
 
     def read(self, cookies: Mapping[str, str]) -> Consent:
-        """The answer of these cookies. Never raises."""
+        """Return the answer in these cookies. Never raises."""
         text = decoded(cookies.get(self.cookie, ""))
         if not text:
             return Consent.UNKNOWN
@@ -48,7 +48,7 @@ class CookieRule:
         return Consent.DENIED if is_answered and re.search(self.denied, text) else Consent.UNKNOWN
 
     def as_data(self) -> dict[str, Any]:
-        """The rule for the page."""
+        """Return the rule as data for the page's script."""
         return {
             "cookie": self.cookie,
             "granted": self.granted,
@@ -59,39 +59,39 @@ class CookieRule:
 
 
 def decoded(value: str) -> str:
-    """Percent-decoded; "" for what JavaScript would refuse to decode, or no browser would keep."""
+    """Percent-decode a cookie's value. "" for what JavaScript would refuse to decode, or no browser would keep."""
     if len(value) > MOST_CHARACTERS or _BAD_ESCAPE.search(value):
         return ""
     try:
         text = unquote(value, errors="strict")
     except UnicodeDecodeError:
         return ""
-    return "" if _CONTROL.search(text) else text  # "$" would match before a line feed, and not in JavaScript
+    return "" if _CONTROL.search(text) else text  # "$" would match before a line feed, and in JavaScript it does not
 
 
 def words(*values: str) -> str:
-    """A pattern for exactly one of these values."""
+    """Build a pattern for exactly one of these values."""
     return f"^(?:{'|'.join(map(re.escape, values))})$"
 
 
 def other_words(*values: str) -> str:
-    """A pattern for any value but these."""
+    """Build a pattern for any value except these."""
     return f"^(?!(?:{'|'.join(map(re.escape, values))})$)"
 
 
 OWN_COOKIE = "tiktok_consent"
-"""Written by this app's JavaScript hook: `tiktokAttribution.consent(true)`."""
+"""Cookie that this app's JavaScript hook writes: `tiktokAttribution.consent(true)`."""
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 6265, a cookie's name
 
 
 class UnreadableConsent(ValueError):
-    """A dict that names no rule; the message completes "CONSENT …"."""
+    """A dict that describes no rule. The message completes "CONSENT …"."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRule:
-    """The answer lies in Django's session: True, False or their words under `key`."""
+    """The answer is in Django's session under `key`: True, False, or the value of a Consent."""
 
     key: str
 
@@ -100,7 +100,7 @@ Rule = CookieRule | TcfRule | SessionRule
 
 
 def rule_of(spec: Mapping[str, Any]) -> Rule:
-    """The rule that a dict describes. Raises UnreadableConsent."""
+    """Make the rule that a dict describes. Raises UnreadableConsent."""
     found = [kind for kind in _RULE_TYPES if kind in spec]
     if len(found) != 1:
         raise UnreadableConsent(f"names no consent tool, or several. Write one of {', '.join(map(repr, _RULE_TYPES))}.")
@@ -114,7 +114,7 @@ def rule_of(spec: Mapping[str, Any]) -> Rule:
 def _cookie(spec: Mapping[str, Any]) -> CookieRule:
     name = _named(spec["cookie"])
     granted = _values(spec.get("granted", "granted"), "granted")
-    # Without a list of denials whatever else stands there is one: the safe side.
+    # Without a list of refusals, every other value counts as one: the safe side.
     default = "denied" if "granted" not in spec else None
     given = spec.get("denied", default)
     denied = other_words(*granted) if given is None else words(*_values(given, "denied"))
@@ -140,8 +140,10 @@ def _tcf(spec: Mapping[str, Any]) -> TcfRule:
 
 
 def _onetrust(spec: Mapping[str, Any]) -> CookieRule:
-    """OptanonConsent: "…&groups=C0001:1,C0004:0&…". It is there before anybody was asked, with the defaults of the
-    region, so a 0 is an answer only once the banner was closed.
+    """Make the rule for OneTrust's cookie OptanonConsent: "…&groups=C0001:1,C0004:0&…".
+
+    The cookie exists before the visitor is asked, with the defaults of the region. So a 0 is an answer only once the
+    banner was closed.
     """
     group = re.escape(_text(spec["onetrust"], "onetrust"))
     entry = f"(?:^|&)groups=(?:[^&]*,)?{group}:"
@@ -154,7 +156,7 @@ def _onetrust(spec: Mapping[str, Any]) -> CookieRule:
 
 
 def _cookiebot(spec: Mapping[str, Any]) -> CookieRule:
-    """CookieConsent: "{stamp:'…',necessary:true,marketing:false,…}", or "-1" where nobody needs to be asked."""
+    """Make the rule for Cookiebot's CookieConsent: "{stamp:'…',marketing:false,…}", or "-1" if no one must be asked."""
     category = _text(spec["cookiebot"], "cookiebot")
     if category not in ("preferences", "statistics", "marketing"):
         raise UnreadableConsent('has a "cookiebot" that is no category: write "marketing".')
@@ -166,8 +168,10 @@ def _cookiebot(spec: Mapping[str, Any]) -> CookieRule:
 
 
 def _consent_mode(spec: Mapping[str, Any]) -> CookieRule:
-    """Google's Consent Mode has no cookie of its own. Sites keep its states as JSON or pairs ("ad_storage": "granted"),
-    or as the text that Google's tags send (gcs, "G1" and a digit for ad_storage, then one for analytics_storage).
+    """Make the rule for a cookie with the states of Google's Consent Mode, which has no cookie of its own.
+
+    Sites keep the states as JSON or pairs ("ad_storage": "granted"), or as the text that Google's tags send (gcs). That
+    is "G1", a digit for ad_storage, then one for analytics_storage.
     """
     state = r"(?:^|[^a-z_])ad_storage[^a-z]{1,6}"
     return CookieRule(

@@ -1,4 +1,8 @@
-"""The visitor's answer, and what follows from it for one event."""
+"""The visitor's answer, and the decision that follows from it for one event.
+
+`Consent` is an answer, `Decision` what it allows, `Reason` why an event is suppressed. `as_consent` reads an answer
+from what a site's own code returns.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from enum import Enum
 
 
 class Consent(str, Enum):
-    """Whether this visitor's events may be told to TikTok; UNKNOWN until somebody has answered."""
+    """Whether this visitor's events may be sent to TikTok. UNKNOWN until there is an answer."""
 
     GRANTED = "granted"
     DENIED = "denied"
@@ -15,11 +19,11 @@ class Consent(str, Enum):
 
 
 MOST_CHARACTERS = 8000
-"""Of a cookie that is read: browsers keep 4096."""
+"""Characters of a cookie that are read; browsers keep 4096."""
 
 
 class Reason(str, Enum):
-    """Why an event is told to nobody; the words stand in the counts."""
+    """Why an event is suppressed. The values are stored in the counts."""
 
     DENIED = "denied"
     OPT_OUT = "opt-out"
@@ -36,18 +40,18 @@ class Reason(str, Enum):
     UNKNOWN = "unknown consent"
 
 
-# Two kinds of "no". The person's own will holds for whatever becomes of an object later, so it is stored with it.
-# The circumstances of a request (a bot's agent, a prefetch, an editor's preview, a private path) say nothing about the
-# person. They count
-# for what this request itself makes or tracks, and are never stored: an order may be made by a prefetch and paid later,
-# and the webhook that reports the payment may come from any agent and to any path.
+# Decision: there are two sorts of "no". The person's own will holds for all that becomes of an object later, so it is
+# stored with the object. The circumstances of a request (a bot's user agent, a prefetch, an editor's preview, a private
+# path) say nothing about the person. They count for what this request itself makes or tracks, and are never stored. An
+# order may be made by a prefetch and paid later. The webhook that reports the payment may have any user agent and path.
 REFUSALS = (Reason.DENIED, Reason.OPT_OUT)
 """Reasons that are the person's own will."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """`reason` where it is denied; `limited_data_use` is TikTok's flag for both channels."""
+    """What is allowed for an event. `reason` is set if it is denied. `limited_data_use` is TikTok's flag, sent by both
+    channels."""
 
     consent: Consent
     reason: Reason | None = None
@@ -63,17 +67,17 @@ class Decision:
 
     @property
     def is_refusal(self) -> bool:
-        """True where the visitor said no; what waits for an answer is dropped then."""
+        """True if the visitor said no. What awaits their answer is suppressed then."""
         return self.is_denied and self.reason in REFUSALS
 
 
 def denied(reason: Reason) -> Decision:
-    """Told to nobody, and why."""
+    """Return the decision that an event is suppressed for this reason."""
     return Decision(consent=Consent.DENIED, reason=reason)
 
 
 def as_consent(value: object) -> Consent:
-    """What a site's callable, session or field says: True, False, an answer or its word; all else is no answer."""
+    """Read the answer of a site's callable, session or field: True, False, a Consent or its value. Else UNKNOWN."""
     if value is True:
         return Consent.GRANTED
     if value is False:

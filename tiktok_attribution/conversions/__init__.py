@@ -1,1 +1,1 @@
-"""What happened: declarations, the receivers that watch models, `track` by hand, and the backfill."""
+"""Declarations of conversions, the receivers that watch models, `track` for events by hand, and the backfill."""

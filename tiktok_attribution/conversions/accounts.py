@@ -1,4 +1,8 @@
-"""Which account and which keys an object names as its person's."""
+"""Read which account and which matching keys an object names as its person's.
+
+A declaration's field paths may lead to user rows (`linked_account`) or to comparable keys (`names_of_one_type`). Both
+are compared with the signed-in user in `conversions.person`.
+"""
 
 from __future__ import annotations
 
@@ -16,40 +20,40 @@ from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.visitor.page import resolve, steps_of
 
 KEYS = ("email", "external_id")
-"""Matching keys by which a person is told from another."""
+"""Matching keys that tell one person from another."""
 
 
 class Owner(NamedTuple):
-    """Keys of user rows, as text, and hashed matching keys; both empty where an object names nobody."""
+    """Keys of user rows, as text, and hashed matching keys. Both are empty if an object names no person."""
 
     accounts: frozenset[str] = frozenset()
     keys: User = NO_USER
 
 
 def concrete(model: type[Model]) -> type[Model]:
-    """The model whose rows these are, of a proxy its own."""
+    """Return the model that has the rows: for a proxy, the model behind it."""
     return model._meta.concrete_model or model
 
 
 def user_model() -> type[Model] | None:
-    """The site's own; None for a site without users."""
+    """Return the site's user model, None for a site without users."""
     return get_user_model() if apps.is_installed("django.contrib.auth") else None
 
 
 def is_account(obj: object) -> bool:
-    """Whether this is a user row itself, or a child of one."""
+    """Return whether this is a user row itself, or a child of one."""
     model = user_model()
     return model is not None and isinstance(obj, concrete(model))
 
 
 @lru_cache(maxsize=256)
 def account_columns(model: type[Model]) -> tuple[str, ...]:
-    """The model's own foreign keys to the user model, by the name of their value."""
+    """Return the model's own foreign keys to the user model, by the name of their value."""
     return tuple(field.attname for field in model._meta.concrete_fields if _leads_to_account(field))
 
 
 def linked_account(model: type[Model], path: str) -> str:
-    """The part of a field path that gives the key of a user row: "customer_id" of "customer.email"; else ""."""
+    """Return the part of a field path that gives the key of a user row: "customer_id" of "customer.email"; else ""."""
     at: type[Model] | None = model
     followed: list[str] = []
     for step in steps_of(path):
@@ -64,7 +68,7 @@ def linked_account(model: type[Model], path: str) -> str:
 
 
 def related_model(model: type[Model], path: str) -> type[Model] | None:
-    """The model that a path of foreign keys leads to, None for any other path."""
+    """Return the model that a path of foreign keys leads to, None for any other path."""
     at: type[Model] | None = model
     for step in steps_of(path):
         field = column(at, step) if at else None
@@ -73,9 +77,9 @@ def related_model(model: type[Model], path: str) -> type[Model] | None:
 
 
 def names_of_one_type(model: type[Model], mapping: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Of a mapping's KEYS the paths whose values can be compared with a user's.
+    """Return the paths of a mapping's KEYS whose values can be compared with a user's.
 
-    The key of another table's row, such as "customer_id" where customers are no users, is another kind of number.
+    The key of a row in another table, such as "customer_id" where customers are not users, is a different number.
     """
     found: dict[str, list[Any]] = {}
     for key in KEYS:
@@ -86,12 +90,12 @@ def names_of_one_type(model: type[Model], mapping: Mapping[str, Any]) -> dict[st
 
 
 def read_accounts(obj: Any, paths: Iterable[str]) -> frozenset[str]:
-    """Keys of the user rows that these paths lead to, as text."""
+    """Return the keys of the user rows that these paths lead to, as text."""
     return frozenset(str(value) for value in (resolve(obj, path) for path in paths) if value is not None)
 
 
 def is_at_hand(obj: Any, path: Any) -> bool:
-    """False where a foreign key of the path leads to a row that has not been fetched yet."""
+    """Return False if a foreign key of the path leads to a row that has not been fetched yet."""
     at = obj
     for step in steps_of(path)[:-1] if isinstance(path, str) else ():
         field: Any = column(type(at), step) if isinstance(at, Model) else None
@@ -104,7 +108,7 @@ def is_at_hand(obj: Any, path: Any) -> bool:
 
 
 def listed(paths: Any) -> Iterator[Any]:
-    """The paths of one key, of which there may be several."""
+    """Yield the paths of one matching key, which may be one or several."""
     yield from paths if isinstance(paths, (list, tuple)) else [paths]
 
 
@@ -120,7 +124,7 @@ def _is_key(model: type[Model], path: str) -> bool:
 
 
 def _leads_to_account(field: Field[Any, Any]) -> bool:
-    """By the user row's key: a foreign key `to_field` another column holds no key that could be compared."""
+    """Return whether a foreign key holds the user row's primary key. With `to_field` it can't be compared."""
     model, related = user_model(), field.related_model if field.is_relation else None
     if model is None or not isinstance(related, type) or concrete(related) is not concrete(model):
         return False

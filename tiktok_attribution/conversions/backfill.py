@@ -1,8 +1,8 @@
-"""Finds conversions that no signal saw: `QuerySet.update`, `bulk_create`, downtime, an outbox that failed.
+"""Find and record conversions that no signal reported: `QuerySet.update`, `bulk_create`, downtime, a failed outbox.
 
-Safe to run twice: event ids are made from the object, and the outbox takes each once.
-
-The backfill that goes on by itself: every hour, over the last hours, of what a query finds by its time.
+`backfill` searches the objects of one declaration; the command `tiktok_backfill` calls it. `backfill_recent` does the
+same every hour over the last hours. Both are safe to repeat: event ids come from the object, and the outbox takes each
+id once.
 """
 
 from __future__ import annotations
@@ -56,18 +56,22 @@ def backfill(
 ) -> Counter[str]:
     """Record what happened within the last `since_seconds` (at most MAX_AGE_DAYS) and is not in the outbox.
 
-    With `recent` only objects are read that a query finds by their time. `stopping` is asked before each stretch.
+    With `recent`, only objects are read that a query finds by their time. `stopping` is called before each page.
 
-    Counts "recorded", "known", "old", "undated", "invalid", "refused" (by its visitor, a veto, `paused()`, or as nobody
-    was asked), "with unknown consent" (they may have been refused in an outage; with `unknown_consent` they are
-    recorded), "without visitor" (where only those count that a visitor made) and "unreadable" (it can't be told
-    whether it happened). An object without a time of its own is left alone: to send it as if it had happened now would
-    be a false conversion.
+    Returns counts under these keys:
+
+    - "recorded", "known" (in the outbox already), "old", "undated", "invalid"
+    - "refused": by its visitor, a veto or `paused()`, or because no one was asked
+    - "with unknown consent": it may have been refused in an outage. With `unknown_consent` it is recorded instead
+    - "without visitor": the declaration counts only what a visitor made
+    - "unreadable": the condition raised an error
+
+    An object without a time of its own is skipped. To send it as if it had happened now would be a false conversion.
     """
     counts: Counter[str] = Counter()
     to_server, _ = channels_now(conversion.channels, conversion.event)
     if not to_server:
-        return counts  # no page would show them any more
+        return counts  # a browser-only event is skipped: no page would show it any more
     most = _most_seconds()
     oldest = time() - min(most if since_seconds is None else since_seconds, most)
     candidates = conversion.recent(moment(oldest)) if recent else conversion.candidates_since(moment(oldest))
@@ -78,7 +82,7 @@ def backfill(
             break
         sources = _sources(conversion, page, using, counts)
         known, invalid = _known(sources, using), _invalid(conversion, sources, using)
-        # Read after the objects, and only if one of them is to be recorded: an outage is noted right after its orders.
+        # Read after the objects, and only if one of them is to be recorded. An outage is noted right after its orders.
         known_outages = lru_cache(maxsize=1)(partial(outages.known, using))
         for obj, source in sources:
             if known.issuperset(_keys(source)):
@@ -99,14 +103,14 @@ def backfill(
 
 
 def _most_seconds() -> float:
-    """A refusal, a veto and what `paused()` held back are known as long as snapshots are kept, and no longer. What is
-    older than that is not looked for."""
+    """Return how far back to look. Older objects are skipped: a refusal, a veto and the marks of `paused()` are stored
+    only as long as snapshots are (SNAPSHOT_DAYS)."""
     settings = conf.current()
     return min(settings.max_age_seconds, settings.snapshot_days * 86_400)
 
 
 def _without_children(conversion: Conversion, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """A child of the model that has a declaration of the same event counts by that one."""
+    """Exclude objects of a child model that declares the same event: they count by the child's declaration."""
     for child in registry.overriding(conversion):
         link = child.model._meta.get_ancestor_link(conversion.model)
         if link is not None:
@@ -116,9 +120,12 @@ def _without_children(conversion: Conversion, rows: QuerySet[Any]) -> QuerySet[A
 
 
 def _skip_reason(conversion: Conversion, source: EventSource, since: int | None) -> str | None:
-    """Why it is not recorded; what stands as invalid (`since`) was found to be a visitor's when it was made."""
-    is_whoevers = conversion.made_by == VISITOR and not source.signals.by_visitor and since is None
-    if is_whoevers and not source.decision.is_refusal:
+    """Return why the object is skipped, None to record it.
+
+    An event that stands as invalid (`since`) was found to be a visitor's when it was made.
+    """
+    is_anyones = conversion.made_by == VISITOR and not source.signals.by_visitor and since is None
+    if is_anyones and not source.decision.is_refusal:
         return "without visitor"
     return "refused" if source.decision.is_denied else None
 
@@ -127,14 +134,14 @@ def _record(conversion: Conversion, obj: Any, source: EventSource, since: int | 
     if since is not None:
         recorded = heal(conversion, obj, using=source.using)
     else:
-        recorded = record_object(conversion, obj, using=source.using, unknown_consent=True)  # asked already
-    if recorded is None:  # somebody was quicker, or it can't be built
+        recorded = record_object(conversion, obj, using=source.using, unknown_consent=True)  # asked above already
+    if recorded is None:  # another process was quicker, or it can't be built
         return "known" if _known([(obj, source)], source.using).issuperset(_keys(source)) else "invalid"
     return "recorded"
 
 
 def _pages(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    """By the primary key, and not by a cursor: an old snapshot held open would make every worker slow."""
+    """Yield pages by primary key. A cursor would hold an old snapshot of the database open, and slow every worker."""
     rows = rows.order_by("pk")
     after = rows
     while page := list({obj.pk: obj for obj in after[:PAGE_ROWS]}.values()):
@@ -145,7 +152,7 @@ def _pages(rows: QuerySet[Any]) -> Iterator[list[Any]]:
 def _sources(
     conversion: Conversion, page: Sequence[Any], using: str, counts: Counter[str]
 ) -> list[tuple[Any, EventSource]]:
-    """Those that happened, with the name, id and pixels that they would have."""
+    """Return the objects that happened, each with its event source: name, id and pixels."""
     found = []
     happened = []
     for obj in page:
@@ -166,7 +173,7 @@ def _sources(
 def _with_first_visitors(
     conversion: Conversion, made: list[tuple[Any, Signals]], using: str
 ) -> Iterator[tuple[Any, Signals]]:
-    """Objects without a visitor get the one of the object that `visitor_of` names; one statement a model."""
+    """Give objects without a visitor the one of the object that `visitor_of` names. One statement for each model."""
     wanted: dict[Any, tuple[str, str]] = {}
     for obj, own in made if conversion.visitor_models else ():
         try:
@@ -187,14 +194,14 @@ def _with_first_visitors(
 
 
 def _keys(source: EventSource) -> set[tuple[str, str]]:
-    """Pixel and event id of each row that it has; none for one that was made in a shop without pixel."""
+    """Return pixel and event id of each row of the event; nothing for one that was made in a shop without a pixel."""
     if not source.pixel_codes and source.signals.pixel_codes != ():
         return {("", source.event_id)}
     return {(code, source.event_id) for code in source.pixel_codes}
 
 
 def _known(sources: Sequence[tuple[Any, EventSource]], using: str) -> set[tuple[str, str]]:
-    """Those of the keys that stand in the outbox; one statement a pixel."""
+    """Return the keys that are in the outbox. One statement for each pixel."""
     wanted = defaultdict(set)
     for _, source in sources:
         for code, event_id in _keys(source):
@@ -209,7 +216,7 @@ def _known(sources: Sequence[tuple[Any, EventSource]], using: str) -> set[tuple[
 def _invalid(
     conversion: Conversion, sources: Sequence[tuple[Any, EventSource]], using: str
 ) -> dict[tuple[str, str], int]:
-    """The moments of those that stand in the outbox as invalid, by the object's key and event id; one statement."""
+    """Return the times of invalid events in the outbox, by the object's key and event id. One statement."""
     if not sources:
         return {}
     rows = OutboxEvent.objects.using(using).of_objects((source.object_label, source.object_pk) for _, source in sources)
@@ -219,7 +226,7 @@ def _invalid(
             "object_pk", "event_id", "event_time"
         )
     }
-    for obj, source in sources:  # it may have failed for want of an id of its own
+    for obj, source in sources:  # it may have failed because it had no id of its own
         since = moments.get((source.object_pk, conversion.default_event_id(obj)))
         if since is not None:
             moments.setdefault((source.object_pk, source.event_id), since)
@@ -230,7 +237,7 @@ RECENT, UNKNOWN = "recent", "with unknown consent"
 
 
 def _when(conversion: Conversion, obj: Any, since: int | None, oldest: float) -> str:
-    """RECENT, "old" or "undated". What stands as invalid has at least the moment of that."""
+    """Return RECENT, "old" or "undated". An invalid event has at least the time of its row."""
     now = time()
     try:
         declared = conversion.event_time(obj)
@@ -241,7 +248,7 @@ def _when(conversion: Conversion, obj: Any, since: int | None, oldest: float) ->
             happened, now=now, default_timezone=timezone.get_default_timezone(), max_age_seconds=int(now)
         )
     except Exception:
-        return RECENT  # what is wrong with it is for the outbox to say
+        return RECENT  # the outbox reports what is wrong with the time
     return RECENT if seconds >= oldest else "old"
 
 
@@ -250,7 +257,7 @@ DONE, FIRST = "backfill", "backfill-first"
 
 
 def is_due(*, now: float | None = None) -> bool:
-    """Whether an hour has passed; True for one process that asks. The first to ask ever only begins the first hour."""
+    """Return whether the hourly backfill is due, to one process only. The first call ever returns False."""
     settings = conf.current()
     if not settings.enabled or settings.backfill_hours is None:
         return False
@@ -258,7 +265,7 @@ def is_due(*, now: float | None = None) -> bool:
     now = database_time(using) if now is None else now
     done = seen_at(DONE, using=using)
     if done is not None and now - EVERY_SECONDS < done <= now:
-        return False  # read alone: the loop asks every few seconds, and on SQLite a write would lock out the site
+        return False  # only read here: the loop asks every few seconds, and on SQLite a write would lock out the site
     is_first = seen_at(FIRST, using=using) is None
     if is_first:
         beat(FIRST, using=using, now=now)
@@ -271,14 +278,13 @@ def is_due(*, now: float | None = None) -> bool:
 
 @errors_without_values
 def backfill_recent(*, now: float | None = None, stopping: Callable[[], bool] = lambda: False) -> Counter[str]:
-    """Record what no signal saw in the last BACKFILL_HOURS.
+    """Record what no signal reported in the last BACKFILL_HOURS.
 
-    Never what happened before this ran for the first time: a site that brings the app in may have told TikTok of
-    yesterday's orders by other means. The command `tiktok_backfill` looks further back.
-
-    It costs four statements for 500 objects of those hours, and two more for each declaration. A declaration that no
-    query narrows to those hours is left out.
+    It costs four statements for 500 objects of those hours, and two more for each declaration.
     """
+    # Decision: the hourly backfill starts with its own first run. A site that installs the app may have sent
+    # yesterday's orders to TikTok by other means. `tiktok_backfill` looks further back. A declaration that no query
+    # narrows by time is skipped, because a table of orders must not be read every hour.
     counts: Counter[str] = Counter()
     settings = conf.current()
     if not settings.enabled or settings.backfill_hours is None:
@@ -299,7 +305,7 @@ def backfill_recent(*, now: float | None = None, stopping: Callable[[], bool] = 
 
 
 def _first(now: float) -> float:
-    """When the hourly backfill ran for the first time."""
+    """Return when the hourly backfill ran for the first time, in epoch seconds."""
     using = write_database()
     first = seen_at(FIRST, using=using)
     if first is None:

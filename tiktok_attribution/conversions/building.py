@@ -1,6 +1,7 @@
-"""Where a stored event came from: its object and its declaration.
+"""Build an event from what a declaration or a caller gave, by the settings.
 
-Builds the pure event from what a declaration or a caller gave, by the settings.
+`build_event` cleans the values and returns the event with notes. `pixel_codes` chooses its pixels. `object_of` and
+`conversion_of` lead from a stored row back to its object and its declaration.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 
 def object_of(row: OutboxEvent, *, using: str) -> Model | None:
-    """The object that a row tells of, if it is still there."""
+    """Return the object that a row was built from, None if it is gone."""
     try:
         model = apps.get_model(row.object_label)
         found: Model | None = model._base_manager.using(using).filter(pk=row.object_pk).first()
@@ -47,7 +48,7 @@ def object_of(row: OutboxEvent, *, using: str) -> Model | None:
 
 
 def conversion_of(row: OutboxEvent, obj: Model) -> Conversion | None:
-    """The conversion that the row was recorded for: by its event id, else the only one of its name."""
+    """Return the conversion that the row was recorded for: by its event id, else the only one of its name."""
     named = [conversion for conversion in registry.of(type(obj)) if conversion.event == row.name]
     if len(named) > 1:
         named = [conversion for conversion in named if _event_id(conversion, obj) == row.event_id]
@@ -75,7 +76,7 @@ def build_event(
     properties: Mapping[str, Any],
     limited_data_use: bool = False,
 ) -> tuple[Event, list[str]]:
-    """The event and notes on what was left out of it. Raises InvalidEvent."""
+    """Build an event. Return it with notes on what was left out. Raises InvalidEvent."""
     settings = conf.current()
     name = canonical_name(name)
     _warn_of_a_slip(name)
@@ -108,12 +109,10 @@ def build_event(
 
 
 def _is_seen_without_tls(address: str, site_url: str) -> bool:
-    """Tell whether the site's own page seems to have come over http, where SITE_URL says https.
-
-    Decision: then SITE_URL is right. Behind a proxy that ends TLS, Django without SECURE_PROXY_SSL_HEADER takes every
-    request for plain http, while the visitor's browser, and with it the pixel, is at https. The host must be that of
-    SITE_URL: of another one nothing is known. The note is what the diagnosis finds it by.
-    """
+    """Return whether the site's own page seems to have come over http, although SITE_URL says https."""
+    # Decision: then SITE_URL is right. Behind a proxy that ends TLS, Django without SECURE_PROXY_SSL_HEADER takes every
+    # request for plain http. The visitor's browser, and the pixel in it, is at https. The host must be that of
+    # SITE_URL, because nothing is known of another one. The diagnosis finds the problem by this note.
     if not site_url.startswith("https://") or not address.startswith("http://"):
         return False
     return urlsplit(address).netloc.lower() == urlsplit(site_url).netloc.lower()
@@ -121,7 +120,7 @@ def _is_seen_without_tls(address: str, site_url: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _warn_of_a_slip(name: str) -> None:
-    """Log once in a process that a custom event may be a slip of a standard one: no check sees a template or a view."""
+    """Warn once in a process if a custom event looks like a misspelt standard one. No check sees a template or view."""
     meant = nearly_standard(name)
     if meant and SLIP_CHECK not in django_settings.SILENCED_SYSTEM_CHECKS:
         logger.warning(
@@ -132,9 +131,9 @@ def _warn_of_a_slip(name: str) -> None:
 
 
 def pixel_codes(request: HttpRequest | None, wanted: object = ()) -> Sequence[str]:
-    """The pixels of an event or a page: those wanted, else those of the request's shop, else those configured.
+    """Return the pixels of an event or a page: those wanted, else those of the request's shop, else PIXEL_CODE.
 
-    Raises InvalidEvent where one that is wanted can't be a pixel code.
+    Raises InvalidEvent if a wanted one can't be a pixel code.
     """
     if codes := valid_pixel_codes(wanted):
         return codes
@@ -143,7 +142,7 @@ def pixel_codes(request: HttpRequest | None, wanted: object = ()) -> Sequence[st
 
 
 def pixels_of_request(request: HttpRequest | None) -> tuple[str, ...] | None:
-    """What PIXEL_FOR_REQUEST says, which may be none at all; None where nobody can be asked, or it failed."""
+    """Return the pixels of PIXEL_FOR_REQUEST, which may be none at all. None without a request, or if it failed."""
     settings = conf.current()
     if request is None or settings.pixel_for_request is None:
         return None

@@ -1,4 +1,4 @@
-"""`when` of the settings form: a dict of paths and values, a callable, or the name of one."""
+"""Evaluate `when` of the settings form: a dict of paths and values, a callable, or the name of one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SEVERAL = (list, tuple, set, frozenset)
 
 
 class Condition:
-    """When an object counts. Python decides; what a database can say of it only narrows a search."""
+    """Test whether an object counts. Python decides. A database query can only narrow the search."""
 
     def __init__(self, model: type[Model], when: Any) -> None:
-        """Raises ImportError for a dotted name that leads nowhere."""
+        """Compile `when`. Raises ImportError for a dotted name that can't be imported."""
         self._model = model
         self._wanted: Mapping[str, Any] = {}
         self._test: Callable[[Any], Any] | None = None
@@ -30,30 +30,30 @@ class Condition:
             self._test = when
 
     def holds(self, obj: Any) -> bool:
-        """Whether the object counts now."""
+        """Return whether the object counts now."""
         if self._test is not None:
             return bool(self._test(obj))
         return all(_matches(resolve(obj, path), wanted) for path, wanted in self._wanted.items())
 
     @property
     def is_always(self) -> bool:
-        """True where there is nothing to fulfil: an object counts once it is made."""
+        """True if there is no condition: an object counts once it is made."""
         return self._test is None and not self._wanted
 
     @property
     def paths(self) -> Iterable[str]:
-        """The field paths that are looked at."""
+        """The field paths that the condition reads."""
         return self._wanted.keys()
 
     def concerns(self, update_fields: Collection[str]) -> bool:
-        """Whether a save of only these fields can fulfil it."""
+        """Return whether a save of only these fields can fulfil the condition."""
         columns = [column(self._model, path.partition(".")[0]) for path in self._wanted]
         if self._test is not None or None in columns:
             return True
         return any(field.name in update_fields or field.attname in update_fields for field in columns if field)
 
     def narrowed(self) -> Q:
-        """A filter that lets every object through that counts, and maybe others: a property has no column."""
+        """Build a filter that keeps every object that counts, and maybe others: a property has no column."""
         found = Q()
         for path, wanted in self._wanted.items():
             lookup = _lookup(path.replace(".", "__"), wanted)
@@ -66,7 +66,7 @@ class Condition:
 
 
 def column(model: type[Model], name: str) -> Field[Any, Any] | None:
-    """The model's own column of this name, if there is one."""
+    """Return the model's own column of this name, None if there is none."""
     try:
         field = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:

@@ -1,4 +1,8 @@
-"""What a site declares: which object, when it counts, and what TikTok is told of it."""
+"""Declare a conversion: which model, when an object of it counts, and which event it becomes.
+
+`Conversion` is the class form of a declaration. The settings form is compiled into a subclass of it
+(`settings_form.MappedConversion`).
+"""
 
 from __future__ import annotations
 
@@ -23,12 +27,12 @@ ANYONE, VISITOR = MAKERS = ("anyone", "visitor")
 
 
 def own_tables(model: type[Model]) -> frozenset[str]:
-    """The table of a model, and those of the models that it inherits from."""
+    """Return the table of a model, and those of the models that it inherits from."""
     return frozenset(one._meta.db_table for one in (model, *model._meta.get_parent_list()))
 
 
 class Conversion:
-    """The class form. Subclass it, name the event, override what the site knows better, and `@register` it.
+    """The class form of a declaration. Subclass it, set `event`, override what the site knows better, `@register` it.
 
     ```python
     @register(Order)
@@ -44,9 +48,9 @@ class Conversion:
     channels: str = BOTH
     label: str = ""
     made_by: str = ANYONE
-    """"visitor": only an object counts that its own person made in a visitor's request, and no import or colleague."""
+    """"visitor": only objects count that their own person made in a visitor's request. Imports and colleagues don't."""
     visitor_models: Sequence[type[Model]] = ()
-    """The models of what `visitor_of` gives: the visitor who makes one of them is kept for later objects."""
+    """The models of what `visitor_of` returns. The visitor who makes one of them is kept for later objects."""
     model: type[Model]
 
     def __init__(self, model: type[Model]) -> None:
@@ -56,111 +60,113 @@ class Conversion:
         return f"<{type(self).__name__} {self.event} of {self.model._meta.label}>"
 
     def happened(self, obj: Any) -> bool:
-        """True once the object counts. The event is recorded when this first becomes true. Default: when it is made."""
+        """Return True once the object counts. It is recorded when this first becomes true. Default: when it is made."""
         return True
 
     def properties(self, obj: Any) -> Mapping[str, Any]:
-        """value, currency, contents and whatever else TikTok is to know; see `events.payload.properties`."""
+        """Return value, currency, contents and other properties of the event; see `events.properties.properties`."""
         return {}
 
     def user(self, obj: Any) -> Mapping[str, Any]:
-        """Plain matching keys of the object's person (email, phone, external_id, …); hashed before they are stored."""
+        """Return plain matching keys of the object's person (email, phone, external_id, …). They are hashed at once."""
         return {}
 
     def consent(self, obj: Any) -> Any:
-        """What the site knows of the person's consent: True, False, or None to go by the visitor's answer."""
+        """Return what the site knows of the person's consent: True, False, or None to use the visitor's answer."""
         return None
 
     def skip(self, obj: Any) -> bool:
-        """True for an object that nobody is told of: a child's, a patient's. It is not recorded at all."""
+        """Return True for an object that must never be recorded, such as a child's or a patient's."""
         return False
 
     def maker_is_person(self, obj: Any) -> bool | None:
-        """Whether whoever makes the object is its person; None to go by the rule (docs/browser.md).
+        """Return whether the person who makes the object is the person that it is about.
 
-        False for an order that a clerk enters or a till prints: it carries nothing of who made it.
+        None applies the usual rule (docs/browser.md). Return False for an order that a clerk enters or a till prints:
+        then the event has no signals of the maker.
         """
         return None
 
     def visitor_of(self, obj: Any) -> Model | None:
-        """Another object, whose visitor this one has where it was made without one: an invoice's subscription."""
+        """Return another object whose visitor is used if this one was made without one: an invoice's subscription."""
         return None
 
     def event_id(self, obj: Any) -> str:
-        """The same for the same object, so that nothing can count twice. Default: "order-42"."""
+        """Return the event id, the same for the same object, so that nothing counts twice. Default: "order-42"."""
         return self.default_event_id(obj)
 
     def event_time(self, obj: Any) -> Any:
-        """When it happened (datetime or epoch seconds); None means now, and keeps the backfill away."""
+        """Return when it happened (datetime or epoch seconds). None means now, and the backfill skips the object."""
         return None
 
     def pixels(self, obj: Any) -> Sequence[str]:
-        """Pixel codes for this object; empty means those of the request that made it, else PIXEL_CODE."""
+        """Return the pixel codes for this object. Empty: those of the request that made it, else PIXEL_CODE."""
         return ()
 
     def candidates(self) -> QuerySet[Any]:
-        """Where the backfill looks for objects that happened. Narrow it, where a query can, and prefetch.
+        """Return the objects in which the backfill searches. Narrow the query if you can, and prefetch.
 
-        By the base manager, as `had_happened` looks: a default manager that hides archived orders is for the site's
-        pages, and an order that was archived an hour after it was paid was paid all the same.
+        It uses the base manager, as `had_happened` does. A default manager may hide archived orders from the site's
+        pages. But an order that was archived an hour after its payment was paid all the same.
         """
         rows: QuerySet[Any] = self.model._base_manager.all()
         return rows
 
     def candidates_since(self, moment: datetime) -> QuerySet[Any]:
-        """The candidates that may have happened since then; undated ones are among them."""
+        """Return the candidates that may have happened since this moment, and all that have no time."""
         return self.candidates()
 
     def recent(self, moment: datetime) -> QuerySet[Any] | None:
-        """Of the candidates those with a time since then, for the hourly search; None where no query can tell.
+        """Return the candidates with a time since this moment, for the hourly backfill. None if no query can tell.
 
-        Then that search leaves this declaration out: it must not read a whole table of orders every hour.
+        With None the hourly backfill skips this declaration: it must not read a whole table of orders every hour.
         """
         narrows = type(self).candidates_since is not Conversion.candidates_since
         return self.candidates_since(moment) if narrows else None
 
     def concerns(self, update_fields: Collection[str] | None) -> bool:
-        """Whether a save of only these fields can make it happen."""
+        """Return whether a save of only these fields can make it happen."""
         return update_fields is None or not self.happens_when_made
 
     def had_happened(self, pk: object, using: str) -> bool:
-        """Whether the stored object counted already, before the save that is under way."""
+        """Return whether the stored object counted already, before the current save."""
         if self.happens_when_made:
             return True
         stored = self.model._base_manager.using(using).filter(pk=pk).first()
         return stored is not None and self.happened(stored)
 
     def default_event_id(self, obj: Any) -> str:
-        """The label, or the model's name, and the primary key."""
+        """Build the event id from the label, or the model's name, and the primary key."""
         return object_event_id(self.label or self.model._meta.model_name or "", obj.pk)
 
     def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
-        """The object's matching keys as they are sent, and notes on those left out."""
+        """Hash the object's matching keys. Return them as they are sent, and notes on those that were left out."""
         return hashed(self.user(obj))
 
     @cached_property
     def tables(self) -> Tables:
-        """What an event of it is made of, to notice what changes it before the commit."""
+        """Return the tables that the event is built from, to notice changes before the commit."""
         return Tables(own=own_tables(self.model), others=None)
 
     @errors_without_values
     def owner(self, obj: Any, account: str, *, freely: bool) -> Owner | None:
-        """What the object says of its person; None where the declaration does not say where that stands.
+        """Return what the object says of its person; None if the declaration does not say where to look.
 
-        No more is looked at once it names this `account`. Unless `freely`, what a statement would have to fetch is left
-        out where that can be seen.
+        Reading stops once the object names this `account`. Unless `freely`, values that need a statement are left out
+        where that can be seen.
         """
         if type(self).user is not Conversion.user:
             keys = {key: value for key, value in self.user(obj).items() if key in KEYS}
             return Owner(keys=hashed(keys)[0])
         model: type[Model] = type(obj)
         accounts = read_accounts(obj, account_columns(model))
-        # Of a customer and the clerk who entered their order nobody has said which is the person: a clerk is not.
+        # An order may name a customer and the clerk who entered it. No declaration says which one is the person.
+        # The clerk is not, so with several accounts one that is the maker's own proves nothing.
         is_plain = len(accounts) == 1 or account not in accounts
         return Owner(accounts) if accounts and is_plain else None
 
     def first_visitor(self, obj: Any) -> tuple[str, object] | None:
-        """Label and primary key of what `visitor_of` gives."""
+        """Return label and primary key of the object that `visitor_of` returns."""
         first = self.visitor_of(obj)
         for model in self.visitor_models:
             if isinstance(first, model):
@@ -171,10 +177,10 @@ class Conversion:
 
     @property
     def happens_when_made(self) -> bool:
-        """True where nothing but the object's creation makes it happen."""
+        """True if the object's creation alone makes it happen."""
         return type(self).happened is Conversion.happened
 
     @property
     def has_time(self) -> bool:
-        """Whether the site says where an object's own time stands, be it filled or empty."""
+        """True if the site says where an object's own time is stored, whether it is filled or empty."""
         return type(self).event_time is not Conversion.event_time

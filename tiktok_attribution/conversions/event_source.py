@@ -1,4 +1,8 @@
-"""What happened, before it is an event."""
+"""The source of an event: what an event is built from.
+
+Declarations (`conversions.objects`) and `track` (`conversions.tracking`) make an `EventSource`. The recorder builds the
+event from it, as a `Built`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from tiktok_attribution.visitor.snapshot import NOBODY, Signals
 
 
 class Built(NamedTuple):
-    """An event, notes on what was left out of it, whether it has contents at all, and whether they were still empty."""
+    """A built event with notes on what was left out, whether it has contents, and whether they are still empty."""
 
     event: Event
     notes: list[str]
@@ -21,7 +25,7 @@ class Built(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Which tables an event is made of: its object's own, and all others; `others` is None where nobody can tell."""
+    """The tables that an event is built from: those of its object, and all others. `others` is None if unknown."""
 
     own: frozenset[str] = frozenset()
     others: frozenset[str] | None = frozenset()
@@ -33,10 +37,10 @@ AGREED = Decision(consent=Consent.GRANTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSource:
-    """Enough to say which event it is even if building it fails.
+    """The source of an event. It identifies the event even if building it fails.
 
-    `again` gives the fact as its object stands now, with this time, or None where the object is gone; unset where no
-    object can change after it.
+    `again` returns the source as its object is now, with this time in epoch seconds. It returns None if the object is
+    gone. It is None for an event that no object can change.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Where declared paths lead through relations: which tables they reach, and how to fetch a whole list's at once.
+"""Follow field paths through relations: which tables they read, and how to fetch a list of items with few queries.
 
-Each line of an order may lead to its product, variant and brand. Followed line by line, that is a query a line and
-relation inside the checkout's transaction; known beforehand, it is one JOIN.
+Each line of an order may lead to its product, variant and brand. Followed line by line, that is a query for each line
+and relation, inside the checkout's transaction. Known beforehand, it is one JOIN.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tiktok_attribution.visitor.page import read, steps_of
 
 
 class Relation(NamedTuple):
-    """A path's beginning that gives one object for each: as Django's lookups take it, and the models on its way."""
+    """The beginning of a path that leads to one object each: as Django's lookups take it, and the models on its way."""
 
     lookup: str
     models: tuple[type[Model], ...]
@@ -28,7 +28,7 @@ class Relation(NamedTuple):
 
 
 def relation(model: type[Model], step: str) -> Any:
-    """The field or reverse relation that an attribute of this name leads through, None for any other attribute."""
+    """Return the field or reverse relation that an attribute of this name leads through, None for other attributes."""
     for field in model._meta.get_fields():
         name = field.get_accessor_name() if hasattr(field, "get_accessor_name") else field.name
         if name == step and field.is_relation:
@@ -37,7 +37,7 @@ def relation(model: type[Model], step: str) -> Any:
 
 
 def tables_of(model: type[Model], path: Any) -> frozenset[str] | None:
-    """The tables that a path reads beside its model's own; None where a property or a callable may read any."""
+    """Return the tables that a path reads beside its model's own; None if a property or a callable may read any."""
     if not isinstance(path, str):
         return frozenset() if isinstance(path, dict) else None
     found: set[str] = set()
@@ -56,7 +56,7 @@ def tables_of(model: type[Model], path: Any) -> frozenset[str] | None:
 
 
 def reached_model(model: type[Model], path: Any) -> type[Model] | None:
-    """The model that a path leads to, None where only an object can tell."""
+    """Return the model that a path leads to, None if only an object can tell."""
     at: type[Model] | None = model
     for step in steps_of(path) if isinstance(path, str) else [""]:
         at = getattr(relation(at, step) if at else None, "related_model", None)
@@ -64,15 +64,15 @@ def reached_model(model: type[Model], path: Any) -> type[Model] | None:
 
 
 def items_of(obj: object, path: Any, paths: Iterable[Any]) -> Iterable[Any]:
-    """The items that a path leads to, with what `paths` read of them: a constant number of queries.
+    """Return the items that a path leads to, with what `paths` read of them, in a constant number of queries.
 
-    A related manager, a queryset or any iterable. What is fetched already is not fetched again, and what can't be
-    joined is left to be followed item by item, as a template would.
+    The path may give a related manager, a queryset or any iterable. What is fetched already is not fetched again. What
+    can't be joined is followed item by item, as a template would.
     """
     items = read(obj, path)
     if items is None:
         return ()
-    parent = getattr(getattr(items, "field", None), "name", "")  # of a related manager: that object is at hand
+    parent = getattr(getattr(items, "field", None), "name", "")  # of a related manager: that object is loaded already
     if hasattr(items, "all"):
         items = items.all()
     wanted = tuple(path for path in paths if isinstance(path, str))
@@ -81,16 +81,16 @@ def items_of(obj: object, path: Any, paths: Iterable[Any]) -> Iterable[Any]:
     relations = relations_of(items.model, wanted, parent)  # type: ignore[arg-type]  # a class is hashable
     if not relations:
         return items
-    if items._result_cache is not None:  # noqa: SLF001 -- how a prefetched one is told; Django's own prefetch asks it
+    if items._result_cache is not None:  # noqa: SLF001 -- shows a prefetched queryset; Django's own prefetch reads it
         return _fetched(list(items), wanted, parent)
     try:
         return list(_joined(items, obj, relations))
-    except (FieldError, NotSupportedError, TypeError):  # of one with only(), union() or values()
+    except (FieldError, NotSupportedError, TypeError):  # of a queryset with only(), union() or values()
         return _fetched(list(items), wanted, parent)
 
 
 def _joined(rows: QuerySet[Any], obj: object, relations: Sequence[Relation]) -> QuerySet[Any]:
-    """By JOIN where nothing speaks against it: a base manager of the site's own, which may hide rows, or a router."""
+    """Fetch by JOIN, else by prefetch: a base manager of the site may hide rows, a router may use another database."""
     hints = {"instance": obj} if isinstance(obj, Model) else {}
     joins: list[str] = []
     others: list[str] = []
@@ -106,7 +106,7 @@ def _fetched(items: list[Any], paths: tuple[str, ...], parent: str) -> list[Any]
     models = {type(item) for item in items}
     model = models.pop() if len(models) == 1 else object
     if issubclass(model, Model):
-        with suppress(AttributeError, FieldError, ValueError):  # then nothing is gained, and nothing lost
+        with suppress(AttributeError, FieldError, ValueError):  # then nothing is prefetched, and nothing is lost
             relations = relations_of(model, paths, parent)  # type: ignore[arg-type]
             prefetch_related_objects(items, *(one.lookup for one in relations))
     return items
@@ -114,7 +114,7 @@ def _fetched(items: list[Any], paths: tuple[str, ...], parent: str) -> list[Any]
 
 @lru_cache(maxsize=256)
 def relations_of(model: type[Model], paths: tuple[str, ...], parent: str = "") -> tuple[Relation, ...]:
-    """The relations at the beginning of these paths; those that begin at `parent` are known already."""
+    """Return the relations at the beginning of these paths, except those that begin at the known `parent`."""
     found = (_relation_of(model, path) for path in paths if steps_of(path)[0] != parent)
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
@@ -124,14 +124,15 @@ def _relation_of(model: type[Model], path: str) -> Relation | None:
     if not followed:
         return None
     models = tuple(field.related_model for _, field in followed if field.related_model is not None)
-    # `select_related` knows a reverse relation by its query name, which may be another than the attribute's.
+    # `select_related` knows a reverse relation by its query name, which may differ from the attribute's name.
     can_join = len(models) == len(followed) and all(step == field.name for step, field in followed)
     by_join = can_join and all(one._meta.base_manager_name is None for one in models)
     return Relation("__".join(step for step, _ in followed), models, by_join)
 
 
 def _single(model: type[Model], steps: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """The first steps, as long as each leads to one object. A generic one is the last: only objects know its model."""
+    """Yield the first steps that each lead to one object. A generic relation is the last: only objects know its
+    model."""
     at: type[Model] | None = model
     for step in steps:
         field = relation(at, step) if at is not None else None
@@ -142,5 +143,5 @@ def _single(model: type[Model], steps: Iterable[str]) -> Iterator[tuple[str, Any
 
 
 def _is_key(model: type[Model], step: str) -> bool:
-    """The column of a foreign key: "product_id"."""
+    """Return whether this is the column of a foreign key, such as "product_id"."""
     return any(field.attname == step for field in model._meta.concrete_fields)

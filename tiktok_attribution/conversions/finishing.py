@@ -1,7 +1,7 @@
-"""Finishes events that their own process did not finish: it was killed, or it is a command without a transaction.
+"""Finish events that their own process did not finish: it was killed, or it is a command without a transaction.
 
-Each is built again of its object as it stands by now. Who it was and on which page stays as it was recorded: only the
-visitor's own request knew that.
+Each event is built again from its object as it is now. The visitor and the page stay as they were recorded, because
+only the visitor's own request knew them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from tiktok_attribution.visitor.snapshot import Signals
 logger = logging.getLogger("tiktok_attribution")
 
 AFTER_SECONDS = 60.0
-"""Longer than a request takes that saves an order and its lines, and much less than the 5 minutes within which TikTok
-merges both channels. By the database's clock, which has written since when they are unfinished."""
+"""An event is finished after so many seconds. This is longer than a request that saves an order and its lines. It is
+much less than the 5 minutes in which TikTok merges both channels. The database's clock wrote `unfinished_since`."""
 MOST = 500
-"""Of one round: each is an object to read and an event to build."""
+"""Most events of one round: each means one object to read and one event to build."""
 
 
 @errors_without_values
 def finish_everywhere(*, now: float | None = None, after_seconds: float = AFTER_SECONDS) -> int:
-    """Finish what was left unfinished for so long, in every database. Returns how many; raises nothing of one."""
+    """Finish what was left unfinished for so long, in every database. Return how many. An error in one is logged."""
     if not conf.current().enabled:
         return 0
     return sum(_finish_left(using, now, after_seconds) for using in outbox_databases())
@@ -68,7 +68,7 @@ def _finish(row: OutboxEvent, using: str) -> None:
 
 
 def _again(row: OutboxEvent, using: str) -> tuple[EventSource | None, Built | None]:
-    """As its object stands now; nothing where that is gone, or can't be built: then the event goes as it is."""
+    """Build the event again from its object. If the object is gone or can't be built, the event goes as it is."""
     source = None
     try:
         with protected(using):

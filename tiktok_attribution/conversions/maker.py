@@ -1,4 +1,8 @@
-"""Who made an object: whoever makes it in this very request, else whom a snapshot remembers."""
+"""Find who made an object: the sender of the current request, else the visitor that a snapshot remembers.
+
+`keep_maker` stores the visitor with an object that may count later. `signals_for` returns the signals for its event.
+`first_visitor` and `of_first` take the visitor of another object, as `visitor_of` declares.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from tiktok_attribution.visitor.visitor import Commitment, Requester, current_re
 
 
 def current_maker(using: str) -> Requester | None:
-    """Who sends this request; the queries of the site's own callables must not spoil the transaction."""
+    """Return who sends this request. Queries of the site's own callables must not spoil the transaction."""
     settings = conf.current()
     if settings.is_visitor is None and settings.is_staff is None:
         return current_requester()
@@ -31,11 +35,10 @@ def current_maker(using: str) -> Requester | None:
 
 
 def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, using: str) -> Signals | None:
-    """A snapshot for the server event, and a note in the maker's session for the pixel call.
+    """Store a snapshot for the server event, and a note in the maker's cookie for the pixel call.
 
-    Return the signals of the snapshot of the object's own model, None where none was stored.
-
-    Where the signals of the request are not used, or the maker is not the object's person, only a refusal is kept.
+    If the signals of the request are not used, or the maker is not the object's person, only a refusal is stored.
+    Return the signals in the snapshot of the object's own model, or None if none was stored.
     """
     by_model = {one.model: one for one in awaited}
     for conversion in by_model.values():
@@ -76,9 +79,9 @@ def keep_maker(maker: Requester, awaited: Iterable[Conversion], obj: Any, *, usi
 def signals_for(
     conversion: Conversion, obj: Any, maker: Requester | None, using: str, *, just_made: bool = False
 ) -> Signals:
-    """Who made the object: whoever sends this request, else whom a snapshot remembers.
+    """Return the signals of the visitor who made the object: of the current request, else of the snapshot.
 
-    Of an object that was `just_made` there is no snapshot yet.
+    An object that was `just_made` has no snapshot yet.
     """
     try:
         with protected(using):
@@ -93,13 +96,13 @@ def signals_for(
 
 
 def _kept(label: str, obj: Any, using: str) -> Signals:
-    """The signals of the object's snapshot, which this transaction may have stored itself."""
+    """Return the signals of the object's snapshot, from memory if this transaction has stored it."""
     mine = written.find(label, obj.pk, using=using)
     return snapshot.recall(label, obj.pk, using=using) if mine is None or mine.signals is None else mine.signals
 
 
 def _of_request(maker: Requester) -> Signals:
-    """The signals of the request that makes the object; where they are not used, only a refusal."""
+    """Return the signals of the request that makes the object; only a refusal if the signals are not used."""
     if maker.shopper is not None:
         return snapshot.signals_of(maker.shopper, pixels_of_request(maker.shopper.request))
     refusal = maker.will
@@ -107,7 +110,9 @@ def _of_request(maker: Requester) -> Signals:
 
 
 def first_visitor(conversion: Conversion, obj: Any, own: Signals) -> tuple[str, str] | None:
-    """Label and key of the object whose visitor is to be used; None where the object has one, or a refusal."""
+    """Return label and key of the object whose visitor is used. None if this object has a visitor or a refusal."""
+    # Decision: an object that was made without a visitor may name another object, whose visitor is used (`visitor_of`).
+    # It is a reference and not a copy. So signals are stored once, for their own time, and erased once.
     if not conversion.visitor_models or own.by_visitor or _refuses(own.decision):
         return None
     first = conversion.first_visitor(obj)
@@ -115,9 +120,10 @@ def first_visitor(conversion: Conversion, obj: Any, own: Signals) -> tuple[str, 
 
 
 def of_first(own: Signals, first: Signals) -> Signals:
-    """What is noted at the object itself stays: its events on a private path, TikTok's flag for limited use.
+    """Combine the signals of another object with what is noted at this one.
 
-    Nobody has visited for this object, so it does not count as one that a visitor made (`made_by`).
+    Of this object two things stay: the names of its events on a private path, and TikTok's flag for limited data use.
+    No visitor made this object, so it does not count as made by one (`made_by`).
     """
     if first == NOBODY:
         return own
@@ -128,5 +134,5 @@ def of_first(own: Signals, first: Signals) -> Signals:
 
 
 def _refuses(decision: Decision | None) -> bool:
-    """Whether it says no, and not only that the data may be used in a limited way."""
+    """Return whether the decision is a refusal, and not only the flag for limited data use."""
     return decision is not None and decision.is_denied and decision.reason is not Reason.NO_VISITOR

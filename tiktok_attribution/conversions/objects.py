@@ -1,8 +1,7 @@
-"""An object that has just been saved: as the site holds it, and as its row tells.
+"""Build the source of an event from an object of the site and its declaration, and record it.
 
-From an object of the site, and what is declared of it, to a fact.
-
-Invalid rows become events once what was wrong has been fixed.
+`Saved` gives the object of a save as the site holds it, and as its row holds it. `source_of` builds the event source,
+`record_object` records it. `heal` records an invalid event again after its cause has been fixed.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from tiktok_attribution.visitor.visitor import Requester, made_under
 
 
 class Saved:
-    """`update_fields` are those of the save, None for a whole one."""
+    """An object that has just been saved. `update_fields` are those of the save, None if all were saved."""
 
     def __init__(self, instance: Any, update_fields: Collection[str] | None, using: str) -> None:
         self.instance = instance
@@ -46,12 +45,13 @@ class Saved:
 
     @cached_property
     def seen(self) -> Any:
-        """Good enough to tell whether it counts: the instance, unless a value of it is an expression."""
+        """Return what the condition is tested on: the instance, or its row if a value of it is an expression."""
         return self.row if self._has_expressions else self.instance
 
     @cached_property
     def row(self) -> Any:
-        """What the event is made of. After a save of some fields the others may be stale, or were never saved."""
+        """Return what the event is built from. After a save of some fields, the other values of the instance may be
+        stale or unsaved, so the row is read again."""
         if self.update_fields is None and not self._has_expressions:
             return self.instance
         try:
@@ -67,13 +67,13 @@ class Saved:
 
 
 def has_expressions(instance: Any) -> bool:
-    """True for `order.total = F("total") + 1`: only the database knows the value."""
+    """Return True for values such as `order.total = F("total") + 1`, which only the database knows."""
     given = instance.__dict__
     return any(hasattr(given.get(field.attname), "resolve_expression") for field in instance._meta.concrete_fields)
 
 
 def stored(obj: Any, *, using: str) -> Any:
-    """The object as the database has it, None if it isn't there."""
+    """Return the object as the database has it, None if it is not there."""
     return type(obj)._base_manager.using(using).filter(pk=obj.pk).first()
 
 
@@ -90,17 +90,19 @@ def record_object(
 ) -> Recorded | None:
     """Record a conversion of an object, as `record` does.
 
-    `maker` is who makes the object right now. Later, in whatever request, the snapshot from when it was made is used:
-    the request may be a webhook's; of an object that was `just_made` there can be none. `broken` is why it can't be
-    told whether it happened; `moment` its time, in epoch seconds, where the declaration knows none: of one that stands
-    as invalid, so that it did count. With `unknown_consent` an object of an outage is recorded too.
+    - `maker`: who makes the object right now. For a later save, the snapshot from when it was made is used instead,
+      because the request may be a webhook. An object that was `just_made` has no snapshot yet.
+    - `broken`: the error that the declaration raised when it was asked whether the object counts.
+    - `moment`: the time of an invalid event, in epoch seconds, used where the declaration gives no time. An invalid
+      event did count.
+    - `unknown_consent`: record the object even if its visitor may have refused in an outage.
     """
     maker = maker_of(conversion, obj, maker, using=using)
     signals = signals_for(conversion, obj, maker, using, just_made=just_made)
     if conversion.made_by == VISITOR and not signals.by_visitor and moment is None:
-        return None  # an import, a shell, a colleague
+        return None  # an import, a shell or a colleague made it
     source = source_of(conversion, obj, signals, using=using, broken=broken, moment=moment, maker=maker)
-    # Of what was just made it is known who sends the request; of what was made before, only what was kept then.
+    # The sender of this request is known for what was just made. For older objects only the stored snapshot is known.
     is_known = unknown_consent or just_made or moment is not None or source.decision.is_denied
     if not is_known and may_have_refused(conversion, obj, signals, partial(outages.known_lately, using), using=using):
         source = replace(source, decision=denied(Reason.UNKNOWN))
@@ -114,7 +116,7 @@ def record_object(
 
 
 def renewed(conversion: Conversion, obj: Any, recorded: Recorded) -> EventSource:
-    """The fact as the object tells it now, with the visitor and the moment of the first time."""
+    """Build the event source again from the object's current values, with the visitor and the time of the first one."""
     first = recorded.source
     return source_of(conversion, obj, first.signals, using=first.using, moment=recorded.event.event_time)
 
@@ -129,13 +131,13 @@ def source_of(
     moment: int | None = None,
     maker: Requester | None = None,
 ) -> EventSource:
-    """The fact that a conversion of this object happened. Building it raises whatever the declaration does."""
+    """Build the source of an event from an object. `build` of the result raises whatever the declaration raises."""
     event_id, codes = "", None
-    decision = AGREED  # where it can't be told: then the event can't be built either, and says so
+    decision = AGREED  # used if the decision can't be made: then the event can't be built either, and is invalid
     try:
         with protected(using):
             event_id = valid_event_id(conversion.event_id(obj))
-            decision = _decision(conversion, obj, signals, maker)  # a refusal is heard whatever the pixel is
+            decision = _decision(conversion, obj, signals, maker)  # a refusal counts whatever the pixel is
             codes = _codes(conversion.pixels(obj), signals)
     except Exception as error:
         broken = broken or error
@@ -182,9 +184,10 @@ def source_of(
 
 
 def _decision(conversion: Conversion, obj: Any, signals: Signals, maker: Requester | None) -> Decision:
-    """The veto first, then the circumstances of the request that makes it, the object's own word, its visitor's will.
+    """Decide whether the event may go. In this order: the veto, the circumstances of the request that makes the object,
+    the object's own consent, its visitor's will.
 
-    Whoever else saves it later, a webhook or a colleague, decides nothing by the circumstances of that request.
+    The circumstances of a later request, of a webhook or a colleague, decide nothing.
     """
     if conversion.skip(obj) or conversion.event in signals.suppressed:
         return denied(Reason.VETO)
@@ -201,7 +204,7 @@ def _codes(declared: Sequence[str], signals: Signals) -> Sequence[str]:
 
 
 def _codes_of_broken(signals: Signals) -> Sequence[str]:
-    """The pixels under which an event is listed as invalid where its own can't be told."""
+    """Return the pixels under which an invalid event is listed if its own pixels are unknown."""
     try:
         return pixel_codes(None, signals.pixel_codes)
     except InvalidEvent:
@@ -209,10 +212,13 @@ def _codes_of_broken(signals: Signals) -> Sequence[str]:
 
 
 def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
-    """Record again what stands as invalid in the outbox; None if nothing does, or it can't be built still.
+    """Record an invalid event again. Return None if the outbox has none, or if it still can't be built.
 
-    It keeps its time. Rows under another pixel or id, which wasn't known when it failed, are called off.
+    The event keeps its time. Its invalid rows under another pixel or id are cancelled: the right one was not known when
+    it failed.
     """
+    # Decision: a row that was recorded as invalid is replaced once the declaration has been fixed. Event ids come from
+    # the object, so the fixed event has the same id and can't count twice.
     try:
         with protected(using):
             rows = list(_invalid_rows(conversion, obj, using).order_by("pk").only("event_time"))
@@ -221,8 +227,9 @@ def heal(conversion: Conversion, obj: Any, *, using: str) -> Recorded | None:
         recorded = record_object(conversion, obj, using=using, moment=rows[0].event_time)
         if recorded is not None:
             with protected(using):
-                # By their keys: a state that is asked beside an event_id, in the table of bodies, is not asked again
-                # of a row that somebody else has made valid meanwhile.
+                # Filter by primary key. The state is checked in the narrow table, so a row that another process has
+                # made valid meanwhile is not touched. A filter by event_id would use the table of bodies and not check
+                # again.
                 left = OutboxEvent.objects.using(using).with_keys(row.pk for row in rows).in_state(State.INVALID)
                 left.update(state=State.CANCELLED, note=f"Recorded again as {recorded.source.event_id}.")
         return recorded
@@ -248,4 +255,4 @@ def _own_id(conversion: Conversion, obj: Any) -> str:
     try:
         return valid_event_id(conversion.event_id(obj))
     except Exception:
-        return ""  # recording it again meets the same, and says so
+        return ""  # recording it again meets the same error and reports it

@@ -1,4 +1,8 @@
-"""Whether the one who makes or tracks something is the person that it is about."""
+"""Decide whether the person who makes or tracks something is the person that it is about.
+
+`maker_of` compares the signed-in user with what an object says of its person. `teller_of` does the same for an event
+by hand. If they are different persons, the maker counts as a stranger, whose signals are not used.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +38,11 @@ class Evidence(Enum):
     NOT_DECLARED = "the declaration names no person"
 
 
-# Which evidence makes a signed-in maker the person. A customer may order with a second address, or for a friend: it
-# stays their own order, unless it is another account's. An account that is made with another address, while somebody
-# is signed in, is another person's. Staff enter other people's orders and try the shop with their own, so the object
-# itself must say that it is theirs. A token is that of a customer's app or of a machine (an ERP, a till), so there the
-# object must say so too, unless the declaration does not say where to look.
+# Decision: the visitor is not the request, and the maker is not always the person. A customer may order with a second
+# address, or for a friend: it stays their order, unless another account is named. An account that is made with another
+# address while a user is signed in is another person's. Staff enter other people's orders and try the shop with their
+# own, so the object itself must say that it is theirs. A token may be that of a customer's app or of a machine (an ERP,
+# a till). So the object must say so there too, unless the declaration does not say where to look.
 _CUSTOMER = frozenset(Evidence) - {Evidence.ANOTHER_ACCOUNT}
 _REGISTERING = _CUSTOMER - {Evidence.ANOTHER_EMAIL}
 _STAFF = frozenset({Evidence.SAME})
@@ -46,7 +50,7 @@ _APP = frozenset({Evidence.SAME, Evidence.NOT_DECLARED})
 
 
 def maker_of(conversion: Conversion, obj: Any, requester: Requester | None, *, using: str) -> Requester | None:
-    """Who makes this object: the requester, as a stranger where the object is another person's."""
+    """Return who makes this object: the requester, or the requester as a stranger if it is another person's object."""
     if requester is None or requester.shopper is None:
         return requester
     try:
@@ -71,7 +75,7 @@ def maker_of(conversion: Conversion, obj: Any, requester: Requester | None, *, u
 
 
 def teller_of(event: str, keys: User, requester: Requester | None) -> Requester | None:
-    """As `maker_of`, for an event by hand: `keys` are what the caller says of its person."""
+    """Return who tracks an event by hand, as `maker_of` does. `keys` are what the caller says of its person."""
     if requester is None or requester.shopper is None or not (keys.email or keys.phone or keys.external_id):
         return requester
     account = account_of(requester.visitor.request)
@@ -80,14 +84,14 @@ def teller_of(event: str, keys: User, requester: Requester | None) -> Requester 
     own = requester.visitor.signed_in
     if keys.email or keys.external_id:
         evidence = _compare(Owner(keys=keys), str(account.pk), own)
-    else:  # a number alone: many users have none stored, and a customer may give a second one
+    else:  # only a phone number: many users have none stored, and a customer may give a second one
         evidence = Evidence.SAME if set(keys.phone) & set(own.phone) else Evidence.NOT_DECLARED
     accepted = _accepted(requester, event, staff=_is_staff(requester, account))
     return requester if evidence in accepted else requester.as_stranger
 
 
 def _is_staff(requester: Requester, account: Any) -> bool:
-    """IS_VISITOR knows better than a flag of the user."""
+    """Return whether the user is staff. If IS_VISITOR names the request a visitor's, the user's flag is ignored."""
     return requester.caller is not Caller.NAMED_VISITOR and is_staff(account)
 
 
@@ -115,10 +119,11 @@ def _compare(owner: Owner | None, pk: str, own: User) -> Evidence:
 
 
 def _owner(conversion: Conversion, obj: Any, account: str, *, using: str, freely: bool) -> Owner | None:
-    """What the object says of its person, by this declaration or another one of its model.
+    """Return what the object says of its person, by this declaration or another one of its model.
 
-    An ordinary customer's order is asked without a statement (`_no_queries`): what is not at hand is then not known,
-    and the order stays theirs. Who must be told that it is theirs is told at any price.
+    Unless `freely`, this sends no statement (`_no_queries`), so an ordinary customer's order costs nothing. What is not
+    loaded stays unknown then, and the order stays theirs. `freely` is for staff and apps, where the answer must be
+    known.
     """
     owner = None
     for one in (conversion, *registry.of(type(obj))):
@@ -137,10 +142,10 @@ def _owner(conversion: Conversion, obj: Any, account: str, *, using: str, freely
 
 @contextmanager
 def _no_queries() -> Iterator[None]:
-    """Code inside may ask no database; what tries to is stopped by an error, before anything is sent."""
+    """Forbid database queries inside: a statement raises an error before it is sent."""
     asked = connections.all(initialized_only=True)
     for connection in asked:
-        connection.execute_wrappers.insert(0, _refuse)  # before a savepoint that some other wrapper would make
+        connection.execute_wrappers.insert(0, _refuse)  # first, before a wrapper that would make a savepoint
     try:
         yield
     finally:

@@ -1,4 +1,8 @@
-"""Watches the declared models: records the conversion when it first becomes true, keeps the shopper until then."""
+"""Watch the declared models: record a conversion when it first becomes true, and keep the visitor until then.
+
+`connect` registers `before_save` and `after_save` for every declared model. `recheck` does the same work for an object
+that was changed without a signal. No error here may break a save (`_harmless`).
+"""
 
 from __future__ import annotations
 
@@ -29,13 +33,13 @@ from tiktok_attribution.visitor.visitor import Requester
 
 LOST = "The database has rolled back this transaction; see the log of tiktok_attribution."
 
-# On the instance from pre_save to post_save: which conversions counted already. Plain numbers, for an object whose
-# save failed may be copied or pickled with them.
+# Kept on the instance from pre_save to post_save: which conversions counted already. Plain numbers, because an object
+# whose save failed may be copied or pickled with them.
 BEFORE = "_tiktok_counted_before"
 
 
 def connect() -> None:
-    """Watch every declared model; may be called again when the declarations have changed."""
+    """Watch every declared model. Call it again when the declarations have changed."""
     lasting_refusals.clear()
     lasting_refusals.update(model._meta.label for model in registry.first_visitor_models())
     for model in registry.watched_models():
@@ -45,9 +49,9 @@ def connect() -> None:
 
 
 def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
-    """No error of ours may break a save: it is logged, and raised only where the setting STRICT asks for it.
+    """Keep errors of a receiver from breaking the save: log them. Raise them only if the setting STRICT is on.
 
-    Or where the save is lost already, for its transaction is (`protection.is_lost`).
+    An error is also raised if the transaction of the save is lost already (`transactions.is_lost`).
     """
 
     @errors_without_values
@@ -69,7 +73,10 @@ def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
 
 @_harmless
 def before_save(sender: type[Model], instance: Any, raw: bool, using: str, **kwargs: Any) -> None:
-    """Note which conversions the stored object counts for already: what is saved again must not happen again."""
+    """Note which conversions the stored object counts for already, so that a second save does not count again."""
+    # Decision: "first becomes true" is a transition. Before an update, the stored object is asked whether it counted
+    # already. If it did, it does not happen again. So an order from before the app was installed sends no event when
+    # a person edits it. The backfill finds what changed without a signal.
     instance.__dict__.pop(BEFORE, None)
     if raw or (is_paused() and not is_inside_paused()) or _is_surely_new(instance):
         return
@@ -80,14 +87,14 @@ def before_save(sender: type[Model], instance: Any, raw: bool, using: str, **kwa
         if recorded is None:
             not_open.append(conversion)
         else:
-            recorded.is_saving = True  # `after_save` builds it again, so this UPDATE is no news
+            recorded.is_saving = True  # `after_save` builds it again, so its own UPDATE need not mark it as unfinished
     instance.__dict__[BEFORE] = [id(one) for one in not_open if _had_counted(one, obj, using)]
 
 
 def _as_child(sender: type[Model], instance: Any, using: str) -> tuple[type[Model], Any]:
-    """The stored child, where a declared one is saved through its parent: Django tells of the parent alone.
+    """Return the stored child if a declared child model is saved through its parent: Django signals only the parent.
 
-    A query for each declared child of the model, and none where there is no such child.
+    One query for each declared child of the model, and none if there is no such child.
     """
     for child in registry.children_of(sender):
         link = child._meta.get_ancestor_link(sender)
@@ -99,13 +106,13 @@ def _as_child(sender: type[Model], instance: Any, using: str) -> tuple[type[Mode
 
 
 def _concerned(sender: type[Model], fields: Collection[str] | None) -> list[Conversion]:
-    """The conversions that a save of these fields may bring about, and that have a half in this mode."""
+    """Return the conversions that a save of these fields may bring about, and that have a channel in this mode."""
     alive = [one for one in registry.of(sender) if any(channels_now(one.channels, one.event))]
     return [one for one in alive if one.concerns(fields)]
 
 
 def _had_counted(conversion: Conversion, instance: Any, using: str) -> bool:
-    """Asks the stored object, but only if the instance counts now."""
+    """Return whether the stored object counts already. Asks the database only if the instance counts now."""
     if not has_expressions(instance) and _happened(conversion, instance, using) is False:
         return False
     written = find_written(conversion.model._meta.label, instance.pk, using=using)
@@ -120,13 +127,13 @@ def _had_counted(conversion: Conversion, instance: Any, using: str) -> bool:
 
 
 def _is_surely_new(instance: Any) -> bool:
-    """Without a key, or with one that its default made, Django can only insert."""
+    """Return True without a key, or with a key that its default made: then Django can only insert."""
     return instance._state.adding and (instance.pk is None or instance._meta.pk.has_default())
 
 
 @_harmless
 def after_save(sender: type[Model], instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
-    """Record what has just become true; keep the shopper with what may become true later."""
+    """Record what has just become true, and keep the visitor for what may become true later."""
     counted: list[int] = instance.__dict__.pop(BEFORE, [])
     if is_inside_paused():
         hold_back_one(instance, using=using, but=() if created else counted)
@@ -141,7 +148,7 @@ def _saved(
     sender: type[Model], instance: Any, counted: list[int], *, created: bool, using: str, fields: Collection[str] | None
 ) -> None:
     saved = Saved(instance, fields, using)
-    maker = current_maker(using) if created else None  # whoever saves it later has not made it
+    maker = current_maker(using) if created else None  # a request that saves the object later has not made it
     awaited, not_yet = [], []
     for conversion in registry.of(sender):
         recorded = ongoing.find(conversion, instance.pk, using=using)
@@ -167,14 +174,15 @@ def _saved(
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
-    """Saved once more in the transaction that recorded it. What has ceased to count did happen all the same."""
+    """Build the event again: its object was saved once more in the same transaction. It counts even if it has ceased
+    to."""
     recorded.is_saving = False
     if _happened(conversion, saved.row, saved.using) is True:
         recorded.renew(renewed(conversion, saved.row, recorded))
 
 
 def _record(conversion: Conversion, saved: Saved, maker: Requester | None, *, just_made: bool) -> bool | None:
-    """Record it, if it happened; None while it is still to come, False where it has to be fixed."""
+    """Record the conversion if it happened. Return None if it may still happen, False if it has to be fixed first."""
     happened = _happened(conversion, saved.seen, saved.using)
     if happened is not False and saved.row is not saved.seen:
         happened = _happened(conversion, saved.row, saved.using)
@@ -186,7 +194,7 @@ def _record(conversion: Conversion, saved: Saved, maker: Requester | None, *, ju
 
 
 def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
-    """Whether it counts; the error, where the declaration raises one."""
+    """Return whether the object counts, or the error that the declaration raised."""
     if conversion.happens_when_made:
         return True
     try:
@@ -198,13 +206,14 @@ def _happened(conversion: Conversion, obj: Any, using: str) -> bool | Exception:
 
 @errors_without_values
 def recheck(obj: Model, *, using: str | None = None, unknown_consent: bool = False) -> list[str]:
-    """Look at this object now: record what it has come to count for, though no signal told of it.
+    """Check an object now, and record what it counts for although no signal reported it.
 
-    For `QuerySet.update()`, and for conditions over other tables. The object is read again from the database. What was
-    recorded already stays as it is, unless it was invalid or the transaction that recorded it is still open. Without a
-    time of its own it happened now. Returns the ids of the events that were recorded.
+    Use it after `QuerySet.update()`, and for conditions that depend on other tables. The object is read again from the
+    database. An event that was recorded already stays as it is, unless it was invalid or its transaction is still open.
+    An object without a time of its own counts as happened now. Returns the ids of the recorded events.
 
-    What may have been refused in an outage is not recorded, unless the site knows better: `unknown_consent=True`.
+    An object that its visitor may have refused in an outage is not recorded. If the site knows that the visitor agreed,
+    pass `unknown_consent=True`.
     """
     if is_paused():
         return []

@@ -1,22 +1,8 @@
-"""What waits for the end of the request that is being answered; the middleware lets it run.
+"""Finish recorded events: build an event again while its object may still change, then make it due.
 
-What became of a fact, until its event is finished: it may still be built again.
-
-An event is finished when nothing is to come that it is made of. Three moments can be that, the first that fits:
-
-- when it is built, if its contents are there and its transaction writes nothing more of what it is made of: the usual
-  order, whose lines were saved before it was paid. It costs nothing more.
-- the commit, where it is built again if its contents were empty or if more was written after it was built.
-- the end of the request, where lines may be saved in a transaction of their own: without a transaction, and if its
-  contents are empty still. Where no request is, the sweep finishes it a minute later (`conversions.finishing`), as it
-  does with what a killed process left.
-
-Until then its rows are marked, and not due (`delivery.unfinished`).
-
-Conversions recorded in a transaction that is still open, by connection.
-
-A second save finds the first one's; and what else is written in that transaction is noticed, for an event may be made
-of it: lines after their order, a total by `QuerySet.update()`.
+`Recorded` is an event that is not sent yet. `Watch` sees what else is written in its transaction: lines that follow
+their order, or a total that `QuerySet.update()` sets. `note` and `find` keep the events of open transactions by
+connection, so a second save finds the event of the first one. `at_end` and `run` are for the end of a request.
 """
 
 from __future__ import annotations
@@ -54,12 +40,12 @@ Waiting = Callable[[], None]
 
 
 def is_to_come() -> bool:
-    """False in a task or a command, and without the middleware."""
+    """Return whether a request is being answered: False in a task or a command, and without the middleware."""
     return current_request.get() is not None
 
 
 def at_end(then: Waiting) -> bool:
-    """Run it when this request is answered. False where there is none."""
+    """Run `then` when the current request has been answered. Return False without a request."""
     request = current_request.get()
     if request is None:
         return False
@@ -68,7 +54,7 @@ def at_end(then: Waiting) -> bool:
 
 
 def run(request: HttpRequest) -> None:
-    """Each once; one that fails keeps no other from running."""
+    """Run what waits for the end of this request, each once. An error in one does not stop the others."""
     for then in request.__dict__.pop(ATTRIBUTE, ()):
         try:
             then()
@@ -80,13 +66,25 @@ OUR_TABLES = "tiktok_attribution_"
 _AROUND_NAMES = str.maketrans(dict.fromkeys("\"'`[]().,;", " "))
 
 
+# Decision: an event is not due before it is finished. An order is often saved before its lines or its total. Until then
+# its rows are marked with `unfinished_since` and have no `due_at` (`delivery.outbox`). The UPDATE that makes a row due
+# checks the mark, so no worker can have read the body that it changes. No clock decides this.
 @dataclass(kw_only=True, eq=False)
 class Recorded:
-    """The rows that were new, and their pixel call where this visitor's page shows it.
+    """The rows of a new event, and its pixel call if this visitor's page shows it.
 
-    `is_open` is True where they were written in a transaction of the site's; `is_saving` while its object is saved
-    there once more, which builds the event again anyway. `unfinished` says that rows are marked so, or may be: a
-    rollback to a savepoint may have taken the mark back.
+    The event is finished when nothing more can change it, at the first of three moments:
+
+    - When it is built, if it has contents and its transaction writes nothing more of it. This is the usual order,
+      whose lines are saved before it is paid. It costs no further statement.
+    - At the commit, which builds the event again. Its contents were empty, or something was written after it.
+    - At the end of the request, if lines may be saved in transactions of their own. There was no transaction, or
+      the contents are still empty. Without a request, the sweep finishes the event a minute later
+      (`conversions.finishing`). The sweep also finishes what a killed process left.
+
+    `is_open`: the rows were written in a transaction of the site. `is_saving`: its object is being saved there again,
+    which builds the event again anyway. `unfinished`: the rows are marked as unfinished, or may be, because a rollback
+    to a savepoint may have removed the mark.
     """
 
     source: EventSource
@@ -106,7 +104,7 @@ class Recorded:
         self._is_postponed = self.unfinished
 
     def commit(self) -> None:
-        """Run by the commit; at once where no transaction is open."""
+        """Finish the event at the commit, and wake its workers. Without an open transaction this runs at once."""
         try:
             if self.unfinished:
                 self._finish_by_commit()
@@ -118,20 +116,20 @@ class Recorded:
             wake_workers(self.rows, using=self.source.using)
 
     def _finish_by_commit(self) -> None:
-        """Unless lines may still come, in a transaction of their own."""
+        """Finish the event now, unless lines may still be saved in a transaction of their own."""
         source, built = self._again() if self.is_open else (None, None)
         if self.is_open and (built is None or not built.incomplete):
             self._finish(source, built)
         else:
-            at_end(self.finish)  # where there is no request, the sweep does it
+            at_end(self.finish)  # without a request, the sweep finishes it
 
     def finish(self) -> None:
-        """At the end of the request: whatever is there by now is the event."""
+        """Finish the event at the end of the request, with what the object holds then."""
         self._finish(*self._again())
         wake_workers(self.rows, using=self.source.using)
 
     def _again(self) -> tuple[EventSource | None, Built | None]:
-        """As its object stands now; nothing where that is gone, or can't be built any more."""
+        """Build the event again from the stored object. Return None for what is gone or can't be built any more."""
         source = None
         try:
             source = self.source.again(self.event.event_time) if self.source.again is not None else None
@@ -146,13 +144,13 @@ class Recorded:
             self._take_back(source.decision.reason or Reason.DENIED)
             self.unfinished = False
             return
-        finished = []  # without those that the sweep was quicker with, or that somebody has cancelled meanwhile
+        finished = []  # without the rows that the sweep has finished, or that a person has cancelled meanwhile
         with transaction.atomic(using=using):
             for row in self.rows:
                 before = row.payload
                 if built is not None:
                     fill(row, replace(built.event, event_id=self.event.event_id), built.notes)
-                # A renewal may have been rolled back with its savepoint, so then the stored text is not known.
+                # A renewal may have been rolled back with its savepoint. Then the stored text is unknown.
                 rebuilt = built is not None and (row.payload != before or self._renewed)
                 if outbox.finish(row, using=using, now=DatabaseNow(), rebuilt=rebuilt):
                     finished.append(row)
@@ -162,7 +160,7 @@ class Recorded:
         self.unfinished = False
 
     def renew(self, source: EventSource) -> None:
-        """Build again in the open transaction: lines or a total were saved after the event was recorded."""
+        """Build the event again in the open transaction: lines or a total were saved after it was recorded."""
         if source.decision.is_denied:
             self._take_back(source.decision.reason or Reason.DENIED)
             return
@@ -187,26 +185,26 @@ class Recorded:
             self.pixel_call.call, self.pixel_call.identify = browser_call(self.event), identify_keys(self.event.user)
 
     def concerns(self, statement: str) -> bool:
-        """Whether the event may be another one after this statement, which writes something."""
+        """Return whether this statement, which writes something, may change the event."""
         own, others = self.source.tables
         if self.is_saving and _names(own, statement):
             return False
         if others is None and self.built.has_contents:
-            return OUR_TABLES not in statement  # only the site's own code knows what it reads
+            return OUR_TABLES not in statement  # only the site's own code knows which tables it reads
         return _names(own | (others or frozenset()), statement)
 
     def postpone(self) -> None:
-        """More is written of what it is made of: it is not due before the commit has built it again."""
+        """Mark the rows as unfinished: something that the event is built from has been written since."""
         if not self._is_postponed:
             outbox.postpone([row.pk for row in self.rows], using=self.source.using, now=DatabaseNow())
             self._is_postponed = self.unfinished = True
 
     def rolled_back(self) -> None:
-        """To a savepoint that may lie before the mark."""
+        """Forget that the rows are marked: the rollback may go to a savepoint before the mark."""
         self._is_postponed = False
 
     def _take_back(self, reason: Reason) -> None:
-        """The object has come to say no before its event was finished."""
+        """Delete the event and count it as suppressed: its object refuses since the event was recorded."""
         using, pks = self.source.using, [row.pk for row in self.rows]
         mine = OutboxEvent.objects.using(using).untried()
         with transaction.atomic(using=using):
@@ -216,7 +214,7 @@ class Recorded:
         self.commitment.take_back()
 
     def _show_what_is_stored(self, pixel_call: PixelCall) -> None:
-        """A savepoint may have taken a renewal back; the row knows."""
+        """Read the pixel call from the stored row: a rollback to a savepoint may have undone a renewal."""
         rows = OutboxEvent.objects.using(self.source.using).untried().filter(pk=self.rows[0].pk)
         payload = rows.values_list("payload", flat=True).first()
         if payload:
@@ -224,7 +222,7 @@ class Recorded:
 
 
 def wake_workers(rows: list[OutboxEvent], *, using: str) -> None:
-    """These are finished: everybody may know."""
+    """Send `event_recorded` for finished rows, and wake a worker for those that are due."""
     for row in rows:
         event_recorded.send_robust(OutboxEvent, event=row, using=using)
         if row.due_at is not None:
@@ -232,7 +230,7 @@ def wake_workers(rows: list[OutboxEvent], *, using: str) -> None:
 
 
 def fill(row: OutboxEvent, event: Event, notes: list[str]) -> None:
-    """What the built event says of itself in its row."""
+    """Copy the built event into its row: body, value, note and search keys. The note has at most 500 characters."""
     row.name, row.event_id, row.event_time = event.name, event.event_id, event.event_time
     row.payload = event_text(event)
     value = event.properties.get("value")
@@ -247,18 +245,18 @@ def _names(tables: frozenset[str], statement: str) -> bool:
     return not tables.isdisjoint(statement.translate(_AROUND_NAMES).split())
 
 
-# Kept alive by the connection's own list of commit hooks, and gone with them. Not kept on the objects: those are
-# copied, pickled and loaded twice.
+# The connection's own list of commit hooks keeps these alive, and they go with it. They are not kept on the objects,
+# because those are copied, pickled and loaded twice.
 Open = WeakValueDictionary[tuple[Conversion, Hashable], Recorded]
 _by_connection: WeakKeyDictionary[BaseDatabaseWrapper, Open] = WeakKeyDictionary()
 
 Execute = Callable[[Any, Any, bool, dict[str, Any]], Any]
-HEAD = 200  # characters of a statement: what it does, and to which table
+HEAD = 200  # characters of a statement that are read: what it does, and to which table
 READS = ("SELECT", "SAVEPO", "RELEAS", "BEGIN", "EXPLAI", "SET", "SHOW", "FETCH", "DECLAR")
 
 
 def note(conversion: Conversion, pk: Hashable, recorded: Recorded, *, using: str) -> None:
-    """Remember it until the transaction ends."""
+    """Remember this event until the transaction ends, and watch the statements that follow it."""
     connection = connections[using]
     _by_connection.setdefault(connection, WeakValueDictionary())[conversion, pk] = recorded
     for wrapper in connection.execute_wrappers:
@@ -269,29 +267,31 @@ def note(conversion: Conversion, pk: Hashable, recorded: Recorded, *, using: str
 
 
 def find(conversion: Conversion, pk: Hashable, *, using: str) -> Recorded | None:
-    """What this object's conversion was recorded as in the open transaction; not if it was undone since."""
+    """Return the event of this object's conversion in the open transaction; None if it was rolled back."""
     here = _by_connection.get(connections[using])
     recorded = here.get((conversion, pk)) if here else None
     return recorded if recorded is not None and recorded.commitment.is_open else None
 
 
 class Watch:
-    """Looks at the statements that follow an event in its transaction, and at no other's.
+    """Watch the statements that follow an event in its transaction, and no other statements.
 
-    By the statements and not by signals, for those of `bulk_create()`, `QuerySet.update()` and raw SQL count too, and
-    a receiver of every `post_delete` would cost the site its fast deletes. It takes itself off the connection with the
-    first statement that comes after the transaction.
+    With the first statement after the transaction, the watch removes itself from the connection.
     """
+
+    # Decision: statements are watched, not signals. `bulk_create()`, `QuerySet.update()` and raw SQL send no signals,
+    # and a receiver of every `post_delete` would cost the site its fast deletes. Open events are known by connection
+    # and not by instance, so an order can be copied and pickled.
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
         self._recorded: WeakSet[Recorded] = WeakSet()
         self._is_busy = False
-        # First, so that it is the outermost: who adds another one for a while takes the last one off.
+        # First in the list means outermost: code that adds a wrapper for a while removes the last one.
         connection.execute_wrappers.insert(0, self)
 
     def add(self, recorded: Recorded) -> None:
-        """Watch for this one too."""
+        """Watch this event too."""
         self._recorded.add(recorded)
 
     def __call__(self, execute: Execute, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -301,14 +301,14 @@ class Watch:
                 self._look(sql if isinstance(sql, str) else str(sql))
             except Exception as error:
                 if is_lost(self._connection, was_lost=was_lost):
-                    raise  # the site must hear of it, see `is_lost`
+                    raise  # the site must see this error, see `transactions.is_lost`
                 report(error, "can't tell whether an event changed before its commit")
             finally:
                 self._is_busy = False
         return execute(sql, params, many, context)
 
     def _look(self, sql: str) -> None:
-        """Before the statement: after it, rows that it returns may still be on their way."""
+        """Handle a statement before it runs. After it, rows that it returns may not have been fetched yet."""
         head = sql[:HEAD].lstrip()
         word = head[:6].upper()
         if not self._connection.in_atomic_block or not self._recorded:

@@ -1,11 +1,8 @@
-"""Recording nothing for a while.
+"""Record an event: decide whether it may go, build it, and write its outbox rows in the caller's transaction.
 
-What is saved inside `paused()`, and counts by that, gets a mark: no later save, webhook or backfill records it. An
-order that is imported unpaid gets none; it counts when it is paid after the import.
-
-What an event may do: its object's own word and its visitor's answer, put together.
-
-From a fact to an outbox row and a pixel call, in the caller's transaction, and never in the shopper's way.
+`record` is the entry point for declarations and for `track`. It writes the outbox rows and prepares the pixel call.
+An error here never stops the caller's own work. `permitted` combines what the site knows of a person's consent with
+the visitor's answer. `channels_now` says which channels an event has. `paused` stops recording for imports and seeds.
 """
 
 from __future__ import annotations
@@ -49,9 +46,12 @@ _paused: ContextVar[bool] = ContextVar("tiktok_attribution_paused", default=Fals
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Record nothing inside this block, nor of what happened in it: for imports, fixtures and seeds.
+    """Record nothing inside this block, and never record later what happened in it. For imports, fixtures and seeds.
 
-    `bulk_create()` and `QuerySet.update()` send no signals, so name their objects by `hold_back()`.
+    An object that counts when it is saved here gets a mark. No later save, webhook or backfill records it then. An
+    order that is imported unpaid gets no mark, so it counts when it is paid after the import.
+
+    `bulk_create()` and `QuerySet.update()` send no signals. Pass their objects to `hold_back()`.
     """
     token = _paused.set(True)
     try:
@@ -61,21 +61,23 @@ def paused() -> Iterator[None]:
 
 
 def is_inside_paused() -> bool:
-    """True inside `paused()` alone: what happens while the app is switched off is for the backfill to find."""
+    """Return True inside `paused()` only. What happens while the app is switched off is left for the backfill."""
     return _paused.get()
 
 
 def is_paused() -> bool:
-    """True inside `paused()`, and where the app is switched off."""
+    """Return True inside `paused()`, and while the app is switched off."""
     return _paused.get() or not conf.current().enabled
 
 
 def permitted(declared: Consent, visitor: Decision | None) -> Decision:
-    """`declared` is what the site knows of the object's person; `visitor` is None where nobody was there.
+    """Decide whether an event may be recorded, from the site's knowledge and the visitor's answer.
 
-    A refusal from either side holds. Of a visitor with the reason NO_VISITOR only the flag for limited use counts (see
-    `refusal_of`). Where a site asks for consent and nobody is known who could give it, the event is not held: no answer
-    would ever reach it.
+    `declared` is what the site knows of the consent of the object's person. `visitor` is None without a visitor.
+
+    A refusal from either side counts. Where the visitor's reason is NO_VISITOR, only its flag for limited data use is
+    used (see `refusal_of`). If the site asks for consent and no person is known who could answer, the event is denied.
+    It does not await consent, because no answer would ever reach it.
     """
     limited = visitor is not None and visitor.limited_data_use
     if visitor is not None and visitor.reason is Reason.NO_VISITOR:
@@ -98,16 +100,21 @@ __all__ = ["Recorded", "channels_now", "is_paused", "paused", "record"]
 
 NO_PIXEL = 'No pixel is known: set PIXEL_CODE, or "pixel" in the declaration.'
 NO_PAGE = "No page address is known, and TikTok wants one: set SITE_URL."
-LOST = "no object tells of it, so it is lost"
+LOST = "it has no object from which a backfill could record it, so it is lost"
 _NAME = re.compile(r"[A-Za-z0-9_ -]{1,50}")
 
 
 def record(source: EventSource, visitor: Visitor | None) -> Recorded | None:
-    """Record a fact once for each of its pixels; None if it stood there already, or could not be built.
+    """Record an event from its source, once for each pixel. Return None if it was recorded before or can't be built.
 
-    Raises nothing, unless the setting STRICT asks for it, or the database has rolled back the caller's whole
-    transaction (`protection.is_lost`). The savepoint keeps any other database error from the caller's transaction.
+    Raises nothing, with two exceptions: the setting STRICT is on, or the database has rolled back the caller's whole
+    transaction (see `transactions.is_lost`).
     """
+    # Decision: building and inserting run inside one savepoint, and then nothing is raised. What fails is rolled back
+    # alone. It is recorded as invalid, with a reason that holds no personal data. If even that fails, it is logged.
+    # One error is passed on: the database has rolled back the caller's whole transaction (a deadlock on MySQL and
+    # MariaDB, a lost connection). Django would end such a block without a commit and without an error, and the shop
+    # would confirm an order that is gone.
     if source.decision.is_denied:
         _leave_out(source, source.decision.reason or Reason.DENIED)
         return None
@@ -142,7 +149,7 @@ def record(source: EventSource, visitor: Visitor | None) -> Recorded | None:
 
 
 def _tell_visitor(recorded: Recorded, visitor: Visitor) -> None:
-    """What this visitor's answer decides, and the pixel call for a page of theirs."""
+    """Give the visitor the event's pixel call, and remember the rows that their later answer decides."""
     source, rows, event = recorded.source, recorded.rows, recorded.event
     if conf.current().asks:
         for key in keys_of(rows):
@@ -154,12 +161,12 @@ def _tell_visitor(recorded: Recorded, visitor: Visitor) -> None:
 
 
 def _is_unfinished(source: EventSource, built: Built, *, commits_each: bool) -> bool:
-    """Whether more may come of what it is made of, before anybody would notice it.
+    """Return True if the event may still change in a way that no later signal or statement would show.
 
-    Lines are what comes after its order. In a transaction the rest is noticed when it is written (`ongoing.Watch`).
-    Without one each line is committed by itself, and the end of the request is the first moment at which all are
-    there. A task or a command has no such end: there an event that has contents is taken to be finished, or each
-    payment that a task confirms would wait for the sweep.
+    An order's lines are often saved after the order. In an open transaction `recorded.Watch` sees them when they are
+    written. Without a transaction each line is committed alone; the end of the request is the first moment at which
+    all of them exist. A task or a command has no such end. There, an event that has contents counts as finished.
+    Otherwise each payment that a task confirms would wait for the sweep.
     """
     if source.again is None or not built.has_contents:
         return False
@@ -167,7 +174,7 @@ def _is_unfinished(source: EventSource, built: Built, *, commits_each: bool) -> 
 
 
 def _leave_out(source: EventSource, reason: Reason) -> None:
-    """Told to nobody. Only a count stays, and at the object that it is so, for a webhook or a backfill."""
+    """Suppress the event: count it, and mark the object as refused so that no webhook or backfill sends it later."""
     if not any(channels_now(source.channels, source.name)):
         return
     will, objects = source.signals.decision, [(source.object_label, source.object_pk)]
@@ -181,10 +188,12 @@ def _leave_out(source: EventSource, reason: Reason) -> None:
 
 
 def _note_at_object(source: EventSource, reason: Reason) -> None:
-    """The person's own will stays at the object: no webhook and no backfill may tell of it later.
+    """Mark the object where the person refused, or where the site's PRIVATE_PATHS forbids the event.
 
-    A circumstance does not (see `consent.answer.REFUSALS`); an order that a prefetch or a bot's agent completed is the
-    backfill's to find. But PRIVATE_PATHS is a veto of the site's: what happened there is told by no backfill either.
+    The person's own will is stored, so no webhook and no backfill records the event later. Other circumstances of a
+    request are not stored (see `consent.decision.REFUSALS`). For example, the backfill finds an order that was
+    completed in a prefetch or by a bot's user agent. PRIVATE_PATHS is a veto of the site, so the backfill skips those
+    as well.
     """
     will = source.signals.decision
     if not source.object_label:
@@ -197,11 +206,11 @@ def _note_at_object(source: EventSource, reason: Reason) -> None:
 
 
 def channels_now(channels: str, name: str) -> tuple[bool, bool]:
-    """Which channels such an event has in the configured mode: (server, browser)."""
+    """Return which channels an event has in the configured mode, as (server, browser)."""
     settings = conf.current()
     to_server = channels != BROWSER and settings.sends_to_server(name)
-    # Every page with the tag makes its page view by ttq.page(), as TikTok's base code does. A pixel call of this name
-    # would be a second one for the same page. So it has the server event alone, unless "browser" is asked for.
+    # Every page with the tag sends its page view by ttq.page(), as TikTok's base code does. A pixel call of the same
+    # name would be a second page view. So this event has only the server channel, unless "browser" is asked for.
     to_browser = channels == BROWSER if name == PAGE_VIEW else channels != SERVER
     return to_server, to_browser and settings.mode == conf.DEVELOPER
 
@@ -235,7 +244,7 @@ def _rows(source: EventSource, built: Built, *, unfinished: bool) -> list[Outbox
 
 @lru_cache(maxsize=1)
 def _defaults() -> Any:
-    """What Django would ask each column for: 5 µs a row and not 12, or 20 with values by name."""
+    """Cache the default of each column: a row costs 5 µs. Django needs 12 µs for it, or 20 µs with values by name."""
     blank = OutboxEvent()
     return tuple(getattr(blank, field.attname) for field in OutboxEvent._meta.concrete_fields)
 
@@ -249,7 +258,7 @@ def _bare_row(source: EventSource, pixel_code: str) -> OutboxEvent:
 
 
 def _give_way(source: EventSource, conflict: outbox.LockConflict, *, is_lost: bool) -> None:
-    """Leave the event to the other transaction. An invalid row in its place would wait for the same lock once more."""
+    """Leave the event to the other transaction. Inserting an invalid row here would wait for the same lock again."""
     if conf.current().strict:
         raise conflict.error
     name, event_id = _harmless_name(source.name), _harmless_id(source.event_id)
@@ -267,9 +276,11 @@ def _give_way(source: EventSource, conflict: outbox.LockConflict, *, is_lost: bo
 
 
 def _record_unbuilt(source: EventSource, error: Exception) -> None:
-    """As invalid; but an order from an import, or from before the app, is no mistake and alarms nobody.
+    """Record what could not be built as invalid, but only count what is too old.
 
-    Nor is there a row for each of a hundred thousand: the count shows a declaration whose "time" names a wrong field.
+    An order from an import, or from before the app was installed, is not an error of the site. A row for each of a
+    hundred thousand such orders would help no one. The count still shows a declaration whose "time" names a wrong
+    field.
     """
     if isinstance(error, TooOld) and source.object_label:
         _leave_out(source, Reason.TOO_OLD)
@@ -278,7 +289,7 @@ def _record_unbuilt(source: EventSource, error: Exception) -> None:
 
 
 def _record_invalid(source: EventSource, error: Exception) -> None:
-    """Keep what could not be built, with a reason that a person understands."""
+    """Store what could not be built as an invalid row, with a reason that a person understands."""
     if conf.current().strict:
         raise error
     message, name, event_id = reason(error), _harmless_name(source.name), _harmless_id(source.event_id)
@@ -291,18 +302,18 @@ def _record_invalid(source: EventSource, error: Exception) -> None:
                 if not outbox.add(row, using=source.using):
                     outbox.renew_note(row, using=source.using)
     except Exception as second:
-        # The outbox itself failed (no table, a full disk): the order goes on, and the backfill finds it.
+        # The outbox itself failed (no table, a full disk). The order goes on, and the backfill finds it later.
         later = "tiktok_backfill finds it later, if it is known to be allowed" if source.object_label else LOST
         report(second, "%s %s could not be recorded, %s", name, event_id, later)
 
 
 def _harmless_name(name: str) -> str:
-    """The name, unless it is none: then it may be anything that landed here, such as an address."""
+    """Return the name if it is a valid one. Anything else could be personal data that was passed by accident."""
     return name if _NAME.fullmatch(name) else "(unusable name)"
 
 
 def _harmless_id(event_id: str) -> str:
-    """The id, or a digest of what can't be one: it may be an address, or too long for its column."""
+    """Return the id if it is valid, else a digest of it: it may be personal data, or too long for its column."""
     try:
         return valid_event_id(event_id)
     except InvalidEvent:

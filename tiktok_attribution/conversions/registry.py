@@ -1,4 +1,8 @@
-"""Which conversions a model has: those of the settings and those that `tiktok.py` modules register."""
+"""Register conversions, and find those of a model.
+
+Declarations come from the setting CONVERSIONS and from `@register` in `tiktok.py` modules. `of` returns the conversions
+of a model, `watched_models` the models whose saves matter.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ _from_settings: tuple[object, list[Conversion]] = (None, [])
 
 
 def register(*models: type[Model]) -> Callable[[Declared], Declared]:
-    """Class decorator: `@register(Order)`. Raises ConfigurationError for a declaration that can't work."""
+    """Register a conversion class: `@register(Order)`. Raises ConfigurationError for a declaration that can't work."""
 
     def decorate(declared: Declared) -> Declared:
         try:
@@ -59,16 +63,17 @@ def _fault(declared: type[Conversion], models: Sequence[type[Model]]) -> str:
 
 
 def every() -> Iterator[Conversion]:
-    """All conversions, those of the settings first."""
+    """Yield all conversions, those of the settings first."""
     yield from _settings_form()
     yield from _registered
 
 
 def of(model: type[Model]) -> list[Conversion]:
-    """The conversions of a model, also through its parents and of proxies.
+    """Return the conversions of a model, including those of its parents and proxies.
 
-    As a method of a child replaces its parent's: where both declare the same event, a child's object is counted by the
-    child's declaration alone. Else a subscription that is an order would be two purchases, with two ids.
+    A child's declaration replaces its parent's, as a method does. If both declare the same event, only the child's
+    declaration counts a child's object. Otherwise a subscription that is also an order would be two purchases with two
+    ids.
     """
     found = [conversion for conversion in every() if issubclass(model, conversion.model)]
     if len(found) < 2:
@@ -81,7 +86,7 @@ def _overrides(other: Conversion, one: Conversion) -> bool:
 
 
 def overriding(conversion: Conversion) -> list[Conversion]:
-    """Those that replace it for the objects of a child with a table of its own."""
+    """Return the conversions that replace this one for objects of a child model with a table of its own."""
     return [other for other in every() if _overrides(other, conversion) and not _is_proxy_of(other, conversion)]
 
 
@@ -90,32 +95,35 @@ def _is_proxy_of(other: Conversion, one: Conversion) -> bool:
 
 
 def children_of(model: type[Model]) -> list[type[Model]]:
-    """Declared children with tables of their own, those nearest to the leaves first: saving through the parent sends
-    no signal of theirs."""
+    """Return the declared children with tables of their own, those nearest to the leaves first.
+
+    A save through the parent sends no signal for the child.
+    """
     found = {one.model for one in every() if one.model is not model and issubclass(one.model, model)}
     children = (one for one in found if one._meta.concrete_model is not model._meta.concrete_model)
     return sorted(children, key=lambda one: len(one._meta.get_parent_list()), reverse=True)
 
 
 def first_visitor_models() -> set[type[Model]]:
-    """The models whose visitors are kept for other objects (`visitor_of`), whether they are conversions or not."""
+    """Return the models whose visitors are kept for other objects (`visitor_of`), whether they are conversions or
+    not."""
     return {concrete(model) for conversion in every() for model in conversion.visitor_models}
 
 
 def kept_for_others(model: type[Model]) -> list[Conversion]:
-    """Stand for an object of this model that is made, where its visitor is to be kept for others; of no event."""
+    """Return placeholders without an event, for an object of this model whose visitor is kept for other objects."""
     return [Conversion(kept) for kept in first_visitor_models() if issubclass(model, kept)]
 
 
 def watched_models() -> set[type[Model]]:
-    """Every model whose saves matter: the declared ones, those of `visitor_of`, their proxies, children and parents."""
+    """Return every model whose saves matter: declared ones, those of `visitor_of`, their proxies, children, parents."""
     declared = tuple({conversion.model for conversion in every()} | first_visitor_models())
     parents = {parent for model in declared for parent in model._meta.get_parent_list()}
     return parents | {model for model in apps.get_models() if declared and issubclass(model, declared)}
 
 
 def told_twice() -> Iterator[tuple[str, str, str]]:
-    """Event, model and proxy of it that are both declared: the same rows, under two ids."""
+    """Yield event, model and proxy where both are declared: the same rows would count under two ids."""
     for one in every():
         for other in every():
             if _overrides(other, one) and _is_proxy_of(other, one):
@@ -131,7 +139,7 @@ def _settings_form() -> list[Conversion]:
 
 
 def _compile(mapping: Mapping[str, Any]) -> Iterator[Conversion]:
-    """Compile what can be used; the rest is logged, and the system checks name it."""
+    """Compile the valid entries. The rest is logged, and the system checks report it."""
     for label, entry in mapping.items():
         try:
             model = apps.get_model(label)
@@ -147,7 +155,7 @@ def _compile(mapping: Mapping[str, Any]) -> Iterator[Conversion]:
 
 
 def ambiguous() -> Iterator[str]:
-    """Conversions whose event ids would collide: the same event, and the same label or model name before the key."""
+    """Yield conversions whose event ids would collide: same event, and same label or model name before the key."""
     seen = defaultdict(list)
     for conversion in every():
         own = conversion.mapping.get("event_id") if isinstance(conversion, MappedConversion) else None

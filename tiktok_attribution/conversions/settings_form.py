@@ -1,4 +1,8 @@
-"""The settings form: a dict of field paths, compiled into a Conversion."""
+"""Compile the settings form, a dict of field paths in CONVERSIONS, into a `Conversion`.
+
+`MappedConversion` reads each part of an event by its field path. It narrows the queries of the backfill where the
+database can evaluate the condition or the time.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,7 @@ KNOWN_KEYS = (*OTHER_KEYS, *PATH_KEYS)
 
 
 class MappedConversion(Conversion):
-    """One entry of the setting CONVERSIONS, in which `mistakes.unusable` finds nothing."""
+    """One entry of the setting CONVERSIONS, in which `validation.fatal_problems` finds nothing."""
 
     def __init__(self, model: type[Model], mapping: Mapping[str, Any]) -> None:
         super().__init__(model)
@@ -113,14 +117,14 @@ class MappedConversion(Conversion):
 
     @cached_property
     def _person(self) -> tuple[tuple[str, ...], Mapping[str, list[Any]]]:
-        """Paths to the user rows of an object's person, and the matching keys that tell persons apart."""
+        """Return the paths to the user rows of an object's person, and the matching keys that tell persons apart."""
         mapping = self.mapping.get("user", {})
         paths = [path for key in KEYS for path in listed(mapping.get(key, ())) if isinstance(path, str)]
         links = dict.fromkeys(filter(None, (linked_account(self.model, path) for path in paths)))
         return tuple(links), names_of_one_type(self.model, mapping)
 
     def first_visitor(self, obj: Any) -> tuple[str, object] | None:
-        """By the value of the foreign key, so that the row itself needs not be read."""
+        """Return label and key of the visitor's object by the value of the foreign key, without reading its row."""
         before, _, last = self.mapping["visitor_of"].replace("__", ".").rpartition(".")
         at = resolve(obj, before) if before else obj
         field: Any = None if at is None else column(type(at), last)
@@ -179,13 +183,13 @@ class MappedConversion(Conversion):
 
 
 def _since(field: DateField[Any, Any], moment: datetime) -> Q:
-    """A day more, for a date has no time zone. Python looks at each once again."""
+    """Build a filter for this time, a day earlier because a date has no time zone. Python checks each object again."""
     since = moment - timedelta(days=1)
     return Q((f"{field.name}__gte", since if field.get_internal_type() == "DateTimeField" else since.date()))
 
 
 def _read(obj: Any, path: Any, key: str) -> Any:
-    """As `paths.read`; for a currency its code itself will do."""
+    """Read a value as `page.read` does. For a currency, the code itself may stand in place of a path."""
     return path if key == "currency" and _is_currency(path) else read(obj, path)
 
 
@@ -194,7 +198,7 @@ def _is_currency(path: Any) -> bool:
 
 
 def _forward_relations(model: type[Model], paths: Iterable[Any]) -> Iterator[str]:
-    """The foreign keys that these paths go through, as `select_related` takes them."""
+    """Yield the foreign keys that these paths go through, as `select_related` takes them."""
     for path in paths:
         if not isinstance(path, str):
             continue

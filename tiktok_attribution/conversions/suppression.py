@@ -1,13 +1,8 @@
-"""May an object's visitor have refused in an outage, so that nobody knows it?
+"""Decide what stays unrecorded: objects whose visitor may have refused in an outage, and objects that were held back.
 
-What can't be known to be allowed is not sent. An object of an outage counts as refused where nothing was kept of its
-visitor: neither a snapshot, nor the word of its declaration ("consent") that its person agrees. Whether a visitor made
-it at all can't be known then either, so it holds for imports and for what colleagues enter too. Who does know says so:
-by "consent", by `tiktok_backfill --unknown-consent`, or by `recheck(obj, unknown_consent=True)`.
-
-An event that was recorded in an outage, or stands as invalid, is none of this: its visitor's answer was there.
-
-The mark at an object that its event is not to be recorded, for it happened inside `paused()`.
+`may_have_refused` is asked before an object of an outage is recorded. An object counts as refused if nothing of its
+visitor was kept: no snapshot, and no declared "consent". `hold_back` marks objects that happened inside `paused()`, or
+that came by `bulk_create()` or SQL, so that no later save, webhook or backfill records them.
 """
 
 from __future__ import annotations
@@ -42,13 +37,19 @@ _NOW = (timezone.now, timezone.localdate, datetime.now, date.today)
 def may_have_refused(
     conversion: Conversion, obj: Any, signals: Signals, outages: Callable[[], Sequence[Outage]], *, using: str
 ) -> bool:
-    """True for an object of an outage of whose visitor nothing is known. `outages` is asked only where it matters.
+    """Return True if nothing is known of the visitor of an object that was made in an outage.
 
-    Its own times decide: the declared one, and those that its model fills in when it is made. One without any could
-    be of any time.
+    `outages` is called only if it matters. An outage is a time in which refusals could not be stored. The object's own
+    times decide: the declared time, and those that its model fills in when it is made. An object without any such time
+    may be of any time. An event that was recorded in an outage, or that is invalid, is not asked: its visitor's answer
+    was known.
     """
+    # Decision: what is not known to be allowed is not sent. A time without refusals is noted, not each order of it.
+    # Where no row can be stored, a row for each order can't be stored either. Nor is it known whether a visitor made
+    # the object, so this also covers imports and what colleagues enter. A site that knows better says so: by the
+    # declaration's "consent", `tiktok_backfill --unknown-consent` or `recheck(obj, unknown_consent=True)`.
     if signals.by_visitor:
-        return False  # the visitor's own snapshot was kept, and with it what they said
+        return False  # the visitor's own snapshot was kept, and their answer with it
     try:
         with protected(using):
             found = outages()
@@ -62,14 +63,14 @@ def may_have_refused(
 
 
 def _spans(conversion: Conversion, obj: Any, using: str) -> Iterator[tuple[float, float]]:
-    """First and last moment of each time that can be read; a date is a whole day."""
+    """Yield first and last moment of each readable time, in epoch seconds. A date is a whole day."""
     now = time()
     for value in _times(conversion, obj, using):
         try:
             first = epoch_seconds(
                 value, now=now, default_timezone=timezone.get_default_timezone(), max_age_seconds=int(now)
             )
-        except Exception:  # noqa: S112 -- what is wrong with the declared time is for the outbox to say
+        except Exception:  # noqa: S112 -- the outbox reports what is wrong with the declared time
             continue
         is_date = isinstance(value, date) and not isinstance(value, datetime)
         yield first, first + (DAY if is_date or (isinstance(value, str) and ":" not in value) else 0)
@@ -88,21 +89,27 @@ def _times(conversion: Conversion, obj: Any, using: str) -> Iterator[Any]:
 
 @lru_cache
 def _filled_when_made(model: type[Model]) -> list[str]:
-    """Columns that say when the object was made, as far as their definition shows it."""
+    """Return the columns that say when the object was made, as far as their definition shows it."""
     dates = [field for field in model._meta.concrete_fields if isinstance(field, DateField)]
     return [str(field.attname) for field in dates if field.auto_now_add or field.default in _NOW]
 
 
 @errors_without_values
 def hold_back(objects: Iterable[Model], *, using: str | None = None) -> None:
-    """Never record what these objects count for by now, though no event tells of it: rows of `bulk_create()`, of
-    `QuerySet.update()` or of an import by SQL. Two statements an object; what is not counted yet may still count."""
+    """Never record what these objects count for now, although no event was sent for it.
+
+    For rows of `bulk_create()`, of `QuerySet.update()` or of an import by SQL. Two statements for each object. What an
+    object does not count for yet may still be recorded later.
+    """
+    # Decision: what `paused()` held back gets a mark at its object, stored in the place of a refusal. Such marks last
+    # SNAPSHOT_DAYS, and the backfill looks no further back.
     for obj in objects:
         hold_back_one(obj, using=using or obj._state.db or router.db_for_write(type(obj)))
 
 
 def hold_back_one(obj: Any, *, using: str, but: Collection[int] = ()) -> None:
-    """`but` are the ids of conversions that it counted for before. What can't be told is held back."""
+    """Mark one object. `but` holds the ids of conversions that it counted for before. A condition that raises
+    counts."""
     for conversion in registry.of(type(obj)):
         if id(conversion) in but or not any(channels_now(conversion.channels, conversion.event)):
             continue

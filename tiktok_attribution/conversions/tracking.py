@@ -1,4 +1,4 @@
-"""`track` and `atrack`: an event by hand, from a view or from code without a request."""
+"""Record an event by hand with `track` and `atrack`, from a view or from code without a request."""
 
 from __future__ import annotations
 
@@ -62,13 +62,17 @@ def track(
 ) -> list[str]:
     """Record an event: `track(request, "AddToCart", value=cart.total, currency="EUR", contents=[…])`.
 
-    Return the event ids that were recorded: one, or none where nothing new was. The server event is written in the
-    current transaction, the pixel call is shown on this page or the visitor's next. Without a request (None) there is
-    only a server event; say who and where with `user` and `page_url`. `event_id` makes it count once however often this
-    is called. `consent` is what the site knows of a person who is not here. Bad arguments are recorded as invalid, with
-    their reason; nothing is raised unless the setting STRICT is on. A request that is no shopper's (the admin's, a
-    webhook's), or one of staff for whom `user` names another person, gives none of its signals; a refusal that it
-    carries holds all the same, unless it comes from a back office (see `Caller`). In async code use `atrack`.
+    Returns the event ids that were recorded: one, or none if nothing was new. The server event is written in the
+    current transaction. The pixel call is shown on this page or on the visitor's next page.
+
+    - `request`: None if there is no request. Then there is only a server event; pass `user` and `page_url`.
+    - `event_id`: makes the event count once, however often this is called.
+    - `consent`: what the site knows of the consent of a person who is not here.
+
+    Invalid arguments are recorded as an invalid event with its reason. Nothing is raised unless the setting STRICT is
+    on. Some requests are not the visitor's: those of the admin, of a webhook, or of staff who name another person in
+    `user`. Their signals are not used. A refusal in such a request still counts, unless it comes from a back office
+    (see `Caller`). In async code use `atrack`.
     """
     recorded = track_event(
         request,
@@ -102,7 +106,7 @@ def track_event(
     properties: Mapping[str, Any] | None = None,
     more_properties: Mapping[str, Any] = MappingProxyType({}),
 ) -> Recorded | None:
-    """As `track`, for what shows the pixel call itself: what was recorded, None where nothing new was."""
+    """Record an event as `track` does, for callers that show the pixel call. Return None if nothing was new."""
     if is_paused():
         return None
     if in_event_loop():
@@ -114,7 +118,7 @@ def track_event(
     try:
         codes = _pixel_codes(request, pixels)
     except InvalidEvent as error:
-        codes, problem = conf.current().pixel_code, error  # listed as invalid there
+        codes, problem = conf.current().pixel_code, error  # the invalid event is listed under these pixels
     if codes is None:
         return None
     decision = _decision(requester, as_consent(consent))
@@ -155,10 +159,10 @@ def track_event(
 
 
 def _async_twin(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, Coroutine[Any, Any, _Result]]:
-    """The same function for async code, under the same arguments.
+    """Return the same function for async code, with the same arguments.
 
-    In the thread that Django's own async ORM calls share (thread-sensitive), so that it sees their connection and
-    the transaction on it. asgiref hands the context variables over: the current request, and `paused()`.
+    It runs in the thread that Django's own async ORM calls share (thread-sensitive). So it uses their connection and
+    the transaction on it. asgiref passes the context variables on: the current request, and `paused()`.
     """
 
     @wraps(function)
@@ -166,7 +170,7 @@ def _async_twin(function: Callable[_Arguments, _Result]) -> Callable[_Arguments,
         try:
             return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
         except BaseException as error:
-            del args, kwargs  # asgiref's frames hold them as well
+            del args, kwargs  # the frames of asgiref hold them as well
             raise strip_values(error)  # noqa: B904 -- the same error, which keeps its causes
 
     return twin
@@ -178,7 +182,7 @@ atrack.__doc__ = "As `track`, for async views and tasks: `await atrack(request, 
 
 
 def _refuse_event_loop() -> None:
-    """Say which call is right. No row can be written here, not even one that says that the event is invalid."""
+    """Report which call is right. No row can be written here, not even an invalid event."""
     if conf.current().strict:
         raise SynchronousOnlyOperation(NO_AWAIT)
     logger.error("tiktok: %s", NO_AWAIT)
@@ -186,7 +190,7 @@ def _refuse_event_loop() -> None:
 
 @errors_without_values
 def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] | None) -> Requester | None:
-    """Who sends the request; as a stranger, where the event is told of another person."""
+    """Return who sends the request. If `user` names another person, the sender counts as a stranger."""
     if request is None:
         return None
     with protected(write_database()):
@@ -203,7 +207,7 @@ def _requester(request: HttpRequest | None, event: str, user: Mapping[str, Any] 
 
 @errors_without_values
 def _told_of(user: Mapping[str, Any]) -> User:
-    """What tells the person from others; what is wrong with it is said when the event is built."""
+    """Hash the keys that tell a person from others. What is wrong with them is reported when the event is built."""
     try:
         return hashed({key: value for key, value in user.items() if key in (*KEYS, "phone")})[0]
     except Exception:
@@ -211,7 +215,10 @@ def _told_of(user: Mapping[str, Any]) -> User:
 
 
 def _leave_to_page(visitor: Visitor, unseen: Unseen) -> None:
-    """Its visitor may get to see a prefetched page without another request: then the page makes up for the event."""
+    """Have the prefetched page send the event: its visitor may see the page without another request."""
+    # Decision: a prefetched page carries its events, signed. To record at the prefetch would count pages that no
+    # visitor opens, and a second request does not come. The page's signed action has the server's event_id, so a page
+    # that is shown twice records once. Personal data that `track(user=…)` was given is left out of the page.
     with protected(write_database()):
         is_refused = visitor.will.is_denied
     if not is_refused:
@@ -219,7 +226,7 @@ def _leave_to_page(visitor: Visitor, unseen: Unseen) -> None:
 
 
 def _decision(requester: Requester | None, declared: Consent) -> Decision:
-    """What the request allows for what it tracks itself, whatever the arguments."""
+    """Decide whether the request allows an event that it tracks itself, whatever the arguments."""
     if requester is None:
         return permitted(declared, None)
     circumstance = requester.circumstance
@@ -227,12 +234,12 @@ def _decision(requester: Requester | None, declared: Consent) -> Decision:
         return denied(circumstance)
     if requester.shopper is not None:
         return permitted(declared, requester.will)
-    with protected(write_database()):  # the site's CONSENT and OPT_OUT are asked, of a request that they may not expect
+    with protected(write_database()):  # calls the site's CONSENT and OPT_OUT, which may not expect such a request
         return permitted(declared, requester.will)
 
 
 def _pixel_codes(request: HttpRequest | None, wanted: object) -> Sequence[str] | None:
-    """None where the request's shop has no pixel. Raises InvalidEvent for a code that can't be one."""
+    """Return the pixels; None if the request's shop has no pixel. Raises InvalidEvent for an impossible code."""
     if codes := valid_pixel_codes(wanted):
         return codes
     own = pixels_of_request(request)

@@ -1,4 +1,4 @@
-"""Every mistake in the settings form that can be seen without an object, in words."""
+"""Check the settings form: report every problem that can be seen without an object, in words."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tiktok_attribution.visitor.matching import KEYS
 from tiktok_attribution.visitor.page import steps_of
 
 DeclarationProblem = tuple[str, str]
-"""What is wrong and where, and how to fix it ("" where the message says that too)."""
+"""What is wrong and where, and how to fix it ("" if the message says that too)."""
 
 
 def problems(label: str, model: type[Model], mapping: object) -> Iterator[DeclarationProblem]:
-    """Every mistake in one entry of CONVERSIONS that can be seen without an object."""
+    """Yield every problem in one entry of CONVERSIONS that can be seen without an object."""
     fatal = list(fatal_problems(label, model, mapping))
     yield from fatal
     if isinstance(mapping, Mapping):
@@ -35,7 +35,7 @@ def problems(label: str, model: type[Model], mapping: object) -> Iterator[Declar
 
 
 def fatal_problems(label: str, model: type[Model], mapping: object) -> Iterator[DeclarationProblem]:
-    """Those that leave nothing to work with. With any other the events are recorded, maybe as invalid."""
+    """Yield the problems that make an entry unusable. With any other problem, events are recorded, maybe as invalid."""
     where = f"CONVERSIONS[{label!r}]"
     if not isinstance(mapping, Mapping):
         yield f"{where} must be a dict or a list of dicts.", ""
@@ -119,7 +119,7 @@ def _pixel_problems(where: str, path: object) -> Iterator[DeclarationProblem]:
 
 
 def _never_equal(where: str, field: Field[Any, Any] | None, wanted: object) -> Iterator[DeclarationProblem]:
-    """Values that a column of Django's own never holds, so that the conversion would never happen, and say nothing."""
+    """Report values that a column of Django's own types never has: the conversion would silently never happen."""
     if field is None or not type(field).__module__.startswith("django.db.models."):
         return
     choices = [value for value, _ in field.flatchoices]
@@ -144,7 +144,7 @@ def _may_hold(field: Field[Any, Any], value: object) -> bool:
 
 
 def user_problems(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Iterator[DeclarationProblem]:
-    """Mistakes in a mapping of matching keys: that of a conversion, or the setting USER."""
+    """Yield the problems in a mapping of matching keys: that of a conversion, or the setting USER."""
     for key, given in mapping.items():
         if key not in KEYS:
             yield f"{where} has no key {key!r}.", _nearest(key, KEYS)
@@ -194,7 +194,7 @@ def _nearest(key: object, known: Sequence[str], kind: str = "keys") -> str:
 
 
 def unresolved(model: type[Model], path: str) -> str:
-    """Why a path can't work on this model, "" when it can or when only an object can tell."""
+    """Return why a path can't work on this model. "" if it can, or if only an object can tell."""
     at: type[Model] | None = model
     for step in steps_of(path):
         if at is None:
@@ -204,7 +204,7 @@ def unresolved(model: type[Model], path: str) -> str:
             near = difflib.get_close_matches(step, names, n=1)
             return f"{at._meta.label} has no {step!r}." + (f" Did you mean {near[0]!r}?" if near else "")
         followed = relation(at, step)
-        # A manager's own methods may be the next step, as in "lines.first".
+        # A manager's own method may be the next step, as in "lines.first".
         at = None if followed is None or followed.one_to_many or followed.many_to_many else followed.related_model
     return ""
 
@@ -218,9 +218,9 @@ def _has_field(model: type[Model], name: str) -> bool:
 
 
 def amount_without_currency(model: type[Model], mapping: Mapping[str, Any]) -> str:
-    """The key of an amount in a declaration that names no currency, "" where there is none.
+    """Return the key of an amount in a declaration that names no currency, "" if there is none.
 
-    Fields of other packages may give money objects, which name their own.
+    Fields of other packages may give money objects, which have their own currency.
     """
     contents = mapping.get("contents") or {}
     own = mapping.get("properties") or {}

@@ -1,6 +1,7 @@
-"""What an event is: pure values and functions, without Django, requests or Celery.
+"""The data of an event: pure values and functions, without Django, requests or Celery.
 
-`payload` tells the wire format; `identity` the hashes; the other modules each fix one part of an event.
+`wire` builds the wire format from an `Event`, `hashing` hashes the matching keys. `properties` cleans the properties
+with `contents`, `money` and `sanitize`. `ids`, `names`, `times` and `page_url` each check one other part.
 """
 
 from __future__ import annotations

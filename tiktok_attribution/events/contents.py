@@ -1,6 +1,7 @@
-"""Counts: JSON integers for `quantity` and `num_items`.
+"""Clean the `contents` of an event: what was looked at, put in the cart or bought, item by item.
 
-The `contents` of an event: what was looked at, put in the cart or bought, item by item.
+`clean_contents` turns lines of an order into the items that are sent, with a note on what was left out. `count` reads
+`quantity` and `num_items` as JSON integers.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from tiktok_attribution.events.sanitize import (
 from tiktok_attribution.exceptions import InvalidEvent
 
 LARGEST = 10**9
-"""Ours: more than that is a key or a timestamp in the wrong place."""
+"""Our limit: a larger count is a key or a timestamp in the wrong place."""
 
 _DIGITS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{0,12})?")
 
 
 def count(v: object, *, least: int) -> int:
-    """A whole number from `least` up, also out of "2", "2.0", 2.0 or Decimal("2"). Raises InvalidEvent."""
+    """Read a whole number from `least` up, from 2, "2", "2.0", 2.0 or Decimal("2"). Raises InvalidEvent."""
     number = _whole(v)
     if number is None:
         raise InvalidEvent("must be a whole number")
@@ -41,7 +42,7 @@ def count(v: object, *, least: int) -> int:
 
 
 def is_fraction(v: object) -> bool:
-    """Whether it is a positive amount that is no whole number, such as 1.5 metres."""
+    """Return whether a value is a positive amount that is no whole number, such as 1.5 metres."""
     if isinstance(v, str):
         text = v.strip()
         v = Decimal(text) if _DIGITS.fullmatch(text) else None
@@ -62,7 +63,7 @@ def _whole(v: object) -> int | None:
             return None
         v = Decimal(digits) if digits == text else -Decimal(digits)
     if isinstance(v, Decimal):
-        # Not math.isfinite(), which raises for a signalling NaN; and int() of 1E+999999 has a million digits.
+        # math.isfinite() would raise for a signalling NaN, and int() of 1E+999999 has a million digits.
         return int(v) if v.is_finite() and -10 * LARGEST <= v <= 10 * LARGEST and v == int(v) else None
     return int(v) if isinstance(v, float) and math.isfinite(v) and v.is_integer() else None
 
@@ -70,18 +71,18 @@ def _whole(v: object) -> int | None:
 ITEM_TEXTS = ("content_name", "content_category", "brand")
 CONTENT_KEYS = ("content_id", "content_type", *ITEM_TEXTS, "price", "quantity")
 CONTENT_TYPES = ("product", "product_group")
-"""Ids are a catalogue's SKU ids, or its item-group ids."""
+"""Whether the ids are a catalogue's SKU ids, or its item-group ids."""
 
 
 class Price(Protocol):
-    """The clean unit price of what was given, or None where it can't be sent. Raises InvalidEvent."""
+    """Clean a unit price. Return None if it can't be sent. Raises InvalidEvent."""
 
     def __call__(self, v: object, *, signed: bool = False) -> int | float | None: ...
 
 
-# One rule for every part of an event: what can't be sent is left out with a note, and the rest goes. A shop's one odd
-# line must not cost the sale. Only what makes the event meaningless makes it invalid: no name, no pixel, an event id
-# that can't be one, a value below zero or that is no amount (see `properties._value`).
+# One rule for every part of an event: what can't be sent is left out with a note, and the rest is sent. One odd line of
+# a shop must not cost the sale. An event is invalid only if it would be meaningless. It has no name, no pixel or an
+# impossible event id. Or its value is negative or no amount (see `properties._value`).
 class LeftOut:
     """Turn an InvalidEvent that is raised inside into a note that this part of the event is left out."""
 
@@ -100,9 +101,9 @@ class LeftOut:
 
 
 class Lines(NamedTuple):
-    """The items that are sent, and what all the lines are worth together.
+    """The items that are sent, and the price and quantity of all lines together.
 
-    `worth` has signed price and quantity of every line, also of those that are left out; None where that is not known.
+    `worth` has signed price and quantity of every line, including those that are left out. None if any is unknown.
     """
 
     items: list[dict[str, Any]]
@@ -110,7 +111,7 @@ class Lines(NamedTuple):
 
 
 def clean_contents(contents: Sequence[object], *, content_type: str, price: Price, notes: list[str]) -> Lines:
-    """The items as they are sent; `notes` gets what was left out, with index and key."""
+    """Clean the lines into the items that are sent. `notes` gets what was left out, with index and key."""
     items: list[dict[str, Any]] = []
     worth: list[tuple[int | float, int]] = []
     for index, item in enumerate(contents):
@@ -125,7 +126,7 @@ def clean_contents(contents: Sequence[object], *, content_type: str, price: Pric
 
 
 def valid_content_type(v: object) -> str:
-    """ "product" or "product_group"; raises InvalidEvent for anything else."""
+    """Return "product" or "product_group". Raises InvalidEvent for anything else."""
     text = plain(v)
     if text not in CONTENT_TYPES:
         raise InvalidEvent('must be "product" or "product_group"')
@@ -133,9 +134,9 @@ def valid_content_type(v: object) -> str:
 
 
 def valid_id(v: object, where: str, notes: list[str]) -> str:
-    """An id as text: TikTok refuses the batch for a number. Raises InvalidEvent for what is no scalar id.
+    """Return an id as text: for a number, TikTok refuses the batch. Raises InvalidEvent for what is no scalar id.
 
-    An e-mail address goes, with a note. Digits stay, whatever they look like: they are what catalogues number by.
+    An e-mail address is cut out, with a note. Digits stay, whatever they look like, because catalogues number by them.
     """
     given = plain(v)
     if given is None:
@@ -149,7 +150,7 @@ def valid_id(v: object, where: str, notes: list[str]) -> str:
 
 
 class _Line:
-    """One line of an order on its way to an item. `worth` is signed price and quantity, None where one is unknown."""
+    """One line of an order that becomes an item. `worth` is signed price and quantity, None if one is unknown."""
 
     worth: tuple[int | float, int] | None = None
 
@@ -157,7 +158,8 @@ class _Line:
         self.where, self._price, self._notes = where, price, notes
 
     def clean(self, item: object, content_type: str) -> dict[str, Any]:
-        """The item, empty for a line that is none, such as a voucher. Raises InvalidEvent for what is no line."""
+        """Return the item; empty for a line that is no item, such as a voucher. Raises InvalidEvent for what is no
+        line."""
         given, clean = _given(item, self.where, self._notes), {}
         money = self._money(given)
         if money is None:
@@ -170,7 +172,7 @@ class _Line:
             clean["content_id"] = content_id
         else:
             self._notes.append(f"{self.where} has no content_id: it can't be matched to a catalogue")
-        # TikTok's reference wants it beside the list, its tag templates put it into the items: both are accepted.
+        # TikTok's reference puts it beside the list, its tag templates put it into the items. Both are accepted.
         clean["content_type"] = content_type
         if "content_type" in given:
             with LeftOut(f"{self.where}.content_type", self._notes):
@@ -184,10 +186,10 @@ class _Line:
         return clean
 
     def _money(self, given: dict[str, object]) -> dict[str, Any] | None:
-        """Price and quantity to send; None for a line that is no item: a voucher, a returned piece, none at all."""
+        """Return price and quantity to send. None for a line that is no item: a voucher, or a returned piece."""
         price, quantity = self._unit_price(given), 1
         if is_fraction(given.get("quantity")):
-            # Cloth is sold by the metre, tea by weight. A unit price without its quantity would tell a wrong value.
+            # Cloth is sold by the metre, tea by weight. A unit price without its quantity would give a wrong value.
             self._notes.append(f"{self.where}: quantity and price left out, for TikTok takes whole quantities only")
             return {} if price is None or price >= 0 else None
         if "quantity" in given:
@@ -213,16 +215,16 @@ class _Line:
         return None
 
 
-# What a catalogue calls a thing is written by the shop, and part numbers look like phone numbers at home ("Ersatzteil
-# 0986494596"). So digits in one piece stay there; a number with a plus sign, or in groups as people write it, is still
-# cut out, for a sign or a card may be made to order. A text that visitors type has the wider test.
+# The shop writes the names of its catalogue, and part numbers look like national phone numbers ("Ersatzteil
+# 0986494596"). So digits in one piece stay here. A number with a plus sign, or in groups as people write it, is still
+# cut out, because a product that is made to order may hold one. Text that visitors type gets the wider test.
 def item_text(value: object, where: str, notes: list[str]) -> str:
     """Clean a name, category or brand as `free_text` does, but keep part numbers."""
     return free_text(value, where, notes, without_written_phones)
 
 
 def _given(item: object, where: str, notes: list[str]) -> dict[str, object]:
-    """What the caller filled in, from a mapping's keys or an object's attributes of the same names."""
+    """Return what the caller filled in, from a mapping's keys or an object's attributes of the same names."""
     if isinstance(item, Mapping):
         unknown = [key for key in item if key not in CONTENT_KEYS]
         if unknown:

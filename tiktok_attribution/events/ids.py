@@ -1,6 +1,7 @@
-"""Event ids and pixel codes.
+"""Make and check event ids and pixel codes.
 
-TikTok counts pixel, event and event_id together once, so an event id is made from what the conversion is.
+TikTok counts pixel, event name and event_id together once. So an event id is made from the object of the conversion
+(`object_event_id`), or at random for an event without an object.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ from tiktok_attribution.events.sanitize import holds_email, plain
 from tiktok_attribution.exceptions import InvalidEvent
 
 MAX_LENGTH = 128
-"""Ours, so that a unique index holds it on every engine. TikTok documents none."""
+"""Our limit, so that a unique index can hold it on every database. TikTok documents none."""
 
 MAX_CODE_LENGTH = 64
-"""Of a pixel code, the width of its columns. TikTok's own have 20 characters."""
+"""Length of a pixel code, as wide as its columns. TikTok's own codes have 20 characters."""
 
-_TOKEN_FORM = re.compile(r"[0-9a-fA-F]{40}")  # the form that TikTok's access tokens are seen in
+_TOKEN_FORM = re.compile(r"[0-9a-fA-F]{40}")  # the form of the access tokens of TikTok that were seen
 
 
 def object_event_id(label: str, pk: object) -> str:
-    """ "order-42": the same for the same object, whichever worker, save or backfill asks.
+    """Build the event id of an object, such as "order-42". It is the same for every worker, save or backfill.
 
-    A key that is long or holds an e-mail address takes part as a digest, for TikTok gets this text plain.
+    A primary key that is long or holds an e-mail address is replaced by a digest, because TikTok gets this text plain.
     """
+    # Decision: event ids come from objects, under a unique constraint on event_id and event type. An insert that meets
+    # the constraint does nothing (`ON CONFLICT DO NOTHING`), so a conversion can't count twice.
     parts = pk if isinstance(pk, tuple) else (pk,)  # a composite primary key is a tuple
     if not label or any(part is None or str(part) == "" for part in parts):
         raise InvalidEvent("an event id needs a label and the primary key of a saved object")
@@ -39,12 +42,13 @@ def object_event_id(label: str, pk: object) -> str:
 
 
 def random_event_id() -> str:
-    """For an event that has no object. Made once, then rendered to both channels."""
+    """Make the event id of an event without an object. It is made once, for both channels."""
     return uuid.uuid4().hex
 
 
 def valid_event_id(v: object) -> str:
-    """The id as text, out of text, whole number or UUID. Raises InvalidEvent, which does not repeat it."""
+    """Return the event id as text, from text, a whole number or a UUID. Raises InvalidEvent without repeating the
+    id."""
     if isinstance(v, (int, uuid.UUID)) and not isinstance(v, bool):
         v = str(v)
     if not isinstance(v, str):
@@ -69,13 +73,13 @@ def _fault(text: str) -> str:
 
 
 # One rule for every source of a pixel code: the settings, a declaration, PIXEL_FOR_REQUEST, `track()`, a template tag,
-# a stored snapshot. Every page shows a pixel code, so one with the form of an access token is refused. A code is never
-# cut, since the rest of a wrong one could be somebody else's pixel. No message repeats a code: it may be a token.
+# a stored snapshot. Every page shows a pixel code, so a text in the form of an access token is refused. A code is never
+# cut, because the rest of a wrong code could be another site's pixel. No message repeats a code: it may be a token.
 def valid_pixel_codes(given: object) -> tuple[str, ...]:
-    """Return one code or several as a tuple, each once, without empty ones. Raises InvalidEvent."""
+    """Return one pixel code or several as a tuple, each once, without empty ones. Raises InvalidEvent."""
     if given is None:
         return ()
-    is_one = hasattr(given, "isalnum") or not isinstance(given, Iterable)  # also a lazy text, which iterates
+    is_one = hasattr(given, "isalnum") or not isinstance(given, Iterable)  # true for lazy text too, which iterates
     if isinstance(given, Mapping):
         raise InvalidEvent("pixel codes are text or a list of texts, not a dict")
     codes: dict[str, None] = {}
@@ -92,12 +96,12 @@ def valid_pixel_codes(given: object) -> tuple[str, ...]:
 
 
 def has_token_form(text: str) -> bool:
-    """Say whether a text has the form of an access token."""
+    """Return whether a text has the form of an access token."""
     return _TOKEN_FORM.fullmatch(text) is not None
 
 
 def pixel_code_fault(code: str) -> str:
-    """Say why a text can't be a pixel code, "" where it can. The empty text is no fault: it names no pixel."""
+    """Return why a text can't be a pixel code, "" if it can. The empty text is valid: it names no pixel."""
     if has_token_form(code):
         return "looks like an access token, and every page would show it"
     if len(code) > MAX_CODE_LENGTH:

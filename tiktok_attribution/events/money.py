@@ -1,4 +1,4 @@
-"""Amounts and currencies: JSON numbers and ISO 4217 codes, or a reason why not."""
+"""Convert amounts and currencies to JSON numbers and ISO 4217 codes, or raise InvalidEvent with the reason."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from tiktok_attribution.exceptions import InvalidEvent
 
 CURRENCIES: frozenset[str] = frozenset(
-    # One text, for a list of 62 quoted words says no more and takes a page.
+    # One text, because a list of 62 quoted words says no more and takes a page.
     "AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ "  # noqa: SIM905
     "HKD HNL HUF IDR ILS INR ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD "
     "OMR PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD THB TRY TWD UAH USD VES VND ZAR".split()
 )
-"""The 62 of TikTok's Events API reference. What it does with another code is not documented."""
+"""The 62 currencies of TikTok's Events API reference. What TikTok does with another code is not documented."""
 
 MAX_AMOUNT = 2**53 - 1
-"""Above it a browser no longer holds every whole number, and the two channels of an event would differ."""
+"""Above it a browser no longer represents every whole number, and the two channels of an event would differ."""
 
-# Digits behind the point, ISO 4217: how many minor units make one. All others have two.
+# Decimal digits by ISO 4217: how many digits the minor unit has. All others have two.
 _WITHOUT_MINOR_UNITS = ("BIF", "CLP", "ISK", "JPY", "KRW", "PYG", "VND")
 _EXPONENTS = dict.fromkeys(_WITHOUT_MINOR_UNITS, 0) | dict.fromkeys(("BHD", "KWD", "OMR"), 3)
 
@@ -30,7 +30,7 @@ _WITH_THOUSANDS_COMMAS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _WITH_DECIMAL_COMMA = re.compile(r"[0-9.]*,[0-9]{1,2}")
 _LONGEST = 40
 _STEP = Decimal("0.000001")
-# An own context: the caller's thread may have lowered the precision or set traps.
+# A context of its own, because the caller's thread may have lowered the precision or set traps.
 _EXACT = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
 
 _SPOKEN = {
@@ -46,11 +46,11 @@ _SPOKEN = {
 _MINUS = ("-", "\N{MINUS SIGN}")
 _NEGATIVE = "an amount can't be negative"
 _TOO_LARGE = "the amount is too large to be money"
-_NOT_A_SLIP = {"AMD"}  # Armenia's, one swap away from MAD
+_NOT_A_SLIP = {"AMD"}  # the currency of Armenia, one swap of letters away from MAD
 
 
 def currency_code(v: object) -> str:
-    """The upper-case ISO code; raises InvalidEvent for one that TikTok's list lacks."""
+    """Return the upper-case ISO code. Raises InvalidEvent for one that is not in TikTok's list."""
     if v is None or isinstance(v, (bool, int, float, bytes)):
         raise InvalidEvent("a currency is an ISO 4217 code of three letters, such as EUR")
     code = str(v).strip().upper()
@@ -64,14 +64,14 @@ def currency_code(v: object) -> str:
     raise InvalidEvent("the currency is not an ISO 4217 code of three letters, such as EUR")
 
 
-# py-moneyed's Money (which django-money's fields give) and that of `prices` share these two attributes and no class, so
-# they are known by them. Neither package is imported. Such an amount never counts cents, whatever VALUE_IN_MINOR_UNITS
-# says of plain numbers.
+# py-moneyed's Money (which django-money's fields give) and that of `prices` share these two attributes and no class. So
+# they are recognised by them, and neither package is imported. Such an amount is never in minor units, whatever
+# VALUE_IN_MINOR_UNITS says of plain numbers.
 def money_parts(v: object) -> tuple[object, object] | None:
     """Return amount and currency of a money object, None for anything else. Never raises."""
     if v is None or isinstance(v, (str, int, float, Decimal, bytes, Mapping)):
         return None
-    with suppress(Exception):  # attributes of somebody else's object
+    with suppress(Exception):  # the attributes of a foreign object may raise anything
         own, currency = v.amount, v.currency  # type: ignore[attr-defined]
         if isinstance(own, (int, float, Decimal, str)) and not isinstance(own, bool):
             return own, getattr(currency, "code", currency)
@@ -85,10 +85,10 @@ def meant_currency(written: str) -> str:
 
 
 def amount(v: object, *, currency: str = "", minor_units: bool = False, signed: bool = False) -> int | float:
-    """A finite number from 0 up, with at most six decimals; an int where it is whole. Raises InvalidEvent.
+    """Convert an amount to a finite number with at most six decimals, an int if it is whole. Raises InvalidEvent.
 
-    With `minor_units` the input counts cents (or what `currency` has in their place) and must be whole. Below zero
-    only with `signed`.
+    With `minor_units`, the input counts cents, or the minor unit of `currency`, and must be whole. An amount below zero
+    is valid only with `signed`.
     """
     if parts := money_parts(v):
         v, minor_units = parts[0], False
@@ -106,7 +106,7 @@ def amount(v: object, *, currency: str = "", minor_units: bool = False, signed: 
 
 
 def total(prices: list[tuple[int | float, int]]) -> int | float:
-    """The sum of unit price times quantity, exact in decimals. Raises as `amount` does."""
+    """Add up unit price times quantity, exact in decimals. Raises as `amount` does."""
     result = Decimal(0)
     for price, quantity in prices:
         result = _EXACT.add(result, _EXACT.multiply(Decimal(repr(price)), Decimal(quantity)))
@@ -127,7 +127,7 @@ def _decimal(v: object) -> Decimal:
     if isinstance(v, str):
         return _from_text(v)
     if isinstance(v, int):
-        # Before it becomes a Decimal: a huge one would cost time that grows with its digits' square.
+        # Checked before it becomes a Decimal: for a huge number, that takes time with the square of its digits.
         if abs(v) > MAX_AMOUNT:
             raise InvalidEvent(_TOO_LARGE if v > 0 else _NEGATIVE)
         return Decimal(int(v))
@@ -141,7 +141,7 @@ def _decimal(v: object) -> Decimal:
 
 
 def _from_text(text: str) -> Decimal:
-    """The text itself is not repeated in the message: what was mapped here by mistake may be an address."""
+    """Read an amount from text. No message repeats the text: it could be an address that was mapped by mistake."""
     text = text.strip()
     unsigned = text[1:] if text.startswith(_MINUS) else text
     if len(text) <= _LONGEST and _NUMBER.fullmatch(unsigned):
@@ -158,7 +158,7 @@ def _from_text(text: str) -> Decimal:
 
 
 def _swapped(code: str) -> str:
-    """The listed currency that two swapped neighbours make of it ("ERU"), or nothing."""
+    """Return the listed currency whose neighbouring letters were swapped ("ERU"), or ""."""
     if len(code) != 3 or code in _NOT_A_SLIP:
         return ""
     swaps = (code[1] + code[0] + code[2], code[0] + code[2] + code[1])

@@ -1,4 +1,4 @@
-"""Event names of the web, as TikTok's help pages listed them in August and September 2025. Case counts."""
+"""Check event names of the web, as TikTok's help pages listed them in August and September 2025. Case counts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ STANDARD_EVENTS: frozenset[str] = frozenset(
     }
 )
 
-# TikTok converts both by itself since May 2025. The name is part of the key that deduplicates, and nobody has
-# shown that an old name on one channel merges with a new one on the other: the new one goes out on both.
+# Decision: both channels use TikTok's current names, because the name is part of its de-duplication key. TikTok has
+# converted both older names itself since May 2025. It is not proven that an old name on one channel merges with the new
+# one on the other. So the new name is sent on both.
 OLDER_NAMES: Mapping[str, str] = MappingProxyType({"CompletePayment": "Purchase", "SubmitForm": "Lead"})
 
 SUNSET_NAMES: frozenset[str] = frozenset({"ClickButton", "PlaceAnOrder"})
 
 PAGE_VIEW = "Pageview"
-"""The server's name in TikTok's own tag templates. Seldom needed: `ttq.page()` sends the browser's."""
+"""The server's name in TikTok's own tag templates. Seldom needed: `ttq.page()` sends the browser's page view."""
 
 RESERVED_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -58,7 +59,7 @@ RESERVED_NAMES: Mapping[str, str] = MappingProxyType(
         "ViewForm": "ViewContent",
     }
 )
-"""Name -> what TikTok turns it into (help page on reserved events, May 2025). Refused here."""
+"""Name -> what TikTok turns it into (help page on reserved events, May 2025). These names are refused here."""
 
 _WRITE_INSTEAD = {"Browse": PAGE_VIEW, "Checkout": "InitiateCheckout", "ClickInDownloadPage": "Download"}
 _SUNSET_ADVICE = {
@@ -74,7 +75,7 @@ _BETWEEN_WORDS = re.compile(r"[\s_-]")
 
 
 def canonical_name(name: object) -> str:
-    """The name to send; an older one becomes the current one. Raises InvalidEvent that says what to write."""
+    """Return the name to send. An older name becomes the current one. Raises InvalidEvent that says what to write."""
     if not isinstance(name, str):
         raise InvalidEvent(f"an event name is text, not {type(name).__name__}")
     name = str.__str__(name)
@@ -97,17 +98,17 @@ def canonical_name(name: object) -> str:
 
 
 def sunset_note(name: str) -> str:
-    """What to tell who still uses a name that TikTok takes away in 2027; empty for every other name."""
+    """Return a note on a name that TikTok removes in 2027, "" for every other name."""
     if name not in SUNSET_NAMES:
         return ""
     return f"TikTok accepts {name} until 2027 and then removes it: use {_SUNSET_ADVICE[name]}"
 
 
 def nearly_standard(name: str) -> str:
-    """The standard event that a custom name is probably a slip of, "" for any other name.
+    """Return the standard event that a custom name probably misspells, "" for any other name.
 
-    A name that holds the whole of one ("PurchaseRefund", "Unsubscribe") is a word of its own, unless all that it adds
-    is the ending of a verb or a plural ("Purchased", "Leads").
+    A name that contains a whole standard name ("PurchaseRefund", "Unsubscribe") is a word of its own. The exception is
+    a name that only adds the ending of a verb or a plural ("Purchased", "Leads").
     """
     if name in STANDARD_EVENTS or name in SUNSET_NAMES or name == PAGE_VIEW:
         return ""
@@ -120,7 +121,7 @@ def nearly_standard(name: str) -> str:
 
 
 _BY_LOWER = {name.lower(): name for name in sorted(STANDARD_EVENTS)}
-_NEARLY = 0.85  # "Purchace" is at 0.875; "AddToWaitlist", no slip of AddToWishlist, is at 0.846
+_NEARLY = 0.85  # "Purchace" is at 0.875; "AddToWaitlist", which is not a misspelt AddToWishlist, is at 0.846
 
 
 def _folded(name: str) -> str:
@@ -134,7 +135,7 @@ _BY_FOLDED = {
 
 
 def _shown(name: str) -> str:
-    """The name in quotes, unless it may be something else that landed here, such as an address."""
+    """Return the name in quotes if it is harmless. Anything else could be personal data that was passed by accident."""
     return f'"{name}"' if _HARMLESS.fullmatch(name) else "(not shown)"
 
 

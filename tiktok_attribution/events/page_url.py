@@ -1,9 +1,9 @@
-"""Parts of a path that open something to anybody who knows them: a magic link, an order's secret address, a signature.
+"""Clean page addresses before they are stored or sent: TikTok's data terms forbid personal data there too.
 
-What is sent to TikTok and kept in rows is read by people who must not get in by it. Slugs, numbers and UUIDs stay, or
-reports could not tell one product's page from another's. A site names more of its paths in MASKED_PATHS.
-
-Page addresses without what should not be in them: TikTok's data terms forbid personal data there too.
+`clean_address` keeps scheme, host, path and allowed query parameters. It also cuts secrets that open something to
+anyone who knows them: a magic link, an order's secret address, a signature. People who read reports or rows must not
+get in by them. Slugs, numbers and UUIDs stay, because reports must tell one product's page from another's. A site names
+more of its paths in MASKED_PATHS.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from urllib.parse import SplitResult, quote, urlsplit
 from tiktok_attribution.events.sanitize import MARGIN, PhoneSearch, has_few_digits, holds_email, well_formed
 
 SHORTEST = 28
-"""Characters from which a segment is looked at: a colon and the shortest signature (SHA-1, 27 characters)."""
+"""Characters from which a segment is checked: a colon and the shortest signature (SHA-1, 27 characters)."""
 _SHORTEST_RANDOM = 32
 
-# The value and its signature, as django.core.signing writes both: sessions, links in e-mails, invitations.
+# The value and its signature, as django.core.signing writes them: sessions, links in e-mails, invitations.
 _SIGNED = re.compile(r":(?=[A-Z0-9_-]*[a-z])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{27,}\Z")
 _JSON_WEB_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+")
 _RESET_TOKEN = re.compile(r"[0-9a-z]{1,13}-[0-9a-f]{32}")
-RESET_FORM = "set-password"  # where Django leads from the token's address, which it keeps in the session then
+RESET_FORM = "set-password"  # Django redirects here from the token's address, and keeps the token in the session
 _KEY = re.compile(r"[0-9A-Za-z-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-# Words have few digits amid letters and few capitals behind small letters ("256GB", "iPhone"): below 20 of 100 pairs of
-# neighbours in the titles of shops that were tried, 45 in random text. Measured with 20,000 tokens each: 0.15 % of
-# secrets.token_urlsafe(24) and 0.02 % of (32) are taken for words, none of token_hex(16).
+# Words have few digits amid letters and few capitals after small letters ("256GB", "iPhone"). In the titles of shops
+# that were tried, fewer than 20 of 100 pairs of neighbours are such. In random text, 45 are. Measured with 20,000
+# tokens each: 0.15 % of secrets.token_urlsafe(24) and 0.02 % of (32) are taken for words, none of token_hex(16).
 _ONE_RUN = re.compile(r"[A-Za-z0-9]{32,}")
 _PAIR = re.compile(r"(?=[A-Za-z0-9]{2})")
 _ODD_PAIR = re.compile(r"(?=[a-z][A-Z0-9]|[0-9][A-Za-z]|[A-Z][0-9])")
@@ -41,7 +41,7 @@ _RANDOM_SHARE = 0.2
 
 
 def is_bearer(segment: str) -> bool:
-    """Whether a segment of a path, or a parameter's value, looks like a secret; it is given as it reads decoded."""
+    """Return whether a segment of a path, or a parameter's value, looks like a secret. It is passed decoded."""
     if len(segment) < SHORTEST:
         return False
     if (":" in segment and _SIGNED.search(segment)) or ("eyJ" in segment and _JSON_WEB_TOKEN.search(segment)):
@@ -50,7 +50,7 @@ def is_bearer(segment: str) -> bool:
 
 
 def is_reset_of(user: str, segment: str) -> bool:
-    """Whether a segment belongs to Django's password reset, and the one before it names the user by a coded key."""
+    """Return whether a segment belongs to Django's password reset. The segment before it is the user's coded key."""
     if segment != RESET_FORM and not _RESET_TOKEN.fullmatch(segment):
         return False
     try:
@@ -69,29 +69,29 @@ def _is_random(text: str) -> bool:
 
 
 def _is_random_run(run: str) -> bool:
-    """A long run of letters and digits; one of letters alone is a compound word, or CamelCase."""
+    """Return whether a long run of letters and digits is random. Letters alone are a compound word, or CamelCase."""
     return bool(_DIGIT.search(run) or (_CAPITALS.search(run) and _CAPITAL_INSIDE.search(run)))
 
 
 MAX_LENGTH = 2000
-"""Ours, TikTok documents none. It asks for the address with its query, for ttclid and utm_* above all."""
+"""Our limit; TikTok documents none. It asks for the address with its query, above all for ttclid and utm_*."""
 
 Mask = Callable[[str], str]
-"""A site's own: a decoded path in, the path to send out."""
+"""A site's own function: gets a decoded path, returns the path to send."""
 
-# Looked at; nginx and gunicorn take 4 to 8 kB of an address. The segment or parameter that this cuts in two is
-# dropped: its other half might have shown that it is an e-mail address.
+# Characters that are read; nginx and gunicorn take 4 to 8 kB of an address. A segment or parameter that this cuts in
+# two is left out: its other part might have shown that it is an e-mail address.
 MOST_READ = 4096
-_MOST_KEPT = MAX_LENGTH + MARGIN  # of a path; what is behind could only come to stand before the limit
+_MOST_KEPT = MAX_LENGTH + MARGIN  # of a path; text behind it can only move before the limit if much is cut
 # A site's own pattern may take time that grows with the square of its text, or worse. Longer paths lose their end.
 _MOST_MASKED = 1000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"https?://[^/?#]{1,320}(?:[/?#]|\Z)", re.IGNORECASE)
 _WORDS = re.compile(r"[a-z/._~-]*")
-# Brackets are an IPv6 address's; of "[@]" only one remains when the user is cut off.
+# Brackets belong to an IPv6 address. Of "[@]" only one bracket remains when the user is cut off.
 _UNFIT_FOR_HOST = re.compile(r"[\s\\<>\"'`{}|^%]|(?!\A)\[|\](?!:\d*\Z|\Z)|\A[^\[]*\]|\A\[[^\]]*\Z")
-# Some servers read a semicolon as a separator: what stands behind one is a parameter of its own here.
+# Some servers read a semicolon as a separator. So what follows one is a parameter of its own here.
 _SEPARATOR = re.compile("[&;]")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _HEX = "0123456789ABCDEFabcdef"
@@ -100,10 +100,10 @@ _CUT_ESCAPE = re.compile(r"%[0-9A-Fa-f]?$")
 
 
 def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | None = None) -> str:
-    """Scheme, host, path and the allowed query parameters ("ttclid", "utm_*"), as they were encoded; else "".
+    """Clean an address: keep scheme, host, path and the allowed query parameters ("ttclid", "utm_*"), as encoded.
 
-    Segments with personal data or a secret become "-", and what `mask` says. Never raises, unless `mask` does: an
-    address that is no http(s) address is "", one that stays too long loses its query.
+    Segments with personal data or a secret become "-". `mask` changes the path first. "" for what is no http(s)
+    address. A result that is too long loses its query. Never raises, unless `mask` does.
     """
     parts = split_address(url)
     if parts is None:
@@ -121,18 +121,18 @@ def clean_address(url: object, allowed_parameters: Iterable[str], mask: Mask | N
 
 
 def decoded_path(url: object) -> str:
-    """The path as the site that answers there reads it; "" for what is no web address."""
+    """Return the path as the site that answers there reads it; "" for what is no web address."""
     parts = split_address(url)
     return decoded(parts.path) if parts else ""
 
 
 def decoded(text: str) -> str:
-    """Decode the escapes as `unquote` does, which takes ten times as long for a row of bare percent signs."""
+    """Decode percent escapes as `unquote` does, which takes ten times as long for many bare percent signs."""
     return _ESCAPES.sub(_decoded_run, text) if "%" in text else text
 
 
 def split_address(url: object) -> SplitResult | None:
-    """The parts of a web address, however long and odd what a visitor sent for one; None for what is none."""
+    """Split a web address, however long or odd. None if it is no web address."""
     if not isinstance(url, str):
         return None
     if len(url) > MOST_READ:
@@ -140,14 +140,14 @@ def split_address(url: object) -> SplitResult | None:
     if not url.isascii() or not url.isprintable():
         url = _CONTROL.sub("", well_formed(url))
     url = url.strip().replace(" ", "%20")
-    if len(url) > MOST_READ:  # of blanks, each of which became three characters
+    if len(url) > MOST_READ:  # it held blanks, each of which became three characters
         url = _beginning(url)
-    # urlsplit() normalises a host that is not ASCII, which takes time with the square of its combining marks.
+    # urlsplit() normalises a host that is not ASCII. That takes time with the square of its combining marks.
     if not url.isascii() and _HOST.match(url) is None:
         return None
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 -- raises for a port that is none
+        parts.port  # noqa: B018 -- raises for an invalid port
     except ValueError:
         return None
     return parts if parts.scheme in ("http", "https") and parts.hostname else None
@@ -162,7 +162,7 @@ def _beginning(url: str) -> str:
 
 
 def _masked(path: str, mask: Mask) -> str:
-    """The path as `mask` leaves it, which reads it decoded, as the site's URL patterns do."""
+    """Return the path that `mask` makes. It gets the path decoded, as the site's URL patterns do."""
     whole = decoded(path)
     read = whole if len(whole) <= _MOST_MASKED else whole[:_MOST_MASKED].rpartition("/")[0] + "/"
     masked = mask(read)
@@ -172,7 +172,7 @@ def _masked(path: str, mask: Mask) -> str:
 def _clean_path(path: str, phones: PhoneSearch) -> str:
     is_coded = "%" in path or "@" in path or not has_few_digits(path)
     if not is_coded and (len(path) < SHORTEST or _WORDS.fullmatch(path)) and RESET_FORM not in path:
-        return path  # as most are
+        return path  # as most paths are
     if len(path) > _MOST_KEPT and (end := path.rfind("/", 0, _MOST_KEPT)) > 0:
         path = path[: end + 1]
     segments = path.split("/")
@@ -188,7 +188,7 @@ def _clean_path(path: str, phones: PhoneSearch) -> str:
 
 
 def _allowed_query(query: str, allowed: tuple[str, ...], phones: PhoneSearch) -> str:
-    """The parameters that may stay, "" for more than an address can hold, whatever is in them."""
+    """Return the parameters that may stay. "" if they are more than an address can hold, whatever is in them."""
     if not query:
         return ""
     names, prefixes = _names_and_prefixes(allowed)
@@ -209,7 +209,7 @@ def _may_stay(name: str, value: str, phones: PhoneSearch) -> bool:
     text = _decoded_twice(value.replace("+", " ")) if "%" in value or "+" in value else value
     if holds_email(text):
         return False
-    # A click id is random, and may hold a row of digits; campaigns have random names too.
+    # A click id is random, and may hold a long run of digits. Campaigns have random names too.
     if name == "ttclid":
         return True
     return not phones.cut(text)[1] and (name.startswith("utm_") or not is_bearer(text))

@@ -1,4 +1,7 @@
-"""The `properties` of an event, the same for the browser's call and the server's event."""
+"""Clean the `properties` of an event, which are the same for the pixel call and the server's event.
+
+`properties` is the entry point. It cleans contents, currency, value, known keys and the site's own keys in turn.
+"""
 
 from __future__ import annotations
 
@@ -39,17 +42,17 @@ _OTHERS = (
 )
 _TAKEN = frozenset({*_IDS, *_TEXTS, *_OTHERS})
 REVENUE_EVENTS = frozenset({"Purchase", "PlaceAnOrder"})
-# Letters only, lower-case: what belongs into `user`, where it is hashed.
+# Letters only, lower-case: keys that belong in `user`, where they are hashed.
 _PERSONAL = frozenset(
     {"email", "emailaddress", "customeremail", "useremail", "shaemail"}
     | {"phone", "phonenumber", "customerphone", "telephone", "shaphonenumber"}
     | {"firstname", "lastname", "fullname", "customername", "birthday", "dateofbirth", "ipaddress"}
 )
-# TikTok documents no limit of a request's size; tag platforms keep to 1 MB, and so does BATCH_BYTES by default. What is
-# beside this list (matching keys, page, texts) stays under the rest.
+# TikTok documents no limit of a request's size. Tag platforms keep to 1 MB, and so does BATCH_BYTES by default. What is
+# sent beside this list (matching keys, page, texts) fits into the rest.
 MOST_LIST_BYTES = 850_000
 _MOST_UNMEASURED = 16
-"""Items of so many full texts always fit: 4 texts of 1,000 characters, 12 bytes each, make 48 kB."""
+"""A list of so many items always fits: 4 texts of 1,000 characters with 12 bytes each make 48 kB an item."""
 _OWN_NAME = re.compile(r"[^\W\d_][\w .-]{0,99}")
 _NO_LETTER = re.compile(r"[^a-z]")
 
@@ -61,9 +64,9 @@ def properties(
     default_currency: str = "",
     value_in_minor_units: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
-    """What a caller gave, in the form and order that is sent, and notes on what was left out or is missing.
+    """Clean the properties that a caller gave. Return them in the order that is sent, and notes on what was left out.
 
-    None and "" count as not given. `value_in_minor_units` holds for `value` and for each price, unless it is a money
+    None and "" count as not given. `value_in_minor_units` applies to `value` and to each price, unless it is a money
     object. What can't be sent is left out with a note. Raises InvalidEvent for a value that is negative or no amount.
     """
     notes: list[str] = []
@@ -90,7 +93,7 @@ def properties(
 
 
 class _Pricing:
-    """How an amount of this event becomes a number to send."""
+    """Convert amounts of this event to the numbers that are sent."""
 
     def __init__(self, currency: str, minor_units: bool, notes: list[str]) -> None:
         self.currency = currency
@@ -98,12 +101,12 @@ class _Pricing:
         self.notes = notes
 
     def __call__(self, v: object, *, signed: bool = False) -> int | float | None:
-        """None for cents of an unknown currency: how many of them make one is unknown as well."""
+        """Return the number. None for cents of an unknown currency, because the unit is unknown as well."""
         parts = money_parts(v)
         if parts is not None:
             self._check_currency(parts[1])
         elif self.minor_units and not self.currency:
-            amount(v, signed=signed)  # still refuses what is no amount at all
+            amount(v, signed=signed)  # still raises for what is no amount at all
             note = "amounts in minor units left out: they need a currency that TikTok lists"
             if note not in self.notes:
                 self.notes.append(note)
@@ -111,7 +114,7 @@ class _Pricing:
         return amount(v, currency=self.currency, minor_units=self.minor_units, signed=signed)
 
     def _check_currency(self, own: object) -> None:
-        """An event has one currency. An amount of another one would be a wrong number in it."""
+        """Check that the amount has the event's currency: an event has only one."""
         if self.currency and currency_code(own) != self.currency:
             raise InvalidEvent(f"its currency is not the event's, {self.currency}")
 
@@ -128,7 +131,7 @@ def _given(raw: Mapping[Any, object], notes: list[str]) -> dict[str, object]:
 
 
 def _lines(given: Mapping[str, object], notes: list[str]) -> list[object]:
-    """The contents as a list: they may be a generator, and are looked at twice."""
+    """Return the contents as a list: they may be a generator, and are read twice."""
     contents = given.get("contents", ())
     if isinstance(contents, (str, bytes, Mapping)) or not isinstance(contents, Iterable):
         notes.append("contents left out: they must be a list of items, each a mapping or a Content")
@@ -137,7 +140,7 @@ def _lines(given: Mapping[str, object], notes: list[str]) -> list[object]:
 
 
 def _currency(given: Mapping[str, object], lines: Sequence[object], default: str, notes: list[str]) -> str:
-    """The code to send, or "" with a note. A bad currency costs the value, not the event."""
+    """Return the currency to send, or "" with a note. A bad currency costs the value, not the event."""
     if not {"currency", "value", "contents"} & given.keys():
         return ""
     code = given.get("currency") or _own_currency(given.get("value"), lines) or default
@@ -153,7 +156,7 @@ def _currency(given: Mapping[str, object], lines: Sequence[object], default: str
 
 
 def _own_currency(value: object, lines: Iterable[object]) -> object:
-    """The currency of the value, or of the first price, where these are money objects that name one."""
+    """Return the currency of the value, or of the first price, if these are money objects that name one."""
     if value is not None:
         parts = money_parts(value)
         return parts[1] if parts else None
@@ -188,7 +191,7 @@ def _take_contents(
 
 
 def _shorten(clean: dict[str, Any], notes: list[str]) -> None:
-    """Leave out the last items of a list that would make the request too large. The value stays that of all."""
+    """Leave out the last items of a list that would make the request too large. The value stays that of all items."""
     for key in ("contents", "content_ids"):
         items = clean.get(key, ())
         if len(items) <= _MOST_UNMEASURED:
@@ -215,12 +218,12 @@ def _content_ids(v: object, notes: list[str]) -> list[str]:
     return [entry for entry in ids if entry]
 
 
-# `value` is the one part that is never left out because it can't be read: a purchase that is delivered without it has
-# no revenue, and can't be repaired. An invalid one raises an alert and is built again once the declaration is fixed.
-# Nor does the sum replace it: that lacks shipping and tax. The sum stands where the site gives no value and the worth
-# of every line is known. Lines that are no items (a voucher, a returned piece) are not sent, and lower it.
+# `value` is the one part that is never left out because it can't be read. A purchase that is delivered without it has
+# no revenue, and can't be repaired. An invalid one raises an alert, and is built again once the declaration is fixed.
+# The sum does not replace it, because it lacks shipping and tax. The sum is sent if the site gives no value and the
+# worth of every line is known. Lines that are no items (a voucher, a returned piece) are not sent, and lower the sum.
 def _value(given: Mapping[str, object], lines: Lines, pricing: _Pricing) -> int | float | None:
-    """The value given, else the sum over lines that all have a price, as in TikTok's server tag template."""
+    """Return the given value, else the sum of lines that all have a price, as in TikTok's server tag template."""
     try:
         if "value" in given:
             return pricing(given["value"])
@@ -252,7 +255,7 @@ def _text(key: str, value: object, notes: list[str]) -> str:
 
 
 def _take_own(key: str, value: object, clean: dict[str, Any], notes: list[str]) -> None:
-    """A key of the site's own: a JSON scalar or a list of them."""
+    """Take a key of the site's own: a JSON scalar or a list of them."""
     if _NO_LETTER.sub("", key.lower()) in _PERSONAL:
         notes.append(f"{key} left out: personal data belongs into user, where it is hashed")
     elif isinstance(value, (list, tuple)):

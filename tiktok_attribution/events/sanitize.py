@@ -1,14 +1,8 @@
-"""Text as it may leave: well-formed Unicode, no control characters, bounded, no e-mail address or phone number.
+"""Clean text before it is sent or stored: well-formed, bounded, without e-mail addresses and phone numbers.
 
-Where text that people typed holds what looks like a phone number.
-
-Numbers with a country code are judged by libphonenumber. National ones can't be told from other digits for sure, so
-only forms that are written for people count: groups with separators, or ten to eleven digits from a zero on. The EAN
-of a product (8, 12 or 13 digits), a date, a price and a size stay.
-
-Every pattern takes time in proportion to the text: no repetition in it can match the same characters in two ways.
-
-TikTok's own words without what they repeat of the person whom a refused event was about.
+`free_text` cleans what a person may have typed. `PhoneSearch` finds phone numbers. `without_echoes` cleans TikTok's own
+messages of what they repeat of a person. Every pattern takes time in proportion to the text, because no repetition in
+it can match the same characters in two ways.
 """
 
 from __future__ import annotations
@@ -24,14 +18,14 @@ import phonenumbers
 from tiktok_attribution.exceptions import InvalidEvent
 
 Cutter = Callable[[str], tuple[str, int]]
-"""Returns the text without what it looks for, and how often that was there."""
+"""Returns the text without what it looks for, and how often it was found."""
 
 MAX_TEXT = 1000
-"""Characters kept of a property's text. Ours: TikTok documents none, but a batch should stay under 1 MB."""
+"""Characters kept of a property's text. Our limit: TikTok documents none, but a batch should stay under 1 MB."""
 
 MARGIN = 320
-"""Characters behind a limit that are looked through as well: the longest e-mail address (RFC 3696, erratum 1690)."""
-_LONGEST_EMAIL = 280  # that the pattern below finds
+"""Characters behind a limit that are searched as well: the longest e-mail address (RFC 3696, erratum 1690)."""
+_LONGEST_EMAIL = 280  # the longest that the pattern below finds
 _LONGEST_NUMBER = 100  # with its separators
 
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\/?&=]{1,64}@[^\s@<>()\[\],;:\"\\/?&=]{1,190}\.[^\W\d_]{2,24}")
@@ -40,51 +34,52 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def plain(value: object) -> str | None:
-    """The text of a scalar that identifies or names something (text, whole number, UUID, lazy text), or None.
+    """Return the text of a scalar that identifies or names something (text, whole number, UUID, lazy text), or None.
 
-    Never raises: what an exception of `__str__` says may hold the value.
+    Never raises, because an exception of `__str__` may hold the value.
     """
     if isinstance(value, str):
         return str.__str__(value)
     if value is None or isinstance(value, (bool, float, bytes, bytearray, Mapping, list, tuple, AbstractSet)):
         return None
-    with suppress(Exception):  # a stranger's __str__ may raise anything
+    with suppress(Exception):  # a foreign __str__ may raise anything
         return str(value)
     return None
 
 
 def well_formed(text: str) -> str:
-    """Lone surrogates become U+FFFD: as JSON they would be refused, and the whole batch with them."""
+    """Replace lone surrogates by U+FFFD. As JSON they would be refused, and the whole batch with them."""
     with suppress(UnicodeEncodeError):
         text.encode()
         return text
-    # A pattern, for the decoder's "replace" is a call for each of them.
+    # A pattern is used, because the decoder's "replace" makes a call for each of them.
     return _LONE_SURROGATE.sub("\ufffd", text).encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def tidy(text: str) -> str:
-    """One line of well-formed text without control characters and without space around it."""
+    """Make one line of well-formed text, without control characters and without space around it."""
     return _CONTROL.sub(" ", well_formed(text)).strip()
 
 
 def holds_email(text: str) -> bool:
-    """Whether text holds what looks like an e-mail address."""
-    # The pattern is slow where there is none: it tries again from every character.
+    """Return whether a text holds what looks like an e-mail address."""
+    # The pattern is slow without an "@": it tries again from every character.
     return "@" in text and _EMAIL.search(text) is not None
 
 
 def without_emails(text: str) -> tuple[str, int]:
-    """The text with "-" in place of each address, and how many there were."""
+    """Replace each e-mail address by "-". Return the text, and how many there were."""
     return _EMAIL.subn("-", text) if "@" in text else (text, 0)
 
 
-# Whatever a visitor sends costs the same from some length on. So the text is cut twice: before it is looked through, a
-# little behind the limit, or half an address at the limit would not be seen for one; and to the limit afterwards. What
-# was cut out made the text shorter, so the end that the first cut left may stand before the limit. What it broke goes.
+# From some length on, every text costs the same, whatever a visitor sends. So the text is cut twice. The first cut is
+# before the search, a little behind the limit, because part of an address would not be recognised at the limit. The
+# second cut is at the limit. What was removed made the text shorter, so the end of the first cut may move before the
+# limit. The word that it broke is removed.
 def bounded(text: str, limit: int, *cutters: Cutter) -> tuple[str, list[int], bool]:
-    """One tidy line of at most `limit` characters, after each cutter has cut out what may not leave.
+    """Make one tidy line of at most `limit` characters, after each cutter has removed what must not be sent.
 
-    Also how often each of them did, and whether the text was too long.
+    Also returns how often each cutter did, and whether the text was too long.
     """
     given = text.strip()
     is_broken = len(given) > limit + MARGIN
@@ -100,17 +95,17 @@ def bounded(text: str, limit: int, *cutters: Cutter) -> tuple[str, list[int], bo
 
 
 def _without_broken_end(line: str) -> str:
-    """Without its last word, of which the rest was cut off, and the groups of digits that may be the same number."""
+    """Remove the last word, which was cut, and the groups of digits before it that may be the same number."""
     word = line[-_LONGEST_EMAIL:].rpartition(" ")[2]
     line = line.removesuffix(word)
     return line[:-_LONGEST_NUMBER] + line[-_LONGEST_NUMBER:].rstrip(" 0123456789()./+-")
 
 
 def free_text(value: object, where: str, notes: list[str], phones: Cutter | None = None) -> str:
-    """Text that a person may have typed, without e-mail addresses and phone numbers, and not too long.
+    """Clean text that a person may have typed: no e-mail addresses and phone numbers, at most MAX_TEXT characters.
 
-    `phones` cuts out the numbers, `without_phones` by default. Changes go to `notes`. Raises InvalidEvent for what is
-    no scalar.
+    `phones` cuts out the numbers, by default `without_phones`. Changes are added to `notes`. Raises InvalidEvent for
+    what is no scalar.
     """
     given = plain(value)
     if given is None:
@@ -118,7 +113,7 @@ def free_text(value: object, where: str, notes: list[str], phones: Cutter | None
     if len(given) <= MAX_TEXT:
         line = tidy(given)
         if "@" not in line and has_few_digits(line):
-            return line  # as nearly all are
+            return line  # as nearly all texts are
     text, (emails, numbers), is_cut = bounded(given, MAX_TEXT, without_emails, phones or without_phones)
     if emails:
         notes.append(f"{where}: an e-mail address was left out")
@@ -138,21 +133,24 @@ _GROUPS = (
 _GROUPED = re.compile(rf"(?<![\w.,+/-])(?:{_GROUPS})(?![\w-])")
 _NATIONAL = re.compile(rf"(?<![\w.,+/-])(?:{_GROUPS}|0[1-9]\d{{8,9}})(?![\w-])")  # and 01711234567
 
-# libphonenumber takes 50 to 300 µs for one candidate, 20 µs for each character of a text that is made of candidates, so
-# it gets one candidate at a time and few of them. A text with more is not an ordinary one: there every candidate counts
-# as a number. Asking it about all of them would take 0.2 s for 8 kB.
+# libphonenumber takes 50 to 300 µs for one candidate, and 20 µs for each character of a text that is made of
+# candidates. So it gets one candidate at a time, and few of them. A text with more is not an ordinary one: there every
+# candidate counts as a number. To ask about all of them would take 0.2 s for 8 kB.
 MOST_JUDGED = 5
 MOST_TRIES = 4
 _LONGEST = 80  # of a number, with all its separators
 
 
+# Numbers with a country code are judged by libphonenumber. National ones can't be told from other digits with
+# certainty. So only forms that are written for people count: groups with separators, or ten to eleven digits that begin
+# with zero. The EAN of a product (8, 12 or 13 digits), a date, a price and a size stay.
 class PhoneSearch:
-    """Looks through the texts of one value or one address, which share the number of candidates that are judged."""
+    """Find phone numbers in the texts of one value or one address. They share the number of candidates to judge."""
 
     _left = MOST_JUDGED
 
     def cut(self, text: str) -> tuple[str, int]:
-        """The text with "-" in place of each number, and how many there were."""
+        """Replace each phone number by "-". Return the text, and how many there were."""
         if has_few_digits(text):
             return text, 0
         text, found = self._cut_abroad(text)
@@ -160,7 +158,7 @@ class PhoneSearch:
         return text, found + more
 
     def cut_written(self, text: str) -> tuple[str, int]:
-        """As `cut`, but digits in one piece stay, unless a plus sign stands before them."""
+        """Replace phone numbers as `cut` does, but keep digits in one piece, unless a plus sign precedes them."""
         if has_few_digits(text):
             return text, 0
         text, found = self._cut_abroad(text, is_bare_kept=True)
@@ -179,7 +177,7 @@ class PhoneSearch:
         return "-".join([*pieces, text[done:]]), len(pieces)
 
     def _end(self, candidate: re.Match[str]) -> int:
-        """Where the number ends that begins here; 0 for none."""
+        """Return where the number ends that begins here, 0 if there is none."""
         if self._left == 0:
             return candidate.end()
         self._left -= 1
@@ -191,28 +189,28 @@ class PhoneSearch:
 
 
 def has_few_digits(text: str) -> bool:
-    """Whether a text can't hold a number, nor any part of it."""
+    """Return whether a text can't hold a phone number, nor any part of one."""
     return _MANY_DIGITS.search(text) is None
 
 
 def without_phones(text: str) -> tuple[str, int]:
-    """The text with "-" in place of each number, and how many there were."""
+    """Replace each phone number by "-". Return the text, and how many there were."""
     return (text, 0) if has_few_digits(text) else PhoneSearch().cut(text)
 
 
 def without_written_phones(text: str) -> tuple[str, int]:
-    """The same, but digits in one piece stay, unless a plus sign stands before them."""
+    """Replace phone numbers as `without_phones` does, but keep digits in one piece without a plus sign before them."""
     return (text, 0) if has_few_digits(text) else PhoneSearch().cut_written(text)
 
 
 MAX_WORDS = 500
-"""Characters of an answer's words that are looked through and kept: what the columns hold."""
+"""Characters of an answer's text that are searched and kept: the width of the columns."""
 
 MOST_PASSES = 4
-"""What is left beside a mark may look like something else, so a text is looked through until nothing changes."""
+"""Most times that a text is searched. What remains beside a mark may look like something else, so it is repeated."""
 
 _URL = re.compile(r"(https?://)(?:[^\s/?#@\"'<>]*@)?([^\s/?#@\"'<>]*)[^\s\"'<>]*", re.IGNORECASE)
-# Any word with an at sign, also an encoded one.
+# Any word with an at sign, including an encoded one.
 _ECHOED_EMAIL = re.compile(r"[^\s\"'=&?;,(){}\[\]<>@]*(?:@|%(?:25)*40)[^\s\"'=&?;,(){}\[\]<>]*", re.IGNORECASE)
 _CLICK_ID = re.compile(r"\b(_?tt(?:clid|p))([\"']?\s{0,3}[:=]\s{0,3}[\"']?)([^\s\"'&;,(){}\[\]<>]+)", re.IGNORECASE)
 _CLICK_PREFIX = re.compile(r"\bE\.C\.P\.[\w.-]*")
@@ -224,12 +222,13 @@ _EVENT_ID = re.compile(r"(?:\w+-)*(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}
 _OF_NUMBERS = "0123456789()+./-"
 
 
-# TikTok's refusals were seen to repeat hash, IP address, click id, page and e-mail address of the event. They are read
-# whole by the judge and by the search for the bad event, and kept without all that: an answer belongs to a batch, so
-# the erasure of one person could not tell whose words they are. Names of fields, codes and event ids stay, for without
-# them nobody can find the mistake. A look-alike too much is cut sooner than one too few.
+# TikTok's refusals were seen to repeat hash, IP address, click id, page and e-mail address of the event. The code that
+# judges an answer, and the search for the bad event, read them whole. They are stored without all that: an answer
+# belongs to a batch, so the erasure of one person could not find their data in it. Names of fields, codes and event ids
+# stay, because they are needed to find the error. It is better to cut one look-alike too many than one too few.
 def without_echoes(text: str) -> str:
-    """Less than MAX_WORDS characters, with a mark in place of each address, number, digest and click id."""
+    """Clean an answer of TikTok: fewer than MAX_WORDS characters, a mark for each address, number, digest and click
+    id."""
     text = _bounded(text)
     if text.isalpha():  # "OK"
         return text
@@ -237,7 +236,7 @@ def without_echoes(text: str) -> str:
         before, text = text, _cut(text)
         if text == before:
             break
-    return text[: MAX_WORDS - 1]  # shorter than what counts as cut: a second time changes nothing
+    return text[: MAX_WORDS - 1]  # shorter than a text that counts as cut: a second call changes nothing
 
 
 def _cut(text: str) -> str:
@@ -251,17 +250,17 @@ def _cut(text: str) -> str:
 
 
 def without_ids(text: str) -> str:
-    """Without SHA-256 digests and IP addresses alone: for an id, which may look like anything else."""
+    """Cut out SHA-256 digests and IP addresses only. For an id, which may look like anything else."""
     text = _HASH.sub("[hash]", text)
     if text.count(":") > 1:
-        text = _MAYBE_IPV6.sub(_without_ipv6, text)  # first, for one may end in the other's form
+        text = _MAYBE_IPV6.sub(_without_ipv6, text)  # first, because an IPv6 address may end in the form of an IPv4 one
     return _IPV4.sub("[IP address]", text)
 
 
 def _bounded(text: str) -> str:
-    """Where the limit cuts, the last word goes, and the numbers before it: half an address or number tells enough.
+    """Cut the text at the limit, without its last word and the numbers before it. A part of an address says too much.
 
-    What comes with this very length is taken for cut already.
+    A text of exactly this length counts as cut already.
     """
     if len(text) < MAX_WORDS:
         return text
@@ -286,7 +285,7 @@ def _without_ipv6(found: re.Match[str]) -> str:
 
 
 def _without_token(found: re.Match[str]) -> str:
-    """A long word that mixes letters and digits as random ones do; ids of events, fields and pixels (20) stay."""
+    """Cut a long word that mixes letters and digits as random ones do. Ids of events, fields and pixels (20) stay."""
     run = found[0]
     if _EVENT_ID.fullmatch(run):
         return run

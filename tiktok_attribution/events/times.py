@@ -1,4 +1,4 @@
-"""When it happened: whole seconds since 1970, from whatever a site has."""
+"""Convert the time of an event to whole seconds since 1970, from a datetime, a date, ISO text or a number."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from tiktok_attribution.exceptions import InvalidEvent, TooOld
 
 MAX_AHEAD_SECONDS = 3600
-"""How far a clock may run ahead before it is a mistake: a payment provider's that is wrong by minutes, or a summer time
-that was forgotten. TikTok documents no limit, and the stand-in refuses what is more than ten minutes ahead; what is
-sent is never ahead at all, for it becomes now."""
+"""Seconds that a time may lie ahead before it is invalid. It allows for a payment provider's clock that is wrong by
+minutes, or a forgotten summer time. TikTok documents no limit. The stand-in refuses more than ten minutes. A time ahead
+is never sent as such, because it becomes now."""
 NOTED_AHEAD_SECONDS = 60
-"""Less is what the clocks of two machines differ by, and nobody's to look at."""
+"""Seconds ahead from which a note is made. The clocks of two machines differ by less, and no one needs to look."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# datetime.fromisoformat() of Python 3.10 knows neither "Z" nor every number of decimals.
+# datetime.fromisoformat() of Python 3.10 reads neither "Z" nor every number of decimals.
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?\s?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
 _NUMERIC = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{0,25})?")
-# (from, unit): seconds reach the first of these in the year 5138.
+# (from, unit): a time in seconds reaches the smallest of these in the year 5138.
 _FINER_UNITS = ((10**17, "nanoseconds"), (10**14, "microseconds"), (10**11, "milliseconds"))
 
 
@@ -35,11 +35,14 @@ def epoch_seconds(
     max_age_seconds: int,
     max_ahead_seconds: int = MAX_AHEAD_SECONDS,
 ) -> int:
-    """Seconds since 1970; None is `now`, a date is its midnight, a little ahead of `now` becomes `now`.
+    """Convert a time to seconds since 1970. None is `now`, a date is its midnight, a little ahead of `now` is `now`.
 
-    Raises TooOld for what is older than `max_age_seconds`, InvalidEvent for what can't be read or is further ahead
-    than allowed.
+    Raises TooOld for what is older than `max_age_seconds`. Raises InvalidEvent for what can't be read, or is further
+    ahead than `max_ahead_seconds`.
     """
+    # Decision: times are epoch seconds. They are the same under `USE_TZ=False`, and no hour is missing or doubled in
+    # spring and autumn. TikTok's rules conflict, so the safe ones are used. The maximum age is 7 days (28 at most). A
+    # time up to an hour ahead becomes now, with a note.
     if value is None:
         return math.floor(now)
     seconds = _seconds(value, default_timezone)
@@ -51,7 +54,7 @@ def epoch_seconds(
 
 
 def note_ahead(value: datetime | date | float | str | None, *, now: float, default_timezone: tzinfo) -> str:
-    """What to note of a time that `epoch_seconds` took and that lay ahead; "" where there is nothing to say."""
+    """Return the note on a time that was ahead and that `epoch_seconds` accepted, "" if there is none."""
     ahead = 0.0 if value is None else _seconds(value, default_timezone) - now
     return f"event_time was {_span(ahead)} ahead and became now" if ahead > NOTED_AHEAD_SECONDS else ""
 
@@ -101,7 +104,7 @@ def _from_text(text: str) -> datetime | float:
 
 
 def _span(seconds: float) -> str:
-    """ "3 days 4 hours", "12 minutes": the two largest units that count."""
+    """Format a time span by its two largest units: "3 days 4 hours", "12 minutes"."""
     left = math.ceil(seconds)
     if left > 2 * 365 * 86400:
         return f"{left // (365 * 86400)} years"

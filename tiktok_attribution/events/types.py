@@ -1,4 +1,7 @@
-"""The value types of an event. All of them hold what is sent, never what a person typed."""
+"""The value types of an event: `User`, `Page`, `Content`, `Event` and `BrowserCall`.
+
+All of them hold what is sent, never the plain personal data that a person typed.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from typing import Any
 from tiktok_attribution.exceptions import InvalidEvent
 
 MAX_VALUES = 10
-"""Hashes sent for one key. TikTok documents no limit; ten people behind one event is already a mistake."""
+"""Hashes that are sent for one key. TikTok documents no limit; ten people behind one event are already an error."""
 
 SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""The digest of the empty text: it would match everybody who left the field blank. Never sent."""
+"""The digest of the empty text. It would match everyone who left the field blank, so it is never sent."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LISTS = ("email", "phone", "external_id")
@@ -27,7 +30,7 @@ def _is_digest(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class User:
-    """Who it was. Personal fields are SHA-256 hex as `identity` makes them; a plain value is refused."""
+    """The person of an event. Personal fields are SHA-256 hex from `events.hashing`; a plain value is refused."""
 
     email: tuple[str, ...] = ()
     phone: tuple[str, ...] = ()
@@ -35,11 +38,11 @@ class User:
     first_name: str = ""
     last_name: str = ""
     zip_code: str = ""
-    city: str = ""  # plain, as are state and country: `identity.place`
+    city: str = ""  # plain, as are state and country: `hashing.place`
     state: str = ""
     country: str = ""
     ttclid: str = ""
-    ttp: str = ""  # raw value of the pixel's own cookie _ttp, never made up
+    ttp: str = ""  # the value of the pixel's own cookie _ttp, never invented
     ip: str = ""
     user_agent: str = ""
     locale: str = ""  # BCP 47, "en-US"
@@ -48,29 +51,29 @@ class User:
         for key in _LISTS:
             values = getattr(self, key)
             if values and (isinstance(values, str) or not all(map(_is_digest, values))):
-                raise InvalidEvent(f"user.{key} must be a tuple of SHA-256 hex, as events.identity makes it")
+                raise InvalidEvent(f"user.{key} must be a tuple of SHA-256 hex, as events.hashing makes it")
         for key in _HASHED_SCALARS:
             value = getattr(self, key)
             if value and not _is_digest(value):
-                raise InvalidEvent(f"user.{key} must be SHA-256 hex, as events.identity makes it")
+                raise InvalidEvent(f"user.{key} must be SHA-256 hex, as events.hashing makes it")
 
     def __repr__(self) -> str:
-        """Names the keys that are there, without their values: hashes and addresses are personal data too."""
+        """Name the keys that are set, without their values: hashes and addresses are personal data too."""
         return f"User({', '.join(key.name for key in fields(self) if getattr(self, key.name))})"
 
     @property
     def matchable(self) -> bool:
-        """Whether TikTok has anything to find a person by. A request without is accepted, and useless."""
+        """True if TikTok has anything to match a person by. Otherwise it accepts the request, and can't use it."""
         keys = self.ttclid or self.ttp or self.email or self.phone or self.external_id
         return bool(keys or (self.ip and self.user_agent))
 
     @property
     def names_browser(self) -> bool:
-        """Whether anything is known of the browser that it was, apart from the person."""
+        """True if anything is known of the browser, apart from the person."""
         return bool(self.ttclid or self.ttp or self.ip or self.user_agent)
 
     def merged(self, other: User) -> User:
-        """Both together: this one's scalars win, lists are united in order, at most `MAX_VALUES` each."""
+        """Combine two users. This one's scalars win. Lists are joined in order, at most `MAX_VALUES` each."""
         if other == NO_USER:
             return self
         united: dict[str, Any] = {}
@@ -84,12 +87,12 @@ class User:
 
 
 NO_USER = User()
-"""Of whom nothing is known."""
+"""A user of whom nothing is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Where it was: addresses as `addresses.clean_address` leaves them."""
+    """The page of an event. Addresses are cleaned by `page_url.clean_address`."""
 
     url: str = ""
     referrer: str = ""
@@ -97,7 +100,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """One item of `contents`, for who prefers a type to a mapping. `price` is for one piece."""
+    """One item of `contents`, for callers who prefer a type to a mapping. `price` is the price of one piece."""
 
     content_id: str | int = ""
     content_name: str = ""
@@ -110,7 +113,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One conversion, from which the browser's call and the server's event are both rendered."""
+    """One event, from which the pixel call and the server's event are both rendered."""
 
     name: str  # as `names.canonical_name` returns it
     event_id: str
@@ -121,7 +124,7 @@ class Event:
     limited_data_use: bool = False
 
     def __post_init__(self) -> None:
-        # TikTok answers 40002 to a number here, for the event and for the whole batch it travels in.
+        # TikTok answers 40002 to a number here, and refuses the whole batch with it.
         for key in ("name", "event_id"):
             text = getattr(self, key)
             if not isinstance(text, str) or not text:
@@ -132,7 +135,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserCall:
-    """`ttq.track(name, properties, {event_id})`: the third argument carries the id, not the properties."""
+    """The arguments of `ttq.track(name, properties, {event_id})`. The third argument holds the id."""
 
     name: str
     properties: Mapping[str, Any]

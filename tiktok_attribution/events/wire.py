@@ -1,10 +1,9 @@
-"""The wire format: Events API 2.0 for the web, `POST /open_api/v1.3/event/track/`, and its pixel call.
+"""Build the wire format: Events API 2.0 for the web, `POST /open_api/v1.3/event/track/`, and the pixel call.
 
-Root: `event_source` "web", `event_source_id` the pixel code, `data` a list of 1 to 1000 event objects. An
-event object is made once, when the event happens, kept as text and joined into a body as it is: when it goes
-out again it is the same byte for byte, so TikTok sees the same event_id and event_time. TikTok refuses wrong
-types: event_id and content_id are text, event_time whole seconds, value and price numbers. Both channels carry
-the same name, event_id and properties, because they are rendered from one `Event`.
+The root has `event_source` "web", `event_source_id` (the pixel code) and `data`, a list of 1 to 1000 event objects. An
+event object is made once, when the event happens, kept as text, and joined into a body unchanged. So a repeat is the
+same byte for byte, and TikTok sees the same event_id and event_time. TikTok refuses wrong types: event_id and
+content_id are text, event_time is whole seconds, value and price are numbers.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ __all__ = [
 ]
 
 MAX_EVENTS = 1000
-"""Events in one request; above it TikTok refuses the whole of it."""
+"""Events in one request. TikTok refuses the whole of a larger request."""
 
-# ASCII only: the same bytes in a database of any charset, and its length is its size.
+# ASCII only: the bytes are the same in a database of any charset, and the length is the size.
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 _HASH_LISTS = ("email", "phone", "external_id")
@@ -41,8 +40,10 @@ _SCALARS = (
 )  # fmt: skip
 
 
+# Decision: one `Event`, two channels. The stored text is the server's body, and the pixel call is rendered from the
+# same event. So both channels have the same name, event_id and properties.
 def event_text(event: Event) -> str:
-    """One object of `data` as compact ASCII JSON, keys in a fixed order, empty ones left out.
+    """Encode one object of `data` as compact ASCII JSON, keys in a fixed order, without empty ones.
 
     Raises InvalidEvent naming the property that is not JSON.
     """
@@ -69,7 +70,8 @@ def event_text(event: Event) -> str:
 
 
 def request_body(pixel_code: str, texts: Sequence[str], test_event_code: str = "") -> bytes:
-    """The body of one POST: stored texts, joined and never parsed again. ValueError unless 1 to 1000."""
+    """Join stored texts into the body of one POST, without parsing them. Raises ValueError unless there are 1 to
+    1000."""
     if not 1 <= len(texts) <= MAX_EVENTS:
         raise ValueError(f"a request carries 1 to {MAX_EVENTS} events, not {len(texts)}")
     test = f'"test_event_code":{_encode(test_event_code)},' if test_event_code else ""
@@ -78,23 +80,23 @@ def request_body(pixel_code: str, texts: Sequence[str], test_event_code: str = "
 
 
 def browser_call(event: Event) -> BrowserCall:
-    """The page's half of an event: the very same properties."""
+    """Return the pixel call of an event, with the same properties."""
     return BrowserCall(name=event.name, properties=event.properties, event_id=event.event_id)
 
 
 def browser_call_of_text(text: str) -> BrowserCall:
-    """The page's half of a stored event. Raises InvalidEvent when the text is no event, or was cleared."""
+    """Return the pixel call of a stored event. Raises InvalidEvent if the text is no event, or was cleared."""
     try:
         sent = json.loads(text)
         own = sent.get("properties", {})
         return BrowserCall(name=sent["event"], properties=own, event_id=sent["event_id"])
     except (ValueError, TypeError, KeyError, AttributeError):
-        # Without its cause: a JSONDecodeError carries the whole text.
+        # `from None`, because a JSONDecodeError holds the whole text.
         raise InvalidEvent("the stored text is no event, or was cleared") from None
 
 
 def event_of_text(text: str) -> Event:
-    """The event that `event_text` made this of. Raises InvalidEvent when the text is no event, or was cleared."""
+    """Read back the event that `event_text` encoded. Raises InvalidEvent if the text is no event, or was cleared."""
     try:
         sent = json.loads(text)
         keys: dict[str, Any] = {
@@ -115,7 +117,7 @@ def event_of_text(text: str) -> Event:
 
 
 def _user(user: User) -> dict[str, str | list[str]]:
-    """One value goes as text, several as a list: TikTok's own code sends texts, its reference shows lists."""
+    """Build `user`. One value is text, several are a list: TikTok's own code sends texts, its reference shows lists."""
     sent: dict[str, str | list[str]] = {}
     for key in _HASH_LISTS:
         values = getattr(user, key)

@@ -1,1 +1,1 @@
-"""Who it was: click id, cookie, address, agent, page, and the snapshot kept for a later payment."""
+"""Read the visitor's signals and consent from a request, and keep a snapshot for a later payment."""

@@ -1,4 +1,4 @@
-"""Who sends a request: the visitor, somebody in the back office, or nobody knows."""
+"""Tell who sends a request: the visitor, a person in the back office, or an unknown caller."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from tiktok_attribution import conf
 from tiktok_attribution.failures import report
 from tiktok_attribution.visitor.permission import INSPECTION, path_of
 
-# The first pages of back offices that can be found by name. Each stands for its whole path.
+# The first pages of back offices that can be found by name. Each stands for all paths below it.
 BACK_OFFICES = ("admin:index", "wagtailadmin_home")
 
 
 class Caller(Enum):
-    """Whose browser or machine it is. Whether it is also the person of an object: `conversions.person`."""
+    """Whose browser or machine sends a request. `conversions.person` tells if it is also the person of an object."""
 
-    # A refusal is heard from all but the back office. A member of staff who enters a customer's order in the admin
-    # sends Sec-GPC for their own browser: the customer has said nothing by it. The same goes for EXCLUDED_PATHS, for
-    # what IS_VISITOR calls no visitor, and for whoever makes an object of somebody else's: the site knows that another
-    # person speaks there. Of an unknown caller the site knows nothing: it may be the person's own app or a page that
-    # sends no cookies, so its refusal holds, and nothing else.
+    # Decision: a refusal counts from every caller but the back office. A member of staff who enters a customer's order
+    # in the admin sends Sec-GPC for their own browser; the customer has refused nothing. The same is true of
+    # EXCLUDED_PATHS, of what IS_VISITOR calls no visitor, and of a person who makes another person's object. An unknown
+    # caller may be the person's own app, or a page that sends no cookies. So its refusal counts, and nothing else.
     VISITOR = "visitor"
     NAMED_VISITOR = "visitor, as IS_VISITOR says"
     APP = "signed in by a token"
@@ -35,16 +34,15 @@ class Caller(Enum):
 
     @property
     def gives_signals(self) -> bool:
-        """Whether the signals of the request are its visitor's."""
+        """True if the signals of the request are its visitor's."""
         return self is Caller.VISITOR or self is Caller.NAMED_VISITOR or self is Caller.APP
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """By IS_VISITOR, the paths of back offices, the header X-TikTok-Events, and by how payment providers call.
-
-    They call a view that takes cross-site POSTs, without any cookie. So does a visitor's app; but that is signed in by
-    a token, or asks for events by the header.
-    """
+    """Tell the caller by IS_VISITOR, the paths of back offices, the header X-TikTok-Events, and the kind of view."""
+    # Decision: a request without any cookie to a `csrf_exempt` view is not a visitor's, because payment providers call
+    # like that. A visitor's app does too, but it signs in by a token or asks for events by the header. IS_VISITOR and
+    # EXCLUDED_PATHS say more.
     settings = conf.current()
     if INSPECTION in request.META:
         return Caller.BACK_OFFICE
@@ -66,11 +64,11 @@ def caller_of(request: HttpRequest) -> Caller:
 
 
 def _without_cookies(request: HttpRequest) -> Caller:
-    """An app of a visitor's, or a machine.
+    """Tell a visitor's app from a machine, for a request without cookies.
 
     Django REST framework and the headless API of allauth put the user of a token on the request. A machine has such a
-    user as well (an ERP, a till), so of an APP each object is asked whose it is. allauth marks the requests of a
-    person's app, which matters while they sign up: there is no user yet.
+    user as well (an ERP, a till). So for an APP, each object is asked whose it is. allauth marks the requests of a
+    person's app. This matters while they sign up, when there is no user yet.
     """
     if getattr(getattr(request, "allauth", None), "headless", None) is not None:
         return Caller.VISITOR
@@ -83,13 +81,13 @@ def _without_cookies(request: HttpRequest) -> Caller:
 
 
 def account_of(request: HttpRequest) -> Any:
-    """The signed-in user of a request; None where nobody is signed in."""
+    """Return the signed-in user of a request, None if no user is signed in."""
     user = getattr(request, "user", None)
     return user if user is not None and user.is_authenticated else None
 
 
 def is_staff(account: Any) -> bool:
-    """Whether this user enters other people's orders, as IS_STAFF says; by default as Django's `is_staff` does."""
+    """Return whether this user enters other people's orders, by IS_STAFF, or else by Django's `is_staff`."""
     settings = conf.current()
     if settings.is_staff is None:
         return bool(getattr(account, "is_staff", False))
@@ -101,7 +99,7 @@ def is_staff(account: Any) -> bool:
 
 
 def _answer(is_visitor: Any, request: HttpRequest) -> Caller | None:
-    """What the site's IS_VISITOR says; where it raises, no signals are taken, and a refusal is heard."""
+    """Return what the site's IS_VISITOR says. If it raises, no signals are used, and only a refusal counts."""
     try:
         answer = is_visitor(request)
     except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything

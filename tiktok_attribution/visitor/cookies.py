@@ -1,13 +1,8 @@
-"""The app's cookies in a visitor's browser: their attributes, in one place for setting and for taking away.
+"""Set and remove the app's cookies, and make a response private.
 
-With IN_FRAMES they are `SameSite=None; Secure; Partitioned`, so that a browser keeps them where the site is shown in
-another site's frame. Partitioned (CHIPS), because browsers refuse third-party cookies that are not. Python's cookies
-know the attribute from 3.14 on and Django's `set_cookie` does not, so a Morsel of our own writes it; to change Python's
-own class would change the cookies of every library in the process.
-
-The click id's first-party cookie: set for who agrees, held where the site says so, gone for who refuses.
-
-Makes a response one visitor's own: for this browser alone, whatever shared cache stands between.
+`put` and `remove` hold the attributes of every cookie of the app. `settle` and `remember` keep the click id in a
+first-party cookie. It is set with consent and removed on a refusal. Before an answer it is set only if the site allows
+it. `make_private` keeps a response that is one visitor's own out of every shared cache.
 """
 
 from __future__ import annotations
@@ -31,8 +26,12 @@ else:
     PlainMorsel = Morsel
 
 
+# With IN_FRAMES, cookies are `SameSite=None; Secure; Partitioned`, so that a browser keeps them if the site is shown in
+# another site's frame. Browsers refuse third-party cookies that are not partitioned (CHIPS). Python's cookies know the
+# attribute from 3.14 on, and Django's `set_cookie` does not. So this Morsel writes it. To change Python's own class
+# would change the cookies of every library in the process.
 class PartitionedMorsel(PlainMorsel):
-    """A cookie that belongs to the site whose frame it was set in."""
+    """A cookie that belongs to the site in whose frame it was set."""
 
     def OutputString(self, attrs: Container[str] | None = None) -> str:  # noqa: N802 -- the standard library's name
         return f"{super().OutputString(attrs)}; Partitioned"
@@ -49,8 +48,9 @@ def put(
     max_age: int | None,
     httponly: bool = True,
 ) -> None:
-    """Set a cookie for the whole site. `max_age` in seconds, None for as long as the browser is open; `domain` "" for
-    this host alone.
+    """Set a cookie for the whole site.
+
+    `max_age` is in seconds; None keeps the cookie while the browser is open. `domain` "" means this host alone.
     """
     secure = is_secure(request)
     if settings.in_frames and secure:  # browsers refuse None without Secure
@@ -61,7 +61,7 @@ def put(
 
 
 def remove(request: HttpRequest, response: HttpResponseBase, name: str, *, settings: Settings, domain: str) -> None:
-    """Take it away; a browser does that only with the attributes that it was set with."""
+    """Remove a cookie, with the attributes that it was set with. Otherwise a browser keeps it."""
     in_frames = settings.in_frames and is_secure(request)
     response.delete_cookie(name, domain=domain or None, samesite="None" if in_frames else "Lax")
     if in_frames:
@@ -69,7 +69,7 @@ def remove(request: HttpRequest, response: HttpResponseBase, name: str, *, setti
 
 
 def is_secure(request: HttpRequest) -> bool:
-    """Whether the cookies of this connection are Secure: by its own scheme, or as the site wants its session's."""
+    """Return whether cookies are Secure: by the request's own scheme, or because the site's session cookie is."""
     return bool(request.is_secure() or django_settings.SESSION_COOKIE_SECURE)
 
 
@@ -82,7 +82,7 @@ def _partition(response: HttpResponseBase, name: str) -> None:
 
 
 def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, found: str = "") -> None:
-    """After the view: what becomes of the click id of this address, or of the one that was `found` elsewhere."""
+    """Set or remove the click id cookie after the view. `found` is a click id from elsewhere than this address."""
     stored = visitor.request.COOKIES.get(COOKIE, "")
     found = found or visitor.landing_click_id
     if not found and not stored:
@@ -102,9 +102,9 @@ def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, 
 def remember(
     response: HttpResponseBase, request: HttpRequest, click_id: str, settings: Settings, *, until_closed: bool = False
 ) -> None:
-    """Set the cookie; a new click wins over an old one. The response becomes one visitor's own.
+    """Set the click id cookie. A new click replaces an old one. The response becomes private.
 
-    `until_closed`: for as long as the browser is open, where the visitor has not answered yet.
+    `until_closed`: keep it only while the browser is open, because the visitor has not answered yet.
     """
     max_age = None if until_closed else settings.click_id_days * 86_400
     domain = settings.cookie_domain
@@ -112,25 +112,27 @@ def remember(
     make_private(response)
 
 
-# A cache that finds a header of its own does not look at Cache-Control (RFC 9213, 2.1; Fastly and Akamai do the same
-# with theirs), so `private` alone keeps a page with one visitor's hashes out of no CDN. A header that the site has set
-# is overwritten with that header's own word for "not stored", and not removed: without it some of these caches go by
-# rules of their own instead of Cache-Control. A header that is not there is not added; what an outer middleware or the
-# CDN's own rules say later is the site's affair (docs/browser.md).
+# A cache that finds its own header ignores Cache-Control (RFC 9213, 2.1; Fastly and Akamai do the same with theirs). So
+# `private` alone does not keep a page with one visitor's hashes out of every CDN. A header that the site has set gets
+# its own word for "not stored". It is not removed: without it, some caches follow their own rules instead of
+# Cache-Control. A missing header is not added. The site is responsible for what an outer middleware or the CDN's own
+# rules set later (docs/browser.md).
 _NOT_STORED = {
     "surrogate-control": "private, no-store, max-age=0",  # Fastly, Varnish; W3C Edge Architecture knows no-store
     "edge-control": "no-store",  # Akamai
     "x-accel-expires": "0",  # nginx
     "x-litespeed-cache-control": "no-cache",
 }
-_TARGETED = "-cache-control"  # CDN-, Cloudflare-CDN-, Vercel-CDN-, Netlify-CDN- and whatever comes by RFC 9213
+_TARGETED = "-cache-control"  # CDN-, Cloudflare-CDN-, Vercel-CDN-, Netlify-CDN- and others by RFC 9213
 
-# Directives of Cache-Control by which a shared cache may store or reuse a page all the same. `public` goes by itself.
+# Directives by which a shared cache may still store or reuse a page. `patch_cache_control` removes `public` itself.
 _SHARED = ("s-maxage", "stale-while-revalidate", "stale-if-error", "immutable")
 
 
 def make_private(response: HttpResponseBase, **directives: Any) -> None:
-    """Keep the response out of every shared cache. `directives` are more of Cache-Control's own, such as max_age."""
+    """Keep the response out of every shared cache. `directives` are further ones of Cache-Control, such as max_age."""
+    # Decision: pages stay cacheable. With nothing pending, the tag's text depends on settings alone, and touches
+    # neither session nor cookies. A page that shows something of one visitor becomes private here.
     for name in list(response.headers):
         folded = name.lower()
         if folded in _NOT_STORED:

@@ -1,6 +1,7 @@
-"""The click id: taken from the landing address, kept in a first-party cookie (`click_id_cookie`).
+"""Read the keys by which TikTok matches a person: the click id, and the keys of an object or a user.
 
-Matching keys of an object or a user: read by a mapping, normalised and hashed at once.
+`from_query` takes the click id from a landing address; `clean` checks one. `identified` reads the keys that a mapping
+names; `hashed` normalises and hashes them at once.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from tiktok_attribution.visitor.request_data import locale, public_address, user
 
 COOKIE = "ttclid"  # the name that TikTok's own tag templates use, so that both read one cookie
 PARAMETER = "ttclid"
-MOST_CHARACTERS = 1000  # opaque and of no documented length; 501 was seen
+MOST_CHARACTERS = 1000  # opaque, its length is not documented; 501 characters were seen
 MOST_ENCODED = 3 * MOST_CHARACTERS
 MOST_PARAMETERS = 100
 _BEGINNING = f"{PARAMETER}="
 
 
 def from_query(query: str) -> str:
-    """The click id of a raw query string, "" when there is none. A repeated parameter: the last one wins."""
+    """Return the click id of a raw query string, "" if there is none. Of a repeated parameter the last one counts."""
     if _BEGINNING not in query or query.count("&") >= MOST_PARAMETERS:
         return ""
     values = [part.removeprefix(_BEGINNING) for part in query.split("&") if part.startswith(_BEGINNING)]
@@ -47,7 +48,7 @@ def from_query(query: str) -> str:
 
 
 def clean(value: str) -> str:
-    """A usable click id, else "". Its form is TikTok's affair; refused is what no header could carry, and an e-mail."""
+    """Return a usable click id, else "". TikTok decides its form. Refused: what no header can hold, and an e-mail."""
     value = value.strip()
     if len(value) > MOST_CHARACTERS or not value.isascii() or not value.isprintable() or holds_email(value):
         return ""
@@ -75,10 +76,10 @@ KEYS = (*MANY, *SINGLE, *RAW)
 
 @errors_without_values
 def identified(obj: object, mapping: Mapping[str, Any], *, strict: bool = False) -> tuple[User, list[str]]:
-    """Read the mapped keys of an object: {"email": "email", "phone": ["phone", "mobile"]}. Returns user and notes.
+    """Read the mapped keys of an object: {"email": "email", "phone": ["phone", "mobile"]}. Return user and notes.
 
-    A key that can't be read is left out with a note; with `strict` it raises. A database error always does: it has
-    spoilt the transaction.
+    A key that can't be read is left out with a note; with `strict` it raises. A database error always raises, because
+    it has spoilt the transaction.
     """
     found, notes = {}, []
     for key, paths in mapping.items():
@@ -97,9 +98,9 @@ def identified(obj: object, mapping: Mapping[str, Any], *, strict: bool = False)
 
 @errors_without_values
 def hashed(values: Mapping[str, Any]) -> tuple[User, list[str]]:
-    """Plain or already hashed values to what is sent, and a note for each that was unusable and left out.
+    """Normalise and hash matching keys, plain or hashed already. Return the user, and a note for each one left out.
 
-    An unusable phone drops the phone, not the purchase. Raises InvalidEvent for a key that TikTok doesn't know.
+    An unusable phone number drops the phone, not the purchase. Raises InvalidEvent for a key that TikTok doesn't know.
     """
     keys: dict[str, Any] = {}
     notes = []

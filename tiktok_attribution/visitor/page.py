@@ -1,8 +1,8 @@
-"""Addresses of pages as the settings let them be kept and sent.
+"""Read page addresses, field paths, and what kind of page load a request is.
 
-Field paths: "customer.email" as people write it in the settings, read from an object.
-
-Whether a request is for a page, of a page's script (and then of which page's), or for an image and the like.
+`page_address` cleans an address by the settings. `read` and `resolve` follow field paths such as "customer.email".
+`is_page_load` tells whether a request is for a page, `is_subresource` whether it is for an image or the like.
+`is_of_script` tells whether a page's script sends it; `page_of_script` names that page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tiktok_attribution.failures import report
 
 
 def page_address(url: object, settings: Settings) -> str:
-    """The address without personal data, secrets and what MASKED_PATHS names; of its host alone where that fails."""
+    """Return the address without personal data, secrets and MASKED_PATHS. If MASKED_PATHS fails, without its path."""
     try:
         return clean_address(url, settings.allowed_parameters, settings.masked_paths)
     except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
@@ -37,15 +37,15 @@ def _no_path(path: str) -> str:
 
 
 def steps_of(path: str) -> list[str]:
-    """The attributes that a path goes through."""
+    """Return the attributes that a path goes through."""
     return path.replace("__", ".").split(".")
 
 
 @errors_without_values
 def resolve(obj: object, path: str) -> Any:
-    """Follow attributes, dict keys and calls without arguments. An empty relation gives None.
+    """Follow a field path: attributes, dict keys and calls without arguments. An empty relation gives None.
 
-    Raises InvalidEvent naming the step that is not there; never the value.
+    Raises InvalidEvent, which names the step that is missing and never the value.
     """
     value: Any = obj
     for step in steps_of(path):
@@ -61,7 +61,7 @@ def resolve(obj: object, path: str) -> Any:
 
 
 class _NotThere(Exception):
-    """No attribute or key of this name; not what a property of this name may raise."""
+    """No attribute or key has this name. An AttributeError inside a property of this name is not meant."""
 
 
 def _step(value: Any, step: str) -> Any:
@@ -84,7 +84,7 @@ def _step(value: Any, step: str) -> Any:
 
 
 def read(obj: object, path: Any) -> Any:
-    """What a declaration names: a field path, a callable of the object, or {"constant": value}."""
+    """Read what a declaration names: a field path, a callable of the object, or {"constant": value}."""
     if isinstance(path, str):
         return resolve(obj, path)
     if callable(path):
@@ -98,37 +98,41 @@ def read(obj: object, path: Any) -> Any:
 
 MOST_CHARACTERS = 4000
 EMPTY = "empty"
-# Destinations of the Fetch standard whose HTML becomes a document with scripts that run. An <iframe> is one: 3-D Secure
-# and many checkouts return into one of this site's. A fenced frame is not: it gets no cookies.
+# Destinations of the Fetch standard whose HTML becomes a document with running scripts. An <iframe> is one: 3-D Secure
+# and many checkouts return into an iframe of this site. A fenced frame is not: it gets no cookies.
 DOCUMENTS = frozenset({"document", "iframe", "frame", "embed", "object"})
 
 
-# What a request is for, in the order of what can be believed:
-# - A library's own header. A boosted link of htmx is a page, and so is one that it goes back to; its other requests
-#   are not. A Turbo frame is a part of a page.
-# - Sec-Fetch-Dest, which browsers set by themselves (not on plain http, not Safari before 16.4). "empty" is a script's
-#   request. Turbo, swup and barba bring whole pages so, and ask for HTML by name, which fetch() by itself does not.
-# - Nothing of these: a page.
+# What a request is for, the most reliable sign first:
+# - A library's own header. A boosted link of htmx is a page, and so is a page that htmx restores from its history.
+# Other
+#   requests of htmx are not. A Turbo frame is a part of a page.
+# - Sec-Fetch-Dest, which browsers set themselves (not on plain http, not Safari before 16.4). "empty" is a script's
+#   request. Turbo, swup and barba load whole pages with it. They ask for HTML by name; plain fetch() does not.
+# - None of these: a page.
 def is_of_script(request: HttpRequest) -> bool:
-    """Whether a script has sent it for a page that stays, so that this request's address is no page's."""
+    """Return whether a script has sent this request for a page that stays, so that its address is not a page's."""
     meta = request.META
     if "HTTP_HX_REQUEST" in meta:
         return meta.get("HTTP_HX_BOOSTED") != "true" and "HTTP_HX_HISTORY_RESTORE_REQUEST" not in meta
     if "HTTP_X_TIKTOK_EVENTS" in meta or "HTTP_TURBO_FRAME" in meta:
         return True
     if meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest":
-        return "HTTP_X_PJAX" not in meta  # which brings a whole page
+        return "HTTP_X_PJAX" not in meta  # PJAX loads a whole page
     return meta.get("HTTP_SEC_FETCH_DEST") == EMPTY and not names_html(request)
 
 
-# HTML that nobody sees must not take what waits: the 404 page of a missing image, a page that a script fetches ahead.
-# Where Sec-Fetch-Dest is not sent, browsers still ask for HTML by name in the Accept header of a document, and for
-# no image, style or script. A client that sends neither (an app's own, a test's) gets a page. What waits then waits on.
+# Decision: only what becomes a document takes the waiting pixel calls. HTML that no visitor sees must not take them:
+# the 404 page of a missing image, or a page that a script prefetches. Where Sec-Fetch-Dest is missing, browsers still
+# ask for HTML by name in the Accept header of a document. They never do for an image, style or script. A client that
+# sends neither header (an app, a test) gets a page. Otherwise the calls wait for the next page.
 def is_page_load(request: HttpRequest) -> bool:
-    """Whether HTML in answer to this becomes a page, so that the pixel tag in its <head> runs.
+    """Return whether the HTML in answer to this request becomes a page whose pixel tag in the <head> runs.
 
-    Not for htmx: it throws the <head> away, also of a boosted link. Its events go in a header.
+    False for htmx, which discards the <head>, also of a boosted link. Its events go in a header.
     """
+    # Decision: a page that htmx restores from its history shows no pixel call either. Version 2 reads neither its
+    # <head> nor its `HX-Trigger`. What waits stays for the next page.
     meta = request.META
     if is_of_script(request) or "HTTP_HX_REQUEST" in meta:
         return False
@@ -139,21 +143,21 @@ def is_page_load(request: HttpRequest) -> bool:
 
 
 def is_subresource(request: HttpRequest) -> bool:
-    """Whether a browser says that it wants an image, a style, a script or the like: it shows no HTML then."""
+    """Return whether the browser asks for an image, a style, a script or the like, and would not show HTML."""
     destination = request.META.get("HTTP_SEC_FETCH_DEST", "")
     return bool(destination) and destination != EMPTY and destination not in DOCUMENTS
 
 
 def names_html(request: HttpRequest) -> bool:
-    """Whether its Accept header asks for HTML by name, as a browser does for every document."""
+    """Return whether the Accept header asks for HTML by name, as a browser does for every document."""
     accepted = request.META.get("HTTP_ACCEPT", "")[:MOST_CHARACTERS].lower()
     return "text/html" in accepted or "application/xhtml+xml" in accepted
 
 
 def page_of_script(request: HttpRequest) -> tuple[str, str] | None:
-    """The address and path of the page whose script sends this; None where it is not one of this site.
+    """Return address and path of the page whose script sends this. None if it is not a page of this site.
 
-    htmx names its page. Others have the referrer, which a policy of the site may cut to the origin.
+    htmx names its page in a header. Others send a referrer, which a policy of the site may cut to the origin.
     """
     meta = request.META
     named = meta.get("HTTP_HX_CURRENT_URL", "") if "HTTP_HX_REQUEST" in meta else ""
@@ -169,9 +173,9 @@ def page_of_script(request: HttpRequest) -> tuple[str, str] | None:
 
 
 def path_of_page(request: HttpRequest, address: object) -> str | None:
-    """The path of a page that a report names, as `request.path_info` would have it; None where it is not this site's.
+    """Return the path of a page that a report names, in the form of `request.path_info`. None if it is another site's.
 
-    SITE_URL counts as well as the request's host, which behind some proxies is an inner name.
+    The hosts of SITE_URL and of the request both count. Behind some proxies, the request's host is an internal name.
     """
     parts = split_address(address) if isinstance(address, str) and len(address) <= MOST_CHARACTERS else None
     if parts is None:

@@ -1,4 +1,8 @@
-"""May this visitor's events be told? Asked in one place, for both channels, the click id and the snapshot."""
+"""Decide whether a visitor's events may be recorded: for both channels, the click id and the snapshot.
+
+`decide` combines two parts. `will_of` is the person's own will: consent, GPC, DNT and opt-out. `circumstance_of` is
+what the request itself says: a private path, a preview, a prefetch, a bot.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,13 @@ from tiktok_attribution.failures import report
 from tiktok_attribution.setting_types import DENY, LIMIT, OptOut, Policy
 from tiktok_attribution.visitor.request_data import MOST_HEADER_CHARACTERS
 
-# Crawlers that say so, as most do. No tools and libraries: a shop's own app may speak through one.
-# Phones and tablets are named like bots (CUBOT, "M BOT 551", "Spider 8"), and a person who is taken for a bot never
-# counts, while a bot that is taken for a person seldom buys. So the part of an agent in which an Android device says
-# its model is not looked at, unless it also says what only a bot would.
+# Phones and tablets are named like bots (CUBOT, "M BOT 551", "Spider 8"). A person who is taken for a bot never counts,
+# while a bot that is taken for a person seldom buys. So the part in which an Android device names its model is not
+# searched, unless it also says what only a bot would.
 _ANDROID_DEVICE = re.compile(r"\((?:linux; |u; )*android(?![^()]*(?:compatible|http|bot[/-]|@))[^()]*\)", re.IGNORECASE)
+# Decision: the short list of bots is the default: crawlers that name themselves, as most do. It names no tools and
+# libraries, because a shop's own app may use one. The list that others keep (`crawler-user-agents`, MIT, monthly) does,
+# so it is an extra.
 _BOTS = re.compile(
     r"(?<!cu)bot\b|crawler|spider|slurp|facebookexternalhit|bingpreview|mediapartners-google|google-inspectiontool|"
     r"googleother|apis-google|feedfetcher-google|google web preview|^whatsapp/(?!.* device/)|skypeuripreview|embedly|"
@@ -29,25 +35,28 @@ _BOTS = re.compile(
     re.IGNORECASE,
 )
 _EVERYBODY = Policy()
-# Sec-Purpose of today's browsers ("prefetch;prerender"), Turbo's X-Sec-Purpose (a script may set no Sec- header),
-# X-Purpose of Safari's previews, Purpose of older Chrome and Safari, X-Moz of older Firefox.
+# Today's browsers send Sec-Purpose ("prefetch;prerender"). Turbo sends X-Sec-Purpose, because a script can't set a Sec-
+# header. Safari's previews send X-Purpose, older Chrome and Safari Purpose, older Firefox X-Moz.
 _PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_X_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _UNSEEN = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
 HTMX_PRELOAD = "HTTP_HX_PRELOADED"
-PAGE_PATH = "_tiktok_page_path"  # on a request that speaks of a page with another path: a beacon
+PAGE_PATH = "_tiktok_page_path"  # on a request that reports for a page with another path: a beacon
 
 INSPECTION = "tiktok_attribution.inspection"
-"""Key of `request.META` by which the diagnosis marks its own request. Headers can't: theirs begin with HTTP_."""
+"""Key of `request.META` by which the diagnosis marks its own request. No header can set it: those begin with HTTP_."""
 
 
 def decide(request: HttpRequest) -> Decision:
-    """What a visitor's request allows for itself: its circumstances first, then the person's will."""
+    """Decide what a visitor's request allows for itself: its circumstances first, then the person's will."""
+    # Decision: consent is one decision of the request. It is asked when an event arises, and when something waits. It
+    # has two parts. The person's will is stored with an object. The circumstances of the request count only for what it
+    # does itself. Where signals are not used (`visitor.caller`), a refusal still counts.
     circumstance = circumstance_of(request)
     return will_of(request) if circumstance is None else denied(circumstance)
 
 
 def will_of(request: HttpRequest) -> Decision:
-    """The person's own will (consent, GPC, DNT, opt-out) as it is now; a session may hold another answer soon."""
+    """Return the person's own will (consent, GPC, DNT, opt-out) as it is now. The session's answer may change."""
     settings = conf.current()
     policy = policy_of(request, settings)
     effects = _effects(request, settings, policy)
@@ -60,9 +69,9 @@ def will_of(request: HttpRequest) -> Decision:
 
 
 def refusal_of(request: HttpRequest) -> Decision | None:
-    """What is heard of a request whose signals are not used: a refusal, TikTok's flag for limited use, else None.
+    """Return the refusal of a request whose signals are not used, or TikTok's flag for limited use, else None.
 
-    An agreement is not heard: nobody knows whose it would be. With the flag alone the reason is NO_VISITOR.
+    Consent is ignored here, because it is unknown whose it would be. With the flag alone the reason is NO_VISITOR.
     """
     settings = conf.current()
     policy = policy_of(request, settings)
@@ -81,7 +90,9 @@ def _is_asked(policy: Policy, settings: conf.Settings) -> bool:
 
 
 def answer_of(request: HttpRequest, settings: conf.Settings) -> Consent:
-    """What the site's consent tool says. Whatever fails is no answer."""
+    """Return what the site's consent tool says. If it fails, there is no answer."""
+    # Decision: an unreadable setting that protects visitors (`is_closed`) counts as "no visitor has agreed". An answer
+    # that fails or is missing is never taken for consent.
     rule = settings.consent
     if settings.is_closed or rule is None:
         return Consent.UNKNOWN
@@ -97,7 +108,7 @@ def answer_of(request: HttpRequest, settings: conf.Settings) -> Consent:
 
 
 def policy_of(request: HttpRequest, settings: conf.Settings) -> Policy:
-    """How this visitor's region is treated; as everybody where it is not known."""
+    """Return the policy of this visitor's region. If the region is unknown, the one for everybody."""
     if settings.region is None:
         return _EVERYBODY
     try:
@@ -108,18 +119,18 @@ def policy_of(request: HttpRequest, settings: conf.Settings) -> Policy:
 
 
 def path_of(request: HttpRequest) -> str:
-    """The path by which a request is judged: its own, or that of the page that reports by it."""
+    """Return the path by which a request is judged: its own, or that of the page for which it reports."""
     path: str = getattr(request, PAGE_PATH, "") or request.path_info
     return path
 
 
 def is_private(path: str, settings: conf.Settings) -> bool:
-    """Whether the site keeps this path to itself."""
+    """Return whether PRIVATE_PATHS covers this path."""
     return bool(settings.private_paths) and path.startswith(settings.private_paths)
 
 
 def circumstance_of(request: HttpRequest) -> Reason | None:
-    """Why nothing is told of what this request itself does, whoever sends it."""
+    """Return the circumstance for which nothing that this request does is recorded, whoever sends it."""
     settings, meta = conf.current(), request.META
     if INSPECTION in meta:
         return Reason.NO_VISITOR
@@ -133,20 +144,21 @@ def circumstance_of(request: HttpRequest) -> Reason | None:
 
 
 def is_preview(request: HttpRequest) -> bool:
-    """A page that an editor looks at before it is published: nobody visits it.
+    """Return whether an editor previews a page before it is published, so that no visitor sees it.
 
     Wagtail renders a preview, and "view draft", by a request that it makes itself (`is_dummy`), with the editor's
-    cookies and address; its handler sets `is_preview` when the middleware has run. A site may set it for its own ones.
+    cookies and address. Its handler sets `is_preview` after the middleware has run. A site may set it for its own
+    previews.
     """
     carried = request.__dict__
     return bool(carried.get("is_preview") or carried.get("is_dummy")) or _is_in_editor(carried.get("toolbar"))
 
 
 def _is_in_editor(toolbar: Any) -> bool:
-    """Django CMS in edit, structure or preview mode.
+    """Return whether Django CMS is in edit, structure or preview mode.
 
-    Its toolbar is lazy, and asking it reads session and user, which would cost every page of the site that. Where the
-    CMS renders a page for an editor it has been asked already; where it has not, nothing is known.
+    Its toolbar is lazy, and reading it would load session and user on every page of the site. Where the CMS renders a
+    page for an editor, it has read the toolbar already. Otherwise the mode stays unknown.
     """
     if toolbar is None or (isinstance(toolbar, LazyObject) and toolbar.__dict__.get("_wrapped") is empty):
         return False
@@ -154,7 +166,7 @@ def _is_in_editor(toolbar: Any) -> bool:
 
 
 def is_prefetch(request: HttpRequest) -> bool:
-    """A page that may never be seen: only its browser, or a library in its page, asked for it."""
+    """Return whether the page may never be seen: its browser, or a library in a page, fetched it ahead."""
     return any(_UNSEEN.search(request.META.get(header, "")) for header in _PURPOSES) or HTMX_PRELOAD in request.META
 
 
@@ -170,7 +182,7 @@ def _is_bot(agent: str, bots: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _verdict(bots: Callable[[str], Any], agent: str) -> bool:
-    """A long list of patterns takes half a millisecond, and is asked several times in a request."""
+    """Cache the verdict on a user agent: a long list takes half a millisecond, and a request asks several times."""
     return bool(bots(agent))
 
 
@@ -191,7 +203,7 @@ def _effects(request: HttpRequest, settings: conf.Settings, policy: Policy) -> s
 
 
 def _opted_out(request: HttpRequest, opt_out: Any) -> str:
-    """The effect of the site's own opt-out; where its code fails, the visitor counts as having opted out."""
+    """Return the effect of the site's own opt-out. If its code fails, the visitor counts as opted out."""
     if isinstance(opt_out, OptOut):
         return opt_out.effect if opt_out.rule.read(request.COOKIES) is Consent.GRANTED else ""
     try:

@@ -1,11 +1,7 @@
-"""Whether the database can be asked here: not by code that an event loop runs.
+"""Read what a request says of its client: IP address, user agent, language; and whether the database may be used.
 
-What a browser says of itself, in the form that is kept and sent.
-
-The visitor's address, not a proxy's.
-
-X-Forwarded-For is a list that anybody may begin. Only what a trusted proxy appended to it can be believed, so the list
-is read from its right end, as long as the one who spoke is trusted.
+`client_address` finds the visitor's address behind proxies, for matching. `sender` finds the address for a rate limit.
+X-Forwarded-For is a list that anyone can begin. Only what a trusted proxy appended can be believed.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from tiktok_attribution.setting_types import Network
 
 
 def in_event_loop() -> bool:
-    """As Django's `async_unsafe` decides, which would raise SynchronousOnlyOperation at the first statement."""
+    """Return whether an event loop runs this code. Django's `async_unsafe` would refuse the first statement then."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -34,28 +30,31 @@ _LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})(?![A-Za-z0
 
 
 def user_agent(text: str) -> str:
-    """The User-Agent header on one line, bounded; robots write their keeper's address into it, which goes."""
+    """Return the User-Agent header on one line, cut to its limit. E-mail addresses, which bots write in it, are cut."""
     return bounded(text, MOST_HEADER_CHARACTERS, without_emails)[0]
 
 
 def locale(text: str) -> str:
-    """The first language of an Accept-Language header ("en-US"), "" where it names none."""
+    """Return the first language of an Accept-Language header ("en-US"), "" if it names none."""
     found = _LANGUAGE.match(text)
     return found.group(1) if found else ""
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-MOST_HOPS = 32  # looked at; a chain of more trusted proxies than that is somebody's making
+MOST_HOPS = 32  # that are read; a longer chain of trusted proxies is forged
 MOST_CHARACTERS = 64  # of one hop; an IPv6 address with its brackets and port has 47
 
 
 def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The client's public address in text, "" where it is private, reserved or not to be known.
+    """Return the client's public address as text, "" if it is private, reserved or unknown.
 
-    `remote` is the peer of the connection (REMOTE_ADDR), "" behind a Unix socket, which then counts as trusted when
-    any proxy is. `forwarded_for` is the header's value. If every hop is a trusted proxy, none of them is the client.
+    `remote` is the peer of the connection (REMOTE_ADDR). Behind a Unix socket it is "", which counts as trusted if any
+    proxy is. `forwarded_for` is the header's value. If every hop is a trusted proxy, none of them is the client.
     """
+    # Decision: the header is read from its right end, as far as each hop is a trusted proxy. It is not read at all if
+    # the peer is none. python-ipware 4.1 was tried with a list of proxies. It believes a header that ends in a trusted
+    # address whoever the peer is. So a client that reaches the site directly could choose an address.
     address = _parsed(remote)
     speaker_trusted = _is_trusted(address, trusted) if address else bool(trusted) and not remote
     for hop in reversed(forwarded_for.rsplit(",", MOST_HOPS) if forwarded_for else []):
@@ -63,17 +62,17 @@ def client_address(remote: str, forwarded_for: str, trusted: Sequence[Network]) 
             break
         address = _parsed(hop)
         if address is None:
-            return ""  # a trusted proxy said something that is no address: whatever stands left of it is hearsay
+            return ""  # a trusted proxy sent something that is no address; everything left of it is unverified
         speaker_trusted = _is_trusted(address, trusted)
     return "" if speaker_trusted else _public(address)
 
 
 def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """Whom a rate limit counts: the last one that a trusted proxy vouches for, else the peer itself.
+    """Return the address that a rate limit counts: the last one that a trusted proxy vouches for, else the peer.
 
-    Public or not, for a private network too is somebody's; nothing that the sender wrote before it makes another one.
-    An IPv6 address counts as its /64, the smallest network that one subscriber gets (RFC 6177) and may send from any
-    address of. Some get a /48, so a ceiling for all visitors (BEACONS_PER_MINUTE_ALL) stands behind this limit.
+    It need not be public, because private networks have clients too. Nothing that the sender wrote changes it. An IPv6
+    address counts as its /64: the smallest network that one subscriber gets (RFC 6177) and may send from any address
+    of. Some subscribers get a /48, so BEACONS_PER_MINUTE_ALL limits all visitors together as well.
     """
     address = _parsed(remote)
     is_vouched = _is_trusted(address, trusted) if address else bool(trusted) and not remote
@@ -90,7 +89,7 @@ def sender(remote: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
 
 
 def public_address(text: str) -> str:
-    """The address in its usual form, "" where it is none or not a public one."""
+    """Return the address in its usual form, "" if it is not a public address."""
     return _public(_parsed(text))
 
 
@@ -99,7 +98,7 @@ def _public(address: Address | None) -> str:
 
 
 def _parsed(text: str) -> Address | None:
-    """An address, also as "1.2.3.4:567", "[::1]:567" or an IPv4 one mapped into IPv6."""
+    """Parse an address, also as "1.2.3.4:567", "[::1]:567" or an IPv4 address mapped into IPv6."""
     if len(text) > MOST_CHARACTERS:
         return None
     text = text.strip().strip('"')

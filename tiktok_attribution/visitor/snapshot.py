@@ -1,4 +1,8 @@
-"""The shopper's signals, kept with an object from the shopper's own request until it turns into a conversion."""
+"""Store the visitor's signals with an object, from the visitor's own request until it becomes a conversion.
+
+`signals_of` takes them from the request, `keep` stores them, `recall` reads them back for the event. `suppress` marks
+an event of the object that must never be recorded.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +30,8 @@ class Signals:
 
     user: User = field(default_factory=User)
     page: Page = field(default_factory=Page)
-    pixel_codes: tuple[str, ...] | None = None  # None where PIXEL_FOR_REQUEST was not asked
-    decision: Decision | None = None  # the person's own will; None where nobody was there to decide
+    pixel_codes: tuple[str, ...] | None = None  # None if PIXEL_FOR_REQUEST was not asked
+    decision: Decision | None = None  # the person's own will; None without a visitor who could decide
     suppressed: tuple[str, ...] = ()  # names of its events that happened on a private path, or inside `paused()`
     by_visitor: bool = False  # whether the object's own person made it, in a visitor's request
 
@@ -36,14 +40,17 @@ _USER_FIELDS, _PAGE_FIELDS, _DECISION_FIELDS = ([one.name for one in fields(mode
 
 NOBODY = Signals()
 NOT_THE_PERSONS = (Reason.BOT, Reason.PREVIEW)
-"""Circumstances in which the signals of the request are another's than the person's who acts later."""
+"""Circumstances in which the request's signals are not those of the person who acts later."""
 
 
 def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
-    """The visitor of this very request; of one who refuses, nothing but that; of a bot or a preview, only the pixels.
+    """Return the signals of the current request. For a refusal only the refusal, for a bot or preview only the pixels.
 
-    A prefetch keeps everything: it is the same person with the same browser who pays later.
+    A prefetch keeps everything: the same person pays later with the same browser.
     """
+    # Decision: the visitor's signals are stored when the object is made in the visitor's own request. The request that
+    # reports the payment may be a webhook. The snapshot also holds the shop's pixels. So an order that is paid by
+    # webhook goes to the pixel of its own shop.
     will = visitor.will
     if will.is_denied:
         return Signals(decision=will, by_visitor=True)
@@ -55,7 +62,7 @@ def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
 
 
 def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
-    """Store the signals beside the object. The first ones stay: they are the shopper's who made it."""
+    """Store the signals beside the object. The first ones stay, because they are those of the visitor who made it."""
     connection = connections[using]
     values = (label, object_key(pk), _text(signals), connection.ops.adapt_datetimefield_value(django_timezone.now()))
     with together(using) as block, connection.cursor() as cursor:
@@ -84,7 +91,7 @@ def _insert(using: str) -> str:
 
 
 def _text(signals: Signals) -> str:
-    """JSON. By hand, for `dataclasses.asdict` copies every value deeply."""
+    """Return the JSON text of the signals. By hand, because `dataclasses.asdict` copies every value deeply."""
     decision = signals.decision
     kept = {
         "user": {name: getattr(signals.user, name) for name in _USER_FIELDS},
@@ -98,7 +105,9 @@ def _text(signals: Signals) -> str:
 
 
 def suppress(event: str, signals: Signals, label: str, key: str, *, using: str) -> None:
-    """Note at the object that this event of it is told to nobody; its other events go by the signals all the same."""
+    """Mark at the object that this event of it is never recorded. Its other events still use the signals."""
+    # Decision: a refusal, and such a mark, is stored at the object in place of its snapshot, without anything of the
+    # visitor. Otherwise a backfill would record an order whose visitor refused.
     rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk=key)
     kept = [_read(text) for text in rows.values_list("signals", flat=True)]
     names = dict.fromkeys(name for one in (*kept, signals) for name in (*one.suppressed, event))
@@ -106,18 +115,18 @@ def suppress(event: str, signals: Signals, label: str, key: str, *, using: str) 
     if kept:
         rows.update(signals=_text(noted))
     else:
-        # What another object lent (`visitor_of`) stays there: it is kept once, and for its own time.
+        # Signals of another object (`visitor_of`) are not copied: they are stored once, for their own time.
         own = noted if signals.by_visitor else Signals(decision=noted.decision, suppressed=noted.suppressed)
         keep(own, label, key, using=using)
 
 
 def recall(label: str, pk: object, *, using: str) -> Signals:
-    """Who made the object and on which page; empty where that is not known."""
+    """Return the signals of who made the object, empty if they are unknown."""
     return recall_many(label, [pk], using=using).get(object_key(pk), NOBODY)
 
 
 def recall_many(label: str, pks: Iterable[object], *, using: str) -> dict[str, Signals]:
-    """The signals that were kept, by object key, in one statement."""
+    """Return the stored signals by object key, in one statement."""
     keys = [object_key(pk) for pk in pks]
     rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk__in=keys)
     return {key: _read(text) for key, text in rows.values_list("object_pk", "signals")}
@@ -140,7 +149,7 @@ def _read(text: str) -> Signals:
 
 
 def _decision(kept: dict[str, Any] | None) -> Decision | None:
-    """None for a snapshot of an earlier version, too: nobody was asked then."""
+    """Read a stored decision. None also for a snapshot of an earlier version, in which no one was asked."""
     if not kept:
         return None
     reason = kept.get("reason")

@@ -1,10 +1,8 @@
-"""The request that is being answered, for code that has none at hand: a model's signal.
+"""The visitor of a request: their signals, their answer, and what their pages are to show.
 
-The pixel call of an event on its way to a page of this visitor.
-
-Whether what was written in a transaction still stands. Django tells of a commit, and never of a rollback.
-
-The visitor of one request. Everything is read when it is asked for, so an ordinary page costs nothing.
+`Visitor` reads each value only when it is asked for, so an ordinary page costs nothing. `Requester` adds who sends the
+request, and so which of the signals count. `current_request` holds the request for code that gets none, such as a
+model's signal. `PixelCall` is one call for a page. `Commitment` tells whether what a transaction wrote still counts.
 """
 
 from __future__ import annotations
@@ -49,13 +47,13 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("tiktok_attribution
 
 
 def current_requester() -> Requester | None:
-    """Who sends the request that is being answered; None in a task or a command."""
+    """Return who sends the request that is being answered; None in a task or a command."""
     request = current_request.get()
     return None if request is None else requester_of(request)
 
 
 def made_under(label: str, pk: object) -> Reason | None:
-    """The circumstance in which this very request made this object, where there was one."""
+    """Return the circumstance in which the current request made this object, None if there was none."""
     request = current_request.get()
     visitor = None if request is None else request.__dict__.get(ATTRIBUTE)
     return visitor.made_under.get((label, object_key(pk))) if visitor is not None and visitor.made_under else None
@@ -63,9 +61,9 @@ def made_under(label: str, pk: object) -> Reason | None:
 
 @dataclass(slots=True, kw_only=True)
 class PixelCall:
-    """One `ttq.track` call: for which pixels, with which keys to match by.
+    """One `ttq.track` call: for which pixels, and with which matching keys.
 
-    `stored` is whom the outbox names, for an event that was read from there; None where this very request made it.
+    `stored` holds the user of an event that was read from the outbox. It is None if the current request made the event.
     """
 
     call: BrowserCall
@@ -76,7 +74,7 @@ class PixelCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """An event of a page that was only fetched ahead: it happens when its visitor gets to see the page, or never."""
+    """An event of a prefetched page. It happens when its visitor gets to see the page, or never."""
 
     name: str
     event_id: str
@@ -85,7 +83,7 @@ class Unseen:
 
 
 def identify_keys(user: User) -> dict[str, str]:
-    """What `ttq.identify` gets. TikTok's own tag template names hashed values so; it takes one of each."""
+    """Return the arguments of `ttq.identify`: one value of each key, named as in TikTok's own tag template."""
     keys = {
         "sha256_email": user.email[:1],
         "sha256_phone_number": user.phone[:1],
@@ -95,7 +93,7 @@ def identify_keys(user: User) -> dict[str, str]:
 
 
 def user_of_text(payload: str) -> User:
-    """Of a stored event the hashed lists, for `identify_keys`, and by what its visitor is known again."""
+    """Read the user of a stored event: hashed lists for `identify_keys`, and signals to recognise the visitor by."""
     sent = json.loads(payload).get("user", {})
 
     def several(key: str) -> tuple[str, ...]:
@@ -107,10 +105,11 @@ def user_of_text(payload: str) -> User:
 
 
 class Commitment:
-    """Made right after a write, in its transaction; `then` runs at the commit, at once where no transaction is open.
+    """Follow whether a write stays, by the transaction's commit. Django reports a commit, and never a rollback.
 
-    In a test whose transaction never commits it stays open: what hangs on it is shown, but `then` never runs, unless
-    the test uses Django's captureOnCommitCallbacks(execute=True).
+    Make it right after the write, in the same transaction. `then` runs at the commit, or at once without an open
+    transaction. In a test whose transaction never commits, it stays open. What depends on it is shown, but `then` never
+    runs, unless the test uses Django's captureOnCommitCallbacks(execute=True).
     """
 
     def __init__(self, using: str, then: Callable[[], None] | None = None) -> None:
@@ -118,11 +117,11 @@ class Commitment:
         self._taken_back = False
         self._connection = connections[using]
         self._then = then
-        self._hook = self._commit  # one object, so that it can be told from others in the connection's list
+        self._hook = self._commit  # one object, to recognise it in the connection's list
         try:
             self._connection.on_commit(self._hook, robust=True)
         except TransactionManagementError:
-            # Autocommit switched off by hand: nobody tells when that is committed, so it counts as it is written.
+            # Autocommit was switched off by hand. No hook reports that commit, so the write counts as committed.
             self.committed = True
 
     def _commit(self) -> None:
@@ -132,16 +131,17 @@ class Commitment:
 
     @property
     def is_open(self) -> bool:
-        """True while the transaction may still go either way: a rollback, also of a savepoint, drops its hooks."""
+        """True while the transaction may still commit or roll back. A rollback, also to a savepoint, drops its
+        hooks."""
         return any(entry[1] is self._hook for entry in self._connection.run_on_commit)
 
     def take_back(self) -> None:
-        """The write itself was undone, in the same transaction."""
+        """Mark the write as undone in the same transaction."""
         self._taken_back = True
 
     @property
     def is_undone(self) -> bool:
-        """True once the write was rolled back, or taken back."""
+        """True once the write was rolled back or taken back."""
         return self._taken_back or (not self.committed and not self.is_open)
 
 
@@ -150,7 +150,7 @@ ATTRIBUTE = "tiktok_visitor"
 
 
 class Visitor:
-    """Who stands behind a request: click id, cookie, address, agent, page, language, and what is to be shown."""
+    """The visitor behind a request: click id, cookie, IP address, user agent, page, language, and calls to show."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -159,37 +159,37 @@ class Visitor:
         self._of_interest: list[tuple[Any, bool]] = []
         self._undecided: list[tuple[Commitment, list[Any], Any]] = []
         self.unseen: list[Unseen] = []
-        self.made_under: dict[tuple[str, str], Reason] = {}  # objects (label, key) made in such a circumstance
+        self.made_under: dict[tuple[str, str], Reason] = {}  # circumstance of each object (label, key) made in one
 
     @property
     def is_shopper(self) -> bool:
-        """Whether the signals of this request are its person's. Not kept: before the URL is resolved there is less to
-        tell by."""
+        """True if the signals of this request are its person's. Not cached: before Django resolves the URL, less is
+        known."""
         return caller_of(self.request).gives_signals
 
     @property
     def decision(self) -> Decision:
-        """What this visitor's request allows. Not kept: a view may write the answer into the session."""
+        """What this visitor's request allows. Not cached: a view may write the answer into the session."""
         return decide(self.request)
 
     @property
     def will(self) -> Decision:
-        """What this visitor wants, whatever the circumstances of this request; it may be stored with an object."""
+        """The visitor's own will, whatever the circumstances of this request. It may be stored with an object."""
         return will_of(self.request)
 
     @property
     def circumstance(self) -> Reason | None:
-        """Why nothing is told of what this request itself does."""
+        """The circumstance for which nothing that this request itself does is recorded, None if there is none."""
         return circumstance_of(self.request)
 
     @cached_property
     def landing_click_id(self) -> str:
-        """The click id of this very address; a private one has none."""
+        """The click id of this request's address, "" on a private path."""
         return "" if self._is_on_private_page else matching.from_query(self.request.META.get("QUERY_STRING", ""))
 
     @cached_property
     def user(self) -> User:
-        """The matching keys that the request itself carries; the signed-in user is another matter."""
+        """The matching keys that the request itself carries, without those of the signed-in user."""
         settings, meta, cookies = conf.current(), self.request.META, self.request.COOKIES
         return User(
             ttclid=self.landing_click_id or matching.clean(cookies.get(matching.COOKIE, "")),
@@ -203,7 +203,7 @@ class Visitor:
 
     @property
     def signed_in(self) -> User:
-        """The matching keys of the signed-in user, as the setting USER maps them; who signs up is so halfway."""
+        """The matching keys of the signed-in user, as USER maps them. A user who signs in during the request counts."""
         account = account_of(self.request)
         if account is None:
             return NO_USER
@@ -212,12 +212,12 @@ class Visitor:
             logger.debug("tiktok: of the signed-in user %s", note)
         return keys
 
-    # Which rows wait is said by a cookie, and a cookie can be copied into another browser. So the hashes of a stored
-    # event are shown only where something else says that this is its visitor again. A visitor who is not recognised (a
-    # new address and no cookie of the pixel's) loses one matching key in the browser; the server's event has them all.
-    # No secret of our own marks the browser: a cookie that identifies would need an answer of its own from the visitor.
+    # Decision: a cookie names the rows that wait, and a cookie can be copied into another browser. So the hashes of a
+    # stored event are shown only if something else recognises its visitor. An unrecognised visitor (a new address and
+    # no cookie of the pixel) loses one matching key in the browser; the server's event has them all. No second, secret
+    # cookie marks the browser: it would be a new identifier and need the visitor's consent.
     def is_recognised(self, stored: User) -> bool:
-        """Whether this request is of the visitor whose signals stand in an event."""
+        """Return whether this request comes from the visitor whose signals a stored event has."""
         here = self.user
         if (stored.ttclid and stored.ttclid == here.ttclid) or (stored.ttp and stored.ttp == here.ttp):
             return True
@@ -225,17 +225,17 @@ class Visitor:
             return True
         try:
             known = self.signed_in
-        except SynchronousOnlyOperation:  # a template of an async view, and nobody has asked for the user before
+        except SynchronousOnlyOperation:  # a template of an async view, before any code has asked for the user
             return False
         pairs = ((stored.email, known.email), (stored.phone, known.phone), (stored.external_id, known.external_id))
         return any(not set(theirs).isdisjoint(own) for theirs, own in pairs)
 
     @cached_property
     def page(self) -> Page:
-        """The page's address and the one before it, with nothing in them but what is allowed.
+        """The page's address and its referrer, without anything that must not be sent.
 
-        Empty on a private path: an object that is made there may be told of later, and its page never. For a request
-        of a page's script it is the page that the script runs on; the page before that one is not known then.
+        Empty on a private path: an object that is made there may be recorded later, but its page never is. For a
+        request of a page's script, it is the page that the script runs on. The referrer of that page is unknown then.
         """
         settings = conf.current()
         if self._is_on_private_page:
@@ -244,7 +244,7 @@ class Visitor:
             address, path = named
             if not is_private(path, settings):
                 return Page(url=page_address(address, settings))
-            return Page(url=self._own_address)  # the endpoint's, for no private page is named
+            return Page(url=self._own_address)  # the endpoint's address, because a private page is never named
         referrer = self.request.META.get("HTTP_REFERER", "")
         if settings.private_paths and is_private(decoded_path(referrer), settings):
             referrer = ""
@@ -252,7 +252,7 @@ class Visitor:
 
     @property
     def _own_address(self) -> str:
-        # Django would quote the whole query, and twice: 5 ms for 24,000 bytes of which only the beginning is read.
+        # Django would quote the whole query twice: 5 ms for 24,000 bytes, of which only the beginning is read.
         query = self.request.META.get("QUERY_STRING", "")[:MOST_READ]
         path = escape_uri_path(self.request.path)
         try:
@@ -266,35 +266,35 @@ class Visitor:
         return is_private(path_of(self.request), conf.current())
 
     def show(self, pixel_call: PixelCall, commitment: Commitment) -> None:
-        """Have a page show this pixel call, unless its transaction is rolled back."""
+        """Show this pixel call on a page, unless its transaction is rolled back."""
         self._note(commitment, self._to_show, pixel_call)
 
     def watch(self, key: str, commitment: Commitment) -> None:
-        """Look out for what becomes of an object ("shop.Order:42") that this visitor made."""
+        """Watch an object ("shop.Order:42") that this visitor made and that may become a conversion later."""
         self._note(commitment, self._to_watch, key)
 
     def answers_for(self, entry: Any, commitment: Commitment, *, awaiting: bool) -> None:
-        """Remember a row (pixel, name, event id) or an object ("shop.Order:42") that a later answer of theirs decides.
+        """Remember a row (pixel, name, event id) or an object ("shop.Order:42") that a later answer decides.
 
-        `held`: it waits for the answer. Else it only goes if the visitor withdraws.
+        `awaiting`: it awaits the answer. Otherwise it is only removed if the visitor withdraws consent.
         """
         self._note(commitment, self._of_interest, (entry, awaiting))
 
     @property
     def of_interest(self) -> list[tuple[Any, bool]]:
-        """Rows and objects of this request that a later answer decides, each with whether it waits for one."""
+        """Rows and objects of this request that a later answer decides, each with whether it awaits one."""
         self._drop_undone()
         return self._of_interest
 
     @property
     def to_show(self) -> list[PixelCall]:
-        """Browser channels that arose in this request and no page has shown yet."""
+        """Pixel calls of this request that no page has shown yet."""
         self._drop_undone()
         return self._to_show
 
     @property
     def to_watch(self) -> list[str]:
-        """Objects made in this request that may turn into a conversion elsewhere."""
+        """Objects made in this request that may become a conversion elsewhere."""
         self._drop_undone()
         return self._to_watch
 
@@ -303,7 +303,7 @@ class Visitor:
         self._undecided.append((commitment, where, entry))
 
     def _drop_undone(self) -> None:
-        """Forget what was rolled back. Its key may be the next customer's, whose purchase is not this visitor's."""
+        """Forget what was rolled back. Another customer's purchase may get the same key later."""
         undecided, self._undecided = self._undecided, []
         for noted in undecided:
             commitment, where, entry = noted
@@ -314,7 +314,7 @@ class Visitor:
 
 
 def visitor_of(request: HttpRequest) -> Visitor:
-    """The visitor of a request, made when first asked for."""
+    """Return the visitor of a request. It is made at the first call."""
     request = getattr(request, "_request", request)  # a request of Django REST framework wraps Django's own
     visitor: Visitor | None = getattr(request, ATTRIBUTE, None)
     if visitor is None:
@@ -323,41 +323,41 @@ def visitor_of(request: HttpRequest) -> Visitor:
     return visitor
 
 
-# What holds for a request even in a back office: the site's own veto, and that nobody visits.
+# Circumstances that count even in a back office: the site's own veto, and a preview, which no visitor sees.
 OF_ANYBODY = (Reason.PRIVATE_PATH, Reason.PREVIEW)
 
 
 class Requester(NamedTuple):
-    """Who sends a request, and what of it counts for what the request itself makes or tracks."""
+    """Who sends a request, and which parts of the request count for what it makes or tracks."""
 
     visitor: Visitor
     caller: Caller
 
     @property
     def shopper(self) -> Visitor | None:
-        """The visitor, where the signals of the request are used."""
+        """The visitor, None if the signals of the request are not used."""
         return self.visitor if self.caller.gives_signals else None
 
     @property
     def as_stranger(self) -> Requester:
-        """The same request where it makes or tracks what is another person's; see `Caller` for what is still heard."""
+        """The same requester, for what belongs to another person. See `Caller` for what still counts then."""
         return self._replace(caller=Caller.UNKNOWN if self.caller is Caller.APP else Caller.BACK_OFFICE)
 
     @property
     def will(self) -> Decision | None:
-        """The person's own will; of an unknown caller a refusal alone, of a back office nothing."""
+        """The person's own will. Of an unknown caller only a refusal counts, of a back office nothing."""
         if self.caller.gives_signals:
             return self.visitor.will
         return refusal_of(self.visitor.request) if self.caller is Caller.UNKNOWN else None
 
     @property
     def circumstance(self) -> Reason | None:
-        """Why nothing is told of what this request itself does; less of it counts in a back office."""
+        """The circumstance for which nothing that this request does is recorded. In a back office fewer count."""
         found = self.visitor.circumstance
         return found if self.caller is not Caller.BACK_OFFICE or found in OF_ANYBODY else None
 
 
 def requester_of(request: HttpRequest) -> Requester:
-    """Who sends this request, as far as it can be told at this moment."""
+    """Return who sends this request, as far as it is known at this moment."""
     visitor = visitor_of(request)
     return Requester(visitor, caller_of(visitor.request))
