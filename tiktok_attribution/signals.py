@@ -18,8 +18,8 @@ pixel_resumed = Signal()
 """A stopped pixel may send again. `sender`: PixelStatus; `pixel`: its row; `using`: alias."""
 
 alert_opened = Signal()
-"""A pixel stopped, TikTok stays away, events wait too long, or too many fail; once for each time. `sender`: Notice;
-`notice`: its row, with `pixel_code`, `trouble` and `figure`; `using`: alias."""
+"""A pixel stopped, TikTok stays away, events wait too long, or too many fail; once for each time. `sender`: Alert;
+`alert`: its row, with `pixel_code`, `alert_kind` and `figure`; `using`: alias."""
 
 alert_closed = Signal()
-"""The same is well again. `sender`: Notice; `notice`: its row; `using`: alias."""
+"""The same is well again. `sender`: Alert; `alert`: its row; `using`: alias."""
