@@ -10,6 +10,7 @@ import pytest
 from tiktok_attribution.conf import OPTIONS
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
 NAMED = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "docs" / "security.md").read_text(encoding="utf-8"))
 
 
@@ -32,3 +33,34 @@ def test_every_setting_that_is_named_exists(document: str) -> None:
     text = (ROOT / "docs" / document).read_text(encoding="utf-8")
     named = set(re.findall(r"`([A-Z][A-Z_]+)(?::? [^`]+)?`", text)) - {"TIKTOK_ATTRIBUTION", "DEBUG"}
     assert named <= set(OPTIONS)
+
+
+def anchors_of(path: Path) -> set[str]:
+    """As the usual viewers make them of headings: lower case, spaces as "-", without other signs."""
+    text = re.sub(r"^ *```.*?^ *```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name) if name else document
+        if not path.is_file() or (anchor and anchor not in anchors_of(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    found, new = set[Path](), {ROOT / "README.md"}
+    while new:
+        found |= new
+        named = {
+            (document.parent / target).resolve()
+            for document in new
+            for target in re.findall(r"\]\((?!https?:)([^)#\s]+\.md)", document.read_text(encoding="utf-8"))
+        }
+        new = named - found
+    assert [str(path.relative_to(ROOT)) for path in DOCUMENTS if path not in found] == []

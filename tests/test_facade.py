@@ -14,10 +14,14 @@ import tiktok_attribution
 ROOT = Path(__file__).parents[1]
 FACADE = {"Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"}
 DOORS = {
-    "tiktok_attribution.admin.mixins": {"TikTokEvents"},
+    "tiktok_attribution.admin.mixins": {"TikTokColumn", "TikTokEvents", "TikTokSection"},
+    "tiktok_attribution.conf": {"ConfigurationError"},
     "tiktok_attribution.consent.cookie_rules": {"UnreadableConsent"},
     "tiktok_attribution.csp": {"CSP_SOURCES", "with_tiktok"},
-    "tiktok_attribution.exceptions": {"InvalidEvent"},
+    "tiktok_attribution.exceptions": {"InvalidEvent", "TikTokAttributionError", "TooOld"},
+    "tiktok_attribution.jinja2": {"TikTokExtension"},
+    "tiktok_attribution.metrics": {"TikTokCollector"},
+    "tiktok_attribution.middleware": {"AttributionMiddleware"},
     "tiktok_attribution.models": {"Attempt", "OutboxEvent", "State"},
     "tiktok_attribution.signals": {
         "batch_attempted",
@@ -56,8 +60,8 @@ def test_every_door_holds_its_names() -> None:
 
 
 def test_docs_and_the_example_import_public_names_alone() -> None:
-    texts = [*ROOT.glob("README.md"), *ROOT.glob("docs/*.md")]
-    told = {path.name: _code_of(path) for path in texts}
+    texts = [*ROOT.glob("README.md"), *ROOT.glob("docs/**/*.md")]
+    told = {str(path.relative_to(ROOT)): _code_of(path) for path in texts}
     told |= {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "example_project").rglob("*.py")}
     private = {f"{place}: {module} {name}" for place, text in told.items() for module, name in _imports(text)}
     assert private == set()

@@ -83,7 +83,7 @@ def _option(read: Callable[[object], Any], default: Any, *, secret: bool = False
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings. Each field is the key of the same name in capitals; the README's table explains them."""
+    """The settings. Each field is the key of the same name in capitals; docs/reference/settings.md explains them."""
 
     enabled: bool = _option(setting_types.flag, True)
     pixel_code: tuple[str, ...] = _option(setting_types.codes, ())

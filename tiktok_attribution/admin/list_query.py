@@ -35,7 +35,7 @@ class ListQuery:
     """The one reading of the list's address. The list, the export, the count in the question before an action and the
     background job all go by it, so none of them can see fewer conditions than another.
 
-    `person` is a key of `events.matching.search_key`; None where nobody is looked for.
+    `person` is a key of `events.hashing.search_key`; None where nobody is looked for.
     """
 
     event_filter: EventFilter

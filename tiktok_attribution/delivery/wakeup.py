@@ -44,7 +44,7 @@ class WakeUps:
         """Schedule a wake-up and return at once; the thread publishes it soon."""
         with self._lock:
             if not self._is_running():
-                self._thread = threading.Thread(target=self._run, name="tiktok-hints", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="tiktok-wake-ups", daemon=True)
                 self._thread.start()
             self._wanted.add((pixel_code, using))
         self._wake.set()

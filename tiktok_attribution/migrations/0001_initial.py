@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('verb', models.CharField(choices=[('retry', 'send again'), ('cancel', 'cancel')], max_length=10, verbose_name='what')),
-                ('chosen', models.TextField(default='{}', help_text='JSON of a delivery.event_filter.EventFilter.')),
+                ('chosen', models.TextField(default='{}', help_text='JSON of a delivery.search.EventFilter.')),
                 ('asked_by', models.CharField(blank=True, help_text='Key of the user who asked for it.', max_length=64)),
                 ('state', models.CharField(choices=[('running', 'running'), ('done', 'done'), ('stopped', 'stopped by hand'), ('failed', 'given up')], default='running', max_length=10, verbose_name='state')),
                 ('first_key', models.BigIntegerField(default=0)),
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('changed', models.PositiveBigIntegerField(default=0, verbose_name='changed')),
                 ('left_alone', models.PositiveBigIntegerField(default=0, verbose_name='left as they were')),
                 ('reasons', models.TextField(default='{}', help_text='JSON: how many were left as they were, by reason.')),
-                ('failures', models.PositiveSmallIntegerField(default=0, help_text='Stretches in a row that raised.')),
+                ('failures', models.PositiveSmallIntegerField(default=0, help_text='Pages in a row that raised an error.')),
                 ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='asked for')),
                 ('touched_at', models.DateTimeField(null=True, verbose_name='last worked on')),
@@ -136,8 +136,8 @@ class Migration(migrations.Migration):
                 ('count', models.PositiveBigIntegerField(default=0, verbose_name='count')),
             ],
             options={
-                'verbose_name': 'dropped events',
-                'verbose_name_plural': 'dropped events',
+                'verbose_name': 'suppressed events',
+                'verbose_name_plural': 'suppressed events',
             },
         ),
         migrations.CreateModel(
@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(blank=True, max_length=3, verbose_name='currency')),
                 ('object_label', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=100)),
                 ('object_pk', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=64)),
-                ('match_keys', models.PositiveSmallIntegerField(default=0, help_text='Bits of events.matching.MATCH_KEYS.', verbose_name='matching keys')),
+                ('match_keys', models.PositiveSmallIntegerField(default=0, help_text='Bits of events.hashing.MATCH_KEYS.', verbose_name='matching keys')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('attempt_log', models.TextField(blank=True, help_text='Keys of its attempts, oldest first, each after a comma.')),
                 ('unknown_since', models.FloatField(help_text='Unix seconds of the first attempt of unknown fate.', null=True)),

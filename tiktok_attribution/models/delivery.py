@@ -162,7 +162,7 @@ class BulkJob(models.Model):
     """
 
     verb = models.CharField(_("what"), max_length=10, choices=BulkVerb.choices)
-    chosen = models.TextField(default="{}", help_text=_("JSON of a delivery.event_filter.EventFilter."))
+    chosen = models.TextField(default="{}", help_text=_("JSON of a delivery.search.EventFilter."))
     asked_by = models.CharField(max_length=64, blank=True, help_text=_("Key of the user who asked for it."))
     state = models.CharField(_("state"), max_length=10, choices=BulkState.choices, default=BulkState.RUNNING)
     first_key = models.BigIntegerField(default=0)
@@ -171,7 +171,7 @@ class BulkJob(models.Model):
     changed = models.PositiveBigIntegerField(_("changed"), default=0)
     left_alone = models.PositiveBigIntegerField(_("left as they were"), default=0)
     reasons = models.TextField(default="{}", help_text=_("JSON: how many were left as they were, by reason."))
-    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Stretches in a row that raised."))
+    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Pages in a row that raised an error."))
     note = models.CharField(_("note"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("asked for"), default=django_timezone.now)
     touched_at = models.DateTimeField(_("last worked on"), null=True)

@@ -159,7 +159,7 @@ class OutboxEvent(EventBody):
     object_pk = ExactCharField(max_length=64, blank=True)
 
     match_keys = models.PositiveSmallIntegerField(
-        _("matching keys"), default=0, help_text=_("Bits of events.matching.MATCH_KEYS.")
+        _("matching keys"), default=0, help_text=_("Bits of events.hashing.MATCH_KEYS.")
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     attempt_log = models.TextField(blank=True, help_text=_("Keys of its attempts, oldest first, each after a comma."))

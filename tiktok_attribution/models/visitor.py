@@ -43,8 +43,8 @@ class SuppressedCount(models.Model):
     count = models.PositiveBigIntegerField(_("count"), default=0)
 
     class Meta:
-        verbose_name = _("dropped events")
-        verbose_name_plural = _("dropped events")
+        verbose_name = _("suppressed events")
+        verbose_name_plural = _("suppressed events")
         constraints = (
             models.UniqueConstraint(fields=("day", "pixel_code", "name", "reason"), name="tiktok_suppressed_once"),
         )

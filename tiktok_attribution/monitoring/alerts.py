@@ -270,7 +270,7 @@ def _address(view: str, *arguments: str) -> str:
         return ""
 
 
-TURN = "notices"
+TURN = "alerts"
 EVERY_SECONDS = 60.0
 
 
