@@ -239,7 +239,7 @@ def written(alerts: Sequence[Alert], *, database: str = "") -> tuple[str, str]:
     if len(parts) == 1:
         subject = f"TikTok: {parts[0][0]}"
     else:
-        subject = ngettext("TikTok: %(count)d notice", "TikTok: %(count)d notices", len(parts)) % {"count": len(parts)}
+        subject = ngettext("TikTok: %(count)d alert", "TikTok: %(count)d alerts", len(parts)) % {"count": len(parts)}
     blocks = ["\n".join(filter(None, part)) for part in parts]
     overview = _address("overview_changelist")
     if overview:
