@@ -91,7 +91,7 @@ def test_many_problems_are_one_letter(minutes_later: Sweep, settings: Any) -> No
     stored_event(pixel_code="C0B", age=3600)
     minutes_later(0)
     (message,) = mail.outbox
-    assert message.subject == "[Django] TikTok: 2 notices"
+    assert message.subject == "[Django] TikTok: 2 alerts"
     assert "Pixel C0A: events wait, the oldest for 120 minutes." in message.body
     assert "Pixel C0B: events wait, the oldest for 60 minutes." in message.body
 
