@@ -152,7 +152,7 @@ def test_tiktok_is_out_of_reach(boss: Client, settings: Any, tiktok_deliver: Del
     tiktok_deliver()
     linked = click(boss, "could not be reached")
 
-    assert "No connection to TikTok could be made; nothing was sent." in linked.target
+    assert "This server could not connect to TikTok; nothing was sent." in linked.target
     assert "firewall, proxy, DNS" in linked.target
 
 

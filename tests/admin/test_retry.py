@@ -156,7 +156,7 @@ def test_the_list_cancels_what_waits(boss: Client, event: Make, list_address: st
     assert state_of(waiting) == State.CANCELLED
     assert said(response) == [
         "1 event was cancelled.",
-        "1 event is left as it is: only what waits can be cancelled.",
+        "1 event is left as it is: only waiting events can be cancelled.",
     ]
 
 
@@ -206,7 +206,7 @@ def test_the_cancel_button_cancels_when_confirmed(boss: Client, event: Make) -> 
 def test_a_late_button_says_why_nothing_happens(boss: Client, event: Make) -> None:
     response = boss.post(cancel_of(event(state=State.DELIVERED)), {"confirmed": "1"}, follow=True)
 
-    assert said(response) == ["1 event is left as it is: only what waits can be cancelled."]
+    assert said(response) == ["1 event is left as it is: only waiting events can be cancelled."]
 
 
 def test_an_event_that_is_gone_is_not_found(boss: Client, event: Make) -> None:
