@@ -39,7 +39,7 @@ STATES: Mapping[str, Words] = {
     ),
     State.AWAITING_CONSENT: Words(
         _("The visitor has not answered the question for consent. Nothing is sent before a yes."),
-        _("Nothing to do: a yes releases the event. A no suppresses it, and without an answer it expires."),
+        _("Nothing to do: a yes releases the event. A no suppresses it, and so does no answer in time."),
     ),
     State.DELIVERED: Words(_("TikTok has accepted this event. Events Manager shows it after some time."), ""),
     State.INVALID: Words(
