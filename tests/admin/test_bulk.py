@@ -66,7 +66,7 @@ def test_it_is_asked_first_and_nothing_begins(boss: Client, event: Make, rejecte
 
     response = choose_all(boss, rejected, "retry_selected", chosen[0])
 
-    assert response.context["plan"][0] == "3 events fit: state: rejected by TikTok."
+    assert response.context["plan"][0] == "3 events match: state: rejected by TikTok."
     assert not BulkJob.objects.exists()
 
 
@@ -90,7 +90,7 @@ def test_no_more_is_counted_than_the_bound(
 
     response = choose_all(boss, rejected, "retry_selected", chosen[0])
 
-    assert response.context["plan"][0] == "At least 2 events fit: state: rejected by TikTok."
+    assert response.context["plan"][0] == "At least 2 events match: state: rejected by TikTok."
 
 
 def test_every_filter_stands_in_the_question(boss: Client, event: Make, list_address: str, settings: Any) -> None:
@@ -100,7 +100,7 @@ def test_every_filter_stands_in_the_question(boss: Client, event: Make, list_add
 
     (line, _) = choose_all(boss, f"{list_address}?{query}", "retry_selected", chosen).context["plan"]
 
-    assert line.startswith("1 event fits: event: Purchase · pixel: C0B · both channels: Delivered, browser missing")
+    assert line.startswith("1 event matches: event: Purchase · pixel: C0B · both channels: Delivered, browser missing")
     assert "recorded from: " in line
     assert "recorded before: " in line
 
@@ -160,8 +160,8 @@ def test_a_job_can_be_stopped_and_that_is_logged(boss: Client, job: BulkJob) -> 
     assert [str(message) for message in response.context["messages"]] == [
         "The job is stopped. What it has done already stays done."
     ]
-    assert LogEntry.objects.get().change_message == "Stopped by hand."
-    assert "stopped by hand" in response.content.decode()
+    assert LogEntry.objects.get().change_message == "Stopped by a person."
+    assert "stopped by a person" in response.content.decode()
 
 
 def test_a_job_that_has_ended_is_not_stopped(boss: Client, job: BulkJob) -> None:

@@ -54,7 +54,7 @@ def test_an_invalid_event_without_an_object_is_not_offered_to_be_built(boss: Cli
 
     text = text_of(boss, alone)
 
-    assert "fix what the reason names, where track() is called" in text
+    assert "Fix what the reason names, where track() is called" in text
     assert retry_of(alone) not in text
 
 

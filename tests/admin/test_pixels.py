@@ -74,7 +74,7 @@ def test_who_resumed_is_logged(boss: Client, stopped: PixelStatus) -> None:
     press(boss, stopped)
 
     entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.change_message) == (PIXEL, "Resumed by hand.")
+    assert (entry.object_id, entry.change_message) == (PIXEL, "Resumed by a person.")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -95,9 +95,7 @@ def words_of_event(state: str, object_label: str) -> Words:
 
 _TOKEN = Words(
     _("TikTok does not accept the access token: it is wrong, expired or revoked."),
-    _(
-        "Generate a new one in Events Manager (the pixel, Settings, Events API) and set ACCESS_TOKEN to it, without a prefix."
-    ),
+    _("Generate a new one in Events Manager (the pixel, Settings, Events API) and set ACCESS_TOKEN to it, unchanged."),
 )
 _PERMISSION = Words(
     _("The token is not allowed to send events for this pixel."),
