@@ -158,10 +158,10 @@ def test_a_job_can_be_stopped_and_that_is_logged(boss: Client, job: BulkJob) -> 
 
     assert BulkJob.objects.get().state == BulkState.STOPPED
     assert [str(message) for message in response.context["messages"]] == [
-        "The job is stopped. What it has done already stays done."
+        "The job is stopped. What it has done is not undone."
     ]
     assert LogEntry.objects.get().change_message == "Stopped by a person."
-    assert "stopped by a person" in response.content.decode()
+    assert "stopped by hand" in response.content.decode()
 
 
 def test_a_job_that_has_ended_is_not_stopped(boss: Client, job: BulkJob) -> None:

@@ -213,7 +213,7 @@ def test_the_worker_is_dead(boss: Client) -> None:
     late = click(boss, f"Pixel {PIXEL}: events due: 1, the oldest for 2 hours")
     silent = click(boss, "Last seen 120 minutes ago: a Celery worker")
 
-    assert "Nobody sends them, or TikTok does not answer." in late.target
+    assert "No worker sends them, or TikTok does not answer." in late.target
     assert "See here whether a worker runs" in late.target
     assert "Start a worker" in silent.target
 

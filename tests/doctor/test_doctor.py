@@ -395,7 +395,7 @@ def test_a_database_that_is_down_is_told_once_and_not_as_pending_migrations(monk
     asked = failing_tables(monkeypatch)
     told = json.loads(doctor("--json").partition("FAILED")[0])
     wrong = [one["what"] for one in told if one["level"] == "error"]
-    assert wrong == ["The database could not be asked: default: OperationalError."]
+    assert wrong == ["The database could not be read: default: OperationalError."]
     assert asked == []
 
 

@@ -1,4 +1,4 @@
-"""What the commands say where the tables of this app were never made."""
+"""A base class for commands, with a clear error if the tables of this app are missing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.doctor.environment import APP, unapplied
 
 
-class TablesCommand(BaseCommand):
-    """A command that needs the tables: before `migrate` it says so. Every other error stays as it is.
+    """A command that needs the tables. Before `migrate` it says so; it does not change other errors.
 
-    `tiktok_deliver --loop` gets here seldom: it logs what a database refuses, and goes on until that is fixed.
+    `tiktok_deliver --loop` rarely gets here: it logs what a database refuses, and goes on until that is fixed.
+    """
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -30,7 +30,7 @@ class TablesCommand(BaseCommand):
             raise CommandError(f"Tables of {APP} are missing: run manage.py migrate{where}.") from error
 
 
-def _lacks_tables(alias: str) -> bool:
+    """Return whether migrations are pending that create the tables. False if the database can't be read."""
     """Whether migrations are pending that would make them; False where the database can't be asked."""
     try:
         there = connections[alias].introspection.table_names()
