@@ -13,10 +13,10 @@ from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.doctor.environment import APP, unapplied
 
 
+class TablesCommand(BaseCommand):
     """A command that needs the tables. Before `migrate` it says so; it does not change other errors.
 
     `tiktok_deliver --loop` rarely gets here: it logs what a database refuses, and goes on until that is fixed.
-    """
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -30,8 +30,8 @@ from tiktok_attribution.doctor.environment import APP, unapplied
             raise CommandError(f"Tables of {APP} are missing: run manage.py migrate{where}.") from error
 
 
+def _lacks_tables(alias: str) -> bool:
     """Return whether migrations are pending that create the tables. False if the database can't be read."""
-    """Whether migrations are pending that would make them; False where the database can't be asked."""
     try:
         there = connections[alias].introspection.table_names()
         wanted = {model._meta.db_table for model in apps.get_app_config(APP).get_models()}
