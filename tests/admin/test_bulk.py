@@ -245,4 +245,4 @@ def test_more_than_a_page_can_be_selected_as_a_whole(
     for _ in range(3):
         event()
 
-    assert "Select all events that fit, on every page" in boss.get(list_address).content.decode()
+    assert "Select all events that match, on every page" in boss.get(list_address).content.decode()

@@ -120,7 +120,7 @@ def test_who_may_only_view_has_no_button(client_of: Callable[[str], Client], sto
 def test_an_empty_list_names_the_configured_pixels(boss: Client) -> None:
     text = boss.get(LIST).content.decode()
 
-    assert "No pixel was ever stopped" in text
+    assert "No pixel has been stopped" in text
     assert f"<code>{PIXEL}</code>" in text
 
 

@@ -134,7 +134,7 @@ def test_an_email_address_without_events_says_why(search: Any, event: Make) -> N
 
     text = search("ann@example.com").content.decode()
 
-    assert "No event of this e-mail address" in text
+    assert "No event with this e-mail address" in text
     assert "Hashes are kept for 14 days" in text
 
 
