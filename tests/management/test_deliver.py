@@ -71,7 +71,7 @@ def test_it_fails_when_something_could_not_be_sent(monkeypatch: pytest.MonkeyPat
     due_now(1)
     monkeypatch.setattr(lanes, "lanes_with_work", fail)
 
-    with pytest.raises(CommandError, match="what could not waits; the log says why"):
+    with pytest.raises(CommandError, match="could not be sent and wait; the log says why"):
         run()
 
 

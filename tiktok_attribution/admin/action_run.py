@@ -55,7 +55,11 @@ def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
 
 PAGE_ROWS = 500
 MOST_REBUILT = 200
-"""Invalid events that one request builds again: each reads its object and runs the site's own declaration."""
+"""Invalid events that one request builds again: each reads its object and runs the site's own declaration.
+
+Decision: a background job does not build invalid events again, because only the floor of conversions knows how. So a
+request does it, for a limited number of events.
+"""
 
 ManualAction = Callable[..., ManualResult]
 

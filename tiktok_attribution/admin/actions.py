@@ -204,7 +204,8 @@ class ActionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse | None:
         """Start a background job for all events of the filter."""
         everything = not event_filter
-        # All events need a second confirmation: a filter that was lost on the way looks the same as no filter.
+        # Decision: all events need a second confirmation, since a filter that was lost on the way looks the same as no
+        # filter. The job stores the filter as validated data, and applies it again to each page of rows.
         if CONFIRMED in request.POST and (not everything or EVERYTHING in request.POST):
             who = str(request.user.pk)
             job = manual.start(BulkVerb(verb.name), event_filter, asked_by=who, using=using, everything=everything)

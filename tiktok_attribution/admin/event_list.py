@@ -77,6 +77,8 @@ class EventList(IndexedList):
         if after is not None:
             pks.reverse()
         self._link(pks, found, more=len(found.pks) > size, before=before, after=after)
+        # Decision: an event is two rows, and filters need only the narrow one. So the list finds keys first, and then
+        # reads the rows of one page by their keys.
         shown = self.root_queryset.filter(pk__in=pks).order_by("-pk").defer("payload", "attempt_log")
         self.result_list = list(shown)
         self.result_count = len(self.result_list)

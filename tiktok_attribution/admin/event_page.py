@@ -1,7 +1,7 @@
 """The data of one event's page, collected here so that the template only arranges it.
 
-`event_page` collects everything: the explained state, the link to the site's object, the visitor's journey from the
-stored body, the moments in order of time, the attempts, and the request as a `curl` command.
+`event_page` collects the explained state, the link to the site's object, the attempts, and the request as a `curl`
+command. `journey` reads the visitor's way from the stored body. `moments` lists what happened in order of time.
 """
 
 from __future__ import annotations

@@ -171,8 +171,8 @@ FILLERS = f'"\u2800{_LETTERS}'
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Me", "Mn", "Zl", "Zp", "Zs"})
 """Categories of characters that show nothing and may be dropped before the character that counts."""
 
-# Most cells have no sign where it would matter, and this pattern finds that in linear time: a run ends at a separator,
-# and no character is in two of its classes.
+# Most cells have no sign where it would matter. This pattern finds that in linear time, because a run ends at a
+# separator and no character is in two of its classes.
 _SUSPECT = re.compile(rf"(?:^|[{SEPARATORS}])(?:[^\w{SEPARATORS}]|[{_LETTERS}])*[{re.escape(SIGNS)}]")
 
 

@@ -1,8 +1,8 @@
 """The consent gate: code in the page that reads the visitor's opt-out signals and consent before the pixel loads.
 
 The browser reads them itself, so the page has the same text for all visitors. A page from a shared cache still does
-what this visitor wants. If the browser can't read the answer (it is in the session, or a callable of the site decides),
-the server writes it into the page, and the page becomes private.
+what this visitor wants. The browser can't read an answer in the session, or one that a callable of the site decides.
+Then the server writes it into the page, and the page becomes private.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def is_told_by_server(settings: conf.Settings) -> bool:
     """Return whether a page that is shown again has to ask the server for its visitor's answer.
 
     Decision: the consent cookie outranks what the page was given, and is read before each call. No message reaches a
-    page in the back-forward cache. If only the server knows the answer, the page asks the consent endpoint when it is
-    shown again, and keeps its calls until there is an answer.
+    page in the back-forward cache. If only the server knows the answer, a page that is shown again asks the
+    consent endpoint. It keeps its calls until there is an answer.
     """
     return not settings.is_closed and (hides_answer(settings) or callable(settings.opt_out))
 

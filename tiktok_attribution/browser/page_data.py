@@ -63,6 +63,9 @@ def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequ
         "host": settings.pixel_host,
         "options": options_of(settings.history_observer is True, settings.limited_data_use),
     }
+    # Decision: tiktok.js counts Turbo's visits, because a link that the site redirects looks like two visits to a
+    # script that watches the history. It is a setting: when the pixel is loaded, it is not known yet whether Turbo will
+    # come.
     if settings.history_observer == TURBO:
         data["turbo"] = True
     if url := beacon_url():

@@ -1,9 +1,8 @@
 """Hand pending events to the visitor's browser with one response, and keep the rest for the visitor's next page.
 
 A `Handover` belongs to one request. The template tags take pixel calls from it, and the middleware settles it with the
-response. A response that the visitor never sees as a page (an error page, a redirect, an HTML mail, a fragment in JSON)
-hands nothing over, and all events keep waiting. So each event is shown at least once, and TikTok drops a repeated call
-by its event_id.
+response. An error page, a redirect, an HTML mail or a fragment in JSON is not seen as a page. It hands nothing over,
+and all events keep waiting. So each event is shown at least once. TikTok drops a repeated call by its event_id.
 """
 
 from __future__ import annotations
@@ -342,7 +341,7 @@ def is_page(response: HttpResponseBase) -> bool:
 
 
 def _never_again(response: HttpResponseBase) -> None:
-    """Keep the browser from showing this page again out of its cache.
+    """Keep the browser from using this page again from its cache.
 
     It does not use no-store: then a shopper who comes back would also lose what they typed into a form.
     """

@@ -97,7 +97,11 @@ class Pending:
         return _theirs([*self._events, *self._watched, *self._awaiting, *self._agreed])
 
     def note_answers(self, entries: Iterable[tuple[Any, bool]]) -> None:
-        """Note rows and objects that a later answer decides, each with whether it waits for one."""
+        """Note rows and objects that a later answer decides, each with whether it waits for one.
+
+        Decision: this cookie links events that await consent to their visitor, so no new identifier is needed. If the
+        cookie is lost, no answer can reach the events, and they are suppressed in time.
+        """
         now = int(time())
         for entry, awaiting in entries:
             (self._awaiting if awaiting else self._agreed).setdefault(_entry(entry), now)

@@ -4,8 +4,8 @@
 The text is base64url JSON, a colon and the signature, not compressed. It holds the event, its properties, its pixels,
 and the properties that the visitor may fill in.
 
-Decision: the page's actions are signed, its visitor is not named. tiktok.js reads the event from the signed text alone,
-so the pixel and the server record the same event. The page may be in a shared cache: its age counts in whole days, so
+Decision: the page's actions are signed, its visitor is not named. Only the signed text tells tiktok.js the event, so
+the pixel and the server record the same one. The page may be in a shared cache: its age counts in whole days, so
 the text stays the same all day.
 
 Decision: one attribute, and not a `data-*` attribute. Sanitisers keep those in text that visitors write (DOMPurify does

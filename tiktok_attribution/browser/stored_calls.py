@@ -95,6 +95,8 @@ def _of_database(condition: Q, using: str) -> Iterator[PixelCall]:
         rows = list(wanted.order_by("event_time", "name", "event_id", "pk"))
     for _, same in groupby(rows, key=lambda row: (row.name, row.event_id)):
         group = list(same)
+        # Decision: one event, two channels. The stored text is the server's body. The pixel call is made from the same
+        # name and properties, since the name is part of TikTok's de-duplication key.
         try:
             call = browser_call_of_text(group[0].payload)
         except InvalidEvent:

@@ -49,8 +49,8 @@ logger = logging.getLogger("tiktok_attribution")
 
 MOST_BYTES = 16_384
 OFF, MALFORMED, FOREIGN, TOO_MANY = 200, 400, 403, 429
-# What reading a request can raise: text that is no JSON, number or address; bodies that are cut off or too large; hosts
-# that are not allowed; thousands of nested brackets.
+# Errors that reading a request can raise. Causes: text that is no JSON, number or address; bodies that are cut off or
+# too large; hosts that are not allowed; thousands of nested brackets.
 _OF_INPUT = (InvalidEvent, ValueError, RecursionError, OSError, SuspiciousOperation)
 
 Report = Mapping[str, Any]

@@ -3,9 +3,9 @@
 `front_page_results` requests the front page inside this process. `channel_results` reads the hourly statistics, and
 `untagged` lists views whose pages lacked the tag.
 
-Decision: the request is made inside the process and without cookies, so it needs no network, and a site behind a login
-or a proxy is seen as Django renders it. It leaves no trace: it is marked as no visitor's (INSPECTION), recording is
-paused, and what the site's own code writes is rolled back. See `_rolled_back` for what that can't undo.
+Decision: the request is made inside the process and without cookies. So it needs no network, and it sees the page as
+Django renders it, even behind a login or a proxy. It leaves no trace: it is marked as no visitor's (INSPECTION),
+recording is paused, and what the site's own code writes is rolled back. See `_rolled_back` for what that can't undo.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def tiktok_action(context: template.Context, event: str, **options: Any) -> Safe
     """Render an attribute for a button, link or form that makes an event.
 
     Example: `<button {% tiktok_action "AddToWishlist" value=price currency="EUR" %}>`. A click, or the submit of a
-    form, makes the pixel call and reports it to the site, which records the signed event as a server event.
+    form, makes the pixel call and reports it to the site. The site records the signed event as a server event.
     `allow="search_string"` names properties that the page may fill in. Needs PAGE_SCRIPT.
     """
     return signed_events.action_attributes(_request_of(context), event, **options)

@@ -18,8 +18,8 @@ NO_MATCHING_KEYS = frozenset({"locale"})
 class Arrival:
     """One event on one channel. Times are epoch seconds of the stand-in's clock.
 
-    `fate` is "counted", "merged" (into the other channel's event), "repeat" (ignored: same channel), "late" (ignored:
-    the other channel came more than five minutes earlier) or "test" (kept apart).
+    `fate` is "counted", "merged" (into the other channel's event), "repeat" (same channel: ignored), "late" or "test"
+    (kept apart). A late one came more than five minutes after the other channel and is ignored.
     """
 
     number: int

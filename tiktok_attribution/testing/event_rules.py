@@ -137,7 +137,7 @@ def _check_item(item: Mapping[str, Any], row: int, position: int) -> None:
 
 
 def is_number(value: object) -> bool:
-    """A finite JSON number; true and false are none, and 1e999 reads as infinity."""
+    """Return whether the value is a finite JSON number. true and false are not; 1e999 is read as infinity."""
     return type(value) is int or (isinstance(value, float) and math.isfinite(value))
 
 
