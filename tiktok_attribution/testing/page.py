@@ -36,8 +36,8 @@ STATE_WORDS = {
     "merged": ("good", "merged"),
     "late": ("warn", "too late to merge"),
     "counted apart": ("bad", "counted apart"),
-    "browser only": ("half", "browser only"),
-    "server only": ("half", "server only"),
+    "browser only": ("single", "browser only"),
+    "server only": ("single", "server only"),
 }
 
 
@@ -134,7 +134,7 @@ def _event_cells(row: EventRow) -> Sequence[str]:
     if apart is not None:
         together += f" <small>{_span(apart)} apart</small>"
     if row.repeats:
-        together += f' <small class="badge half">{row.repeats} repeat dropped</small>'
+        together += f' <small class="badge single">{row.repeats} repeat dropped</small>'
     counted = f'<span class="count{" bad" if row.counted > 1 else ""}">{row.counted}</span>'
     value = "" if row.value is None else f"{_text(_amount(row.value))} {_text(row.currency)}"
     keys = "".join(f'<span class="key">{_text(key)}</span>' for key in row.matching_keys[:20])
@@ -214,7 +214,7 @@ def _remarks(made: Sequence[RemarkMade]) -> str:
     if not made:
         return ""
     lines = "".join(
-        f'<li><span class="badge half">{_text(one.channel)}</span> {_text(one.text)}'
+        f'<li><span class="badge single">{_text(one.channel)}</span> {_text(one.text)}'
         f" <small>&times;{one.times}{_last_on(one)}</small></li>"
         for one in made[: -SHOWN_REMARKS - 1 : -1]
     )
