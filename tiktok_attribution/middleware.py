@@ -127,4 +127,4 @@ def _harmless(step: Callable[..., None], *arguments: object) -> None:
     except Exception:
         if conf.current().strict:
             raise
-        logger.exception("tiktok: this response goes out without what was kept for the visitor")
+        logger.exception("tiktok: this response lacks what was kept for its visitor, because of an error")

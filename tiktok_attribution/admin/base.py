@@ -104,9 +104,9 @@ def checked(view: View, model: type[Model]) -> View:
             if not _can_be_key(key, unquote(part) if isinstance(part, str) else part):
                 raise Http404
         if not all(map(is_storable, _texts(request))):
-            raise BadRequest("a text that no database takes")
+            raise BadRequest("the request has a text that databases refuse")
         if not all(_is_key(key, chosen) for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME)):
-            raise BadRequest("a key of no row")
+            raise BadRequest("the request has a key that no row can have")
         return view(request, *args, **kwargs)
 
     return check

@@ -136,5 +136,5 @@ def _refreshed() -> str:
     try:
         refresh_recent(using=using, now=time.time())
     except AnyDatabaseError:
-        logger.exception("tiktok: the hours could not be counted for the overview")
+        logger.exception("tiktok: the hourly statistics could not be updated for the overview")
     return router.db_for_read(Overview)

@@ -48,7 +48,7 @@ def _text(nonce: object) -> str:
     try:
         return str(nonce)
     except Exception:  # CSPNonceError of django-csp, an optional package that we can't import
-        logger.exception("tiktok: the pixel's script has no nonce, so the browser refuses it")
+        logger.exception("tiktok: the pixel's script has no nonce, so the browser will block it")
         return ""
 
 

@@ -82,7 +82,9 @@ def sign(action: Action) -> str:
     }
     text = signing.Signer(salt=SALT).sign_object({**parts, **{k: v for k, v in more.items() if v}})
     if len(text) > MOST_CHARACTERS:
-        raise InvalidEvent(f"its properties make {len(text)} characters, at most {MOST_CHARACTERS} are sent back")
+        raise InvalidEvent(
+            f"its properties make a signed text of {len(text)} characters; at most {MOST_CHARACTERS} are allowed"
+        )
     return text
 
 
@@ -144,7 +146,7 @@ def action_attributes(
         if settings.strict:
             raise
         reason = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-        logger.warning("tiktok: a {%% tiktok_action %%} is left out: %s", reason)
+        logger.warning("tiktok: a {%% tiktok_action %%} was left out: %s", reason)
         return mark_safe("")
     return format_html('{}="{}"', ATTRIBUTE, signed)
 
@@ -207,5 +209,5 @@ def later(unseen: Sequence[Unseen]) -> list[Later]:
             if conf.current().strict:
                 raise
             reason = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-            logger.warning("tiktok: an event of a page that was fetched ahead is left out: %s", reason)
+            logger.warning("tiktok: an event of a prefetched page was left out: %s", reason)
     return found

@@ -256,9 +256,9 @@ def _harmless(find: Callable[[], list[T]]) -> list[T]:
     except InvalidEvent as error:
         if conf.current().strict:
             raise
-        logger.warning("tiktok: a {%% tiktok_event %%} is left out: %s", error)
+        logger.warning("tiktok: a {%% tiktok_event %%} was left out: %s", error)
     except Exception as error:
         if conf.current().strict:
             raise
-        logger.exception("tiktok: this page shows no events", exc_info=strip_values(error))
+        logger.exception("tiktok: this page has no pixel calls, because of an error", exc_info=strip_values(error))
     return []

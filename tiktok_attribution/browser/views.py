@@ -83,13 +83,13 @@ def endpoint(
             try:
                 return take(request, _heard(request, kind))
             except Refused as refused:
-                logger.info("tiktok: a report of a browser was not taken: %s", refused)
+                logger.info("tiktok: a browser report was refused: %s", refused)
                 return answer(refused.status)
             except _OF_INPUT as error:  # don't log its text, which may contain what a stranger sent
                 words = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-                logger.info("tiktok: a report of a browser was not taken: %s", words)
+                logger.info("tiktok: a browser report was refused: %s", words)
             except Exception as error:
-                logger.error("tiktok: a report of a browser was not taken: %s", reason(error))  # noqa: TRY400 -- its text may hold data
+                logger.error("tiktok: a browser report was refused: %s", reason(error))  # noqa: TRY400 -- its text may hold data
             return answer(MALFORMED)
 
         return view
@@ -103,11 +103,11 @@ def _heard(request: HttpRequest, kind: str) -> Report:
     if not is_own_page(request):
         if hides_its_origin(request):
             _tell_of_hidden_origin()
-        raise Refused(FOREIGN, "it comes from another site, or does not say from which")
+        raise Refused(FOREIGN, "it comes from another site, or does not name its site")
     if not 0 <= int(request.META.get("CONTENT_LENGTH") or 0) <= MOST_BYTES:
         raise Refused(MALFORMED, f"it has more than {MOST_BYTES} bytes")
     if not _is_within_rate(request, kind):
-        raise Refused(TOO_MANY, "its sender has sent too many in this minute")
+        raise Refused(TOO_MANY, "its sender has sent too many reports in this minute")
     report = json.loads(request.body or b"{}")
     if not isinstance(report, Mapping):
         raise Refused(MALFORMED, "it is no object")
@@ -176,7 +176,9 @@ def _nothing(status: int) -> HttpResponse:
 def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     """Take one report of a page of this site: an action, a receipt, or the question what waits."""
     if is_crowded() and not _is_fresh(request, report):
-        raise Refused(TOO_MANY, "all visitors together have sent too many in this minute, and it is not newly signed")
+        raise Refused(
+            TOO_MANY, "all visitors together have sent too many reports in this minute, and its signature is not recent"
+        )
     if "page" in report or "action" in report:
         _be_on(request, report.get("page"))
     if "action" in report:
@@ -213,7 +215,7 @@ def _be_on(request: HttpRequest, page: object) -> None:
     """
     path = path_of_page(request, page)
     if path is None:
-        raise InvalidEvent("the page that it names is not one of this site")
+        raise InvalidEvent("the page that it names does not belong to this site")
     request.__dict__[PAGE_PATH] = path
 
 
@@ -222,9 +224,9 @@ def _act(request: HttpRequest, report: Report) -> None:
     allowed = signed_events.read(report["action"], max_age_days=conf.current().action_days)
     event_id = allowed.event_id or report.get("event_id")
     if not isinstance(event_id, str) or not (allowed.event_id or _BROWSERS_ID.fullmatch(event_id)):
-        raise InvalidEvent("its event_id is none that tiktok.js makes")
+        raise InvalidEvent("its event_id does not have the form that tiktok.js makes")
     if not visitor_of(request).is_shopper:
-        raise InvalidEvent("the request is no visitor's")
+        raise InvalidEvent("the request does not come from a visitor")
     recorded = track_event(
         request,
         allowed.name,

@@ -52,7 +52,7 @@ def front_page_results() -> Iterator[CheckResult]:
             response = _get(host, is_secure=scheme == "https")
             text = b"".join(response) if response.streaming else response.content
     except Exception as error:  # noqa: BLE001 -- the site's own code may raise any error
-        logger.info("tiktok: the front page could not be asked for: %s", type(error).__name__)
+        logger.info("tiktok: the front page could not be requested: %s", type(error).__name__)
         yield _unseen(page, type(error).__name__)
         return
     if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):

@@ -121,7 +121,7 @@ def _first_visitors(objects: Iterable[tuple[str, str]], using: str) -> Iterator[
                     obj = conversion.model._base_manager.using(using).filter(pk=key).first()
                     first = None if obj is None else conversion.first_visitor(obj)
             except Exception as error:  # noqa: BLE001 -- the site's own code; and a key may be only a digest
-                logger.info("tiktok: can't tell whose visitor %s had: %s", label, type(error).__name__)
+                logger.info("tiktok: the visitor of a %s could not be found: %s", label, type(error).__name__)
                 continue
             if first is not None:
                 yield first[0], object_key(first[1])

@@ -45,7 +45,7 @@ class Command(TablesCommand):
         ill = [one for one in found if one.stopped or one.oldest_due_seconds > most]
         if ill:
             names = ", ".join(f"{one.pixel_code} ({one.database})" for one in ill)
-            raise CommandError(f"not well: {names}", returncode=1)
+            raise CommandError(f"problems with: {names}", returncode=1)
 
 
 def _in_words(one: PixelFigures) -> str:
