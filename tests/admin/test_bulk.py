@@ -150,7 +150,7 @@ def test_what_was_left_alone_is_explained(boss: Client, event: Make) -> None:
     text = text_of(boss, job)
 
     assert "1 event is left as it is: TikTok has it already." in text
-    assert "filter by that state, and “Send again” builds it anew" in text
+    assert "filter by that state, and “Send again” builds it again" in text
 
 
 def test_a_job_can_be_stopped_and_that_is_logged(boss: Client, job: BulkJob) -> None:

@@ -200,7 +200,7 @@ def test_retry_is_offered_where_it_can_help(boss: Client, event: Make, values: d
 
 
 def test_why_it_cannot_be_sent_again_is_said(boss: Client, event: Make) -> None:
-    assert "It can't be sent again: it happened longer ago" in text_of(boss, event(state=State.EXPIRED, age=8 * DAY))
+    assert "You can't send it again: it happened longer ago" in text_of(boss, event(state=State.EXPIRED, age=8 * DAY))
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -147,7 +147,7 @@ FAILURES = [
     ({"http_status": 200, "code": 40001, "message": "no permission"}, "not allowed to send events for this pixel"),
     ({"http_status": 200, "code": 40002, "message": "Batch.0.properties"}, "TikTok refused a value in the event."),
     ({"http_status": 503, "message": ""}, "TikTok has a problem on its side."),
-    ({"message": "tiktok.example could not be reached."}, "No connection to TikTok could be made"),
+    ({"message": "tiktok.example could not be reached."}, "This server could not connect to TikTok"),
 ]
 
 
