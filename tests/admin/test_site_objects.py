@@ -126,7 +126,10 @@ def test_an_object_without_events_says_so(boss: Client) -> None:
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [("paid", "Run manage.py tiktok_backfill, which records it"), ("open", "condition of its conversion (when) is not met")],
+    [
+        ("paid", "Run manage.py tiktok_backfill, which records it"),
+        ("open", "condition of its conversion (when) is not met"),
+    ],
 )
 def test_it_says_whether_an_event_should_be_there(boss: Client, settings: Any, status: str, reason: str) -> None:
     declared = {"shop.Order": {"event": "Purchase", "when": {"status": "paid"}}}

@@ -160,7 +160,7 @@ READERS: dict[str, Reader] = {
     "an action": _answer,
     "a receipt": stored_calls.read,
     "the cookie of what is pending": Pending.from_text,
-    "a browser report": _beacon,
+    "a report of a browser": _beacon,
     "the name of an event that failed": recorder._harmless_name,
     "the id of an event that failed": recorder._harmless_id,
 }
