@@ -195,7 +195,7 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_broken")
 def test_an_error_of_ours_is_logged_and_the_page_goes_out(get: Get, caplog: pytest.LogCaptureFixture) -> None:
     assert get(f"/?ttclid={CLICK}").content == b"page"
-    assert "goes out without what was kept for the visitor" in caplog.text
+    assert "lacks what was kept for its visitor" in caplog.text
 
 
 @pytest.mark.usefixtures("_broken")

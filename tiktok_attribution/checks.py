@@ -1,16 +1,15 @@
-"""System checks: every mistake that a person makes in the settings, one check a concern.
+"""System checks for the settings, the middleware and the declared conversions. One function checks one concern.
 
-E001 a key or value of the settings dict · E004 conversions · E005 middleware · E007 USER · E008 OUTBOX_DATABASES ·
-W001 events that Standard Mode counts twice · W002 no SITE_URL · W003 eager Celery · W004 stand-in's address outside
-DEBUG · W006 PAGE_SCRIPT without the app's URLs or without staticfiles · W007 access token as text in the settings'
-source · W008 REGION without REGIONS, or the other way round · W009 MAIL_ADMINS without ADMINS · W010 Turbo's page views
-without PAGE_SCRIPT · W011 an event that is nearly a standard one · W014 a cache in which no process sees the
-others' counts · W022 SQLite whose transactions don't wait for each other · W023 visitor_of, with
-signals that are kept for too short a time · W024 cookies for frames on plain http · W025 INSERT_TAG behind what
-compresses · W026 amounts without a currency · I001 consent is asked, and a banner can't tell the server.
+E001 unknown key or wrong value · E004 CONVERSIONS · E005 MIDDLEWARE · E007 USER · E008 OUTBOX_DATABASES ·
+W001 events that Standard Mode does not record · W002 no SITE_URL · W003 eager Celery · W004 API_URL or PIXEL_HOST is
+not TikTok's · W006 PAGE_SCRIPT without this app's URLs or without staticfiles · W007 access token in the source ·
+W008 REGION without REGIONS, or REGIONS without REGION · W009 MAIL_ADMINS without ADMINS · W010 Turbo without
+PAGE_SCRIPT · W011 misspelt standard event · W014 a cache that processes do not share · W022 SQLite with deferred
+transactions · W023 visitor_of with a short SNAPSHOT_DAYS · W024 IN_FRAMES on plain http · W025 INSERT_TAG with
+GZipMiddleware in the wrong place · W026 amounts without a currency · I001 consent without this app's URLs.
 
-What production alone needs is a warning, and an error under `check --deploy`: W005 and E003 access token ·
-W020 and E002 pixel code · W021 and E006 test event code.
+Three checks matter only in production. Each is a warning, and an error under `check --deploy`: W005 and E003 access
+token · W020 and E002 pixel code · W021 and E006 test event code.
 """
 
 from __future__ import annotations
@@ -47,19 +46,19 @@ from tiktok_attribution.setting_types import TURBO
 TAG = "tiktok_attribution"
 MIDDLEWARE = "tiktok_attribution.middleware.AttributionMiddleware"
 BEFORE_US = {
-    "django.contrib.sessions.middleware.SessionMiddleware": "code that this app calls, such as PIXEL_FOR_REQUEST, "
-    "may want the session and the user",
-    "django.middleware.cache.UpdateCacheMiddleware": "else it stores pages for everybody before they are made private",
+    "django.contrib.sessions.middleware.SessionMiddleware": "the code that this app calls, such as PIXEL_FOR_REQUEST, "
+    "may need the session and the user",
+    "django.middleware.cache.UpdateCacheMiddleware": "otherwise it caches a page before the page is made private",
 }
-DAYS_OF_A_MONTH = 31
+DAYS_OF_A_MONTH = 31  # the longest month
 
 Check = Callable[..., list[CheckMessage]]
 Find = Callable[[conf.Settings], Iterator[tuple[str, str]]]
-"""Gives what is wrong, and what to do."""
+"""Yields a message and its hint for each problem."""
 
 
 def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
-    """Register a generator of messages as a system check over the current settings."""
+    """Register a generator of messages as a system check of the current settings."""
 
     @errors_without_values
     def check(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -73,9 +72,9 @@ def _check(find: Callable[[conf.Settings], Iterator[CheckMessage]]) -> Check:
 def _check_of_production(*, warning: str, error: str) -> Callable[[Find], Find]:
     """Register a generator twice: as a warning everywhere, and as an error under `check --deploy`.
 
-    Decision: `migrate` and `test` refuse to run beside an Error. A site's CI has no token and maybe no pixel, and
-    Django's test runner switches DEBUG off, so what production alone needs must not stop them. A slip in the code of
-    the settings, which no environment can make good, stays an Error everywhere.
+    Decision: what only production needs must not stop `migrate` and `test`, which refuse to run if a check gives an
+    Error. A CI machine has no token and maybe no pixel, and Django's test runner sets DEBUG to False. A wrong value in
+    the settings code is wrong in every environment, so that stays an Error.
     """
 
     def register_both(find: Find) -> Find:
@@ -97,49 +96,49 @@ def _id(number: str) -> str:
 
 
 def _is_readable(settings: conf.Settings, *keys: str) -> bool:
-    """False where E001 has said already what is wrong with one of these keys, or with the whole dict."""
+    """Return False if E001 already reports one of these keys, or the whole dict."""
     return not any(problem.key in (*keys, "") for problem in settings.problems)
 
 
 @_check
 def settings_are_readable(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Unknown keys with the nearest known one, wrong types, paths that don't import."""
+    """Report unknown keys (with the nearest known key), wrong types and paths that can't be imported."""
     for problem in settings.problems:
         yield Error(problem.message, hint=problem.hint or None, id=_id("E001"))
 
 
 @_check_of_production(warning="W020", error="E002")
 def pixel_is_configured(settings: conf.Settings) -> Iterator[tuple[str, str]]:
-    """A pixel code, or a callable that gives one for each request."""
+    """Require a pixel code, or a callable that returns one for each request."""
     has_one = settings.pixel_code or settings.pixel_for_request
     if settings.enabled and not has_one and _is_readable(settings, "PIXEL_CODE", "PIXEL_FOR_REQUEST"):
         yield (
-            f"{SETTING} has no PIXEL_CODE, so neither browser nor server can tell TikTok anything.",
+            f"{SETTING} has no PIXEL_CODE, so neither the browser nor the server can send events to TikTok.",
             f'Write {SETTING} = {{"PIXEL_CODE": "…"}} with the pixel\'s id from TikTok Events Manager. '
-            'To leave TikTok out here, on a developer\'s machine for example, write {"ENABLED": False}.',
+            'To switch this app off, for example on a developer\'s machine, write {"ENABLED": False}.',
         )
 
 
 @_check_of_production(warning="W005", error="E003")
 def token_is_configured(settings: conf.Settings) -> Iterator[tuple[str, str]]:
-    """A token for every configured pixel. Callables aren't asked: a check must not reach for a vault."""
+    """Require a token for every configured pixel. Callables are not called: a check must not connect to a vault."""
     token = settings.access_token
     missing = [code for code in settings.pixel_code if isinstance(token, Mapping) and not token.get(code)]
     if not settings.enabled or (token and not missing) or not _is_readable(settings, "ACCESS_TOKEN"):
         return
     whose = f" for {', '.join(missing)}" if missing else ""
     yield (
-        f"{SETTING} has no ACCESS_TOKEN{whose}: server events wait until there is one, and are dropped when they "
+        f"{SETTING} has no ACCESS_TOKEN{whose}: server events wait until there is one, and expire when they "
         f"are {settings.max_age_days:g} days old.",
-        "In TikTok Events Manager: your pixel, Settings, Events API, Generate access token. Keep it out of the "
-        'code: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""). Tests need none. Where nothing is to be '
-        'sent, write "ENABLED": False.',
+        "In TikTok Events Manager, open your pixel, Settings, Events API, Generate access token. Keep the token out of "
+        'the code: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""). Tests need no token. To send nothing, '
+        'write "ENABLED": False.',
     )
 
 
 @_check
 def token_is_not_in_the_source(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """A token as text in the settings' files is in the site's repository, and in every copy of it."""
+    """Warn about a token that is written into a settings file, and so into the repository and its copies."""
     if django_settings.DEBUG or not settings.enabled:
         return
     given = settings.access_token
@@ -150,16 +149,17 @@ def token_is_not_in_the_source(settings: conf.Settings) -> Iterator[CheckMessage
         source = path.read_text(encoding="utf-8", errors="replace")
         if any(token in source for token in tokens):
             yield Warning(
-                f"An ACCESS_TOKEN stands as text in {path.name}.",
-                hint='Take it from the environment: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""); or from '
-                "a callable that asks your vault. Then make a new token in Events Manager: the old one is in your "
-                "repository's history. Only the settings module and its neighbours are looked through.",
+                f"An ACCESS_TOKEN is written into {path.name}.",
+                hint='Read it from the environment: "ACCESS_TOKEN": os.environ.get("TIKTOK_ACCESS_TOKEN", ""), or '
+                "return it from a callable that asks your vault. Then generate a new token in Events Manager, since "
+                "the old one is in your repository's history. This check reads only the settings module and files "
+                "beside it.",
                 id=_id("W007"),
             )
 
 
 def _settings_files() -> list[Path]:
-    """The settings module, and the modules beside it that are loaded, as settings often are made of several."""
+    """Return the files of the settings module and of loaded modules beside it, as settings are often split."""
     module = sys.modules.get(getattr(django_settings, "SETTINGS_MODULE", "") or "")
     if module is None or not getattr(module, "__file__", None):
         return []
@@ -171,11 +171,11 @@ def _settings_files() -> list[Path]:
 
 @_check
 def regions_are_told_apart(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """One without the other does nothing."""
+    """Warn if only one of REGION and REGIONS is set: one without the other has no effect."""
     if bool(settings.regions) != (settings.region is not None) and _is_readable(settings, "REGION", "REGIONS"):
         there, missing = ("REGIONS", "REGION") if settings.regions else ("REGION", "REGIONS")
         yield Warning(
-            f"{SETTING} has {there} but no {missing}, so visitors of every region are treated alike.",
+            f"{SETTING} has {there} but no {missing}, so visitors of every region are treated the same.",
             hint='Write "REGION": a callable of the request, and "REGIONS": {"US-CA": {"ON_GPC": "deny"}}.',
             id=_id("W008"),
         )
@@ -183,12 +183,12 @@ def regions_are_told_apart(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def alerts_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Only where the site has asked for them by name; it is on by default."""
+    """Warn if the site sets MAIL_ADMINS itself and has no ADMINS. MAIL_ADMINS is on by default, so that is no sign."""
     written = getattr(django_settings, SETTING, {})
     asked = isinstance(written, Mapping) and "MAIL_ADMINS" in written
     if settings.enabled and settings.mail_admins and asked and not django_settings.ADMINS:
         yield Warning(
-            "MAIL_ADMINS is on, and ADMINS is empty: nobody is written to when a pixel stops.",
+            "MAIL_ADMINS is on, but ADMINS is empty: no e-mail is sent when a pixel stops.",
             hint='Write ADMINS = ["ann@example.com"] (before Django 6: [("Ann", "ann@example.com")]), or listen to '
             "the signal alert_opened.",
             id=_id("W009"),
@@ -197,12 +197,12 @@ def alerts_reach_somebody(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def banner_reaches_the_server(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Without the address, what was held goes out with the visitor's next page only."""
+    """Report that a consent banner can't call the server, so events wait for the visitor's next page."""
     if settings.enabled and settings.consent is not None and not _answer_address():
         yield Info(
-            "Consent is asked, but this app's addresses are not in ROOT_URLCONF: after an answer without a page load, "
-            "held events wait for the visitor's next page.",
-            hint='Add path("tiktok/", include("tiktok_attribution.urls")), or let the banner load the page again.',
+            "Consent is asked, but ROOT_URLCONF does not include this app's URLs. If a visitor answers without a page "
+            "load, events that await consent wait for the visitor's next page.",
+            hint='Add path("tiktok/", include("tiktok_attribution.urls")), or reload the page after the answer.',
             id=_id("I001"),
         )
 
@@ -218,12 +218,14 @@ def _answer_address() -> str:
 
 @_check
 def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Models, field paths, callables and event names of CONVERSIONS; event ids that would collide."""
+    """Check models, field paths, callables and event names of CONVERSIONS, and event ids that would collide."""
     for label, entry in settings.conversions.items():
         try:
             model = apps.get_model(label)
         except (LookupError, ValueError):
-            yield Error(f"CONVERSIONS names {label!r}, which is no model.", hint=_nearest_model(label), id=_id("E004"))
+            yield Error(
+                f"CONVERSIONS names {label!r}, which is not a model.", hint=_nearest_model(label), id=_id("E004")
+            )
             continue
         for one in entry if isinstance(entry, (list, tuple)) else [entry]:
             for message, hint in problems(label, model, one):
@@ -233,14 +235,14 @@ def conversions_resolve(settings: conf.Settings) -> Iterator[CheckMessage]:
     for event, label, proxy in registry.told_twice():
         yield Error(
             f"{event} is declared for {label} and for its proxy {proxy}: the backfill counts their rows twice.",
-            hint=f"Declare one of them; a condition (when) in that of {label} can tell them apart.",
+            hint=f"Declare one of them only, or add a condition (when) to that of {label} to exclude the proxy's rows.",
             id=_id("E004"),
         )
 
 
 @_check
 def first_visitors_are_kept_long_enough(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """The first renewal comes after a month at the soonest."""
+    """Warn if the signals of a first purchase are deleted before a monthly renewal can use them."""
     with_first = [conversion for conversion in registry.every() if conversion.visitor_models]
     if with_first and settings.snapshot_days <= DAYS_OF_A_MONTH:
         conversion = with_first[0]
@@ -255,7 +257,7 @@ def first_visitors_are_kept_long_enough(settings: conf.Settings) -> Iterator[Che
 
 @_check
 def user_resolves(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Keys and field paths of USER, on the site's own user model; not its default, which no site wrote."""
+    """Check keys and field paths of USER on the site's user model. The default value is not checked."""
     if settings.user is conf.Settings().user or not apps.is_installed("django.contrib.auth"):
         return
     for message, hint in user_problems(f"{SETTING}['USER']", get_user_model(), settings.user):
@@ -264,7 +266,7 @@ def user_resolves(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def databases_exist(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Aliases of OUTBOX_DATABASES."""
+    """Check the database aliases in OUTBOX_DATABASES."""
     for alias in settings.outbox_databases:
         if alias not in connections:
             known = ", ".join(connections)
@@ -281,14 +283,14 @@ def _nearest_model(label: object) -> str:
 
 @_check
 def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """The middleware is there, and after those that it relies on."""
+    """Check that the middleware is installed, and that it comes after the middleware that it relies on."""
     if not settings.enabled:
         return
     paths = list(django_settings.MIDDLEWARE)
     place = next((index for index, path in enumerate(paths) if _is_ours(path)), None)
     if place is None:
         yield Error(
-            f"{MIDDLEWARE} is not in MIDDLEWARE: click ids of ads are not kept, and no event reaches the browser.",
+            f"{MIDDLEWARE} is not in MIDDLEWARE: click ids are not kept, and pages get no pixel calls.",
             hint=f'Add "{MIDDLEWARE}" as the last entry.',
             id=_id("E005"),
         )
@@ -296,7 +298,7 @@ def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
     for path in paths[place:]:
         if path in BEFORE_US:
             yield Error(
-                f"AttributionMiddleware stands before {path.rpartition('.')[2]} in MIDDLEWARE.",
+                f"AttributionMiddleware comes before {path.rpartition('.')[2]} in MIDDLEWARE.",
                 hint=f"Put it after: {BEFORE_US[path]}.",
                 id=_id("E005"),
             )
@@ -304,12 +306,15 @@ def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def tag_can_be_inserted(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """What stands before us in MIDDLEWARE sees the answer after us: there the tag must be in it already."""
+    """Warn if GZipMiddleware compresses a page before INSERT_TAG can insert the tag.
+
+    Middleware that is later in the list sees the response first.
+    """
     paths = list(django_settings.MIDDLEWARE)
     place = next((index for index, path in enumerate(paths) if _is_ours(path)), len(paths))
     if settings.enabled and settings.insert_tag and any(path.endswith(".GZipMiddleware") for path in paths[place:]):
         yield Warning(
-            "INSERT_TAG is on, but GZipMiddleware stands after AttributionMiddleware in MIDDLEWARE: it compresses "
+            "INSERT_TAG is on, but GZipMiddleware comes after AttributionMiddleware in MIDDLEWARE: it compresses "
             "pages before the tag is put in, so they get none.",
             hint="Put GZipMiddleware before AttributionMiddleware.",
             id=_id("W025"),
@@ -317,13 +322,13 @@ def tag_can_be_inserted(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 
 def _is_ours(path: str) -> bool:
-    """Ours, or a subclass of it in the site's own code."""
+    """Return whether the path names this app's middleware or a subclass of it."""
     if path == MIDDLEWARE:
         return True
     try:
         found = import_string(path)
     except ImportError:
-        return False  # Django says so by itself
+        return False  # Django reports this error itself
     return isinstance(found, type) and any(
         f"{base.__module__}.{base.__qualname__}" == MIDDLEWARE for base in found.mro()
     )
@@ -331,8 +336,12 @@ def _is_ours(path: str) -> bool:
 
 @_check_of_production(warning="W021", error="E006")
 def test_code_is_for_tests(settings: conf.Settings) -> Iterator[tuple[str, str]]:
-    """Events with a test code are shown in the Test events tab; no official text says that they are counted. `conf`
-    leaves the code out then, so this only says what becomes of a setting that somebody counts on."""
+    """Warn that a test event code is ignored while DEBUG is off.
+
+    Decision: TikTok counts no event with a test code, so a forgotten code would lose all events of a live site. While
+    DEBUG is off, `conf` leaves the code out, and the few events of a tester count: the smaller harm. TikTok shows
+    events with a code in the Test events tab; no official text says that it counts them.
+    """
     if settings.test_event_code and not django_settings.DEBUG and not settings.test_event_code_in_production:
         yield (
             "TEST_EVENT_CODE is set while DEBUG is off: TikTok would count no event, so they are sent without it.",
@@ -342,7 +351,10 @@ def test_code_is_for_tests(settings: conf.Settings) -> Iterator[tuple[str, str]]
 
 @_check
 def standard_mode_leaves_events_to_event_builder(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Event Builder's events carry no event_id, so TikTok can't merge server events with them."""
+    """Report events that Standard Mode does not record.
+
+    Event Builder's events have no event_id, so TikTok can't merge server events with them.
+    """
     if settings.mode != conf.STANDARD:
         return
     for conversion in registry.every():
@@ -359,7 +371,7 @@ def standard_mode_leaves_events_to_event_builder(settings: conf.Settings) -> Ite
 
 @_check
 def event_names_are_meant(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """A misspelt standard event is a custom one for TikTok: it arrives, and counts for no campaign."""
+    """Warn about a misspelt standard event. TikTok takes it as a custom event, and no campaign counts it."""
     for conversion in registry.every():
         meant = nearly_standard(conversion.event)
         if meant:
@@ -373,12 +385,12 @@ def event_names_are_meant(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def amounts_have_a_currency(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """TikTok counts no revenue of an amount without one, and what is delivered so can't be repaired."""
+    """Warn about an amount without a currency. TikTok counts no revenue for it, and a delivered event can't change."""
     if settings.default_currency or not _is_readable(settings, "DEFAULT_CURRENCY"):
         return
     for conversion in registry.every():
         if not isinstance(conversion, MappedConversion):
-            continue  # what the class form gives is not known before there is an object
+            continue  # the properties of a class declaration are known only for an object
         if key := amount_without_currency(conversion.model, conversion.mapping):
             yield Warning(
                 f"{conversion.event} of {conversion.model._meta.label} has {key!r} and no currency: the event is sent "
@@ -391,11 +403,11 @@ def amounts_have_a_currency(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """TikTok wants a page address with every web event; a task or a command has none."""
+    """Warn if SITE_URL is missing. TikTok requires a page URL for each web event, and tasks and commands have none."""
     is_missing = not settings.site_url and _is_readable(settings, "SITE_URL")
     if settings.enabled and is_missing and any(registry.every()):
         yield Warning(
-            f"{SETTING} has no SITE_URL: events that arise outside a visitor's request (in a task, a command, the "
+            f"{SETTING} has no SITE_URL: events from outside a visitor's request (from a task, a command, the "
             "admin) have no page address, which TikTok wants, and are recorded as invalid.",
             hint='Write "SITE_URL": "https://www.example.com".',
             id=_id("W002"),
@@ -404,7 +416,7 @@ def site_address_is_known(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def cookies_for_frames_need_https(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """IN_FRAMES on plain http: browsers refuse `SameSite=None` without `Secure`, so the cookies stay as they are."""
+    """Warn if IN_FRAMES is set on plain http: browsers refuse `SameSite=None` without `Secure`."""
     if settings.in_frames and urlsplit(settings.site_url).scheme == "http":
         yield Warning(
             "IN_FRAMES has no effect on plain http: a browser keeps a cookie in another site's frame only with Secure.",
@@ -416,10 +428,10 @@ def cookies_for_frames_need_https(settings: conf.Settings) -> Iterator[CheckMess
 
 @_check
 def turbo_has_its_script(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Turbo's visits are counted by tiktok.js."""
+    """Warn if Turbo is set without PAGE_SCRIPT: only tiktok.js counts Turbo's visits."""
     if settings.history_observer == TURBO and not settings.page_script:
         yield Warning(
-            'HISTORY_OBSERVER is "turbo" without PAGE_SCRIPT, so visits that Turbo makes are no page views.',
+            'HISTORY_OBSERVER is "turbo" without PAGE_SCRIPT, so Turbo visits are not counted as page views.',
             hint='Set "PAGE_SCRIPT": True: tiktok.js counts them.',
             id=_id("W010"),
         )
@@ -427,7 +439,7 @@ def turbo_has_its_script(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def page_script_is_heard(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """tiktok.js is a static file, and reports to a URL of this app."""
+    """Check that tiktok.js can be served, and that it has a URL to report to."""
     if not settings.enabled or not settings.page_script:
         return
     if not beacon_url():
@@ -447,14 +459,14 @@ def page_script_is_heard(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def reports_are_counted_together(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """BEACONS_PER_MINUTE is counted in the cache; in one of each process it holds for each process by itself."""
+    """Warn if BEACONS_PER_MINUTE is counted in a cache that processes do not share: each process counts alone then."""
     if django_settings.DEBUG or not settings.enabled or not beacon_url():
         return
     backend = str(django_settings.CACHES.get("default", {}).get("BACKEND", ""))
     try:
         found = import_string(backend)
     except ImportError:
-        return  # Django says so by itself
+        return  # Django reports this error itself
     if isinstance(found, type) and issubclass(found, (LocMemCache, DummyCache)):
         yield Warning(
             f"The cache is {found.__name__}: BEACONS_PER_MINUTE and BEACONS_PER_MINUTE_ALL are counted in each process "
@@ -467,20 +479,20 @@ def reports_are_counted_together(settings: conf.Settings) -> Iterator[CheckMessa
 
 @_check
 def celery_is_not_eager(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """Eager tasks would put the call to TikTok into the shopper's request, so no hint is given then."""
+    """Warn if Celery is eager. No worker is woken then, or the request to TikTok would run while a visitor waits."""
     if settings.enabled and getattr(django_settings, "CELERY_TASK_ALWAYS_EAGER", False):
         yield Warning(
-            "CELERY_TASK_ALWAYS_EAGER is on: no worker is told of new events, for they would be sent while the "
+            "CELERY_TASK_ALWAYS_EAGER is on: no worker is woken for new events, because they would be sent while the "
             "visitor waits.",
             hint="Run manage.py tiktok_deliver, or let Celery beat run the task tiktok_attribution.sweep. "
-            'In tests this is as it should be: SILENCED_SYSTEM_CHECKS = ["tiktok_attribution.W003"].',
+            'In tests, silence this check: SILENCED_SYSTEM_CHECKS = ["tiktok_attribution.W003"].',
             id=_id("W003"),
         )
 
 
 @_check
 def addresses_are_tiktoks(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """A forgotten stand-in: production events would go to a machine of one's own."""
+    """Warn if production events go to another host than TikTok's, for example to a forgotten stand-in."""
     if django_settings.DEBUG or not settings.enabled:
         return
     for key, address in (("API_URL", settings.api_url), ("PIXEL_HOST", settings.pixel_host)):
@@ -495,12 +507,12 @@ def addresses_are_tiktoks(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @_check
 def sqlite_transactions_wait(settings: conf.Settings) -> Iterator[CheckMessage]:
-    """SQLite files that hold an outbox, written to by the site and by whoever delivers.
+    """Warn about SQLite with deferred transactions, if the site and a delivery process write to the same file.
 
-    Decision: this can't be cured from inside. A deferred transaction that has read and then writes is refused at once
-    while another process writes, whatever the timeout, since SQLite could not let both go on
-    (https://www.sqlite.org/lang_transaction.html). Here 2 to 9 of 150 pages failed beside `tiktok_deliver --loop`,
-    and none with IMMEDIATE, which lets a transaction wait for its turn before it reads.
+    Decision: only the database options can fix this. SQLite refuses a deferred transaction that has read and then
+    writes while another process writes, whatever the timeout (https://www.sqlite.org/lang_transaction.html). In our
+    test 2 to 9 of 150 pages failed beside `tiktok_deliver --loop`. With IMMEDIATE no page failed, because the
+    transaction waits for its turn before it reads.
     """
     if not settings.enabled:
         return

@@ -1,7 +1,7 @@
-"""The tags as functions of Jinja2: `{{ tiktok_pixel() }}`, `{{ tiktok_event("Contact") }}`, `{{ tiktok_action(…) }}`.
+"""The template tags as Jinja2 functions: `tiktok_pixel()`, `tiktok_event("Contact")` and `tiktok_action(…)`.
 
-`"extensions": ["tiktok_attribution.jinja2.TikTokExtension"]` in the OPTIONS of Django's Jinja2 backend, or in any
-environment whose context holds the request. In a macro they need `{% import … with context %}`.
+Add `"extensions": ["tiktok_attribution.jinja2.TikTokExtension"]` to the OPTIONS of Django's Jinja2 backend, or to any
+environment whose context has the request. To use them in a macro, import it with `{% import … with context %}`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tiktok_attribution.browser import signed_events, tags
 
 
 class TikTokExtension(Extension):
-    """Adds the three functions to the environment. Their text is safe: autoescape leaves it alone."""
+    """Add the three functions to the environment. They return safe text, so autoescape does not change it."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -27,23 +27,23 @@ class TikTokExtension(Extension):
 
 @pass_context
 def tiktok_pixel(context: Context) -> SafeString:
-    """As `{% tiktok_pixel %}`."""
+    """Return the same text as `{% tiktok_pixel %}`."""
     return tags.pixel_text(_request_of(context))
 
 
 @pass_context
 def tiktok_event(context: Context, event: Any, /, **options: Any) -> SafeString:
-    """As `{% tiktok_event %}`."""
+    """Return the same text as `{% tiktok_event %}`."""
     return tags.event_tag(_request_of(context), event, **options)
 
 
 @pass_context
 def tiktok_action(context: Context, event: str, /, **options: Any) -> SafeString:
-    """As `{% tiktok_action %}`."""
+    """Return the same text as `{% tiktok_action %}`."""
     return signed_events.action_attributes(_request_of(context), event, **options)
 
 
 def _request_of(context: Context) -> HttpRequest | None:
     request = context.get("request")
-    request = getattr(request, "_request", request)  # a view of Django REST framework wraps it
+    request = getattr(request, "_request", request)  # Django REST framework wraps the request
     return request if isinstance(request, HttpRequest) else None

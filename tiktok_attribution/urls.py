@@ -1,4 +1,4 @@
-"""`path("tiktok/", include("tiktok_attribution.urls"))`: where the page reports to, and a consent banner."""
+"""URLs for the page's script and for a consent banner: `path("tiktok/", include("tiktok_attribution.urls"))`."""
 
 from __future__ import annotations
 

@@ -71,4 +71,4 @@ def test_counting_ends_at_the_bound_and_says_so(
     page = boss.get(address)
 
     assert page.context["cl"].result_count == 3
-    assert b"Older ones are found by search" in page.content
+    assert b"Use search and filters to find older ones" in page.content

@@ -115,7 +115,7 @@ def test_a_cleared_event_has_no_command_and_says_that_its_way_is_gone(boss: Clie
     text = text_of(boss, event(state=State.DELIVERED, payload=""))
 
     assert "curl" not in text.replace("tiktok-curl", "")
-    assert "Not kept any more, or never known." in text
+    assert "No longer stored, or never known." in text
 
 
 def test_the_way_begins_with_the_click_and_ends_on_the_page() -> None:

@@ -66,7 +66,7 @@ def test_it_is_asked_first_and_nothing_begins(boss: Client, event: Make, rejecte
 
     response = choose_all(boss, rejected, "retry_selected", chosen[0])
 
-    assert response.context["plan"][0] == "3 events fit: state: rejected by TikTok."
+    assert response.context["plan"][0] == "3 events match: state: rejected by TikTok."
     assert not BulkJob.objects.exists()
 
 
@@ -90,7 +90,7 @@ def test_no_more_is_counted_than_the_bound(
 
     response = choose_all(boss, rejected, "retry_selected", chosen[0])
 
-    assert response.context["plan"][0] == "At least 2 events fit: state: rejected by TikTok."
+    assert response.context["plan"][0] == "At least 2 events match: state: rejected by TikTok."
 
 
 def test_every_filter_stands_in_the_question(boss: Client, event: Make, list_address: str, settings: Any) -> None:
@@ -100,7 +100,7 @@ def test_every_filter_stands_in_the_question(boss: Client, event: Make, list_add
 
     (line, _) = choose_all(boss, f"{list_address}?{query}", "retry_selected", chosen).context["plan"]
 
-    assert line.startswith("1 event fits: event: Purchase · pixel: C0B · both channels: Delivered, browser missing")
+    assert line.startswith("1 event matches: event: Purchase · pixel: C0B · both channels: Delivered, browser missing")
     assert "recorded from: " in line
     assert "recorded before: " in line
 
@@ -150,7 +150,7 @@ def test_what_was_left_alone_is_explained(boss: Client, event: Make) -> None:
     text = text_of(boss, job)
 
     assert "1 event is left as it is: TikTok has it already." in text
-    assert "filter by that state, and “Send again” builds it anew" in text
+    assert "filter by that state, and “Send again” builds it again" in text
 
 
 def test_a_job_can_be_stopped_and_that_is_logged(boss: Client, job: BulkJob) -> None:
@@ -158,9 +158,9 @@ def test_a_job_can_be_stopped_and_that_is_logged(boss: Client, job: BulkJob) -> 
 
     assert BulkJob.objects.get().state == BulkState.STOPPED
     assert [str(message) for message in response.context["messages"]] == [
-        "The job is stopped. What it has done already stays done."
+        "The job is stopped. What it has done is not undone."
     ]
-    assert LogEntry.objects.get().change_message == "Stopped by hand."
+    assert LogEntry.objects.get().change_message == "Stopped by a person."
     assert "stopped by hand" in response.content.decode()
 
 
@@ -245,4 +245,4 @@ def test_more_than_a_page_can_be_selected_as_a_whole(
     for _ in range(3):
         event()
 
-    assert "Select all events that fit, on every page" in boss.get(list_address).content.decode()
+    assert "Select all events that match, on every page" in boss.get(list_address).content.decode()

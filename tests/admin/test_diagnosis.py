@@ -126,7 +126,7 @@ def test_where_a_value_comes_from_is_said_and_the_token_is_not(boss: Client, set
     [
         ("", "not set"),
         ({PIXEL: "s3cret"}, f"set for {PIXEL}"),
-        (lambda code: "s3cret", "asked of the site's own code"),
+        (lambda code: "s3cret", "returned by the site's own code"),
     ],
 )
 def test_a_token_of_any_form_is_only_told_of(boss: Client, settings: Any, token: Any, text: str) -> None:

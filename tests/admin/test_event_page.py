@@ -54,7 +54,7 @@ def test_an_invalid_event_without_an_object_is_not_offered_to_be_built(boss: Cli
 
     text = text_of(boss, alone)
 
-    assert "fix what the reason names, where track() is called" in text
+    assert "Fix what the reason names, where track() is called" in text
     assert retry_of(alone) not in text
 
 
@@ -118,7 +118,7 @@ def test_a_pruned_attempt_keeps_its_place(boss: Client, event: Make, attempt: Ma
     tried = event()
     Attempt.objects.filter(pk=attempt(tried).pk).delete()
 
-    assert "An attempt whose record has been pruned." in text_of(boss, tried)
+    assert "The record of this attempt has been deleted." in text_of(boss, tried)
 
 
 def test_a_long_story_shows_its_end(boss: Client, event: Make) -> None:
@@ -169,7 +169,7 @@ def test_the_object_is_named_for_who_may_see_it(boss: Client, event: Make) -> No
 
 
 def test_a_deleted_object_is_said_to_be_gone(boss: Client, event: Make) -> None:
-    assert "not there any more" in text_of(boss, event(object_label="auth.User", object_pk="987654"))
+    assert "no longer exists" in text_of(boss, event(object_label="auth.User", object_pk="987654"))
 
 
 def test_the_name_of_an_object_is_kept_from_who_may_not_see_it(
@@ -200,7 +200,7 @@ def test_retry_is_offered_where_it_can_help(boss: Client, event: Make, values: d
 
 
 def test_why_it_cannot_be_sent_again_is_said(boss: Client, event: Make) -> None:
-    assert "It can't be sent again: it happened longer ago" in text_of(boss, event(state=State.EXPIRED, age=8 * DAY))
+    assert "You can't send it again: it happened longer ago" in text_of(boss, event(state=State.EXPIRED, age=8 * DAY))
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -39,7 +39,7 @@ FOUR_TIMES = (
 )
 """Looked at in light and dark, wide and narrow; the others once."""
 
-ALL_CHOSEN = "text=Select all events that fit, on every page"
+ALL_CHOSEN = "text=Select all events that match, on every page"
 QUESTIONS: dict[str, tuple[str, ...]] = {
     "event-waiting": ("text=Cancel sending",),
     "events-rejected": ("#action-toggle", "retry_selected", "button[name=index]"),

@@ -92,10 +92,10 @@ def test_a_whole_filter_is_cancelled_and_the_page_follows(
         event()
     seat.goto(f"{live_server.url}{LIST}?state__exact=waiting")
     seat.check("#action-toggle")
-    seat.click("text=Select all events that fit, on every page")
+    seat.click("text=Select all events that match, on every page")
     seat.select_option("[name=action]", "cancel_selected")
     seat.click("button[name=index]")
-    assert "75 events fit: state: waiting." in seat.inner_text("#content")
+    assert "75 events match: state: waiting." in seat.inner_text("#content")
     seat.click("text=Cancel sending")
     seat.wait_for_selector("#tiktok-progress[data-running]")
 

@@ -146,8 +146,8 @@ FAILURES = [
     ({"http_status": 200, "code": 40105, "message": "revoked"}, "TikTok does not accept the access token"),
     ({"http_status": 200, "code": 40001, "message": "no permission"}, "not allowed to send events for this pixel"),
     ({"http_status": 200, "code": 40002, "message": "Batch.0.properties"}, "TikTok refused a value in the event."),
-    ({"http_status": 503, "message": ""}, "TikTok has trouble of its own."),
-    ({"message": "tiktok.example could not be reached."}, "No connection to TikTok could be made"),
+    ({"http_status": 503, "message": ""}, "TikTok has a problem on its side."),
+    ({"message": "tiktok.example could not be reached."}, "This server could not connect to TikTok"),
 ]
 
 

@@ -145,7 +145,7 @@ def test_what_no_index_names_is_looked_for_step_by_step(
     pages = walked(boss, list_address, query, "older")
 
     assert pks(first) == []
-    assert "Looked through the events down to" in first.content.decode()
+    assert "Searched the events back to" in first.content.decode()
     assert "Look further back" in first.content.decode()
     assert [pk for page in pages for pk in page] == made[::-1]
 

@@ -74,7 +74,7 @@ def test_who_resumed_is_logged(boss: Client, stopped: PixelStatus) -> None:
     press(boss, stopped)
 
     entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.change_message) == (PIXEL, "Resumed by hand.")
+    assert (entry.object_id, entry.change_message) == (PIXEL, "Resumed by a person.")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -120,7 +120,7 @@ def test_who_may_only_view_has_no_button(client_of: Callable[[str], Client], sto
 def test_an_empty_list_names_the_configured_pixels(boss: Client) -> None:
     text = boss.get(LIST).content.decode()
 
-    assert "No pixel was ever stopped" in text
+    assert "No pixel has been stopped" in text
     assert f"<code>{PIXEL}</code>" in text
 
 

@@ -115,7 +115,7 @@ def test_no_more_than_the_bound_of_a_search_is_taken(
     asked = choose(boss, address, "retry_selected", older, select_across="1")
     choose(boss, address, "retry_selected", older, select_across="1", confirmed="1")
 
-    assert "No more than 1 events are taken at once: the newest ones." in asked.context["warnings"]
+    assert "At most 1 events are changed at once: the newest ones." in asked.context["warnings"]
     assert (state_of(older), state_of(newer)) == (State.REJECTED, State.WAITING)
 
 
@@ -125,7 +125,7 @@ def test_each_change_is_logged_with_its_author(boss: Client, event: Make, list_a
     choose(boss, list_address, "retry_selected", *chosen, confirmed="1")
 
     entries = LogEntry.objects.order_by("object_id").values_list("object_id", "change_message", "user__username")
-    assert list(entries) == [(str(found.pk), "Sent again by hand.", "superuser") for found in chosen[:2]]
+    assert list(entries) == [(str(found.pk), "Sent again by a person.", "superuser") for found in chosen[:2]]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -156,7 +156,7 @@ def test_the_list_cancels_what_waits(boss: Client, event: Make, list_address: st
     assert state_of(waiting) == State.CANCELLED
     assert said(response) == [
         "1 event was cancelled.",
-        "1 event is left as it is: only what waits can be cancelled.",
+        "1 event is left as it is: only waiting events can be cancelled.",
     ]
 
 
@@ -206,7 +206,7 @@ def test_the_cancel_button_cancels_when_confirmed(boss: Client, event: Make) -> 
 def test_a_late_button_says_why_nothing_happens(boss: Client, event: Make) -> None:
     response = boss.post(cancel_of(event(state=State.DELIVERED)), {"confirmed": "1"}, follow=True)
 
-    assert said(response) == ["1 event is left as it is: only what waits can be cancelled."]
+    assert said(response) == ["1 event is left as it is: only waiting events can be cancelled."]
 
 
 def test_an_event_that_is_gone_is_not_found(boss: Client, event: Make) -> None:

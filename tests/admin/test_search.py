@@ -120,7 +120,7 @@ def test_an_email_address_in_the_address_is_neither_looked_for_nor_shown(
     page = boss.get(list_address, {"q": "ann@example.com"})
 
     assert pks(page) == []
-    assert "Type an e-mail address into the field above" in page.content.decode()
+    assert "Enter the e-mail address in the field above" in page.content.decode()
     assert 'value="ann@example.com"' not in page.content.decode()
 
 
@@ -134,7 +134,7 @@ def test_an_email_address_without_events_says_why(search: Any, event: Make) -> N
 
     text = search("ann@example.com").content.decode()
 
-    assert "No event of this e-mail address" in text
+    assert "No event with this e-mail address" in text
     assert "Hashes are kept for 14 days" in text
 
 
@@ -144,7 +144,7 @@ def test_a_term_without_events_names_the_sites_own_search(search: Any, event: Ma
 
     text = search("2025-17").content.decode()
 
-    assert "The search finds whole ids only" in text
+    assert "The search finds only whole ids" in text
     assert '<a href="/admin/auth/user/?q=2025-17">users</a>' in text
 
 

@@ -126,7 +126,10 @@ def test_an_object_without_events_says_so(boss: Client) -> None:
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [("paid", "manage.py tiktok_backfill records it"), ("open", "waits for (when) has not happened")],
+    [
+        ("paid", "Run manage.py tiktok_backfill, which records it"),
+        ("open", "condition of its conversion (when) is not met"),
+    ],
 )
 def test_it_says_whether_an_event_should_be_there(boss: Client, settings: Any, status: str, reason: str) -> None:
     declared = {"shop.Order": {"event": "Purchase", "when": {"status": "paid"}}}
@@ -142,7 +145,7 @@ def test_an_account_that_no_visitor_made_says_so(boss: Client, settings: Any) ->
     address = f"{USERS}{User.objects.get().pk}/change/"
     assert "no visitor of this object is known" in text_of(boss, address)
     keep(Signals(by_visitor=True), "auth.User", User.objects.get().pk, using="default")
-    assert "manage.py tiktok_backfill records it" in text_of(boss, address)
+    assert "Run manage.py tiktok_backfill, which records it" in text_of(boss, address)
 
 
 def test_a_declaration_that_raises_does_not_break_the_sites_page(boss: Client, settings: Any) -> None:

@@ -58,7 +58,7 @@ def test_an_empty_nonce_is_none(request_: HttpRequest) -> None:
 def test_a_nonce_that_comes_too_late_breaks_no_page(request_: HttpRequest, caplog: pytest.LogCaptureFixture) -> None:
     request_.csp_nonce = SimpleLazyObject(lambda: 1 / 0)  # type: ignore[attr-defined]
     assert script("1", request_) == "<script>1</script>"
-    assert "the browser refuses it" in caplog.text
+    assert "the browser will block it" in caplog.text
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), min_size=1))

@@ -183,7 +183,7 @@ def test_an_older_name_becomes_the_current_one(client: Client) -> None:
 def test_what_is_invalid_leaves_the_page_working(client: Client, query: str, caplog: pytest.LogCaptureFixture) -> None:
     response = client.get(f"/event/?{query}")
     assert (response.status_code, loaded(response), tracked(response)) == (200, [PIXEL], [])
-    assert "{% tiktok_event %} is left out" in caplog.text
+    assert "{% tiktok_event %} was left out" in caplog.text
     assert "ada@" not in caplog.text
 
 
@@ -337,7 +337,7 @@ def test_an_outbox_that_fails_leaves_the_base_code_and_waits(
         broken.setattr("tiktok_attribution.browser.stored_calls._of_database", _fail)
         response = client.get("/page/")
     assert (response.status_code, loaded(response), tracked(response)) == (200, [PIXEL], [])
-    assert "this page shows no events" in caplog.text
+    assert "this page has no pixel calls" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
     assert tracked(client.get("/page/")) == ["Lead"]
 

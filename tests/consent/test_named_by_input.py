@@ -53,7 +53,7 @@ def test_other_keys_can_be_given_beside_it(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("typed", "arguments", "said"),
     [
-        ("", ("--email", "-"), "Name somebody"),
+        ("", ("--email", "-"), "Name a person"),
         ("nonsense", ("--email", "-"), "not an e-mail address"),
         (ADA, ("--email", "-", "--phone", "-"), 'Only one option can be "-"'),
     ],

@@ -133,7 +133,7 @@ def test_the_command_says_why_it_records_nothing(configure: Configure) -> None:
     out = StringIO()
     call_command("tiktok_backfill", stdout=out)
     assert "1 without visitor" in out.getvalue()
-    assert 'only what a visitor made counts ("made_by")' in out.getvalue()
+    assert 'only objects that a visitor made count ("made_by")' in out.getvalue()
 
 
 def test_a_visitors_sign_up_that_could_not_be_built_is_fixed(configure: Configure) -> None:

@@ -117,7 +117,7 @@ def test_a_stopped_pixel_is_an_error() -> None:
 def test_whoever_fixes_a_stopped_pixel_knows_what_lets_it_go_on(code: int) -> None:
     pixels.stop("default", PIXEL, Answer(code=code, message="no"), token="old")
     fix = found(f"stopped-{PIXEL}")["fix"]
-    assert "With another token it goes on by itself; after any other change choose Resume" in fix
+    assert "With a new token it resumes by itself. After any other change choose Resume" in fix
     assert "permission" not in fix
 
 
@@ -214,7 +214,7 @@ def test_a_missing_package_is_named_and_not_the_broker_blamed(
     monkeypatch.setitem(sys.modules, hidden, None)
     told = found("broker")
     assert told["level"] == "warning"
-    assert told["what"].startswith("This process can't speak with Celery's broker: ")
+    assert told["what"].startswith("This process can't connect to Celery's broker: ")
     assert said in told["what"]
     assert told["fix"] == f'Run: pip install "{package}"; without Celery: manage.py tiktok_deliver --loop 5'
     assert "sesame" not in json.dumps(told)
@@ -395,7 +395,7 @@ def test_a_database_that_is_down_is_told_once_and_not_as_pending_migrations(monk
     asked = failing_tables(monkeypatch)
     told = json.loads(doctor("--json").partition("FAILED")[0])
     wrong = [one["what"] for one in told if one["level"] == "error"]
-    assert wrong == ["The database could not be asked: default: OperationalError."]
+    assert wrong == ["The database could not be read: default: OperationalError."]
     assert asked == []
 
 

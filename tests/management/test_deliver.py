@@ -71,13 +71,13 @@ def test_it_fails_when_something_could_not_be_sent(monkeypatch: pytest.MonkeyPat
     due_now(1)
     monkeypatch.setattr(lanes, "lanes_with_work", fail)
 
-    with pytest.raises(CommandError, match="what could not waits; the log says why"):
+    with pytest.raises(CommandError, match="could not be sent and wait; the log says why"):
         run()
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf"])
 def test_a_loop_without_a_pause_is_refused(seconds: str) -> None:
-    with pytest.raises(CommandError, match="is no number of seconds above 0"):
+    with pytest.raises(CommandError, match="is not a number of seconds above 0"):
         call_command("tiktok_deliver", f"--loop={seconds}")
 
 

@@ -48,7 +48,7 @@ def test_no_more_rows_go_than_asked_for() -> None:
 
 @pytest.mark.parametrize("most", ["0", "-1", "many"])
 def test_a_limit_that_is_no_number_is_refused(most: str) -> None:
-    with pytest.raises(CommandError, match="is no whole number above 0"):
+    with pytest.raises(CommandError, match="is not a whole number above 0"):
         run(f"--most={most}")
 
 

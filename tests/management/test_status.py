@@ -44,7 +44,7 @@ def test_an_event_that_is_due_too_long_is_not_well() -> None:
 
 def test_a_stopped_pixel_is_not_well() -> None:
     pixels.stop("default", PIXEL, Answer(code=40105, message="Access token is incorrect"), token="old")
-    with pytest.raises(CommandError, match="not well"):
+    with pytest.raises(CommandError, match="problems with"):
         status()
 
 

@@ -1,6 +1,6 @@
-"""What people see: the state of every event, every attempt and every pixel, and what they can do about it."""
+"""The admin pages of this app: events, attempts, pixels, jobs, overview and diagnosis, and what people can do there."""
 
-# Django's autodiscovery imports this package and nothing below it; these register themselves.
+# Django's autodiscovery imports only this package. The imports below register the ModelAdmins.
 from tiktok_attribution.admin.attempts import AttemptAdmin
 from tiktok_attribution.admin.diagnosis import DiagnosisAdmin
 from tiktok_attribution.admin.events import OutboxEventAdmin

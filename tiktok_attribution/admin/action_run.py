@@ -1,6 +1,7 @@
-"""Builds an invalid event again from its object, once the mapping or the object has been fixed.
+"""Run retry and cancel for the admin: page by page, with invalid events built again from their objects.
 
-Retry and cancel as the admin does them: in stretches, invalid events built again, workers told on commit.
+`run` applies a manual action to events and returns a `Result`. `rebuild` builds one invalid event again, once its
+declaration or its object has been fixed. Workers are woken when the transaction commits.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ logger = logging.getLogger("tiktok_attribution")
 
 @errors_without_values
 def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
-    """Record the row's conversion again; None when it is invalid no longer. It keeps its time."""
+    """Record the row's conversion again, with its old time. Return None if it is valid now, otherwise the reason."""
     still = OutboxEvent.objects.using(using).with_keys([row.pk]).in_state(State.INVALID)
     if not still.exists():
-        return None  # fixed a moment ago, together with the same event for another pixel
+        return None  # fixed a moment ago, together with the same event of another pixel
     obj = object_of(row, using=using)
     if obj is None:
         return Unbuilt.GONE
@@ -47,21 +48,25 @@ def rebuild(row: OutboxEvent, *, using: str) -> Unbuilt | None:
         if not happened:
             return Unbuilt.NOT_HAPPENED
         heal(conversion, obj, using=using)
-    except Exception as error:  # a declaration may raise anything, and with STRICT so does the recorder
+    except Exception as error:  # a declaration may raise any error, and with STRICT the recorder raises too
         logger.warning("tiktok: %s %s is still invalid: %s", row.name, row.event_id, reason(error))
     return Unbuilt.STILL if still.exists() else None
 
 
 PAGE_ROWS = 500
 MOST_REBUILT = 200
-"""Invalid events built again in one request: each reads its object and runs the site's own declaration."""
+"""Invalid events that one request builds again: each reads its object and runs the site's own declaration.
+
+Decision: a background job does not build invalid events again, because only the floor of conversions knows how. So a
+request does it, for a limited number of events.
+"""
 
 ManualAction = Callable[..., ManualResult]
 
 
 @dataclass(slots=True)
 class Result:
-    """What was done, or would be: keys of events and counts."""
+    """The outcome of an action, or of its dry run: keys of events, and counts."""
 
     changed: list[int] = field(default_factory=list)
     rebuilt: list[int] = field(default_factory=list)
@@ -71,13 +76,15 @@ class Result:
 
     @property
     def all_changed(self) -> int:
-        """How many events are in another state now."""
+        """How many events have changed their state."""
         return len(self.changed) + len(self.rebuilt)
 
 
 def run(verb: ManualAction, pks: Sequence[int], *, using: str, dry: bool = False) -> Result:
-    """Apply `manual.retry` or `manual.cancel` to these events. With `dry` nothing changes; what is invalid and may be
-    built again then stands under `rebuilt`."""
+    """Apply `manual.retry` or `manual.cancel` to these events.
+
+    With `dry` nothing changes, and `rebuilt` holds the invalid events that may be built again.
+    """
     result = Result()
     for page in _pages(pks):
         _act(verb, page, result, using=using, dry=dry)
@@ -114,12 +121,12 @@ def _rebuild(pks: Iterable[int], result: Result, *, using: str, dry: bool) -> No
 
 
 def rows(pks: Iterable[int], *, using: str) -> QuerySet[OutboxEvent]:
-    """These events."""
+    """Return the events with these keys."""
     return OutboxEvent.objects.using(using).with_keys(pks)
 
 
 def stopped_pixels(pixel_codes: Iterable[str], *, using: str) -> list[str]:
-    """Those of the pixels that may not send now."""
+    """Return those of the pixels that are stopped."""
     stopped = PixelStatus.objects.using(using).filter(pk__in=list(pixel_codes), stopped_at__isnull=False)
     return list(stopped.order_by("pk").values_list("pk", flat=True))
 

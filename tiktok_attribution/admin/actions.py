@@ -1,6 +1,7 @@
-"""What people do to events in the admin, with the words for it.
+"""Retry and cancel in the admin: actions of the list, and buttons on the page of one event. Both work by POST only.
 
-Retry and cancel in the admin: as actions of the list and as buttons of one event's page, by POST alone.
+A `Verb` holds the texts of an action. `ActionAdmin` checks the permission, asks where something could be lost, runs the
+action and reports what it did. A whole filter becomes a background job.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """`plan` and `done` take a number of events and make a sentence of it."""
+    """The texts of one action. `plan` and `done` take a number of events and return a sentence."""
 
     name: str
     action: ManualAction
@@ -72,7 +73,7 @@ def _cancelled(count: int) -> str:
 
 
 def will_rebuild(count: int) -> str:
-    """What becomes of invalid events."""
+    """Return the sentence for invalid events that are built again."""
     return ngettext(
         "%(count)d invalid event is built again from its object.",
         "%(count)d invalid events are built again from their objects.",
@@ -81,7 +82,7 @@ def will_rebuild(count: int) -> str:
 
 
 def may_count_twice(count: int) -> str:
-    """The risk of a late retry."""
+    """Return the warning for a late retry."""
     return ngettext(
         "%(count)d of them may have reached TikTok more than 47 hours ago, by an attempt without an answer or by the "
         "browser. TikTok remembers an event_id for 48 hours: sent again, it could be counted twice.",
@@ -92,25 +93,25 @@ def may_count_twice(count: int) -> str:
 
 
 def left_alone(count: int, reason: Text) -> str:
-    """How many were not changed, and why."""
+    """Return how many events were not changed, and the reason."""
     return ngettext(
         "%(count)d event is left as it is: %(reason)s.", "%(count)d events are left as they are: %(reason)s.", count
     ) % {"count": count, "reason": reason}
 
 
 def all_that_fit(count: int, choice: str, *, more: bool) -> str:
-    """How many a whole filter has, as far as they were counted."""
+    """Return how many events match a filter, as far as they were counted."""
     if more:
-        return gettext("At least %(count)d events fit: %(choice)s.") % {"count": count, "choice": choice}
-    return ngettext("%(count)d event fits: %(choice)s.", "%(count)d events fit: %(choice)s.", count) % {
+        return gettext("At least %(count)d events match: %(choice)s.") % {"count": count, "choice": choice}
+    return ngettext("%(count)d event matches: %(choice)s.", "%(count)d events match: %(choice)s.", count) % {
         "count": count,
         "choice": choice,
     }
 
 
-IN_BACKGROUND = _("This is done in the background; a page shows how far it is, and can stop it.")
+IN_BACKGROUND = _("This runs in the background. A page shows the progress, and you can stop it there.")
 CAREFUL = _(
-    "Left as they are: events that TikTok has, whose text was cleared, that are too old, that are invalid, and those "
+    "Not changed: events that TikTok has, whose text was cleared, that are too old, that are invalid, and those "
     "that could count twice."
 )
 
@@ -119,7 +120,7 @@ RETRY = Verb(
     action=manual.retry,
     question=_("Send again?"),
     button=_("Send again"),
-    logged=_("Sent again by hand."),
+    logged=_("Sent again by a person."),
     asked=_("Asked to send all events of a filter again."),
     plan=_will_retry,
     done=_retried,
@@ -129,27 +130,27 @@ CANCEL = Verb(
     action=manual.cancel,
     question=_("Cancel?"),
     button=_("Cancel sending"),
-    logged=_("Cancelled by hand."),
+    logged=_("Cancelled by a person."),
     asked=_("Asked to cancel all events of a filter."),
     plan=_will_cancel,
     done=_cancelled,
     warning=_(
-        "What is on its way this very moment may still arrive, and is then marked as delivered. "
-        "What a page has shown to the browser is not undone."
+        "An event that is being sent right now may still arrive, and is then marked as delivered. "
+        "A pixel call that a page has made is not undone."
     ),
 )
 
 
 CONFIRMED = "confirmed"
 EVERYTHING = "everything"
-"""What the question asks for besides, where no filter is chosen."""
+"""The extra field of the confirmation form if no filter is chosen."""
 MOST_NAMED = 10
 MOST_COUNTED = 1_000
-"""Events of a whole filter that the question counts."""
+"""The most events of a whole filter that the confirmation page counts."""
 
 
 class ActionAdmin(ReadOnlyAdmin):
-    """Each verb has its own permission. The list always asks before it acts; the page where something may be lost."""
+    """Actions with a permission each. The list always asks for confirmation; the page asks if something may be lost."""
 
     actions = ("retry_selected", "cancel_selected")
 
@@ -170,7 +171,7 @@ class ActionAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         def address(verb: Verb) -> URLPattern:
             view = self.admin_site.admin_view(partial(self._act_on_one, verb))
-            # Outside of admin_view: a GET is refused before anybody is asked to log in and is sent back to it.
+            # Outside of admin_view: otherwise a GET would lead to the login page, which sends the user back to it.
             return path(f"<int:pk>/{verb.name}/", require_POST(view), name=f"tiktok_attribution_event_{verb.name}")
 
         return [address(RETRY), address(CANCEL), *super().get_urls()]
@@ -181,7 +182,7 @@ class ActionAdmin(ReadOnlyAdmin):
     def _act_on_list(self, request: HttpRequest, queryset: QuerySet[OutboxEvent], verb: Verb) -> HttpResponse | None:
         using = router.db_for_write(OutboxEvent)
         asked = read_query(request.GET)
-        # Building again needs the site's own declarations, which the floor of the jobs knows nothing of.
+        # Building again needs the site's declarations, which background jobs don't know (they are on a lower floor).
         builds_again = verb is RETRY and asked.event_filter.state == State.INVALID
         if request.POST.get("select_across") == "1" and asked.for_job is not None and not builds_again:
             return self._act_on_all(request, verb, asked.for_job, using)
@@ -201,9 +202,10 @@ class ActionAdmin(ReadOnlyAdmin):
     def _act_on_all(
         self, request: HttpRequest, verb: Verb, event_filter: EventFilter, using: str
     ) -> HttpResponse | None:
-        """In the background, however many fit."""
+        """Start a background job for all events of the filter."""
         everything = not event_filter
-        # One more "yes" for all events: a filter that was lost on the way here looks just like none.
+        # Decision: all events need a second confirmation, since a filter that was lost on the way looks the same as no
+        # filter. The job stores the filter as validated data, and applies it again to each page of rows.
         if CONFIRMED in request.POST and (not everything or EVERYTHING in request.POST):
             who = str(request.user.pk)
             job = manual.start(BulkVerb(verb.name), event_filter, asked_by=who, using=using, everything=everything)
@@ -212,7 +214,7 @@ class ActionAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(page)
         found = newest(event_filter.rows(using=using), event_filter, most=MOST_COUNTED)
         if not found.pks and found.looked_to is None:
-            self.message_user(request, gettext("No event fits this filter any more."), messages.WARNING)
+            self.message_user(request, gettext("No event matches this filter any more."), messages.WARNING)
             return None
         return self._ask_for_all(request, verb, event_filter, found, using)
 
@@ -300,11 +302,11 @@ class ActionAdmin(ReadOnlyAdmin):
             lines += [may_count_twice(plan.doubtful)] if plan.doubtful else []
             lines += self._hindrances(plan, using)
         if plan.all_changed + plan.refused.total() >= MOST:
-            lines.append(gettext("No more than %(most)d events are taken at once: the newest ones.") % {"most": MOST})
+            lines.append(gettext("At most %(most)d events are changed at once: the newest ones.") % {"most": MOST})
         return lines
 
     def _hindrances(self, result: Result, using: str) -> list[str]:
-        """Why what is due is nevertheless not sent now."""
+        """Return what keeps events that are due from being sent now."""
         lines = [
             gettext("Pixel %(pixel)s is stopped: its events wait until it is resumed.") % {"pixel": code}
             for code in stopped_pixels(result.pixel_codes, using=using)
@@ -329,7 +331,7 @@ class ActionAdmin(ReadOnlyAdmin):
         for line in self._refused(result):
             self.message_user(request, line, messages.WARNING)
         if not result.all_changed and not result.refused:
-            self.message_user(request, gettext("These events are gone; nothing was changed."), messages.WARNING)
+            self.message_user(request, gettext("These events no longer exist; nothing was changed."), messages.WARNING)
 
     def _log(self, request: HttpRequest, verb: Verb, pks: Sequence[int], using: str) -> None:
         for start in range(0, len(pks), PAGE_ROWS):

@@ -1,4 +1,4 @@
-"""The list of attempts and the page of one."""
+"""The admin of attempts: the list of requests to TikTok, and the page of one request with its answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tiktok_attribution.models import Attempt, OutboxEvent
 
 @admin.register(Attempt)
 class AttemptAdmin(ReadOnlyAdmin):
-    """Every POST to the Events API and what TikTok answered."""
+    """Every POST to the Events API, with TikTok's answer."""
 
     fields = (
         *("started_at", "outcome_badge", "explained", "events_link", "pixel_code"),
@@ -70,7 +70,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Attempt], search_term: str
     ) -> tuple[QuerySet[Attempt], bool]:
-        # Django's own address for choosing a row by typing (admin/autocomplete/) comes here past the check of the list.
+        # Django's autocomplete view (admin/autocomplete/) calls this without the check of the list's parameters.
         term = search_term.strip()
         if not is_storable(term):
             return queryset.none(), False

@@ -1,12 +1,8 @@
-"""Pages of a table of any size.
+"""The base of this app's admin pages: read-only lists, bounded counts, and a check of each request.
 
-Check what a request to the admin says before a query or a page sees it.
-
-The admin's own pages and links send short printable text. Databases refuse some of what a request can hold besides:
-PostgreSQL raises for a NUL, every driver for half a surrogate pair, SQLite for a number beyond 64 bits. So a
-ModelAdmin of this app checks each of its addresses here, at one place, before its view runs.
-
-The base of the app's admin pages: to look at, and never to edit by hand.
+`ReadOnlyAdmin` is the base class. `BoundedPaginator` limits the count of large tables. `checked` refuses texts that no
+page or link of the admin sends, before a query sees them. Databases refuse some values that a request can hold:
+PostgreSQL a NUL, every driver half a surrogate pair, SQLite a number over 64 bits.
 """
 
 from __future__ import annotations
@@ -30,11 +26,11 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 MOST = 10_000
-"""Rows that a list pages through and an action takes at once."""
+"""The most rows that a list pages through, and that an action takes at once."""
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts to `MOST` and no further: a COUNT over a million rows costs more than the page itself."""
+    """Count up to `MOST` only: a COUNT over a million rows takes longer than the page itself."""
 
     @cached_property
     def count(self) -> int:
@@ -43,14 +39,14 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     @property
     def is_cut(self) -> bool:
-        """Whether there may be more rows than are counted."""
+        """Whether there may be more rows than the count."""
         return self.count >= MOST
 
 
 View = Callable[..., HttpResponseBase]
 
 DJANGOS = frozenset({*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG})
-"""Parameters of a list that Django reads itself. None of them reaches a query as it is."""
+"""Parameters of a list that Django reads itself. Their raw values reach no query."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
@@ -58,19 +54,19 @@ _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class InvalidParameter(ValueError):
-    """The address of a list holds a parameter that the list does not know or can't read. The text says which."""
+    """The address of a list has a parameter that is unknown or can't be read. The text names it."""
 
 
 def is_storable(text: str) -> bool:
-    """Whether every database takes this text as a value."""
+    """Return whether every database accepts this text as a value."""
     return _UNSTORABLE.search(text) is None
 
 
 def each_once(parameters: QueryDict, known: Collection[str]) -> dict[str, str]:
-    """The `known` parameters of a list's address, without Django's own.
+    """Return the `known` parameters of a list's address, without Django's own.
 
-    Raises UnusableParameter for any other parameter, and for one that is given twice: Django's lists take both values
-    of some and the last value of others, and a person who reads the address can't tell which.
+    Raises InvalidParameter for any other parameter, and for one that is given twice. Django's lists use both values of
+    some parameters and the last value of others, and a person who reads the address can't know which.
     """
     found = {}
     for name, values in parameters.lists():
@@ -84,21 +80,21 @@ def each_once(parameters: QueryDict, known: Collection[str]) -> dict[str, str]:
 
 
 def _unknown(name: str) -> str:
-    # The message may be kept in a cookie, and what was pasted behind the "?" may be anything, an e-mail address too.
+    # The message may be stored in a cookie, and the pasted text may be anything, an e-mail address too.
     if not _NAME.fullmatch(name):
-        return _("The address holds a parameter that this list does not know.")
+        return _("The address has a parameter that this list does not know.")
     return _("This list has no filter “%(name)s”.") % {"name": name}
 
 
 def unreadable(name: str) -> InvalidParameter:
-    """The error for a known parameter whose value no link or form makes."""
-    return InvalidParameter(_("The address gives a value for “%(name)s” that can't be read.") % {"name": name})
+    """Return the error for a known parameter with a value that no link or form makes."""
+    return InvalidParameter(_("The address has a value for “%(name)s” that can't be read.") % {"name": name})
 
 
 def checked(view: View, model: type[Model]) -> View:
-    """The view behind the check: 404 for what can't be a key of this model, 400 for any other unusable text.
+    """Wrap a view in the check: 404 for what can't be a key of this model, 400 for other texts that can't be stored.
 
-    It stands outside of the login, so nobody learns more from it than from the length of a line.
+    It runs before the login, so it must not reveal anything about the rows.
     """
 
     @wraps(view)
@@ -108,16 +104,16 @@ def checked(view: View, model: type[Model]) -> View:
             if not _can_be_key(key, unquote(part) if isinstance(part, str) else part):
                 raise Http404
         if not all(map(is_storable, _texts(request))):
-            raise BadRequest("a text that no database takes")
+            raise BadRequest("the request has a text that databases refuse")
         if not all(_is_key(key, chosen) for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME)):
-            raise BadRequest("a key of no row")
+            raise BadRequest("the request has a key that no row can have")
         return view(request, *args, **kwargs)
 
     return check
 
 
 def _key_field(model: type[Model]) -> Field[Any, Any]:
-    """The primary key; where that is the link to a parent's row, the parent's."""
+    """Return the primary key field. If that is a link to a parent's row, return the parent's."""
     field: Any = model._meta.pk
     while field.remote_field is not None:
         field = field.target_field
@@ -125,7 +121,7 @@ def _key_field(model: type[Model]) -> Field[Any, Any]:
 
 
 def _can_be_key(field: Field[Any, Any], key: object) -> bool:
-    """Whether a query for this key is safe; a text that is no number, where one is wanted, Django refuses itself."""
+    """Return whether a query for this key is safe. Django itself refuses a text for a number here."""
     if isinstance(key, int):
         return -(2**63) <= key < 2**63
     text = str(key)
@@ -135,7 +131,7 @@ def _can_be_key(field: Field[Any, Any], key: object) -> bool:
 
 
 def _is_key(field: Field[Any, Any], text: str) -> bool:
-    """As above, for a list's checkbox: here Django lets a text that is no number reach the query."""
+    """Return the same for the checkbox of a list. Here Django would pass a text for a number on to the query."""
     return _can_be_key(field, text) and (not isinstance(field, IntegerField) or _is_number(text))
 
 
@@ -155,7 +151,7 @@ def _texts(request: HttpRequest) -> Iterator[str]:
 
 
 class IndexedList(ChangeList):
-    """Keeps the order of the index: any other reads the whole table, so the address can't ask for one."""
+    """Keep the order of the index. Any other order reads the whole table, so the address can't ask for one."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         self.params.pop(ORDER_VAR, None)
@@ -163,7 +159,7 @@ class IndexedList(ChangeList):
 
 
 class ActionForm(helpers.ActionForm):
-    """Django's own, and its choice shows the button under django-unfold, which looks at the name in `x-model`."""
+    """Django's form, with the attribute `x-model`. django-unfold needs it to show the button after a choice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -171,19 +167,19 @@ class ActionForm(helpers.ActionForm):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Nothing is added, changed or deleted here, by superusers neither; lists don't count their table.
+    """Admin without adding, changing and deleting, also for superusers. Its lists don't count their table.
 
-    Rows are read where the site's router reads the model. Where outboxes lie in several databases, the admin shows
-    that one.
+    It reads the database that the site's router chooses for reading the model. If outboxes are in several databases,
+    the admin shows that one.
     """
 
     action_form = ActionForm
     actions_on_bottom = False
     filter_parameters: Collection[str] = ()
-    """The filters that the address of the list may name. A list refuses any other, and so do its actions."""
+    """The filters that a list's address may name. The list and its actions refuse any other."""
     list_per_page = 50
     paginator = BoundedPaginator
-    show_facets = admin.ShowFacets.NEVER  # facets are one COUNT a choice
+    show_facets = admin.ShowFacets.NEVER  # facets need one COUNT for each choice
     show_full_result_count = False
     sortable_by = ()
 
@@ -192,7 +188,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @property
     def urls(self) -> list[URLPattern]:
-        """Each address of this admin behind the one check of `request_data`, also those that a subclass adds."""
+        """Wrap each URL of this admin in `checked`, also those that a subclass adds."""
         patterns = self.get_urls()
         for pattern in patterns:
             pattern.callback = checked(pattern.callback, self.model)
@@ -202,17 +198,20 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return IndexedList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # Django takes an empty "_to_field=" in the address for the name of a field, and fails.
+        # Django takes an empty "_to_field=" in the address as the name of a field, and fails.
         return super().get_object(request, object_id, from_field or None)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """No lookup but the offered filters: Django's default lets anybody who may look ask for any condition on the
-        model's own columns, such as a regular expression over all bodies."""
+        """Allow only the filters that the list offers.
+
+        Django's default lets any user with the view permission ask for any condition on the model's columns, for
+        example a regular expression over all bodies.
+        """
         return lookup in self.filter_parameters
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # Before Django's own reading, which drops what it does not know at all: the list would then show, and an
-        # action with "select all" change, more than the address says. A POST is refused in the same way.
+        # This runs before Django reads the parameters, because Django ignores unknown ones. The list would then show
+        # more than the address says, and an action with "select all" would change more. A POST is refused as well.
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         refusal = self.refusal(request)
@@ -224,7 +223,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().changelist_view(request, extra_context)
 
     def refusal(self, request: HttpRequest) -> str:
-        """Why the address of the list can't be read, in a sentence that names the parameter; "" where it can."""
+        """Return why the list's address can't be read, as a sentence that names the parameter; "" if it can."""
         try:
             self.read_parameters(request.GET)
         except InvalidParameter as error:
@@ -232,11 +231,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ""
 
     def read_parameters(self, parameters: QueryDict) -> object:
-        """Read the filters that the address names. Raises UnusableParameter."""
+        """Read the filters in the address. Raises InvalidParameter."""
         return each_once(parameters, self.filter_parameters)
 
     def log_by_hand(self, request: HttpRequest, rows: QuerySet[Any], message: str) -> None:
-        """One entry of the admin's log for each row."""
+        """Write one entry to the admin's log for each row."""
         LogEntry.objects.log_actions(str(request.user.pk), rows, CHANGE, change_message=message)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

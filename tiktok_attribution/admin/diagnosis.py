@@ -1,4 +1,4 @@
-"""The diagnosis page: what is configured, what runs, what is missing, and a test event."""
+"""The diagnosis page: the settings, what runs, what is missing, and a form that sends a test event."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tiktok_attribution.models import Diagnosis, Outcome, PixelStatus
 
 @admin.register(Diagnosis)
 class DiagnosisAdmin(ReadOnlyAdmin):
-    """A page in the place of a list; looking changes nothing."""
+    """A page instead of a list. To view it changes nothing."""
 
     class Media:
         css = {"all": ("tiktok_attribution/overview.css",)}
@@ -69,7 +69,7 @@ class DiagnosisAdmin(ReadOnlyAdmin):
         if pixel_code not in conf.current().pixel_code:
             self.message_user(request, _("Choose one of the configured pixels."), messages.ERROR)
         elif not TEST_CODE.fullmatch(test_code):
-            text = _("Type the code that Events Manager shows under Test events. Without it the event would count.")
+            text = _("Enter the code that Events Manager shows under Test events. Without it the event would count.")
             self.message_user(request, text, messages.ERROR)
         else:
             self._tell(request, pixel_code, send_test_event(pixel_code, test_code))

@@ -1,14 +1,10 @@
-"""The list of events as Django's ChangeList, with pages by key: it neither counts nor skips rows.
+"""The list of events in the admin: pages by key, search, and CSV export. All of them use indexes only.
 
-Search over the events: event id, number of the object, TikTok's request id, or an e-mail address. All by index.
-
-Exact, for what is typed here is copied from an order, a log or a letter of TikTok's support; anything fuzzy would
-read the whole table. The form comes by POST and is answered with an address that holds no e-mail address but the key
-of its hash, for addresses stand in logs, histories and referrers.
-
-The events of a filter as CSV, streamed: what the list shows and the moments of both channels, nothing of the person.
-
-Neither bodies nor hashes are read. `object` is the site's own key of the order or customer.
+`EventList` is Django's ChangeList with keyset pagination: it neither counts nor skips rows.
+`parameters_of` and `matching` search for an exact event id, object key, TikTok request id or e-mail address. People
+copy these from an order, a log or a mail of TikTok's support. A fuzzy search would read the whole table.
+`lines` streams the events of a filter as CSV. It reads neither bodies nor hashes, so the file has no personal data.
+`object` is the site's own key of the order or customer.
 """
 
 from __future__ import annotations
@@ -35,10 +31,13 @@ from tiktok_attribution.models.visitor import object_key
 
 
 class EventList(IndexedList):
-    """Reads neither the body nor the log of attempts: together they are most of a row.
+    """A page of the list, without bodies and attempt logs, which are most of a row.
 
-    `older` and `newer` are query strings, "" where there is nothing; `looked_to` is when the oldest row was recorded
-    that was looked at, where an end was made before the page was full.
+    `older` and `newer` are query strings, "" if there is no such page. `looked_to` is the time of the oldest row that
+    was scanned, if the scan stopped before the page was full.
+
+    Decision: Django's paginator counts, and OFFSET reads the rows that it skips. The list pages by keys instead, and
+    `delivery.search` bounds the number of scanned rows.
     """
 
     asked: ListQuery
@@ -48,7 +47,7 @@ class EventList(IndexedList):
     is_misplaced = False
 
     def get_filters_params(self, params: Any = None) -> Any:
-        """Without the place in the list, which no link to another filter may keep."""
+        """Remove the place in the list, because links to other filters must not keep it."""
         for name in (BEFORE, AFTER):
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
@@ -78,10 +77,12 @@ class EventList(IndexedList):
         if after is not None:
             pks.reverse()
         self._link(pks, found, more=len(found.pks) > size, before=before, after=after)
+        # Decision: an event is two rows, and filters need only the narrow one. So the list finds keys first, and then
+        # reads the rows of one page by their keys.
         shown = self.root_queryset.filter(pk__in=pks).order_by("-pk").defer("payload", "attempt_log")
         self.result_list = list(shown)
         self.result_count = len(self.result_list)
-        self.full_result_count = self.result_count  # not counted; else a theme would call this page's number a result
+        self.full_result_count = self.result_count  # not a real count; a theme would show this page's size as the count
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = self.multi_page = False
@@ -89,16 +90,16 @@ class EventList(IndexedList):
 
     @property
     def newest(self) -> str:
-        """The first page."""
+        """The query string of the first page."""
         return self.get_query_string()
 
     @property
     def is_cut(self) -> bool:
-        """Whether more rows fit the choice than are shown."""
+        """Whether more rows match than the page shows."""
         return bool(self.older or self.newer)
 
     def _forget_term(self) -> None:
-        """An e-mail address came by the address of the page: no link on it repeats that."""
+        """Forget an e-mail address that came in the page's address, so that no link repeats it."""
         self.is_misplaced = True
         self.query = ""
         self.params.pop(TERM, None)
@@ -117,8 +118,11 @@ class EventList(IndexedList):
         return newest(rows, self.asked.event_filter, most=most, before=before)
 
     def _link(self, pks: list[int], found: KeysetPage, *, more: bool, before: int | None, after: int | None) -> None:
-        """Where the neighbouring pages are. What is at their edge is not known without another look, so a page that
-        was reached from the other side links back without one."""
+        """Set the links to the pages beside this one.
+
+        What is behind the edge that the user came from is not known without another query. So the page links back
+        there without one.
+        """
         going_newer = after is not None
         if found.looked_to is not None and not more:
             self.looked_to = self._recorded(found.looked_to)
@@ -148,14 +152,17 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Unsearchable(Exception):
-    """What was typed can't be looked for; the text says why, without it."""
+    """The typed text can't be searched for. The message says why, and does not contain the text."""
 
 
 @errors_without_values
 def parameters_of(typed: str) -> dict[str, str]:
-    """The list's parameters for what was typed; an e-mail address, or its SHA-256, becomes the key of its hash.
+    """Return the list's parameters for a typed search. An e-mail address or its SHA-256 becomes the key of its hash.
 
-    Raises Unsearchable for what looks like an e-mail address and is none, so that it reaches no address either.
+    Raises Unsearchable for a text that looks like an e-mail address but is not valid, so that no address contains it.
+
+    Decision: the search is a POST that leads to the key of a hash, because addresses of pages are kept in logs,
+    histories and referrers. The key has 8 bytes: enough to find events by their index, and useless for matching.
     """
     term = typed.strip()[:MOST_TYPED]
     if not term:
@@ -169,11 +176,11 @@ def parameters_of(typed: str) -> dict[str, str]:
 
 
 def matching(term: str, *, using: str) -> list[int]:
-    """Keys of the events that a search term means, at most `MOST`."""
+    """Return the keys of the events that match a search term, at most `MOST`."""
     rows = OutboxEvent.objects.using(using)
     found: dict[int, None] = {}
     for way in (Q(event_id=term), events_of_key(object_key(term))):
-        # One statement a way: an OR over different indexes makes some engines read the table instead.
+        # One statement for each condition: with an OR over different indexes some databases read the whole table.
         found.update(dict.fromkeys(rows.filter(way).order_by("-pk").values_list("pk", flat=True)[:MOST]))
     for attempt in Attempt.objects.using(using).filter(request_id=term).order_by("-started_at")[:MOST_ATTEMPTS]:
         sent = newest(rows.filter(sent_by(attempt)), EventFilter(attempt=attempt.pk), most=MOST)
@@ -184,7 +191,7 @@ def matching(term: str, *, using: str) -> list[int]:
 MOST_EXPORTED = 100_000
 PAGE_ROWS = 1_000
 MOST_LOOKS = 1_000
-"""Of which each goes over 222,000 keys at most."""
+"""The most scans of an export; each scans at most 222,000 keys."""
 
 _COLUMNS = (
     *("pk", "pixel_code", "name", "event_id", "event_time", "state", "note", "value", "currency"),
@@ -199,7 +206,7 @@ HEAD = (
 
 
 def lines(rows: QuerySet[OutboxEvent], asked: ListQuery) -> Iterator[str]:
-    """Pieces of the file, the newest event first, `MOST_EXPORTED` at most; the last line then says that it was cut."""
+    """Yield pieces of the file, newest event first, at most `MOST_EXPORTED` events. A last line says if it was cut."""
     yield csv_text([HEAD])
     left = MOST_EXPORTED
     for pks in _pages(rows, asked):

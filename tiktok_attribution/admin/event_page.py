@@ -1,10 +1,7 @@
-"""Links from an event to the site's own object.
+"""The data of one event's page, collected here so that the template only arranges it.
 
-How the visitor came, and what became of the event, as far as the row tells: both in the order of time.
-
-The request as a command line, to be tried by hand: without the token, which the shell fills in.
-
-What the page of one event shows, gathered in one place so that the template only lays it out.
+`event_page` collects the explained state, the link to the site's object, the attempts, and the request as a `curl`
+command. `journey` reads the visitor's way from the stored body. `moments` lists what happened in order of time.
 """
 
 from __future__ import annotations
@@ -42,14 +39,14 @@ from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus
 
 
 class ObjectLink(NamedTuple):
-    """What an object is called without reading it, and where its admin page is ("" where this user has none)."""
+    """The name of an object without reading it, and the address of its admin page ("" if this user may not see it)."""
 
     text: str
     address: str
 
 
 class ObjectLinks:
-    """For one request: asks each model's admin once whether the user may look."""
+    """Links to the site's objects in one request. Asks each model's admin only once whether the user may view it."""
 
     def __init__(self, site: AdminSite, request: HttpRequest) -> None:
         self._site = site
@@ -57,7 +54,7 @@ class ObjectLinks:
         self._routes: dict[str, tuple[str, str]] = {}
 
     def of(self, row: OutboxEvent) -> ObjectLink | None:
-        """None for an event without an object."""
+        """Return the link to an event's object; None for an event without an object."""
         if not row.object_label:
             return None
         if row.object_label not in self._routes:
@@ -70,7 +67,7 @@ class ObjectLinks:
         return ObjectLink(f"{name} {row.object_pk}", address)
 
     def searches(self, term: str) -> list[tuple[str, str]]:
-        """Where the site's own admin searches its objects for a term: what they are called, and the address."""
+        """Return searches of a term in the site's own admin: the objects' name, and the address."""
         models = {conversion.model for conversion in registry.every()} if term else set()
         found = []
         for model in sorted(models, key=lambda model: model._meta.label):
@@ -82,7 +79,7 @@ class ObjectLinks:
         return found
 
     def _route(self, label: str) -> tuple[str, str]:
-        """The model's name for people, and the route of its change page where this user may see it."""
+        """Return the model's name for people, and the route of its change page if this user may see it."""
         try:
             model = apps.get_model(label)
         except (LookupError, ValueError):
@@ -95,7 +92,7 @@ class ObjectLinks:
 
 
 class Stop(NamedTuple):
-    """One stop of the visitor's way: what it is, its text as it was sent, and what to know about it."""
+    """One stop of the visitor's journey: its title, its text as sent, and a note that explains it."""
 
     title: str
     text: str
@@ -103,7 +100,7 @@ class Stop(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One moment of the event: when, how long after it had happened, what, and how that looks."""
+    """One moment of the event: the time, how long after the event it was, the text, and its tone."""
 
     when: datetime
     later: str
@@ -112,7 +109,7 @@ class Moment(NamedTuple):
 
 
 def journey(payload: str) -> list[Stop]:
-    """From the advertisement to the page; [] once the text is cleared."""
+    """Return the stops from the advertisement to the page; [] if the body was cleared."""
     try:
         sent: Any = json.loads(payload) if payload else {}
         user, page = sent.get("user") or {}, sent.get("page") or {}
@@ -124,17 +121,17 @@ def journey(payload: str) -> list[Stop]:
 def _stops(user: dict[str, Any], page: dict[str, Any]) -> Iterator[Stop]:
     url, referrer = str(page.get("url", "")), str(page.get("referrer", ""))
     if user.get("ttclid"):
-        yield Stop(_("Landing"), str(user["ttclid"]), _("Click id: the visit began with an advertisement on TikTok."))
+        yield Stop(_("Landing"), str(user["ttclid"]), _("Click id: the visit began with an ad on TikTok."))
     else:
-        yield Stop(_("Landing"), "–", _("No click id: not from an advertisement, or more than CLICK_ID_DAYS ago."))
+        yield Stop(_("Landing"), "–", _("No click id: not from an ad, or more than CLICK_ID_DAYS ago."))
     campaign = [f"{key}={value}" for key, value in _parameters(url) + _parameters(referrer) if key.startswith("utm_")]
     if campaign:
         yield Stop(_("Campaign"), " · ".join(dict.fromkeys(campaign)))
     if referrer:
         yield Stop(_("Page before"), referrer)
-    yield Stop(_("Page"), url or "–", "" if url else _("Not known: the event arose outside a visitor's request."))
+    yield Stop(_("Page"), url or "–", "" if url else _("Not known: the event came from outside a visitor's request."))
     if user.get("ttp"):
-        yield Stop(_("Pixel's cookie"), str(user["ttp"]), _("_ttp: TikTok's pixel had run in this browser before."))
+        yield Stop(_("Pixel's cookie"), str(user["ttp"]), _("_ttp: TikTok's pixel has run in this browser before."))
 
 
 def _parameters(address: str) -> list[tuple[str, str]]:
@@ -145,7 +142,7 @@ def _parameters(address: str) -> list[tuple[str, str]]:
 
 
 def moments(row: OutboxEvent, attempts: list[Attempt]) -> list[Moment]:
-    """What happened to the event, the earliest first."""
+    """Return what happened to the event, in order of time."""
     found: list[tuple[datetime, str, Tone]] = [
         (row.happened_at, _("Happened"), Tone.QUIET),
         (row.created_at, _("Recorded"), Tone.QUIET),
@@ -171,8 +168,11 @@ TOKEN = "$TIKTOK_ACCESS_TOKEN"
 
 
 def curl_command(api_url: str, pixel_code: str, text: str) -> str:
-    """For a POSIX shell. What comes from settings or from a shopper stands in single quotes, where a shell expands
-    nothing; `--data-raw` takes no "@" for a file. Only the name of the variable is for the shell to read."""
+    """Return the request as a command for a POSIX shell, without the token, which the shell fills in.
+
+    Values from settings or from a shopper are in single quotes, where a shell expands nothing. `--data-raw` does not
+    read a file for "@". The shell expands only the variable with the token.
+    """
     return " \\\n  ".join(
         [
             f"curl --request POST {shlex.quote(api_url)}",
@@ -184,14 +184,14 @@ def curl_command(api_url: str, pixel_code: str, text: str) -> str:
 
 
 MOST_SHOWN = 50
-"""Attempts in the timeline, the latest ones."""
+"""The most attempts in the timeline; the latest ones are shown."""
 
 UNHASHED = {"ttclid", "ttp", "ip", "user_agent", "locale", "city", "state", "country"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of the timeline; `attempt` is None where its record has been pruned."""
+    """One line of the timeline. `attempt` is None if its row has been deleted."""
 
     attempt: Attempt | None
     badge: SafeString | str = ""
@@ -201,7 +201,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """One event, ready to be laid out."""
+    """One event, ready for the template."""
 
     badge: SafeString
     tone: str
@@ -228,7 +228,7 @@ class EventPage:
 
 
 def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> EventPage:
-    """Gather the page of one event. `link` says whether this user may see the object at all."""
+    """Collect the page of one event. `link` says whether this user may see the object."""
     steps = list(_steps(row, using))
     browser, browser_tone = formatting.browser_channel(row)
     stopped = PixelStatus.objects.using(using).filter(pk=row.pixel_code, stopped_at__isnull=False)
@@ -261,7 +261,7 @@ def event_page(row: OutboxEvent, link: ObjectLink | None, *, using: str) -> Even
 
 
 def _explained(row: OutboxEvent) -> Words | None:
-    """What the last answer means; what to do about it only while that is still to be done."""
+    """Explain the last answer. The advice is left out if nothing is to be done any more."""
     if row.last_attempt is None or row.state == State.DELIVERED:
         return None
     words = explain_stored(row.last_attempt)
@@ -293,7 +293,7 @@ def _browser_call(row: OutboxEvent) -> str:
 
 
 def _pretty(row: OutboxEvent) -> str:
-    """The request's body as if this event had travelled alone; "" once the text is cleared."""
+    """Return the request's body as if only this event was sent; "" if the body was cleared."""
     if not row.payload:
         return ""
     try:
@@ -303,7 +303,7 @@ def _pretty(row: OutboxEvent) -> str:
 
 
 def _matching_keys(payload: str) -> Iterator[tuple[str, str]]:
-    """Names of the keys that TikTok can match by, and of hashes their first digits: enough to compare two events."""
+    """Yield the keys that TikTok can match by. Of hashes it shows the first 8 digits, enough to compare two events."""
     try:
         user: Any = json.loads(payload).get("user", {}) if payload else {}
     except (ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""The list of events and the page of one."""
+"""The admin of events: the list with its search and export, and the page of one event."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ GIVEN_UP = {State.REJECTED, State.EXPIRED, State.CANCELLED}
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(ActionAdmin):
-    """Every event with its state, and everything about one of them."""
+    """The list of all events with their states, and the page of one event."""
 
     fields = ("event_id",)
     filter_parameters = KNOWN
@@ -68,10 +68,10 @@ class OutboxEventAdmin(ActionAdmin):
     )
     list_select_related = ("last_attempt",)
     ordering = ("-pk",)
-    search_fields = ()  # a theme with templates of its own would make a GET form of them, for e-mail addresses too
+    search_fields = ()  # a theme with its own templates would make a GET form of them, also for e-mail addresses
     search_help_text = _(
-        "A whole event id, the key of an object such as an order, TikTok's request id, or an e-mail address: that is "
-        "hashed and neither logged nor put into the address."
+        "A whole event id, the key of an object such as an order, TikTok's request id, or an e-mail address. An e-mail "
+        "address is hashed, and neither logged nor put into the address of the page."
     )
 
     class Media:

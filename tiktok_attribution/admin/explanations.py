@@ -1,10 +1,8 @@
-"""What the states of events and pixels mean, in words for whoever looks.
+"""Explain states and TikTok's answers to people: what they mean, and what to do about them.
 
-What TikTok's answers mean and how to fix them: a table of codes, one of statuses, one of what was no answer.
-
-TikTok publishes names for its codes and few texts; what is written here is this project's reading of them.
-
-Why an event is left as it is, in words.
+`STATES` covers the states of events. `CODES`, `STATUSES` and `NO_ANSWER` cover TikTok's codes, HTTP statuses and
+requests without an answer. `REASONS` says why an action left an event as it is. TikTok publishes names for its codes
+but few explanations: the explanations here are this project's own.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ Text = str | Promise
 
 
 class Words(NamedTuple):
-    """What it means, and what to do about it ("" where there is nothing to do)."""
+    """A meaning, and advice on what to do. The advice is "" if there is nothing to do."""
 
     meaning: Text
     advice: Text
@@ -41,7 +39,7 @@ STATES: Mapping[str, Words] = {
     ),
     State.AWAITING_CONSENT: Words(
         _("The visitor has not answered the question for consent. Nothing is sent before a yes."),
-        _("Nothing to do: the answer releases it or drops it, and without one it is dropped in time."),
+        _("Nothing to do: a yes releases the event. A no suppresses it, and so does no answer in time."),
     ),
     State.DELIVERED: Words(_("TikTok has accepted this event. Events Manager shows it after some time."), ""),
     State.INVALID: Words(
@@ -51,45 +49,45 @@ STATES: Mapping[str, Words] = {
     State.REJECTED: Words(
         _("TikTok refused this event."),
         _(
-            "Sent again, it goes out word for word as it is stored. That helps where the cause lay outside the event: "
-            "in the account, or at TikTok."
+            "If you send it again, TikTok gets the stored text unchanged. That helps if the cause was not the event: "
+            "a problem in the account, or at TikTok."
         ),
     ),
     State.EXPIRED: Words(
-        _("Given up: it waited too long to be sent safely."),
-        _("Find out what kept it: no worker, a stopped pixel, or TikTok out of reach."),
+        _("It waited too long and can't be sent safely any more."),
+        _("Find out what delayed it: no worker, a stopped pixel, or no connection to TikTok."),
     ),
     State.CANCELLED: Words(
-        _("Called off by hand. Its pixel call, if a page showed it, is not undone."),
-        _("It can be sent again."),
+        _("Cancelled by a person. A pixel call that a page has made is not undone."),
+        _("You can send it again."),
     ),
-    State.BROWSER_ONLY: Words(_("Declared for the browser alone: no server event is sent for it."), ""),
+    State.BROWSER_ONLY: Words(_("Declared for the browser channel only: no server event is sent."), ""),
 }
 
 INVALID_ALONE = Words(
     _("The event could not be built, so nothing was sent. The visitor noticed nothing."),
-    _("It belongs to no object and can't be built again here: fix what the reason names, where track() is called."),
+    _("It belongs to no object and can't be built again here. Fix what the reason names, where track() is called."),
 )
 WARNED = Words(
     _("TikTok has accepted this event, but not all of it could be sent, or something is missing in it."),
     _("A delivered event can't be changed. Fix what the reason names; future events will have it."),
 )
 STOPPED = Words(
-    _("TikTok refuses everything of this pixel, so nothing more is sent. Its events wait and are not lost."),
+    _("TikTok refuses all events of this pixel, so nothing more is sent. Its events wait and are not lost."),
     _("Fix the cause, then resume the pixel. A new token resumes it by itself."),
 )
 PIXEL_DOWN = Words(
     _("TikTok does not answer this pixel's requests. Its events wait and are not lost."),
     _(
         "Nothing to do while TikTok is down: one event is sent now and then to see whether it is back. If other sites "
-        "reach TikTok, see that this server may open HTTPS connections outwards: firewall, proxy, DNS."
+        "reach TikTok, check that this server can open HTTPS connections to the internet: firewall, proxy, DNS."
     ),
 )
 PIXEL_RUNS = Words(_("This pixel may send. What stopped or delayed it once is over."), "")
 
 
 def words_of_event(state: str, object_label: str) -> Words:
-    """What its state means; of one that tells of no object, nobody's order is spoken of."""
+    """Explain the state of an event; an event without an object gets a text that names no order or sign-up."""
     if state == State.INVALID and not object_label:
         return INVALID_ALONE
     return STATES.get(state, Words("", ""))
@@ -97,7 +95,7 @@ def words_of_event(state: str, object_label: str) -> Words:
 
 _TOKEN = Words(
     _("TikTok does not accept the access token: it is wrong, expired or revoked."),
-    _("Generate a new one in Events Manager (the pixel, Settings, Events API) and set ACCESS_TOKEN to it, bare."),
+    _("Generate a new one in Events Manager (the pixel, Settings, Events API) and set ACCESS_TOKEN to it, unchanged."),
 )
 _PERMISSION = Words(
     _("The token is not allowed to send events for this pixel."),
@@ -105,31 +103,31 @@ _PERMISSION = Words(
 )
 _PARAMETER = Words(
     _("TikTok refused a value in the event."),
-    _("Its message names the value: fix the field that it comes from, for the events to come."),
+    _("TikTok's message names the value. Fix the field that it comes from; future events will pass."),
 )
 _PIXEL = Words(
-    _("TikTok does not take this pixel code, or not from this token's account."),
+    _("TikTok does not accept this pixel code, or not from this token's account."),
     _("Compare PIXEL_CODE with the pixel's id in Events Manager. It must be a web pixel of the token's account."),
 )
 _TOO_MANY = Words(
-    _("Too many requests for now."), _("Nothing to do: it is tried again, after longer and longer pauses.")
+    _("Too many requests for now."), _("Nothing to do: this app tries again, after longer and longer pauses.")
 )
 _ADDRESS = Words(
     _("The address or the version of the Events API is wrong."),
     _("Remove API_URL from the settings, or compare it with TikTok's documentation; upgrade this app."),
 )
-_TIKTOKS = Words(_("TikTok has trouble of its own."), _("Nothing to do: it is tried again by itself."))
+_TIKTOKS = Words(_("TikTok has a problem on its side."), _("Nothing to do: this app tries again by itself."))
 _ACCOUNT = Words(
     _("TikTok has blocked this access or does not grant it."),
-    _("Look into the account in TikTok Business Center, and ask TikTok's support with the request id."),
+    _("Check the account in TikTok Business Center, and send TikTok's support the request id."),
 )
 _UNKNOWN_CODE = Words(
     _("TikTok refused the event with a code that is not explained here."),
-    _("Its own message says more; TikTok's support asks for the request id."),
+    _("Read TikTok's message. If you ask TikTok's support, give them the request id."),
 )
 _NOT_TIKTOK = Words(
     _("What answered was not TikTok's Events API."),
-    _("See what stands between this server and TikTok: a proxy, a captive page, or a wrong API_URL."),
+    _("Check what is between this server and TikTok: a proxy, a login page of the network, or a wrong API_URL."),
 )
 
 CODES: Mapping[int, Words] = {
@@ -145,7 +143,7 @@ CODES: Mapping[int, Words] = {
     40050: Words(_("TikTok had this event already, so it counts as delivered."), ""),
     40061: Words(_("Too many events in one request."), _("Nothing to do: they are sent in smaller requests.")),
     40062: Words(
-        _("TikTok says that personal data came unhashed."), _("This app hashes it: please report this as its fault.")
+        _("TikTok says that personal data was not hashed."), _("This app hashes it: please report this as a bug.")
     ),
     40102: _TOKEN,
     40104: _TOKEN,
@@ -173,22 +171,22 @@ NO_ANSWER: Sequence[tuple[re.Pattern[str], Words]] = (
     (
         re.compile("refused|could not be reached", re.IGNORECASE),
         Words(
-            _("No connection to TikTok could be made; nothing was sent."),
-            _("See that this server may open HTTPS connections outwards: firewall, proxy, DNS. It is tried again."),
+            _("This server could not connect to TikTok; nothing was sent."),
+            _("Check that this server can open HTTPS connections: firewall, proxy, DNS. This app tries again."),
         ),
     ),
     (
         re.compile("certificate|TLS", re.IGNORECASE),
         Words(
             _("The certificate at TikTok's address could not be verified."),
-            _("Update the certificates of this server (certifi), or see what proxy stands between."),
+            _("Update the certificates of this server (certifi), or check whether a proxy replaces TikTok's."),
         ),
     ),
     (re.compile("not TikTok's JSON"), _NOT_TIKTOK),
     (
         re.compile("no (whole )?answer|saw an answer|broke off|failed", re.IGNORECASE),
         Words(
-            _("The request went out and no answer came, so TikTok may have the event."),
+            _("The request was sent but no answer came, so TikTok may have the event."),
             _("Nothing to do: it is repeated with the same event_id for up to 47 hours, and TikTok counts it once."),
         ),
     ),
@@ -196,11 +194,11 @@ NO_ANSWER: Sequence[tuple[re.Pattern[str], Words]] = (
 
 
 def explain(answer: Answer) -> Words | None:
-    """What an answer means and how to fix it, in the order of `delivery.outcomes.judge`; None when there is none."""
+    """Explain an answer of TikTok, in the same order as `delivery.outcomes.judge`; None if no text fits."""
     status, code = answer.http_status, answer.code
     if status is None and code is None:
         return next((words for pattern, words in NO_ANSWER if pattern.search(answer.message)), None)
-    status = 200 if status is None else status  # a pixel's row keeps the code alone
+    status = 200 if status is None else status  # a pixel's row stores only the code
     denied = code in DELIVERED_CODES and not 200 <= status < 300
     if code is None or denied or status >= 500 or status in (413, 429):
         return _explain_status(status)
@@ -208,10 +206,10 @@ def explain(answer: Answer) -> Words | None:
 
 
 def explain_stored(record: Attempt | PixelStatus) -> Words | None:
-    """The same for an answer as the outbox keeps it."""
+    """Explain an answer that is stored in an attempt or in a pixel's row."""
     if isinstance(record, Attempt):
         status = record.http_status
-    else:  # a pixel keeps the status only where there was no code, before the message
+    else:  # a pixel's row stores the status only without a code, at the start of the message
         found = re.match(r"HTTP (\d{3})\b", record.message)
         status = int(found.group(1)) if found else None
     return explain(Answer(http_status=status, code=record.code, message=record.message))
@@ -236,7 +234,7 @@ def _explain_status(status: int) -> Words:
 
 
 class Unbuilt(Enum):
-    """Why an invalid event was not built again."""
+    """Reasons why an invalid event was not built again."""
 
     NO_OBJECT = "no object"
     GONE = "gone"
@@ -251,14 +249,16 @@ REASONS: Mapping[SkipReason | Unbuilt, Text] = {
     SkipReason.BROWSER_ONLY: _("it has no server event"),
     SkipReason.CLEARED: _("its text was cleared, so there is nothing to send"),
     SkipReason.TOO_OLD: _("it happened longer ago than MAX_AGE_DAYS, and would only expire again"),
-    SkipReason.ALREADY_DUE: _("it is due already; see that a worker runs"),
+    SkipReason.ALREADY_DUE: _("it is due already; check that a worker runs"),
     SkipReason.AWAITING_CONSENT: _("its visitor has not agreed yet"),
-    SkipReason.DOUBTFUL: _("TikTok may have it and remember it no longer, so it could count twice: open it to decide"),
-    SkipReason.SETTLED: _("only what waits can be cancelled"),
-    Unbuilt.NO_OBJECT: _("it is invalid and belongs to no object, so it can't be built again: track() it anew"),
-    Unbuilt.GONE: _("it is invalid and its object is not found any more"),
+    SkipReason.DOUBTFUL: _(
+        "TikTok may have it and no longer know it, so it could count twice: open the event to decide"
+    ),
+    SkipReason.SETTLED: _("only waiting events can be cancelled"),
+    Unbuilt.NO_OBJECT: _("it is invalid and belongs to no object, so it can't be built again: call track() again"),
+    Unbuilt.GONE: _("it is invalid and its object no longer exists"),
     Unbuilt.UNDECLARED: _("it is invalid and no conversion of this name is declared for its object"),
-    Unbuilt.NOT_HAPPENED: _("it is invalid and its object does not count as this conversion any more"),
+    Unbuilt.NOT_HAPPENED: _("it is invalid and its object no longer meets the condition of this conversion"),
     Unbuilt.STILL: _("it was built again and is still invalid: the cause is not fixed yet"),
-    Unbuilt.LATER: _("so many invalid events are not built in one go: repeat this"),
+    Unbuilt.LATER: _("there are too many invalid events to build at once: repeat this action"),
 }

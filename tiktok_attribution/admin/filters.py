@@ -1,10 +1,7 @@
-"""What occurs in the outbox, found without reading the outbox: pixels, event names.
+"""Filters of the admin's lists. None of them counts rows, and none asks a table for its distinct values.
 
-Filters of the lists. None of them counts, and none asks the table for its distinct values.
-
-Those of the events only offer choices: `events.list` reads all of them at once, as a `ListQuery`.
-
-A filter of events as a phrase, for the question before a job and for its page.
+The filters of the event list only offer choices: `list_query.read_query` reads them from the address. `pixels` and
+`names` find what occurs without reading the outbox. `in_words` describes an event filter, for a job and its question.
 """
 
 from __future__ import annotations
@@ -29,11 +26,11 @@ from tiktok_attribution.delivery.search import WARNED, EventFilter, event_types
 from tiktok_attribution.models import Lane, OutboxEvent, PixelStatus, State, moment
 
 MOST_TYPES = 40
-"""Looked at for the filter's names; the rest of a site that makes up more of them is found by search."""
+"""The most event types that the filter reads. Further names can be found by search."""
 
 
 def pixels() -> list[str]:
-    """Configured pixels first, then those that have ever sent or been stopped."""
+    """Return the configured pixels, then those that have ever sent or been stopped."""
     using = router.db_for_read(OutboxEvent)
     sent = Lane.objects.using(using).order_by("pixel_code").values_list("pixel_code", flat=True).distinct()
     stopped = PixelStatus.objects.using(using).order_by("pk").values_list("pk", flat=True)
@@ -41,7 +38,7 @@ def pixels() -> list[str]:
 
 
 def names(pixel_codes: Iterable[str]) -> list[str]:
-    """Names of events that are declared or stored for these pixels, in the order of the alphabet."""
+    """Return the names of events that are declared or stored for these pixels, sorted."""
     wanted = set(pixel_codes)
     seen = islice(event_types(router.db_for_read(OutboxEvent)), MOST_TYPES)
     stored = (type_key.name for type_key in seen if type_key.pixel_code in wanted)
@@ -63,7 +60,7 @@ STATES = (*State.choices, (WARNED, _("delivered, with a warning")))
 
 
 class PixelFilter(admin.SimpleListFilter):
-    """Only where there is more than one pixel, or where the address names one: else the list would not go by it."""
+    """Filter by pixel. Shown if there is more than one pixel, or if the address names one, which is applied then."""
 
     title = _("pixel")
     parameter_name = list_query.PIXEL
@@ -83,11 +80,11 @@ class _Offer(admin.SimpleListFilter):
 
 
 class EventPixelFilter(_Offer, PixelFilter):
-    """The same for the list of events."""
+    """The filter by pixel for the list of events."""
 
 
 class StateFilter(_Offer):
-    """Of the server event."""
+    """Filter by the state of the server event."""
 
     title = _("state")
     parameter_name = list_query.STATE
@@ -97,7 +94,7 @@ class StateFilter(_Offer):
 
 
 class NameFilter(_Offer):
-    """Names that are declared or that occur."""
+    """Filter by event name: names that are declared or that occur."""
 
     title = _("event")
     parameter_name = list_query.NAME
@@ -107,7 +104,7 @@ class NameFilter(_Offer):
 
 
 class ChannelsFilter(_Offer):
-    """What came of server and browser together."""
+    """Filter by what became of the server and the browser channel together."""
 
     title = _("both channels")
     parameter_name = list_query.CHANNELS
@@ -117,7 +114,7 @@ class ChannelsFilter(_Offer):
 
 
 class RecordedFilter(_Offer):
-    """Today, the last days, or from one day to another; days begin at midnight of the current time zone."""
+    """Filter by day: today, the last days, or a range. Days begin at midnight of the current time zone."""
 
     title = _("recorded")
     parameter_name = list_query.RECORDED
@@ -136,7 +133,7 @@ class RecordedFilter(_Offer):
         return [list_query.RECORDED, list_query.FROM, list_query.TO]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """The links; the last entry is the form's."""
+        """Yield the links of the filter; the last entry is for the form."""
         ours = [name for name in self.expected_parameters() if name]
         chosen = self.used_parameters.get(list_query.RECORDED)
         yield {
@@ -156,7 +153,7 @@ class RecordedFilter(_Offer):
 
 
 class AttemptFilter(_Offer):
-    """Shown only while it is used: the link from an attempt to its events sets it."""
+    """Filter by attempt. Shown only while it is used; the link from an attempt to its events sets it."""
 
     title = _("attempt")
     parameter_name = list_query.ATTEMPT
@@ -167,7 +164,7 @@ class AttemptFilter(_Offer):
 
 
 class PersonFilter(_Offer):
-    """Shown only while it is used: the search for an e-mail address sets it."""
+    """Filter by person. Shown only while it is used; the search for an e-mail address sets it."""
 
     title = _("person")
     parameter_name = list_query.PERSON
@@ -178,7 +175,7 @@ class PersonFilter(_Offer):
 
 
 def in_words(event_filter: EventFilter) -> str:
-    """ "state: rejected · event: Purchase"; says so where nothing is event_filter."""
+    """Describe a filter, for example "state: rejected · event: Purchase"; "all events" for an empty one."""
     return " · ".join(f"{title}: {value}" for title, value in _parts(event_filter)) or gettext("all events")
 
 

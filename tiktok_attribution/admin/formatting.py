@@ -1,18 +1,12 @@
-"""How states, outcomes and findings look: each in a tone, which is a class of the style sheet.
+"""Format values for the admin's pages and exports: states in colours, times, money, and CSV cells.
 
-States as words in coloured frames.
+`Tone` is the colour of a state, an outcome or a check result, as a class of the style sheet. `csv_text` writes CSV that
+is safe to open in a spreadsheet: no cell is taken as a formula, whatever separator the program uses.
 
-Moments and spans of time as people read them.
-
-What lists and pages show of an event's row: name, money, last answer, pixel call.
-
-CSV that a spreadsheet may open: no cell of it is taken for a formula, whatever separates its cells.
-
-The file has commas. A spreadsheet splits it at whatever the machine's region says (Excel in most of Europe: at
-semicolons), and then quotes stand in the middle of its cells and hold nothing together: a text such as "x;=1+1" becomes
-two cells, the second of which is a formula. So an apostrophe stands not only before a text that would be computed
-(OWASP, CSV Injection) but also after each separator within it. It stays visible. No other character is changed; a NUL
-is left out, for Python 3.10 can't write it.
+The file has commas, but a spreadsheet splits it at the separator of the machine's region (Excel in most of Europe: at
+semicolons). Quotes then protect nothing: "x;=1+1" becomes two cells, and the second is a formula. So an apostrophe is
+put before each text that would be computed (OWASP, CSV Injection), and after each separator in it. The apostrophe
+stays visible. A NUL is removed, because Python 3.10 can't write it. No other character is changed.
 """
 
 from __future__ import annotations
@@ -43,7 +37,7 @@ from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus
 
 
 class Tone(Enum):
-    """How it looks: a class of the style sheet. The text beside it always says the same."""
+    """The colour of a text, as a class of the style sheet. The text itself always says the same."""
 
     GOOD = "good"
     WAIT = "wait"
@@ -70,47 +64,47 @@ OUTCOME_TONES: Mapping[str, Tone] = {
     Outcome.STOP: Tone.BAD,
 }
 LEVEL_TONES = {Level.ERROR: Tone.BAD, Level.WARNING: Tone.WAIT, Level.OK: Tone.GOOD}
-"""The worst first."""
+"""Tones by level, the worst level first."""
 
 
 def with_tone(results: list[CheckResult]) -> list[tuple[CheckResult, str]]:
-    """For the template: each with its class of the style sheet; the worst first."""
+    """Return the check results, each with its class of the style sheet; the worst first."""
     order = list(LEVEL_TONES)
     ranked = sorted(results, key=lambda result: order.index(result.level))
     return [(result, LEVEL_TONES[result.level].value) for result in ranked]
 
 
 def badge(text: Text, tone: Tone) -> SafeString:
-    """A word in a coloured frame."""
+    """Return a word in a coloured frame."""
     return format_html('<span class="tiktok-badge tiktok-{}">{}</span>', tone.value, text)
 
 
 def state_badge(row: OutboxEvent) -> SafeString:
-    """The state of the server event; a delivered event with a note is not as it should be."""
+    """Return the state of the server event as a badge. A delivered event with a note has a warning."""
     if row.has_warning:
         return badge(_("delivered, with a warning"), Tone.WAIT)
     return badge(row.get_state_display(), TONES.get(row.state, Tone.QUIET))
 
 
 def outcome_badge(attempt: Attempt) -> SafeString:
-    """What an answer meant."""
+    """Return the outcome of an attempt as a badge."""
     return badge(attempt.get_outcome_display(), OUTCOME_TONES.get(attempt.outcome, Tone.QUIET))
 
 
 def pixel_badge(pixel: PixelStatus) -> SafeString:
-    """Whether the pixel may send, and whether TikTok answers."""
+    """Return as a badge whether the pixel may send, and whether TikTok answers."""
     if pixel.stopped_at is not None:
         return badge(_("stopped"), Tone.BAD)
     return badge(_("no answer"), Tone.WAIT) if pixel.failures >= OPENS_AFTER else badge(_("running"), Tone.GOOD)
 
 
 def here(moment: datetime) -> datetime:
-    """In the current time zone; naive ones, as USE_TZ=False has them, are that already."""
+    """Convert a time to the current time zone. Naive times (USE_TZ=False) are in it already."""
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment
 
 
 def since(before: datetime, after: datetime) -> str:
-    """How much later, in words: "at once", "41 s later", "3 hours later"."""
+    """Return in words how much later it was: "at once", "41 s later", "3 hours later"."""
     late = (after - before).total_seconds()
     if late < 2:
         return _("at once")
@@ -120,12 +114,12 @@ def since(before: datetime, after: datetime) -> str:
 
 
 def moment_text(moment: datetime) -> str:
-    """Date and time, short."""
+    """Return date and time in the short format."""
     return date_format(here(moment), "SHORT_DATETIME_FORMAT")
 
 
 def seconds(duration: float | None) -> str:
-    """ "0.412 s"; empty where the request never ended."""
+    """Return a duration such as "0.412 s"; "" if the request never ended."""
     return "" if duration is None else _("%(seconds)s s") % {"seconds": number_format(duration, 3)}
 
 
@@ -133,13 +127,13 @@ SHORT = 60
 
 
 def event_name(name: str) -> SafeString:
-    """The name, which a narrow column may break between its words: "Complete" and "Registration"."""
+    """Return the name with places where a narrow column may break it: "Complete" and "Registration"."""
     words = re.split(r"(?<=[a-z])(?=[A-Z])", name)
     return format_html_join(SafeString("<wbr>"), "{}", ((word,) for word in words))
 
 
 def money(row: OutboxEvent) -> str:
-    """ "49.90 EUR", in the language's own form; as many decimals as there are, two at least."""
+    """Return an amount such as "49.90 EUR", in the format of the language, with at least two decimals."""
     if row.value is None:
         return ""
     exponent = row.value.normalize().as_tuple().exponent
@@ -148,14 +142,14 @@ def money(row: OutboxEvent) -> str:
 
 
 def last_answer(row: OutboxEvent) -> str:
-    """Code and message of the last attempt; the note of an event without one, or with a warning. Shortened."""
+    """Return code and message of the last attempt, shortened. Without one, or with a warning, return the note."""
     attempt = row.last_attempt
     text = row.note if attempt is None or row.has_warning else str(attempt)
     return Truncator(text).chars(SHORT)
 
 
 def browser_channel(row: OutboxEvent) -> tuple[str, Tone]:
-    """Whether a page showed the pixel call, without the time."""
+    """Return whether a page has made the pixel call, and the tone; without the time."""
     if row.state == State.INVALID:
         return _("not built"), Tone.QUIET
     if not row.wants_browser:
@@ -167,45 +161,45 @@ def browser_channel(row: OutboxEvent) -> tuple[str, Tone]:
     return _("not shown"), Tone.QUIET
 
 
-# With every character that Unicode's compatibility form (NFKC) makes one of the first four: full-width, small,
-# superscript, subscript. A test compares both lists with Unicode's own tables.
+# With every character that Unicode's compatibility form (NFKC) turns into one of the first four: full-width, small,
+# superscript and subscript forms. A test compares both lists with Unicode's own tables.
 SIGNS = "=+-@\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 SEPARATORS = ",;|\t\n\r\v\f\x1c\x1d\x1e\x85\u037e\u2028\u2029\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b\uff5c"
 _LETTERS = "\u115f\u1160\u3164\uffa0"
 FILLERS = f'"\u2800{_LETTERS}'
-"""The quote, which only its own separator takes away, and blanks that Unicode calls symbols or letters."""
+"""The quote, which only its own separator removes, and blanks that Unicode counts as symbols or letters."""
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Me", "Mn", "Zl", "Zp", "Zs"})
-"""Categories of what shows nothing, and may be dropped, before the character that counts."""
+"""Categories of characters that show nothing and may be dropped before the character that counts."""
 
-# Most cells have no sign where one would matter, and this says so in linear time: a run ends at a separator, and no
-# character is in two of its classes.
+# Most cells have no sign where it would matter. This pattern finds that in linear time, because a run ends at a
+# separator and no character is in two of its classes.
 _SUSPECT = re.compile(rf"(?:^|[{SEPARATORS}])(?:[^\w{SEPARATORS}]|[{_LETTERS}])*[{re.escape(SIGNS)}]")
 
 
 def csv_text(rows: Iterable[Sequence[object]], *, mark: bool = True) -> str:
-    """The rows as text. `mark` is that by which Excel knows UTF-8, for the beginning of a file."""
+    """Return the rows as CSV text. `mark` adds the byte order mark by which Excel knows UTF-8, for a file's start."""
     out = StringIO()
     csv.writer(out).writerows([cell(value, first=not place) for place, value in enumerate(row)] for row in rows)
     return "\ufeff" * mark + out.getvalue()
 
 
 def cell(value: object, *, first: bool = False) -> str:
-    """The value as the text of a cell.
+    """Return the value as the text of a cell.
 
-    A number stays a number, a negative one too: "-5" alone computes to itself. A text that looks like one ("+49 30 …")
-    is guarded, and so is a negative number that is `first` in its line, for with another separator the whole line is
-    one cell that begins with it.
+    A number stays a number, also a negative one: "-5" alone computes to itself. A text that looks like a number
+    ("+49 30 …") is guarded. So is a negative number that is `first` in its line: with another separator the whole line
+    is one cell that begins with it.
     """
     text = "" if value is None else str(value).replace("\0", "")
     return text if _is_number(value) and not first else guarded(text)
 
 
 def guarded(text: str) -> str:
-    """The text with an apostrophe at its beginning, and after each separator, where a formula would begin."""
+    """Put an apostrophe at the start of the text and after each separator, wherever a formula would begin."""
     if not _SUSPECT.search(text):
         return text
     pieces, done = [], 0
-    start: int | None = 0  # of the cell that begins here for some separator, as long as nothing of it is seen
+    start: int | None = 0  # of the cell that begins here for some separator, until a visible character comes
     is_blank = True
     for place, one in enumerate(text):
         if one in SEPARATORS:

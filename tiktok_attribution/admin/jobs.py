@@ -1,4 +1,4 @@
-"""Background jobs over all events of a filter: how far each is, and the button that stops it."""
+"""The admin of background jobs over all events of a filter: their progress, and the button that stops one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TONES: Mapping[str, Tone] = {
 
 @admin.register(BulkJob)
 class BulkJobAdmin(ReadOnlyAdmin):
-    """Whoever may start a job may see them all; stopping one needs the permission of its verb."""
+    """Users who may start a job may view all jobs. To stop one needs the permission of its action."""
 
     fields = ("verb",)
     list_display = ("state_badge", "what", "which", "progress", "changed", "left_alone", "created_at")
@@ -83,8 +83,8 @@ class BulkJobAdmin(ReadOnlyAdmin):
         if job is None:
             raise Http404
         if manual.stop(pk, using=using, now=time.time()):
-            self.log_by_hand(request, BulkJob.objects.using(using).filter(pk=pk), _("Stopped by hand."))
-            self.message_user(request, _("The job is stopped. What it has done already stays done."), messages.SUCCESS)
+            self.log_by_hand(request, BulkJob.objects.using(using).filter(pk=pk), _("Stopped by a person."))
+            self.message_user(request, _("The job is stopped. What it has done is not undone."), messages.SUCCESS)
         else:
             self.message_user(request, _("The job has ended already."), messages.WARNING)
         address = reverse("admin:tiktok_attribution_bulkjob_change", args=[pk], current_app=self.admin_site.name)
@@ -110,12 +110,12 @@ class BulkJobAdmin(ReadOnlyAdmin):
 
 
 def state_badge(job: BulkJob) -> SafeString:
-    """How far it is, as a word."""
+    """Return the state of a job as a badge."""
     return formatting.badge(job.get_state_display(), TONES.get(job.state, Tone.QUIET))
 
 
 def chosen_words(job: BulkJob) -> str:
-    """Which events it is about."""
+    """Describe the events that the job is about."""
     try:
         return in_words(manual.filter_of(job))
     except (ValueError, RecursionError):
@@ -123,7 +123,7 @@ def chosen_words(job: BulkJob) -> str:
 
 
 def _who(job: BulkJob) -> str:
-    """The name is looked up and not stored: it may be an e-mail address."""
+    """Return the name of the user who asked for the job. It is not stored, because it may be an e-mail address."""
     try:
         user = get_user_model()._default_manager.filter(pk=job.asked_by).first() if job.asked_by else None
     except (ValueError, TypeError, ValidationError):
@@ -133,6 +133,6 @@ def _who(job: BulkJob) -> str:
 
 def _reasons(job: BulkJob) -> Iterator[str]:
     known = {reason.value: text for reason, text in REASONS.items() if isinstance(reason, SkipReason)}
-    known[SkipReason.INVALID.value] = _("it is invalid: filter by that state, and “Send again” builds it anew")
+    known[SkipReason.INVALID.value] = _("it is invalid: filter by that state, and “Send again” builds it again")
     for reason, count in sorted(json.loads(job.reasons).items(), key=lambda pair: -pair[1]):
         yield left_alone(count, known.get(reason, reason))

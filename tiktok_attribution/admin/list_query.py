@@ -1,4 +1,4 @@
-"""What the address of the list of events says: the event filter, a search, and the place in the list."""
+"""Read the address of the event list: the event filter, a search, and the place in the list."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ STATE, NAME, PIXEL, CHANNELS, ATTEMPT = "state__exact", "name", "pixel", "channe
 RECORDED, FROM, TO = "recorded", "from", "to"
 PERSON, TERM = "person", "q"
 BEFORE, AFTER = "before", "after"
-"""Only keys below, or above, this one."""
+"""Show only keys below, or above, this one."""
 KNOWN = frozenset({STATE, NAME, PIXEL, CHANNELS, ATTEMPT, RECORDED, FROM, TO, PERSON, TERM, BEFORE, AFTER})
 DAYS = {"today": 0, "7": 6, "30": 29}
-"""Days before today on which a period begins, at midnight of the current time zone."""
+"""Number of days before today on which a period begins, at midnight of the current time zone."""
 _PERSON = re.compile(r"[0-9a-f]{16}")
 _KEY = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """The one reading of the list's address. The list, the export, the count in the question before an action and the
-    background job all go by it, so none of them can see fewer conditions than another.
+    """The address of the event list, as it was read.
 
-    `person` is a key of `events.hashing.search_key`; None where nobody is looked for.
+    The list, the export, the count in a confirmation and the background job all use this one reading. So none of them
+    can apply fewer conditions than another. `person` is a key of `events.hashing.search_key`; None if no person is
+    searched for.
     """
 
     event_filter: EventFilter
@@ -46,17 +47,17 @@ class ListQuery:
 
     @property
     def is_search(self) -> bool:
-        """Whether an index names the rows, few as they are."""
+        """Whether this is a search: an index finds the rows, and they are few."""
         return bool(self.term) or self.person is not None
 
     @property
     def for_job(self) -> EventFilter | None:
-        """The filter that a background job stores; None for a search, whose few rows an action takes itself."""
+        """The filter that a background job stores; None for a search, whose few rows an action changes directly."""
         return None if self.is_search else self.event_filter
 
 
 def read_query(parameters: QueryDict) -> ListQuery:
-    """Read the address. Raises UnusableParameter for what no link or form of the list makes."""
+    """Read the address. Raises InvalidParameter for a value that no link or form of the list makes."""
     said = each_once(parameters, KNOWN)
     since, until = _period(said)
     return ListQuery(
@@ -77,7 +78,7 @@ def read_query(parameters: QueryDict) -> ListQuery:
 
 
 def person_text(key: int) -> str:
-    """A person's key as the address has it."""
+    """Return a person's key in the form that the address has."""
     return key.to_bytes(8, "big", signed=True).hex()
 
 
@@ -104,11 +105,11 @@ def _key(said: Mapping[str, str], name: str) -> int | None:
 
 
 def _period(said: Mapping[str, str]) -> tuple[float | None, float | None]:
-    """Epoch seconds from and before; `to` is the last day of the period."""
+    """Return the period in epoch seconds, from and before. The parameter `to` is the last day of the period."""
     recorded = _one_of(DAYS, said, RECORDED)
     first, last = (_day(said, name) for name in (FROM, TO))
     if recorded and (first or last):
-        raise unreadable(RECORDED)  # no link makes both, and only one of the two could hold
+        raise unreadable(RECORDED)  # no link makes both, and only one of the two could apply
     if recorded:
         return _midnight(_today() - timedelta(days=DAYS[recorded])), None
     since = None if first is None else _midnight(first)

@@ -1,8 +1,7 @@
-"""Why TikTok does not know of an object: it has no event, or one that has not arrived.
+"""Mixins for the site's own ModelAdmin: show the TikTok events of an order or a user, and why one is missing.
 
-What TikTok got to know of an order or a user, on the site's own admin pages: mixins for its ModelAdmin.
-
-They need `view_outboxevent`; whoever lacks it sees the site's pages as they were.
+`TikTokColumn` adds a column to the list, `TikTokSection` a section to the page of an object, and `TikTokEvents` both.
+They need the permission `view_outboxevent`; other users see the site's pages unchanged.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from tiktok_attribution.visitor.snapshot import recall
 
 
 def reason_nothing_was_recorded(obj: Model, using: str) -> str:
-    """Asks the declarations whether the object counts now; where they raise, the bare fact is all that is told."""
+    """Say why an object has no event, by asking its declarations. If they raise an error, only say that it has none."""
     nothing = gettext("No event was recorded for this object.")
     try:
         with protected(using):
@@ -45,16 +44,18 @@ def reason_nothing_was_recorded(obj: Model, using: str) -> str:
     if not counts:
         return nothing
     if any(counts) and _is_by_visitor(obj, using):
-        reason = gettext("It counts now: unless its visitor refused, manage.py tiktok_backfill records it.")
+        reason = gettext(
+            "This object qualifies. Run manage.py tiktok_backfill, which records it unless its visitor refused."
+        )
     elif any(counts):
-        reason = gettext("Only what a visitor made counts (made_by), and no visitor of this object is known.")
+        reason = gettext("Only objects that a visitor made count (made_by), and no visitor of this object is known.")
     else:
-        reason = gettext("What its conversion waits for (when) has not happened.")
+        reason = gettext("The condition of its conversion (when) is not met.")
     return f"{nothing} {reason}"
 
 
 def _is_by_visitor(obj: Model, using: str) -> bool:
-    """Whether a conversion counts it whoever made it, or a visitor is known to have done so."""
+    """Return whether a conversion counts the object no matter who made it, or a visitor is known to have made it."""
     conversions = registry.of(type(obj))
     if any(conversion.made_by != VISITOR for conversion in conversions):
         return True
@@ -62,7 +63,7 @@ def _is_by_visitor(obj: Model, using: str) -> bool:
 
 
 def missing_reasons(rows: Sequence[OutboxEvent], using: str) -> list[str]:
-    """For each of these events, "" where it is delivered."""
+    """Return for each event why TikTok does not have it; "" for a delivered event."""
     codes = {row.pixel_code for row in rows if row.state == State.WAITING}
     stopped = PixelStatus.objects.using(using).filter(pk__in=codes, stopped_at__isnull=False) if codes else ()
     waits = {pixel.pk for pixel in stopped}
@@ -78,16 +79,16 @@ def _missing_reason(row: OutboxEvent, stopped: set[str]) -> str:
 
 
 MOST_EVENTS = 20
-"""Shown of one object on its page."""
+"""The most events on the page of one object."""
 MOST_IN_COLUMN = 3
 FOUND = "_tiktok_events"
-"""Attribute of an object of the list: its events, read together with those of its neighbours."""
+"""Attribute of an object in the list: its events, which are read together for the whole page."""
 
 
 def told_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
-    """By `object_key`, oldest first: one query over the index of objects, without bodies.
+    """Return the events of these objects by `object_key`, oldest first: one indexed query, without bodies.
 
-    The objects are of one model and one database, and their events lie in that database where it holds an outbox.
+    The objects are of one model and one database. Their events are in that database if it has an outbox.
     """
     if not objects:
         return {}
@@ -105,7 +106,7 @@ def _outbox_of(obj: Model) -> str:
 
 
 def _labels(model: type[Model]) -> set[str]:
-    """Also of the proxies, parents and children that conversions are declared for."""
+    """Return the labels of the model, and of its proxies, parents and children that have conversions."""
     declared = {conversion.model for conversion in registry.every()}
     return {one._meta.label for one in declared if issubclass(model, one) or issubclass(one, model)} | {
         model._meta.label
@@ -113,24 +114,24 @@ def _labels(model: type[Model]) -> set[str]:
 
 
 class _TikTokMixin:
-    """Both mixins' common part."""
+    """The common part of both mixins."""
 
     admin_site: admin.AdminSite
 
     @property
     def media(self) -> forms.Media:
-        # Not an inner class Media: one of the site's own would hide it.
+        # Not an inner class Media: the site's own Media class would hide it.
         own = forms.Media(css={"all": ("tiktok_attribution/admin.css",)})
         return super().media + own  # type: ignore[misc, no-any-return]
 
     def _told(self, rows: Iterable[OutboxEvent]) -> Iterator[tuple[SafeString, SafeString, str]]:
-        """Each event's name as a link, its state, and how long after the conversion it was delivered."""
+        """Yield for each event its name as a link, its state, and how long after the conversion it was delivered."""
         for row in rows:
             late = since(row.happened_at, row.delivered_at) if row.delivered_at else ""
             yield self._link(row), formatting.state_badge(row), late
 
     def _link(self, row: OutboxEvent) -> SafeString:
-        # The page of an event reads the router's database, and stands only where its admin is registered.
+        # The page of an event reads the router's database, and exists only if its admin is registered here.
         if row._state.db == router.db_for_read(OutboxEvent):
             route = "admin:tiktok_attribution_outboxevent_change"
             with suppress(NoReverseMatch):
@@ -140,7 +141,7 @@ class _TikTokMixin:
 
 
 class TikTokColumn(_TikTokMixin):
-    """A column at the end of the list; one query a page, however many objects it shows."""
+    """Adds a column at the end of the list. It needs one query for a page, however many objects the page has."""
 
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
         columns = super().get_list_display(request)  # type: ignore[misc]
@@ -149,7 +150,7 @@ class TikTokColumn(_TikTokMixin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         page = super().get_changelist_instance(request)  # type: ignore[misc]
         if _may_view(request):
-            objects = list(page.result_list)  # a queryset keeps them: these are the ones that are shown
+            objects = list(page.result_list)  # the queryset caches them, so these are the objects that are shown
             found = told_of(objects)
             for obj in objects:
                 setattr(obj, FOUND, found.get(object_key(obj.pk), []))
@@ -158,9 +159,9 @@ class TikTokColumn(_TikTokMixin):
     @admin.display(description="TikTok")
     def tiktok(self, obj: Model) -> SafeString | str:
         rows = getattr(obj, FOUND, None)
-        if rows is None:  # read again since
+        if rows is None:  # the object was read again since
             rows = told_of([obj]).get(object_key(obj.pk), [])
-        first = sorted(rows, key=lambda row: row.state not in FAILED_STATES)  # what somebody should look at
+        first = sorted(rows, key=lambda row: row.state not in FAILED_STATES)  # failed events first
         lines = [format_html("{} {} {}", *told) for told in self._told(first[:MOST_IN_COLUMN])]
         more = len(rows) - MOST_IN_COLUMN
         if more > 0:
@@ -168,12 +169,12 @@ class TikTokColumn(_TikTokMixin):
                 format_html("{}", ngettext("and %(count)d more", "and %(count)d more", more) % {"count": more})
             )
         told = format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines))
-        # One block, for a theme that lays a cell's parts side by side on a telephone.
+        # One block, because some themes put the parts of a cell side by side on a phone.
         return format_html("<div>{}</div>", told) if told else "–"
 
 
 class TikTokSection(_TikTokMixin):
-    """A section at the end of the object's page: each of its events, and why one has not arrived."""
+    """Adds a section at the end of an object's page: its events, and why an event is missing."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         fields = super().get_readonly_fields(request, obj)  # type: ignore[misc]
@@ -200,7 +201,7 @@ class TikTokSection(_TikTokMixin):
 
 
 class TikTokEvents(TikTokColumn, TikTokSection):
-    """Both: `class OrderAdmin(TikTokEvents, admin.ModelAdmin)`."""
+    """Adds both: `class OrderAdmin(TikTokEvents, admin.ModelAdmin)`."""
 
 
 def _may_view(request: HttpRequest) -> bool:

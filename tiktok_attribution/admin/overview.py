@@ -1,7 +1,4 @@
-"""The figures of a period as lines of a table, for a spreadsheet.
-
-The overview: what happened, what it means, and what to do, on one page.
-"""
+"""The overview page: what happened, what it means and what to do, and its figures as CSV for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ logger = logging.getLogger("tiktok_attribution")
 
 
 def lines(period: Period, *, using: str) -> Iterator[list[object]]:
-    """The titles, then a line for each name, for each step of time, and for all."""
+    """Yield the header, then one line for each event name, for each step of time, and for the total."""
     summary = summarize(period.starts, period.end, pixel_code=period.pixel_code, using=using)
     names = list(Totals().counts)
     yield ["part", "name", *names, "median_seconds", "p95_seconds", "match_quality_estimate", *MATCH_KEYS, "value"]
@@ -58,12 +55,12 @@ def _stamp(epoch: int) -> str:
 
 
 LINKED = ("outboxevent", "attempt", "pixelstatus")
-"""Models whose pages the overview leads to, for who may see them."""
+"""Models that the overview links to, for users who may view them."""
 
 
 @admin.register(Overview)
 class OverviewAdmin(ReadOnlyAdmin):
-    """A page in the place of a list; there are no rows to open."""
+    """A page instead of a list. It has no rows to open."""
 
     class Media:
         css = {"all": ("tiktok_attribution/overview.css",)}
@@ -122,16 +119,22 @@ class OverviewAdmin(ReadOnlyAdmin):
 
 
 def _ill(figures_now: Sequence[PixelFigures]) -> list[tuple[CheckResult, str]]:
-    """What the diagnosis calls a warning or an error, as far as it is quickly seen. Stopped pixels stand above."""
+    """Return the warnings and errors of the diagnosis that can be found quickly.
+
+    Stopped pixels are shown above them.
+    """
     found = [one for one in quick(figures_now) if one.level is not Level.OK and not one.id.startswith("stopped-")]
     return with_tone(found)
 
 
 def _refreshed() -> str:
-    """The outbox's database, its newest hours counted; a page that is a minute old is better than none."""
+    """Return the database of the outbox, after its newest hours were counted.
+
+    If counting fails, the page shows the older figures.
+    """
     using = router.db_for_write(Overview)
     try:
         refresh_recent(using=using, now=time.time())
     except AnyDatabaseError:
-        logger.exception("tiktok: the hours could not be counted for the overview")
+        logger.exception("tiktok: the hourly statistics could not be updated for the overview")
     return router.db_for_read(Overview)

@@ -1,10 +1,9 @@
-"""Delivery over time as a picture: stacked bars whose geometry stands in attributes, so no policy blocks a style.
+"""The data of the overview page: period, funnel, chart, match keys, and failures grouped by message.
 
-What went wrong, grouped by TikTok's message or our own note, with its meaning and a way to one example.
+`overview_page` collects everything as values, so that the template only arranges it.
 
-The period and the pixel that the overview shows, as the address says.
-
-Everything the overview shows, as values: the template only lays them out.
+Decision: the overview reads hourly statistics and not events. Hours add up, so a period costs its hours, however many
+events it has.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ GAP = 2
 
 
 class Step(NamedTuple):
-    """What was recorded in one step of time, by what became of it."""
+    """The events that were recorded in one step of time, by what became of them."""
 
     title: str
     delivered: int
@@ -48,7 +47,7 @@ class Step(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A rectangle in units of the view box."""
+    """A rectangle of the chart, in units of the SVG view box."""
 
     kind: str
     x: int
@@ -57,7 +56,7 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Bars, the view box's width, and the number that its height stands for."""
+    """The bars, the width of the view box, and the number that its height stands for."""
 
     bars: list[Bar]
     width: int
@@ -66,7 +65,10 @@ class Chart(NamedTuple):
 
 
 def chart(steps: Sequence[Step]) -> Chart:
-    """Delivered at the bottom, then trouble, then what is open."""
+    """Build a stacked bar chart: delivered at the bottom, then failed, then open.
+
+    The geometry is in attributes, because a Content-Security-Policy may block styles.
+    """
     most = max((step.delivered + step.failed + step.open for step in steps), default=0)
     bars: list[Bar] = []
     for place, step in enumerate(steps):
@@ -75,7 +77,7 @@ def chart(steps: Sequence[Step]) -> Chart:
             height = HEIGHT * getattr(step, kind) / most if most else 0.0
             if height:
                 top -= height
-                # As text: a template would write a float in the language's own form.
+                # As text, because a template would format a float in the language's own form.
                 bars.append(Bar(kind, place * WIDTH + GAP // 2, f"{top:.2f}", f"{height:.2f}"))
     return Chart(bars, max(len(steps), 1) * WIDTH, most, steps)
 
@@ -84,12 +86,12 @@ MOST_ATTEMPTS = 5000
 MOST_INVALID = 2000
 MOST_GROUPS = 20
 MOST_MESSAGES = 100
-"""Different messages that are told apart; each costs a look-up."""
+"""The most different messages that are counted separately; each needs a query."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Failure:
-    """One message: how many events it cost, in how many requests (0: never sent), when last, and an example's page."""
+    """One message: the number of events and requests (0: never sent), the last time, and the page of an example."""
 
     text: str
     words: Words | None
@@ -100,7 +102,7 @@ class Failure:
 
 
 def failures(since: datetime, *, pixel_code: str, using: str, site: str) -> list[Failure]:
-    """Of the newest `MOST_ATTEMPTS` requests and `MOST_INVALID` invalid events since then; most events first."""
+    """Group the newest `MOST_ATTEMPTS` requests and `MOST_INVALID` invalid events by message; most events first."""
     both = [
         *_of_attempts(since, pixel_code, using, site).values(),
         *_of_invalid(since, pixel_code, using, site).values(),
@@ -137,7 +139,7 @@ def _example(attempt: Attempt, site: str) -> Failure:
 
 
 def _in_words(attempt: Attempt) -> str:
-    """Code and message; where there is no code, the status says what came back."""
+    """Return code and message; without a code, the HTTP status and the message."""
     if attempt.code is not None or attempt.http_status is None:
         return str(attempt)
     return f"HTTP {attempt.http_status}: {attempt.message}" if attempt.message else f"HTTP {attempt.http_status}"
@@ -166,7 +168,7 @@ USUAL = "7"
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A choice of period and pixel ("" means all). `starts` are the steps of the chart, in epoch seconds."""
+    """The chosen period and pixel ("" means all). `starts` are the steps of the chart, in epoch seconds."""
 
     key: str
     pixel_code: str
@@ -176,24 +178,24 @@ class Period:
 
     @property
     def is_hourly(self) -> bool:
-        """Whether a step is an hour; else it is a day."""
+        """Whether a step is an hour. Otherwise it is a day."""
         return DAYS[self.key] == 1
 
     @property
     def query(self) -> dict[str, str]:
-        """As parameters of an address."""
+        """The choice as parameters of an address."""
         return {"period": self.key, **({"pixel": self.pixel_code} if self.pixel_code else {})}
 
 
 def unread(parameters: QueryDict, period: Period) -> Iterator[str]:
-    """The parameters of the address that this period does not go by. The page shows what it goes by; a file can't."""
+    """Yield the parameters of the address that this period ignores. A page shows what it uses; a file can't."""
     for name, values in parameters.lists():
         if values not in ([period.query.get(name)], [""]):
             yield name
 
 
 def chosen(parameters: Mapping[str, str], *, now: datetime | None = None) -> Period:
-    """From the parameters `period` and `pixel`; days begin at midnight of the current time zone, to the full hour."""
+    """Read the parameters `period` and `pixel`. Days begin at midnight of the current time zone, to the full hour."""
     key = parameters.get("period", "")
     key = key if key in DAYS else USUAL
     pixels = filters.pixels()
@@ -213,11 +215,11 @@ def _hour(when: datetime) -> int:
 
 
 LEVELS = 5
-"""Steps of colour of the heat map, besides none."""
+"""Colour steps of the heat map, without the step for zero."""
 
 
 class Stopped(NamedTuple):
-    """A pixel that may not send, and what that means."""
+    """A stopped pixel, the meaning of its stop, and its number of waiting events."""
 
     pixel: PixelStatus
     words: Words | None
@@ -225,14 +227,14 @@ class Stopped(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A share of the heat map as text, and its step of colour."""
+    """A share in the heat map as text, and its colour step."""
 
     text: str
     level: int
 
 
 class FunnelRow(NamedTuple):
-    """One event name."""
+    """The funnel of one event name."""
 
     name: str
     counts: dict[str, int]
@@ -243,7 +245,7 @@ class FunnelRow(NamedTuple):
 
 
 class HeatRow(NamedTuple):
-    """One event name's match keys, in the order of MATCH_KEYS, and the estimate of its match quality."""
+    """The match keys of one event name, in the order of MATCH_KEYS, and an estimate of its match quality."""
 
     name: str
     cells: list[Cell]
@@ -252,7 +254,7 @@ class HeatRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewPage:
-    """The parts in the order of the page."""
+    """The data of the overview, in the order of the page."""
 
     period: Period
     stopped: list[Stopped]
@@ -269,12 +271,12 @@ class OverviewPage:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was recorded in the period."""
+        """Whether no event was recorded in the period."""
         return not self.funnel
 
 
 def overview_page(period: Period, found: Sequence[PixelFigures], *, using: str, site: str) -> OverviewPage:
-    """Reads the tallies and the newest attempts; the pixels' figures are given."""
+    """Read the hourly statistics and the newest attempts. `found` has the current figures of the pixels."""
     summary = summarize(period.starts, period.end, pixel_code=period.pixel_code, using=using)
     now = [one for one in found if not period.pixel_code or one.pixel_code == period.pixel_code]
     return OverviewPage(
@@ -298,7 +300,7 @@ def overview_page(period: Period, found: Sequence[PixelFigures], *, using: str, 
 
 
 def duration(seconds: float | None) -> str:
-    """ "3.2 s", "12 min", "5.0 h", "2.0 d"; "" for None."""
+    """Return a duration such as "3.2 s", "12 min", "5.0 h" or "2.0 d"; "" for None."""
     if seconds is None:
         return ""
     if seconds < 90:
@@ -311,7 +313,7 @@ def duration(seconds: float | None) -> str:
 
 
 def _number(value: float, decimals: int) -> str:
-    """Rounded, for `number_format` cuts off."""
+    """Format a rounded number; `number_format` alone cuts digits off."""
     return number_format(round(value, decimals), decimals)
 
 

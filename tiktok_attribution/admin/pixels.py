@@ -1,4 +1,4 @@
-"""Pixels that have been stopped: why, and the button that lets them go on."""
+"""The admin of pixels: why a pixel was stopped, and the button that resumes it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tiktok_attribution.models import PixelStatus
 
 @admin.register(PixelStatus)
 class PixelStatusAdmin(ReadOnlyAdmin):
-    """A pixel has a row once it has been stopped or has failed; one that never did is only in the settings."""
+    """A pixel has a row once it has been stopped or has failed. Others are only in the settings."""
 
     actions = ("resume_selected",)
     fields = ("pixel_code",)
@@ -80,9 +80,9 @@ class PixelStatusAdmin(ReadOnlyAdmin):
             self.message_user(request, _("Pixel %(pixel)s was not stopped.") % {"pixel": pixel_code}, messages.WARNING)
             return
         pixels = PixelStatus.objects.using(using).filter(pk=pixel_code)
-        self.log_by_hand(request, pixels, _("Resumed by hand."))
+        self.log_by_hand(request, pixels, _("Resumed by a person."))
         transaction.on_commit(partial(tasks.wake_worker, pixel_code, using), using=using, robust=True)
-        text = _("Pixel %(pixel)s may send again. If the cause is not fixed, TikTok's next answer stops it once more.")
+        text = _("Pixel %(pixel)s may send again. If the cause is not fixed, TikTok's next answer stops it again.")
         self.message_user(request, text % {"pixel": pixel_code}, messages.SUCCESS)
         if not conf.current().token_of(pixel_code):
             text = _("No access token is configured for %(pixel)s, so it will stop again at once.")

@@ -1,1 +1,1 @@
-"""The page's half: the pixel's text and the events that wait for the visitor's next page."""
+"""The browser channel: the pixel's code, events that wait for a visitor's page, and the endpoints that pages call."""

@@ -1,8 +1,8 @@
-"""What stands before the pixel in the page: the visitor's opt-out signals and answer, read by the browser itself.
+"""The consent gate: code in the page that reads the visitor's opt-out signals and consent before the pixel loads.
 
-So the page is the same text for everybody, and one from a shared cache still does what this visitor wants. Where the
-answer can't be read in the browser (a callable of the site's, a session) it stands in the text, and the page is this
-visitor's own.
+The browser reads them itself, so the page has the same text for all visitors. A page from a shared cache still does
+what this visitor wants. The browser can't read an answer in the session, or one that a callable of the site decides.
+Then the server writes it into the page, and the page becomes private.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tiktok_attribution.visitor.visitor import visitor_of
 
 SIGNALS = {"gpc": "navigator.globalPrivacyControl", "dnt": 'navigator.doNotTrack==="1"'}
 
-# A browser may run a page before its visitor opens it, or instead of that; gate.js and tiktok.js look at the same.
+# A browser may run a page before its visitor opens it (prerendering). gate.js and tiktok.js make the same check.
 _WHEN_VISITED = (
     "!function(d,f){var m=Object.getPrototypeOf(d);"
     'Reflect.get(m,"prerendering",d)?m.addEventListener.call(d,"prerenderingchange",f):f()}'
@@ -37,13 +37,13 @@ _RULE_OF_PAGE = (
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """The static file without its comment and its last line's end."""
+    """Return gate.js without its comment and the newline at its end."""
     text = (Path(__file__).parents[1] / "static" / FILE).read_text(encoding="utf-8")
     return text.partition("*/\n")[2].strip()
 
 
 class Gate:
-    """For one page. `condition`: a JavaScript expression that is true where nothing may be loaded."""
+    """The gate of one page: what it has to check, as JavaScript around the pixel (`around`) or as data (`rule`)."""
 
     def __init__(self, settings: conf.Settings, request: HttpRequest | None) -> None:
         self.settings = settings
@@ -56,11 +56,11 @@ class Gate:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is more to look at than the browser's signals."""
+        """Whether there is more to check than the signals of the browser."""
         return self.asks or self.settings.opt_out is not None or bool(self.state)
 
     def _state(self, request: HttpRequest | None) -> str:
-        """What no browser can find out by itself."""
+        """Return the consent state that the server has to write into the page; "" if the browser can find it out."""
         if not is_personal(self.settings):
             return ""
         if request is None:
@@ -72,7 +72,7 @@ class Gate:
 
     @property
     def limited_expression(self) -> str:
-        """JavaScript that is true for a visitor whose data TikTok may use in a limited way only."""
+        """JavaScript that is true for a visitor whose data TikTok may use only in a limited way."""
         if self.limited:
             return "true"
         if self.is_full:
@@ -81,11 +81,11 @@ class Gate:
 
     @property
     def awaiting_expression(self) -> str:
-        """JavaScript that is true where the pixel is loaded before there is an answer."""
+        """JavaScript that is true if the pixel is loaded before there is an answer."""
         return "tiktokAttribution.awaiting" if self.is_full and self.settings.hold_consent else ""
 
     def around(self, text: str, *, first: bool) -> str:
-        """`text` behind this gate; the gate itself stands in the `first` script of a page."""
+        """Return `text` behind this gate. The `first` script of a page also contains the gate itself."""
         if not text:
             return ""
         if self.is_full:
@@ -98,11 +98,15 @@ class Gate:
 
     @property
     def has_work(self) -> bool:
-        """Whether any visitor at all may be treated otherwise than the others."""
+        """Whether the gate can treat any visitor differently from the others."""
         return self.is_full or is_personal(self.settings) or any(one != IGNORE for one in self.effects.values())
 
     def rule(self) -> dict[str, Any]:
-        """What gate.js goes by, as JSON takes it."""
+        """Return the data that gate.js reads, ready for JSON.
+
+        Decision: the cookie rules are data that the settings reader builds. Python and the page's gate run the same
+        rules, so both decide alike.
+        """
         settings = self.settings
         rule: dict[str, Any] = {name: effect for name, effect in self.effects.items() if effect != IGNORE}
         rule |= {"hold": settings.hold_consent, "limited": self.limited, "url": _address(), "state": self.state}
@@ -120,29 +124,36 @@ class Gate:
 
 
 def hides_answer(settings: conf.Settings) -> bool:
-    """Whether only the server can tell what the visitor answered."""
+    """Return whether only the server knows the visitor's answer."""
     return settings.is_closed or callable(settings.consent) or isinstance(settings.consent, SessionRule)
 
 
 def is_told_by_server(settings: conf.Settings) -> bool:
-    """Whether a page that is shown again has to ask the server what its visitor answered meanwhile."""
+    """Return whether a page that is shown again has to ask the server for its visitor's answer.
+
+    Decision: the consent cookie outranks what the page was given, and is read before each call. No message reaches a
+    page in the back-forward cache. If only the server knows the answer, a page that is shown again asks the
+    consent endpoint. It keeps its calls until there is an answer.
+    """
     return not settings.is_closed and (hides_answer(settings) or callable(settings.opt_out))
 
 
 def private_prefixes(settings: conf.Settings) -> list[str]:
-    """PRIVATE_PATHS as a page's address shows them: the page's scripts stay loaded when htmx, Turbo or `pushState`
-    shows such a path, so they have to know. They are the same for everybody and no secret: the site links to them.
+    """Return PRIVATE_PATHS as they appear in a page's address.
+
+    The page's scripts stay loaded when htmx, Turbo or `pushState` shows such a path, so they need the list. It is the
+    same for all visitors and is no secret, since the site links to these paths.
     """
     return [get_script_prefix().rstrip("/") + path for path in settings.private_paths]
 
 
 def is_personal(settings: conf.Settings) -> bool:
-    """Whether the page's text depends on who asks for it."""
+    """Return whether the page's text depends on the visitor."""
     return hides_answer(settings) or callable(settings.opt_out) or settings.region is not None
 
 
 def _address() -> str:
-    """Where the hook tells the server; "" where the site has not included this app's addresses."""
+    """Return the URL of the consent endpoint, "" if the site has not included this app's URLs."""
     try:
         return reverse("tiktok_attribution:consent")
     except NoReverseMatch:

@@ -1,9 +1,10 @@
-"""The page's Content-Security-Policy nonce, where the site has one.
+"""Build the pixel's inline JavaScript: base code, `identify` and `track` calls, with the page's CSP nonce.
 
-The pixel's text: base code, `identify` and `track` calls. All data passes JSON escaping that fits a <script>.
-
-The stub queues calls in `window.ttq`, an Array, until TikTok's events.js has loaded and drains it: entries of the form
+The stub queues calls in the array `window.ttq` until TikTok's events.js is loaded and runs them. An entry is
 [method, argument, …]. Names and order of the methods are those that events.js expects.
+
+Decision: one inline script, with the CSP nonce if the page has one. All data in it passes `safe_json`, an escaping that
+is safe inside <script>.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from tiktok_attribution.events import BrowserCall
 
 logger = logging.getLogger("tiktok_attribution")
 
-# django-csp's attribute, then the one of Django 6 (django.middleware.csp.get_nonce), which 5.2 doesn't have.
+# The attribute of django-csp, then that of Django 6 (django.middleware.csp.get_nonce). Django 5.2 has no nonce.
 _ATTRIBUTES = ("csp_nonce", "_csp_nonce")
 
 
 def has_nonce(request: HttpRequest | None) -> bool:
-    """Whether the site has one; this does not ask for it."""
+    """Return whether the page has a CSP nonce. This does not request the nonce."""
     return any(getattr(request, attribute, None) is not None for attribute in _ATTRIBUTES)
 
 
 def nonce_of(request: HttpRequest | None) -> str:
-    """django-csp's nonce or Django's own, else "". To ask for it is what puts it into the page's header.
+    """Return the nonce of django-csp or of Django, "" if there is none. Reading it adds it to the page's CSP header.
 
-    A template that is rendered while it streams asks too late, unless its view has asked before.
+    A template that is rendered during streaming reads it too late, unless the view has read it before.
     """
     for attribute in _ATTRIBUTES:
         nonce = getattr(request, attribute, None)
-        if nonce is not None:  # not its truth: both are false until somebody has asked for their text
+        if nonce is not None:  # don't test its truth: both are false until their text is read
             return _text(nonce)
     return ""
 
@@ -46,13 +47,13 @@ def nonce_of(request: HttpRequest | None) -> str:
 def _text(nonce: object) -> str:
     try:
         return str(nonce)
-    except Exception:  # django-csp's CSPNonceError, which is not ours to import
-        logger.exception("tiktok: the pixel's script has no nonce, so the browser refuses it")
+    except Exception:  # CSPNonceError of django-csp, an optional package that we can't import
+        logger.exception("tiktok: the pixel's script has no nonce, so the browser will block it")
         return ""
 
 
 def script(text: str, request: HttpRequest | None) -> SafeString:
-    """An inline script with the page's nonce; "" for no text. `text` comes from `browser.script`, which escapes."""
+    """Return an inline script with the page's nonce; "" for no text. The functions of this module escape `text`."""
     if not text:
         return mark_safe("")
     nonce = nonce_of(request)
@@ -65,11 +66,11 @@ METHODS = (
     *("enableCookie", "disableCookie", "holdConsent", "revokeConsent", "grantConsent"),
 )
 
-# What is there already is kept: the tag twice on a page, or another tag manager's stub. A pixel is loaded once, and
-# each has one page view: by the common call, which counts for every pixel that is there when events.js drains it, or
-# by its own where that call has been drained before it came.
-# Elements that the page's content names (<a id="ttq">, <img name="createElement">) hide members of window and document,
-# so the queue is taken where window itself has it, and members from the prototype.
+# The stub keeps what exists already: a second tag on the page, or the stub of another tag manager. A pixel is loaded
+# once, and each pixel has one page view. The common `page` call counts for all pixels that exist when events.js runs
+# it. If events.js has run it before a pixel came, that pixel makes its own call.
+# Elements that the content names (<a id="ttq">, <img name="createElement">) hide members of window and document. So the
+# stub takes the queue only if window itself has it, and takes members from the prototype.
 _BASE = """\
 !function (w, d, name, ids, options, host) {
   var ttq = w[name] = {}.hasOwnProperty.call(w, name) && w[name] || [], alone = !ttq._i;
@@ -104,9 +105,9 @@ _BASE = """\
   }
 }(window, document, "ttq", %(ids)s, %(options)s, %(host)s);"""
 
-# A page out of the browser's cache runs again, when its visitor goes back to it or the browser restores its tabs, and
-# TikTok drops a repeated id for 48 hours only. So the browser remembers what it has fired, as digests: the newest 100,
-# for 30 days. Where it keeps nothing, the call is made again. tiktok.js has the same.
+# Decision: the browser remembers the calls it has made. A page from the browser's cache runs again when its visitor
+# goes back or restores tabs, and TikTok drops a repeated id only for 48 hours. It keeps digests of the newest 100 calls
+# for 30 days. If it can store nothing, the call is made again. tiktok.js does the same.
 ONCE = """\
 function once(key, fire) {
   var made = {}, now = Date.now(), digest = 5381, text = key.join(" "), at, store;
@@ -126,7 +127,7 @@ _UNSAFE = {ord(character): f"\\u{ord(character):04X}" for character in "<>&'"}
 
 
 def safe_json(value: Any) -> str:
-    """JSON that can't end a <script>, open a comment in one, or break out of an attribute in single quotes.
+    """Return JSON that can't end a <script>, open a comment in it, or break out of a single-quoted attribute.
 
     ASCII only, so U+2028 and U+2029 are escaped too. Raises ValueError for NaN and infinity.
     """
@@ -137,9 +138,9 @@ def safe_json(value: Any) -> str:
 def base_code(
     pixel_codes: tuple[str, ...], host: str, history_observer: bool, limited_data_use: str = "", awaiting: str = ""
 ) -> str:
-    """Base code for these pixels: the same text for every visitor.
+    """Return the base code for these pixels. It is the same for all visitors.
 
-    `limited_data_use` and `held` are JavaScript expressions of `browser.gate`, "" for never.
+    `limited_data_use` and `awaiting` are JavaScript expressions of `browser.consent_gate`; "" means never.
     """
     if not pixel_codes:
         return ""
@@ -156,7 +157,7 @@ def base_code(
 
 
 def options_of(history_observer: bool, limited_data_use: bool) -> dict[str, bool]:
-    """The second argument of `ttq.load`: what is not TikTok's default."""
+    """Return the second argument of `ttq.load`: only the options that differ from TikTok's defaults."""
     options: dict[str, bool] = {}
     if not history_observer:
         options["historyObserver"] = False
@@ -166,12 +167,12 @@ def options_of(history_observer: bool, limited_data_use: bool) -> dict[str, bool
 
 
 def identify_call(keys: Mapping[str, str]) -> str:
-    """`ttq.identify` with hashes; it must stand before the first `track` that it is for."""
+    """Return a `ttq.identify` call with hashes. It must come before the first `track` call that it is for."""
     return f"ttq.identify({safe_json(keys)});" if keys else ""
 
 
 def track_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
-    """`ttq.track` with the event_id in its third argument, on each of the named pixels or on all of the page."""
+    """Return a `ttq.track` call with the event_id in its third argument, for these pixels or for all of the page."""
     options = {"event_id": call.event_id} if call.event_id else {}
     arguments = ",".join(map(safe_json, (call.name, dict(call.properties), options)))
     if not pixel_codes:
@@ -180,7 +181,7 @@ def track_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
 
 
 def once_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
-    """`track_call`, unless this browser has made it before; `ONCE` has to stand before it. Without an id, each time."""
+    """Return a `track_call` that runs once a browser. `ONCE` must come before it. Without an id it runs each time."""
     text = track_call(call, pixel_codes)
     if not call.event_id:
         return text
@@ -188,6 +189,6 @@ def once_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
 
 
 def report_call(action: str, url: str) -> str:
-    """Tell the site of an event that its page has made up for; `action` is signed. Needs the endpoint's address."""
+    """Return a call that reports an event of a prefetched page to the site. `action` is signed."""
     report = f"JSON.stringify({{action:{safe_json(action)},page:location.href}})"
     return f"navigator.sendBeacon&&navigator.sendBeacon(new URL({safe_json(url)},location.origin).href,{report});"

@@ -1,6 +1,6 @@
-"""Whether a page of this very site speaks, for endpoints that pages out of a shared cache call without a CSRF token.
+"""Insert the pixel tag before `</head>` if the setting INSERT_TAG is on and the template has no tag.
 
-INSERT_TAG: put the pixel tag before `</head>` of pages whose templates lack it.
+Also checks whether a request comes from a page of this site (`is_own_page`), for endpoints without a CSRF token.
 """
 
 from __future__ import annotations
@@ -24,36 +24,38 @@ logger = logging.getLogger("tiktok_attribution")
 
 
 def is_own_page(request: HttpRequest) -> bool:
-    """By headers that browsers set by themselves and no page can forge.
+    """Return whether a page of this site sent the request.
 
-    Sec-Fetch-Site is missing on plain http and in old browsers; Origin comes with every POST.
+    Decision: the endpoints check `Sec-Fetch-Site` or `Origin`, which browsers set and no page can forge. A CSRF token
+    on a cached page would be another visitor's. Sec-Fetch-Site is missing on plain http and in old browsers; browsers
+    send Origin with every POST.
     """
     if site := request.META.get("HTTP_SEC_FETCH_SITE"):
         return bool(site == "same-origin")
-    host = request.get_host()  # raises for a host that is not allowed, whatever the origin
+    host = request.get_host()  # raises an error for a host that is not allowed, whatever the origin
     origin = split_address(request.META.get("HTTP_ORIGIN", ""))
     return origin is not None and origin.netloc == host
 
 
 def hides_its_origin(request: HttpRequest) -> bool:
-    """Whether the page may be this site's, with a policy that keeps its browser from saying so.
+    """Return whether the page may be this site's, but its referrer policy hides the origin.
 
-    `Origin: null` comes from plain http under `Referrer-Policy: no-referrer`, and as well from a sandboxed frame of any
-    site. Nothing in the request tells the two apart (sendBeacon can set no header of its own), so it is not taken.
+    On plain http, `Referrer-Policy: no-referrer` makes browsers send `Origin: null`. A sandboxed frame of any site
+    sends the same. The request can't show which one it is (sendBeacon sets no header), so the report is not accepted.
     """
     return request.META.get("HTTP_ORIGIN") == "null" and not request.META.get("HTTP_SEC_FETCH_SITE")
 
 
-# What stands before the end of a head, of which comments and raw text may hold "</head>" without meaning it. Where the
-# end tag is left out, which HTML allows, <body> ends the head. One pass that never goes back, so the time is linear.
+# What can come before the end of a head. Comments and raw text may contain "</head>" that does not end it. HTML lets a
+# page omit the end tag; then <body> ends the head. The search never goes back, so its time is linear.
 _NEXT = re.compile(rb"<!--|<(script|style|title)\b|</head\s*>|<body[\s>]", re.IGNORECASE)
 _END = re.compile(rb"</(script|style|title)[\s/>]", re.IGNORECASE)
 
 
 def may_insert(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether this answer is a page that can take the tag; asks neither the database nor the site's code.
+    """Return whether the response is a page that can get the tag. Uses neither the database nor the site's code.
 
-    A stream has no end that could be looked for, and compressed content no `</head>`. Not for a part of a page.
+    False for a stream, whose end is not known, for compressed content, and for a part of a page.
     """
     if not untagged.lacks_tag(request) or response.streaming or not is_page(response) or not is_page_load(request):
         return False
@@ -64,9 +66,9 @@ def may_insert(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def insert(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Put the tag in, with all that it does in a template: nonce, consent, private pages, what waits.
+    """Insert the tag, with everything that it does in a template: nonce, consent, private pages, pending events.
 
-    It must run while the middleware still stands around the request, and before anything compresses the content.
+    Call it while the middleware is still around the request, and before anything compresses the content.
     """
     if not isinstance(response, HttpResponse) or _is_of_back_office(request) or untagged.holds_tag(response):
         return
@@ -76,20 +78,20 @@ def insert(request: HttpRequest, response: HttpResponseBase) -> None:
         return
     try:
         tag = pixel_text(request).encode(charset)
-    except UnicodeEncodeError:  # a name in a charset that has no such letter
+    except UnicodeEncodeError:  # the tag contains a letter that the page's charset does not have
         return
-    if not tag:  # a private page, or a preview
+    if not tag:  # a private page or a preview has no tag
         return
     response.content = content[:place] + tag + content[place:]
     if response.has_header("Content-Length"):
         response.headers["Content-Length"] = str(len(response.content))
-    # The view's ETag is of the page without the tag: the same page, no longer the same bytes (GZipMiddleware does so).
+    # The view's ETag is for the page without the tag. A weak ETag says: same page, other bytes. GZipMiddleware does so.
     if response.get("ETag", "").startswith('"'):
         response.headers["ETag"] = f"W/{response.headers['ETag']}"
 
 
 def end_of_head(content: bytes) -> int | None:
-    """Where `</head>` begins, or `<body>` where it is left out; None where there is neither."""
+    """Return the position of `</head>`, or of `<body>` if that is omitted; None if the page has neither."""
     place = 0
     while found := _NEXT.search(content, place):
         word = found.group().lower()
@@ -106,18 +108,18 @@ def end_of_head(content: bytes) -> int | None:
 
 
 def _end_of(name: bytes, content: bytes, place: int) -> int:
-    """Behind the end tag of this element, -1 where there is none."""
+    """Return the position after the end tag of this element; -1 if there is none."""
     return next((end.end() for end in _END.finditer(content, place) if end[1].lower() == name), -1)
 
 
 def _is_of_back_office(request: HttpRequest) -> bool:
-    """The admin and EXCLUDED_PATHS get no tag; the diagnosis looks at a page as its visitors get it."""
+    """Return whether the admin or EXCLUDED_PATHS answered. The diagnosis sees a page as visitors do."""
     return INSPECTION not in request.META and caller_of(request) is Caller.BACK_OFFICE
 
 
 @lru_cache(maxsize=32)
 def _is_like_ascii(charset: str) -> bool:
-    """Whether the bytes of "</head>" are these in the page's charset; not in UTF-16, nor in one that nobody knows."""
+    """Return whether the charset writes "</head>" as ASCII does. False for UTF-16 and for unknown charsets."""
     try:
         return "</head>".encode(charset) == b"</head>"
     except LookupError:

@@ -1,6 +1,10 @@
-"""The page without inline code: data blocks that the static file tiktok.js reads.
+"""Build the data blocks of a page without inline code. The static file tiktok.js reads them.
 
-A block is JSON in an element that no browser runs, so a Content-Security-Policy has nothing to refuse.
+A block is JSON in an element that no browser runs, so a Content-Security-Policy does not block it.
+
+Decision: PAGE_SCRIPT is one switch and not three. Clicks, receipts and a page without inline code all need the same
+static file. It finds new blocks with a MutationObserver, so htmx and Turbo need no adapter (htmx renamed its events
+between versions 2 and 4).
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ URL_NAME = "tiktok_attribution:beacon"
 def head(
     codes: Sequence[str], pixel_calls: Sequence[PixelCall], request: HttpRequest | None, unseen: Sequence[Later] = ()
 ) -> SafeString:
-    """A block with what the page needs, the gate where anybody may refuse, and the static file."""
+    """Return the page's data block, the gate if any visitor may refuse, and the static file."""
     nonce = nonce_of(request)
     gate = Gate(conf.current(), request)
     gate_text = _gate(gate) + _file(consent_gate.FILE, nonce) if gate.has_work else ""
@@ -47,18 +51,21 @@ def _gate(gate: Gate) -> str:
 
 
 def element(data: dict[str, Any]) -> SafeString:
-    """The block itself."""
+    """Return the script element of a data block."""
     return mark_safe(f'<script type="application/json" class="{CLASS}">{safe_json(data)}</script>')  # noqa: S308
 
 
 def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequence[Later] = ()) -> dict[str, Any]:
-    """What tiktok.js is told: pixels, calls in their order, where the site listens, and what to give back."""
+    """Return the data for tiktok.js: pixels, calls in order, the URL to report to, receipt and unseen events."""
     settings = conf.current()
     data: dict[str, Any] = {
         "pixels": list(codes),
         "host": settings.pixel_host,
         "options": options_of(settings.history_observer is True, settings.limited_data_use),
     }
+    # Decision: tiktok.js counts Turbo's visits, because a link that the site redirects looks like two visits to a
+    # script that watches the history. It is a setting: when the pixel is loaded, it is not known yet whether Turbo will
+    # come.
     if settings.history_observer == TURBO:
         data["turbo"] = True
     if url := beacon_url():
@@ -79,7 +86,10 @@ def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequ
 
 
 def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> Iterable[dict[str, Any]]:
-    """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
+    """Yield `identify` and `track` calls for tiktok.js. `identify` comes before the first `track` that uses it.
+
+    A call names single pixels only if it is not for all pixels of the page.
+    """
     identified: dict[str, str] = {}
     for pixel_call in pixel_calls:
         if pixel_call.identify and pixel_call.identify != identified and conf.current().user_matching:
@@ -94,7 +104,7 @@ def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> Iterable[di
 
 
 def beacon_url() -> str:
-    """Where the page reports to; "" where the site has not included `tiktok_attribution.urls`."""
+    """Return the URL that the page reports to, "" if the site has not included `tiktok_attribution.urls`."""
     urlconf = get_urlconf() or getattr(django_settings, "ROOT_URLCONF", None)  # a worker's settings may have no URLs
     return _reversed(urlconf, get_script_prefix()) if urlconf else ""
 
@@ -110,7 +120,7 @@ def _reversed(urlconf: Any, prefix: str) -> str:
 def _file(name: str, nonce: str) -> SafeString:
     try:
         address = static(name)
-    except ValueError:  # a manifest of static files that lacks it: collectstatic was not run
+    except ValueError:  # the manifest of static files lacks it, because collectstatic was not run
         logger.exception("tiktok: %s is not among the static files, so this page has no pixel", name)
         return mark_safe("")
     if nonce:

@@ -1,7 +1,8 @@
-"""What one response hands to the visitor's browser, and what it leaves for the next page.
+"""Hand pending events to the visitor's browser with one response, and keep the rest for the visitor's next page.
 
-A page that was made but never seen hands nothing over: an error page, a redirect, an HTML mail or a fragment in JSON.
-Then everything waits on. So an event is shown at least once, and TikTok drops a second showing by its event_id.
+A `Handover` belongs to one request. The template tags take pixel calls from it, and the middleware settles it with the
+response. An error page, a redirect, an HTML mail or a fragment in JSON is not seen as a page. It hands nothing over,
+and all events keep waiting. So each event is shown at least once. TikTok drops a repeated call by its event_id.
 """
 
 from __future__ import annotations
@@ -34,19 +35,21 @@ WITHOUT_BODY = (204, 205)
 HEADER = "X-TikTok-Events"
 HTMX_HEADER = "HX-Trigger"
 HTMX_EVENT = "tiktok:events"
-HTMX_RESTORES = "HTTP_HX_HISTORY_RESTORE_REQUEST"  # of such a page, htmx 2 reads neither <head> nor HX-Trigger
-HTMX_LEAVES = ("HX-Redirect", "HX-Refresh", "HX-Location")  # the next page follows at once and can show it
-MOST_HEADER_CHARACTERS = 6000  # servers and proxies take 8 kB for all headers together
+# Decision: a page that htmx restores shows no events. htmx 2 reads neither its <head> nor its HX-Trigger header.
+# The events wait for the next page.
+HTMX_RESTORES = "HTTP_HX_HISTORY_RESTORE_REQUEST"
+HTMX_LEAVES = ("HX-Redirect", "HX-Refresh", "HX-Location")  # the next page follows at once and can show the events
+MOST_HEADER_CHARACTERS = 6000  # servers and proxies accept 8 kB for all headers together
 
 
 class Handover:
-    """Of one request; made when there is something to hand over or to keep."""
+    """What one request shows and keeps. Create it with `of`, and only if there is something to show or to keep."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.pending = pending_cookie.load(request)
         self.shown: list[PixelCall] = []
-        self.is_given = False  # in a JSON answer, by `pending_events`
+        self.is_given = False  # True if `pending_events` put the calls into a JSON response
         self._stored, self._known = self.pending.as_entries(), self.pending.entries
         self._earlier: list[PixelCall] | None = None
         self._answered = False
@@ -54,7 +57,7 @@ class Handover:
         self.is_personal = False
 
     def answer(self) -> None:
-        """Let this visitor's answer decide over what waits: held events go, or all of it is dropped."""
+        """Apply the visitor's consent answer to what waits: release the waiting events, or suppress all of them."""
         if self._answered or not self.pending:
             return
         self._answered = True
@@ -70,7 +73,7 @@ class Handover:
                 tasks.wake_worker(code, using)
 
     def prepare(self) -> list[PixelCall]:
-        """Read what waits from earlier requests; what was rolled back since is forgotten."""
+        """Read what waits from earlier requests, and forget events that were rolled back since."""
         if self._earlier is None:
             self.answer()
             waiting = self.pending.events
@@ -80,15 +83,15 @@ class Handover:
         return self._earlier
 
     def take(self) -> list[PixelCall]:
-        """Everything that waits for this visitor and is not on this page yet."""
+        """Return all pixel calls that wait for this visitor and are not on this page yet."""
         visitor = self._visitor
         own = [] if visitor is None else visitor.to_show
         return self.show([*self.prepare(), *own])
 
     def show(self, found: Iterable[PixelCall]) -> list[PixelCall]:
-        """These stand on this page from now on; returns those that did not yet."""
+        """Add these pixel calls to the page. Return those that were not on it before."""
         found = list(found)
-        for pixel_call in found:  # first of all, for it may fail, and then nothing counts as shown
+        for pixel_call in found:  # before all else: if it fails, nothing counts as shown
             self._hide_from_others(pixel_call)
         fresh = []
         for pixel_call in found:
@@ -100,7 +103,7 @@ class Handover:
         return fresh
 
     def take_unseen(self) -> list[Later]:
-        """What this page, which was fetched ahead, makes up for when it is shown. The page becomes private."""
+        """Return the signed events of a prefetched page, which the page sends when it is shown. Makes it private."""
         visitor = self._visitor
         if visitor is None or not visitor.unseen or not page_data.beacon_url():
             return []
@@ -109,37 +112,41 @@ class Handover:
         return later(unseen)
 
     def _hide_from_others(self, pixel_call: PixelCall) -> None:
-        """Leave out the hashes of a stored event where the request is not recognised as its visitor's."""
+        """Remove the hashes of a stored event if the request is not recognised as its visitor's.
+
+        Decision: the pending cookie can be copied, so hashes need a second sign of the same visitor
+        (`Visitor.is_recognised`). A second secret cookie would be a new identifier.
+        """
         if not pixel_call.identify or pixel_call.stored is None or not conf.current().user_matching:
             return
         if not visitor_of(self.request).is_recognised(pixel_call.stored):
             pixel_call.identify = {}
 
-    # A template that an async view renders by itself runs in the event loop, where Django refuses the database. What a
-    # tag asks for there is done by the middleware when the view has answered, in the thread of Django's async ORM.
-    # This page can't show it any more, so the visitor's next one does. `sync_to_async(render)` keeps it on this page.
+    # A template that an async view renders runs in the event loop, where Django refuses database access. The middleware
+    # does the database work of its tags after the view, in the thread of Django's async ORM. It is too late for this
+    # page then, so the visitor's next page shows the events. `sync_to_async(render)` keeps them on this page.
     def postpone(self, step: Callable[[], object]) -> None:
-        """Do this after the view; what it finds is shown by the next page."""
+        """Run a step after the view. The next page shows the events that it finds."""
         self._postponed.append(step)
         self._not_for_everybody()
 
     def claim_later(self, labels: Iterable[str]) -> None:
-        """The same for the conversions of these objects ("shop.Order:42")."""
+        """After the view, keep the conversions of these objects ("shop.Order:42") for the next page."""
         labels = tuple(labels)
 
         def claim() -> None:
-            if _may_show(self.request):  # asked there too: the answer may lie in the session
+            if _may_show(self.request):  # asked here as well: the consent answer may be in the session
                 self.pending.add((), labels)
 
         self.postpone(claim)
 
     def make_personal(self) -> None:
-        """The page depends on this visitor's answer, in a way that no browser can tell from a cached one."""
+        """Make the page private: its text depends on this visitor's answer, and a browser can't see that."""
         self.is_personal = True
         self._not_for_everybody()
 
     def hand_over(self) -> list[PixelCall]:
-        """Everything that waits, for a response that is no page but whose script runs it."""
+        """Return all pixel calls that wait, for a response that is not a page but whose script makes the calls."""
         found = self.take()
         if found:
             stored_calls.note_shown(_keys(found))
@@ -148,12 +155,15 @@ class Handover:
         return found
 
     def _not_for_everybody(self) -> None:
-        # Django's cache_page stores a view's response before any middleware can make it private; this is
-        # where its middleware looks whether it may. UpdateCacheMiddleware looks at the header as well.
+        # Django's cache_page stores a view's response before any middleware can make it private. Its middleware
+        # reads this attribute to see whether it may. UpdateCacheMiddleware also reads the header.
         self.request.__dict__["_cache_update_cache"] = False
 
     def settle(self, response: HttpResponseBase) -> None:
-        """After the view: note what was shown, keep the rest, make private what is one visitor's own."""
+        """Finish the response after the view: note what was shown, keep the rest, and make personal pages private.
+
+        Decision: a pixel call counts as shown only if its page went out as HTML (see `is_page`).
+        """
         for step in self._postponed:
             step()
         if (visitor := self._visitor) is not None:
@@ -176,7 +186,7 @@ class Handover:
         self._look_for_tag(response)
 
     def _look_for_tag(self, response: HttpResponseBase) -> None:
-        """Note a page that lacks the tag while something waits that it could have shown."""
+        """Note a page that lacks the tag although an event waits that it could have shown."""
         settings, request = conf.current(), self.request
         if not (self.pending.events or self.pending.watched) or settings.mode != conf.DEVELOPER:
             return
@@ -195,7 +205,11 @@ class Handover:
         return bool(self.prepare() or (visitor is not None and visitor.to_show))
 
     def _store(self, response: HttpResponseBase) -> bool:
-        """Set the cookies of what waits from now on; True where one changes."""
+        """Set the cookies that name what waits. Return True if a cookie changes.
+
+        Decision: a script's request writes what it adds into a cookie beside the first one, since several such requests
+        may run at once. See `pending_cookie.MOST_BESIDE`.
+        """
         request = self.request
         kept, fresh = self.pending.split(self._known)
         beside = "" if is_page_load(request) else fresh.as_short_text()
@@ -209,7 +223,7 @@ class Handover:
         return is_changed or bool(beside)
 
     def _put_into_header(self, response: HttpResponseBase) -> list[PixelCall]:
-        """For a request of a script's own, such as htmx's, whose answer is no page."""
+        """Put pixel calls into a header of a script's request, such as htmx's. Return the calls that it carries."""
         header, status = by_header(self.request), response.status_code
         is_read = status < 300 or 400 <= status < 500
         if not header or not is_read or any(map(response.has_header, HTMX_LEAVES)):
@@ -232,7 +246,7 @@ class Handover:
 
 
 def of(request: HttpRequest) -> Handover:
-    """The handover of a request, made when first asked for."""
+    """Return the handover of a request; create it at the first call."""
     made: Handover | None = request.__dict__.get(ATTRIBUTE)
     if made is None:
         made = request.__dict__[ATTRIBUTE] = Handover(request)
@@ -240,29 +254,29 @@ def of(request: HttpRequest) -> Handover:
 
 
 def is_needed(request: HttpRequest) -> bool:
-    """Whether anything may be on its way to this visitor; an ordinary page is done here."""
+    """Return whether anything may wait for this visitor. False for an ordinary page, which needs no more work."""
     visitor = request.__dict__.get(VISITOR)
     own = visitor is not None and (visitor.to_show or visitor.to_watch or visitor.of_interest or visitor.unseen)
     return bool(own) or ATTRIBUTE in request.__dict__ or pending_cookie.is_marked(request)
 
 
 def has_unseen(request: HttpRequest) -> bool:
-    """Whether this page was fetched ahead and has events to make up for; asks for no visitor that nobody needs."""
+    """Return whether this is a prefetched page with events to send when it is shown. Creates no visitor."""
     visitor = request.__dict__.get(VISITOR)
     return visitor is not None and bool(visitor.unseen)
 
 
 def is_open(request: HttpRequest) -> bool:
-    """Whether this response can still hand something over, and its visitor agrees.
+    """Return whether this response can still carry events, and its visitor agrees.
 
-    Not where the middleware is missing or has finished (a template that is rendered while it streams), and not for a
-    browser that throws the page away (HEAD, a missing image) or only may show it (prefetch).
+    False without the middleware, and after it has finished (a template that is rendered while the response streams).
+    Also False if the browser does not show the response: HEAD, a missing image, a prefetch.
     """
     return has_middleware(request) and _may_show(request)
 
 
 def has_middleware(request: HttpRequest) -> bool:
-    """Whether the middleware stands around this request and will settle it."""
+    """Return whether the middleware is around this request and will settle it."""
     return current_request.get() is request
 
 
@@ -273,9 +287,9 @@ def _may_show(request: HttpRequest) -> bool:
 
 
 def by_header(request: HttpRequest) -> str:
-    """The header that hands events to whoever asked: htmx, or a `fetch` that says so. "" for a page.
+    """Return the header that carries events to htmx, or to a `fetch` that asks for it; "" for a page.
 
-    A boosted link of htmx counts too, for it throws the <head> of the page away, and the pixel tag in it.
+    A boosted link of htmx counts too: htmx throws away the <head> of that page, and the pixel tag in it.
     """
     meta = request.META
     if "HTTP_HX_REQUEST" in meta:
@@ -284,11 +298,11 @@ def by_header(request: HttpRequest) -> str:
 
 
 def pending_events(request: HttpRequest) -> dict[str, Any]:
-    """What waits for this visitor, as a field of a JSON answer; the page hands it to `tiktokAttribution.fire`.
+    """Return what waits for this visitor, as a field of a JSON response; pass it to `tiktokAttribution.fire`.
 
-    Empty where nothing waits. Counts as shown when the answer goes out with a status below 300.
+    Empty if nothing waits. The events count as shown when the response goes out with a status below 300.
     """
-    request = getattr(request, "_request", request)  # a view of Django REST framework wraps it
+    request = getattr(request, "_request", request)  # Django REST framework wraps the request
     if not conf.current().enabled or not is_needed(request) or not is_open(request):
         return {}
     handover = of(request)
@@ -298,7 +312,7 @@ def pending_events(request: HttpRequest) -> dict[str, Any]:
 
 
 def _with_trigger(existing: str, detail: str) -> str:
-    """The events that the view triggers already, and ours; "" where theirs can't be read."""
+    """Add our event to an HX-Trigger header. Return "" if the view's own value can't be read."""
     if not existing.lstrip().startswith("{"):
         events = dict.fromkeys(filter(None, map(str.strip, existing.split(","))))
     else:
@@ -314,12 +328,12 @@ def _reason_of(decision: Decision) -> Reason:
 
 
 def _keys(pixel_calls: Iterable[PixelCall]) -> dict[Key, None]:
-    """The rows that these stand for, each once, in their order."""
+    """Return the outbox rows of these pixel calls, each once and in order."""
     return {key: None for pixel_call in pixel_calls for key in keys_of(pixel_call)}
 
 
 def is_page(response: HttpResponseBase) -> bool:
-    """Whether the answer is HTML that a browser shows."""
+    """Return whether the response is HTML that a browser shows as a page."""
     status = response.status_code
     is_content = 200 <= status < 300 or 400 <= status < 500
     is_inline = not response.get("Content-Disposition", "").startswith("attachment")
@@ -327,9 +341,9 @@ def is_page(response: HttpResponseBase) -> bool:
 
 
 def _never_again(response: HttpResponseBase) -> None:
-    """The browser must not show this page again from its cache when it is asked for the next time.
+    """Keep the browser from using this page again from its cache.
 
-    Without no-store, for that would also cost the shopper what was typed into a form when coming back to it.
+    It does not use no-store: then a shopper who comes back would also lose what they typed into a form.
     """
     make_private(response, max_age=0)
     for validator in ("ETag", "Last-Modified"):

@@ -1,12 +1,12 @@
-"""What waits for the visitor's next page: events of the outbox, and objects that may still turn into one.
+"""The pending cookie: names what waits for the visitor's next page.
 
-Where the site asks for consent it also names what an answer decides: what is held until there is one, and what a
-withdrawal takes back.
+It names outbox events, and objects that may still become a conversion. Where the site asks for consent, it also names
+what an answer decides: events that await consent, and those that a withdrawal cancels. Without the cookie, nothing is
+read from the database. The names (pixel codes, event ids, keys of objects such as "shop.Order:42") are signed but not
+encrypted, so anyone who has the cookie can read them. The contents of the rows stay in the outbox.
 
-It lies in a signed cookie, so it needs no session and outlives sign-in, sign-out and every kind of session storage.
-The cookie names rows and holds nothing of what is in them; the names (pixel codes, event ids, keys of objects such as
-"shop.Order:42") are signed and not encrypted, so who holds the cookie can read them. Where there is no cookie, nothing
-is read.
+Decision: a signed cookie and not the session, so pages need no session. It survives login, logout and every session
+backend, holds no personal data and lasts an hour (`LIFETIME_SECONDS`), or as long as consent is awaited.
 """
 
 from __future__ import annotations
@@ -27,38 +27,39 @@ from tiktok_attribution.visitor import cookies
 
 __all__ = ["Key", "Pending", "is_crowded", "is_marked", "load", "save", "save_beside"]
 
-# The cookie is this host's alone, whatever COOKIE_DOMAIN says: with a Domain every sub-domain would get it, and a
-# sub-domain could set one of its own choice. On https the prefix makes browsers hold to that: they take a __Host-
-# cookie from no other host and by no plain connection. A shop whose thank-you page stands on another host shows the
-# event there by {% tiktok_event order %}, or on the next page of the host that made it.
+# The cookie belongs to this host alone, even if COOKIE_DOMAIN is set. With a Domain every sub-domain would get it, and
+# a sub-domain could set a cookie of its own choice. On https the prefix makes browsers enforce this: they accept a
+# __Host- cookie from no other host and over no plain connection. If a shop's thank-you page is on another host, that
+# page shows the event with {% tiktok_event order %}. Otherwise the next page of the first host shows it.
 COOKIE = "tiktok_pending"
 SECURE_PREFIX = "__Host-"
-MARKER = "tiktok_waiting"  # says to a page out of a shared cache that it should ask; tiktok.js reads it
+MARKER = "tiktok_waiting"  # tells tiktok.js on a page from a shared cache to ask the server for events
 LIFETIME_SECONDS = 3600
-MOST_ENTRIES = 30  # of each kind; the oldest go
-MOST_ANSWERABLE = 60  # of those that an answer decides: about 2 kB of cookie
-MOST_COOKIE_BYTES = 3500  # browsers keep 4096 a cookie, its name and attributes included
+MOST_ENTRIES = 30  # of events, and of watched objects; the oldest are removed
+MOST_ANSWERABLE = 60  # of entries that an answer decides: about 2 kB of cookie
+MOST_COOKIE_BYTES = 3500  # browsers keep 4096 bytes of a cookie, including its name and attributes
 
-# Requests of a page's script run side by side (Promise.all), each with the same cookie, and the last answer's cookie
-# wins. So what such a request adds goes into a cookie beside the first, `tiktok_pending_<number>`, and nobody reads and
-# rewrites it; the next page takes all of them together. The numbers are few, for servers refuse a request whose cookies
-# exceed some 8 kB. They follow each other, so two answers of one process never share one; of two processes one pair in
-# 16 does, and then one pixel call is lost, its server event never. Where 8 come along, their content moves into the
-# first cookie: every answer at that moment moves the same, so this loses nothing either.
+# A page's script can send several requests at once (Promise.all). Each sends the same cookie, and the cookie of the
+# last response wins. So such a request puts what it adds into a cookie of its own, `tiktok_pending_<number>`, which no
+# other request reads and rewrites. The next page merges all of them. The numbers are few, because servers refuse
+# requests with more than about 8 kB of cookies. They follow each other, so two responses of one process never use the
+# same number. With two processes one pair in 16 does: then one pixel call is lost, but never its server event. If 8
+# such cookies come in, their content moves into the first cookie. Every response at that moment moves the same content,
+# so this loses nothing.
 MOST_BESIDE = 16
 MANY_BESIDE = 8
-MOST_BESIDE_BYTES = 320  # one event, waiting and undecided, takes about 200
+MOST_BESIDE_BYTES = 320  # one event that waits for a page and for consent takes about 200
 _turn = count()
 
 
 Entry = Key | str
-"""A row, or an object ("shop.Order:42")."""
+"""An outbox row, or an object ("shop.Order:42")."""
 
 
 class Pending:
-    """Events and watched objects ("shop.Order:42"), each with the moment (epoch seconds) since when it waits.
+    """Events and watched objects ("shop.Order:42"), each with the time since when it waits (epoch seconds).
 
-    `held` are rows and objects that wait for an answer; `agreed` those of one that agreed and may withdraw.
+    `awaiting` are rows and objects that wait for consent. `agreed` are those whose visitor agreed and may withdraw.
     """
 
     def __init__(
@@ -87,33 +88,37 @@ class Pending:
 
     @property
     def awaiting(self) -> Theirs:
-        """What waits for this visitor's answer."""
+        """Rows and objects that wait for this visitor's answer."""
         return _theirs(self._awaiting)
 
     @property
     def everything(self) -> Theirs:
-        """All that is known to be this visitor's."""
+        """All rows and objects that are known to be this visitor's."""
         return _theirs([*self._events, *self._watched, *self._awaiting, *self._agreed])
 
     def note_answers(self, entries: Iterable[tuple[Any, bool]]) -> None:
-        """Rows and objects that a later answer decides, each with whether it waits for one."""
+        """Note rows and objects that a later answer decides, each with whether it waits for one.
+
+        Decision: this cookie links events that await consent to their visitor, so no new identifier is needed. If the
+        cookie is lost, no answer can reach the events, and they are suppressed in time.
+        """
         now = int(time())
         for entry, awaiting in entries:
             (self._awaiting if awaiting else self._agreed).setdefault(_entry(entry), now)
         self.trim()
 
     def agree(self) -> None:
-        """What was held is released."""
+        """Note that the visitor agreed to what waited for consent."""
         self._agreed.update(self._awaiting)
         self._awaiting = {}
 
     def clear(self) -> None:
-        """Nothing waits any more, whatever it was."""
+        """Remove all entries."""
         for part in self._parts:
             part.clear()
 
     def add(self, events: Iterable[Key], watched: Iterable[str] = ()) -> None:
-        """Let these wait from now on; what waits already keeps its age."""
+        """Add entries that wait from now on. An entry that already waits keeps its time."""
         now = int(time())
         for key in events:
             self._events.setdefault(key, now)
@@ -122,7 +127,7 @@ class Pending:
         self.trim()
 
     def forget(self, events: Iterable[Key]) -> None:
-        """These wait no longer."""
+        """Remove these events."""
         for key in events:
             self._events.pop(key, None)
 
@@ -136,14 +141,14 @@ class Pending:
         return frozenset(entry for part in self._parts for entry in part)
 
     def merge(self, other: Pending) -> None:
-        """Take in what waits in another cookie, with its age."""
+        """Add the entries of another cookie, with their times."""
         for own, theirs in zip(self._parts, other._parts, strict=True):
             for entry, since in theirs.items():
                 own.setdefault(entry, since)
         self.trim()
 
     def split(self, known: Collection[Entry]) -> tuple[Pending, Pending]:
-        """Apart: what is of these entries, and what is new."""
+        """Return two parts: the entries that are in `known`, and the new ones."""
         old, new = Pending(), Pending()
         for own, kept, fresh in zip(self._parts, old._parts, new._parts, strict=True):
             for entry, since in own.items():
@@ -151,17 +156,17 @@ class Pending:
         return old, new
 
     def trim(self) -> None:
-        """Drop what has waited too long, and the oldest of too many."""
+        """Remove entries that have waited too long, and the oldest if there are too many."""
         oldest = time() - LIFETIME_SECONDS
         self._events = _youngest(self._events, oldest)
         self._watched = _youngest(self._watched, oldest)
         unanswered = time() - conf.current().awaiting_consent_hours * 3600
         self._awaiting = _youngest(self._awaiting, unanswered, MOST_ANSWERABLE)
-        # Where nothing is held (AWAITING_CONSENT_HOURS: 0), what was agreed to can be withdrawn all the same.
+        # With AWAITING_CONSENT_HOURS: 0 no event awaits consent, but a visitor can still withdraw.
         self._agreed = _youngest(self._agreed, time() - _longest(), MOST_ANSWERABLE)
 
     def as_entries(self) -> list[Any]:
-        """Everything, as JSON takes it."""
+        """Return all entries as lists that JSON can hold."""
         events = [[since, *key] for key, since in self._events.items()]
         found: list[Any] = [events, [[since, label] for label, since in self._watched.items()]]
         if self._awaiting or self._agreed:
@@ -170,11 +175,11 @@ class Pending:
 
     @property
     def lifetime_seconds(self) -> int:
-        """How long the cookie is needed."""
+        """How long the browser has to keep the cookie."""
         return _longest() if self._awaiting or self._agreed else LIFETIME_SECONDS
 
     def as_text(self) -> str:
-        """The cookie's value, signed. The oldest go where it would grow too large; "" when nothing waits."""
+        """Return the signed value of the cookie, "" if nothing waits. Removes the oldest entries if it is too long."""
         while self:
             text = signing.dumps(self.as_entries(), salt=COOKIE, compress=True)
             if len(text) <= MOST_COOKIE_BYTES:
@@ -184,13 +189,13 @@ class Pending:
         return ""
 
     def as_short_text(self) -> str:
-        """As `as_text`, for a cookie beside the first; "" where it is too long for one."""
+        """Return `as_text` for a cookie beside the first one; "" if it is too long for that."""
         text = self.as_text()
         return text if len(text) <= MOST_BESIDE_BYTES else ""
 
     @classmethod
     def from_text(cls, text: str) -> Pending:
-        """The counterpart of `as_text`; empty for what has expired or is somebody's own making."""
+        """Read a value that `as_text` made. Returns an empty object for an expired or forged value."""
         try:
             events, watched, *more = signing.loads(text, salt=COOKIE, max_age=_longest())
             awaiting, agreed = more or ((), ())
@@ -205,7 +210,7 @@ class Pending:
 
 
 def _longest() -> int:
-    """Seconds that any entry may wait. Each has an age of its own as well."""
+    """Return the longest time in seconds that an entry may wait. Each entry is also checked by its own time."""
     settings = conf.current()
     return max(LIFETIME_SECONDS, int(settings.awaiting_consent_hours * 3600)) if settings.asks else LIFETIME_SECONDS
 
@@ -226,12 +231,12 @@ def _youngest(entries: dict[Any, int], oldest: float, most: int = MOST_ENTRIES) 
 
 
 def is_marked(request: HttpRequest) -> bool:
-    """Whether something may wait; looks at the raw header first, so that an ordinary page costs nothing."""
+    """Return whether anything may wait. Reads the raw header first, so an ordinary page costs almost nothing."""
     return COOKIE in request.META.get("HTTP_COOKIE", "") and bool(_present(request))
 
 
 def _present(request: HttpRequest) -> list[str]:
-    """The names of our cookies that came along with something in them, the first one before those beside it."""
+    """Return the names of our non-empty cookies in the request: the first cookie, then those beside it."""
     name = cookie_name(request)
     return [
         one for one in (name, *(_beside(name, number) for number in range(MOST_BESIDE))) if request.COOKIES.get(one)
@@ -243,12 +248,12 @@ def _beside(name: str, number: int) -> str:
 
 
 def cookie_name(request: HttpRequest) -> str:
-    """Under which name the cookie goes to and fro on this connection."""
+    """Return the name of the cookie on this connection, which depends on https."""
     return f"{SECURE_PREFIX}{COOKIE}" if cookies.is_secure(request) else COOKIE
 
 
 def load(request: HttpRequest) -> Pending:
-    """What waits for this visitor."""
+    """Read what waits for this visitor from all its cookies."""
     found = Pending()
     if is_marked(request):
         for name in _present(request):
@@ -257,12 +262,12 @@ def load(request: HttpRequest) -> Pending:
 
 
 def is_crowded(request: HttpRequest) -> bool:
-    """Whether so many cookies came along that it is time to make one of them."""
+    """Return whether the request has so many cookies of ours that they should be merged into one."""
     return is_marked(request) and len(_present(request)) > MANY_BESIDE
 
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
-    """Keep what waits in the visitor's browser, in one cookie, or take it away when nothing does."""
+    """Store what waits in one cookie of the visitor's browser; delete the cookies if nothing waits."""
     name = cookie_name(request)
     _keep(request, response, name, pending.as_text(), pending)
     for number in range(MOST_BESIDE):
@@ -272,7 +277,7 @@ def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> 
 
 
 def save_beside(request: HttpRequest, response: HttpResponseBase, fresh: Pending, text: str) -> None:
-    """Keep what one response adds in a cookie of its own; after `save`, which takes such cookies away."""
+    """Store what one response adds in a cookie of its own. Call `save` first, since it deletes such cookies."""
     name, beside = cookie_name(request), ""
     for _ in range(MOST_BESIDE):
         beside = _beside(name, (next(_turn) + os.getpid()) % MOST_BESIDE)

@@ -1,15 +1,15 @@
-"""Actions: events that arise in the browser alone, such as a click, signed for what the page allows them to say.
+"""Signed events: what a page allows its visitor's browser to report, such as a click.
 
-The signed text names event, properties, pixels, and which properties the visitor may fill in. It is base64url JSON, a
-colon and the signature, not compressed: tiktok.js reads the event out of it, so what the pixel is told and what the
-server records can't differ. It names no visitor, so it may lie in a shared cache; its age is counted in whole days, so
-the page's text stays the same all day.
+`{% tiktok_action %}` writes an `Action` into the page as signed text; `later` does so for events of a prefetched page.
+The text is base64url JSON, a colon and the signature, not compressed. It holds the event, its properties, its pixels,
+and the properties that the visitor may fill in.
 
-The attribute that marks an element whose click or submit is an event: the text of `{% tiktok_action %}`.
+Decision: the page's actions are signed, its visitor is not named. Only the signed text tells tiktok.js the event, so
+the pixel and the server record the same one. The page may be in a shared cache: its age counts in whole days, so
+the text stays the same all day.
 
-One attribute, and no `data-*`: sanitisers keep those in what visitors write (DOMPurify does by default), and then a
-review could make the pixel's calls. It holds the signed text and nothing beside it, so a text that is copied to another
-element says only what it was signed for.
+Decision: one attribute, and not a `data-*` attribute. Sanitisers keep those in text that visitors write (DOMPurify does
+by default), and then a review could make pixel calls. A copied text says only what it was signed for.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ SALT = "tiktok_action"
 MOST_CHARACTERS = 8000
 MOST_TEXT = 200
 NEVER_FREE = frozenset({"value", "currency", "contents", "predicted_ltv"})
-"""What a visitor must not choose: reports and bids are made of it."""
+"""Properties that a visitor must not choose, because reports and bids use them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What a page allows: `properties` as they are sent; `given` as the template gave them, where cleaning these twice
-    would change them.
+    """What a page allows its visitor to report.
+
+    `properties` are in the form that is sent. `given` is what the template gave, for the case that cleaning the
+    properties twice would change them.
     """
 
     name: str
@@ -54,17 +56,20 @@ class Action:
     given: Mapping[str, Any] | None = None
     allow: Sequence[str] = ()
     pixel_codes: Sequence[str] = ()
-    event_id: str = ""  # of an event that the server has named already; else the browser makes one for each click
+    event_id: str = ""  # set if the server has made the id already; otherwise the browser makes one for each click
 
     def with_given(self, given: object) -> dict[str, Any]:
-        """The signed properties, and of what the visitor's browser gave those that may be given."""
+        """Return the signed properties, and those of the browser's properties that the template allows."""
         free = given if isinstance(given, Mapping) else {}
         signed = self.properties if self.given is None else self.given
         return {**{key: free[key] for key in self.allow if _is_plain(free.get(key))}, **signed}
 
 
 def sign(action: Action) -> str:
-    """Raises InvalidEvent for what may not be left to visitors, and for what is too long to be sent back."""
+    """Return the action as signed text.
+
+    Raises InvalidEvent if `allow` names a property of `NEVER_FREE`, or if the text is over `MOST_CHARACTERS`.
+    """
     if forbidden := NEVER_FREE.intersection(action.allow):
         raise InvalidEvent(f"allow names {', '.join(sorted(forbidden))}: a visitor could send any amount")
     parts = {"e": action.name, "d": _today()}
@@ -77,12 +82,14 @@ def sign(action: Action) -> str:
     }
     text = signing.Signer(salt=SALT).sign_object({**parts, **{k: v for k, v in more.items() if v}})
     if len(text) > MOST_CHARACTERS:
-        raise InvalidEvent(f"its properties make {len(text)} characters, at most {MOST_CHARACTERS} are sent back")
+        raise InvalidEvent(
+            f"its properties make a signed text of {len(text)} characters; at most {MOST_CHARACTERS} are allowed"
+        )
     return text
 
 
 def read(text: object, *, max_age_days: float) -> Action:
-    """The counterpart of `sign`. Raises InvalidEvent for what is old or somebody's own making."""
+    """Read a text that `sign` made. Raises InvalidEvent if it is forged, or older than `max_age_days`."""
     try:
         signed = signing.Signer(salt=SALT).unsign_object(str(text)[: 2 * MOST_CHARACTERS])
         age = _today() - signed["d"]
@@ -106,7 +113,7 @@ def _today() -> int:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON takes it; a Decimal, a date or a lazy text as its text."""
+    """Return the value in a form that JSON can hold; a Decimal, a date or a lazy text becomes a string."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -129,7 +136,7 @@ ATTRIBUTE = "tiktok-action"
 def action_attributes(
     request: HttpRequest | None, event: str, /, *, allow: str = "", pixels: str = "", **properties: Any
 ) -> SafeString:
-    """What browser and server are to be told, signed. Nothing in it is one visitor's own."""
+    """Return the attribute of `{% tiktok_action %}` with the signed event. It holds nothing about the visitor."""
     settings = conf.current()
     if not settings.enabled or settings.mode == conf.STANDARD:
         return mark_safe("")
@@ -139,7 +146,7 @@ def action_attributes(
         if settings.strict:
             raise
         reason = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-        logger.warning("tiktok: a {%% tiktok_action %%} is left out: %s", reason)
+        logger.warning("tiktok: a {%% tiktok_action %%} was left out: %s", reason)
         return mark_safe("")
     return format_html('{}="{}"', ATTRIBUTE, signed)
 
@@ -153,7 +160,7 @@ def _signed(
     pixels = list(valid_pixel_codes(pixels))
     of_page = tuple(pixel_codes(request))
     codes = tuple(pixels) or (of_page if of_page != conf.current().pixel_code else ())
-    # Clean amounts would be divided by a hundred once more when the server cleans them: it gets the template's.
+    # Cleaned amounts would be divided by a hundred a second time on the server, so it gets the template's amounts.
     given = properties if conf.current().values_in_minor_units else None
     return sign(Action(name=built.name, properties=dict(built.properties), given=given, allow=allow, pixel_codes=codes))
 
@@ -169,7 +176,7 @@ def _built(name: str, event_id: str, properties: Mapping[str, Any]) -> Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """An unseen event for the page to make up for: the pixel's call, and what it reports to the site for the server."""
+    """An event of a prefetched page: the pixel call, and the signed action that the page reports to the server."""
 
     call: BrowserCall
     pixel_codes: tuple[str, ...]
@@ -178,9 +185,11 @@ class Later:
 
 @errors_without_values
 def later(unseen: Sequence[Unseen]) -> list[Later]:
-    """These, signed. What can't be signed is left out with a line in the log: nothing of ours breaks a page.
+    """Sign the events of a prefetched page, so that the page can report them when it is shown.
 
-    The id is the server's and stands in the signed text, so a page that is shown twice records it once.
+    Decision: to record at the prefetch would count pages that no visitor opens, and no second request follows. So the
+    page carries signed actions with the server's event_id, and a page that is shown twice records once. The personal
+    data of `track(user=…)` is left out. An event that can't be signed is logged and left out, so the page still works.
     """
     found = []
     for one in unseen:
@@ -200,5 +209,5 @@ def later(unseen: Sequence[Unseen]) -> list[Later]:
             if conf.current().strict:
                 raise
             reason = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-            logger.warning("tiktok: an event of a page that was fetched ahead is left out: %s", reason)
+            logger.warning("tiktok: an event of a prefetched page was left out: %s", reason)
     return found

@@ -1,6 +1,10 @@
-"""Browser channels as the outbox has them: what a transaction took back is not there, so no page can show it.
+"""Pixel calls of events in the outbox, and signed receipts that confirm them.
 
-Receipts: what a page was given to fire, signed, so that only the one who got it can say that it was fired.
+Pixel calls are read from the outbox, so an event of a rolled-back transaction is never shown. A receipt names the
+events that a page was given; it is signed, so only that page can confirm them.
+
+Decision: a receipt means that TikTok's script was loaded. The page waits for the `load` event of events.js, which an ad
+blocker prevents. A queued call alone proves nothing.
 """
 
 from __future__ import annotations
@@ -27,20 +31,20 @@ from tiktok_attribution.visitor.visitor import PixelCall, identify_keys, user_of
 
 logger = logging.getLogger("tiktok_attribution")
 
-# An event is shown again when the page that showed it was thrown away by the browser: a reload, a second tab, a page
-# that came too late. That happens within moments. A copy of the cookie can be played back as long as its signature
-# holds, so what was shown longer ago, or confirmed by its page, is shown by no cookie any more. Five minutes is ours:
-# a slow page on a phone, and much less than the hour of the cookie.
+# Decision: an event is shown again if the browser threw away the page that showed it: a reload, a second tab, a page
+# that came too late. That happens within moments. A copied cookie works until its signature expires, so no cookie shows
+# an event again that was shown longer ago, or that its page confirmed. The five minutes are our choice: enough for a
+# slow page on a phone, and much less than the hour of the cookie.
 SHOWN_AGAIN_SECONDS = 300
 
 
 def keys_of(pixel_call: PixelCall) -> list[Key]:
-    """The rows of a pixel call: one for each of its pixels."""
+    """Return the outbox rows of a pixel call, one for each of its pixels."""
     return [Key(code, pixel_call.call.name, pixel_call.call.event_id) for code in pixel_call.pixel_codes]
 
 
 def of_keys(keys: Sequence[Key]) -> list[PixelCall]:
-    """Return the pixel calls of these events, in their order, without those that were rolled back or shown before."""
+    """Return the pixel calls of these events in order, without those that were rolled back or shown before."""
     if not keys:
         return []
     found = _stored(partial(_rows_of_keys, keys))
@@ -48,7 +52,7 @@ def of_keys(keys: Sequence[Key]) -> list[PixelCall]:
 
 
 def of_objects(labels: Sequence[str]) -> list[PixelCall]:
-    """The channels of these objects' conversions ("shop.Order:42") that no page has shown."""
+    """Return the pixel calls of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
     named = [(model, object_key(pk)) for model, _, pk in (label.partition(":") for label in labels)]
@@ -56,17 +60,17 @@ def of_objects(labels: Sequence[str]) -> list[PixelCall]:
 
 
 def note_shown(keys: Iterable[Key]) -> None:
-    """Note on these rows that a page handed their pixel call over."""
+    """Note that a page was given the pixel calls of these rows."""
     _note_first(keys, "browser_at")
 
 
 def note_confirmed(keys: Iterable[Key]) -> None:
-    """Note on these rows that the page told of their pixel call, with events.js there to send it."""
+    """Note that the page made the pixel calls of these rows, with events.js loaded to send them."""
     _note_first(keys, "browser_confirmed_at")
 
 
 def _note_first(keys: Iterable[Key], column: str) -> None:
-    """Set this column to now, on the events that have no moment in it yet."""
+    """Set this column to the current time on rows where it is empty."""
     condition, values = _condition(list(keys))
     if not values:
         return
@@ -99,13 +103,15 @@ def _stored(read: Callable[[str], list[Row]]) -> list[PixelCall]:
         with protected(using):  # a query that fails must not break the site's own transaction
             rows = read(using)
         for pixel_call in _calls(rows):
-            found.setdefault(keys_of(pixel_call)[0], pixel_call)  # once, where another alias is a replica
+            found.setdefault(keys_of(pixel_call)[0], pixel_call)  # only once, if another alias is a replica
     return list(found.values())
 
 
 def _calls(rows: list[Row]) -> Iterator[PixelCall]:
     for _, same in groupby(rows, key=lambda row: (row.name, row.event_id)):
         group = list(same)
+        # Decision: one event, two channels. The stored text is the server's body. The pixel call is made from the same
+        # name and properties, since the name is part of TikTok's de-duplication key.
         try:
             call = browser_call_of_text(group[0].payload)
         except InvalidEvent:
@@ -164,17 +170,17 @@ def _condition(keys: Sequence[Key]) -> tuple[str, list[Any]]:
 
 
 SALT = "tiktok_receipt"
-LIFETIME_SECONDS = 86_400  # of a tab that was opened and not looked at
+LIFETIME_SECONDS = 86_400  # of a receipt; long enough for a tab that was opened in the background
 
 
 def of(pixel_calls: Iterable[PixelCall]) -> str:
-    """The rows of these, "" for none. An event of the template alone has no row."""
+    """Return a signed receipt for these pixel calls, "" for none. A call without an event_id has no row."""
     keys = [list(key) for pixel_call in pixel_calls if pixel_call.call.event_id for key in keys_of(pixel_call)]
     return signing.dumps(keys, salt=SALT, compress=True) if keys else ""
 
 
 def read(text: object) -> list[Key]:
-    """The counterpart of `of`; empty for what is old or somebody's own making."""
+    """Read a receipt that `of` made. Returns an empty list if it has expired or is forged."""
     try:
         return [Key(*key) for key in signing.loads(str(text), salt=SALT, max_age=LIFETIME_SECONDS)]
     except (signing.BadSignature, ValueError, TypeError):

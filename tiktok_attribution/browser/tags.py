@@ -1,4 +1,7 @@
-"""The text of the two template tags: base code for everybody, and what is for this one visitor."""
+"""Build the text of `{% tiktok_pixel %}` and `{% tiktok_event %}`: base code, pixel calls, or a data block.
+
+The base code is the same for all visitors. The pixel calls are one visitor's, and make the page private.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,11 @@ T = TypeVar("T")
 
 
 def pixel_text(request: HttpRequest | None) -> SafeString:
-    """`{% tiktok_pixel %}`: with nothing pending the same text for every visitor."""
+    """Return the text of `{% tiktok_pixel %}`.
+
+    Decision: pages stay cacheable. If nothing is pending, the text depends on the settings alone, is built once, and
+    touches neither session nor cookies. The tag must not be inside `{% cache %}`: that would keep one visitor's events.
+    """
     settings = conf.current()
     if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
@@ -64,17 +71,17 @@ _everybodys_text: tuple[tuple[object, ...], SafeString] = ((), script("", None))
 
 
 def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeString:
-    """What depends on the settings alone is built once for them."""
+    """Return the text that depends only on the settings. It is built once for each settings object."""
     global _everybodys_text
     site: tuple[object, ...] = (settings,)
     if (settings.page_script or settings.private_paths) and request is not None:
-        # What the endpoint's URL and the private prefixes depend on; to ask Django's own get_urlconf() costs ten times
-        # as much as all the rest.
+        # The endpoint's URL and the private prefixes depend on these two. Django's own get_urlconf() costs ten times
+        # as much as the rest of this function.
         site = (settings, getattr(request, "urlconf", django_settings.ROOT_URLCONF), request.META.get("SCRIPT_NAME"))
     if _everybodys_text[0] != site:
         _everybodys_text = (site, _with_base(None, settings.pixel_code, [], loaded=()))
     if request is not None:
-        if settings.page_script and request.__dict__.get(LOADED):  # the tag twice: the file comes once
+        if settings.page_script and request.__dict__.get(LOADED):  # a second tag must not load the file again
             return _with_file(request, settings.pixel_code, [])
         request.__dict__[LOADED] = settings.pixel_code
     return _everybodys_text[1]
@@ -84,7 +91,7 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
 def event_tag(
     request: HttpRequest | None, event: Any, /, *, server: bool = False, event_id: Any = "", **properties: Any
 ) -> SafeString:
-    """`{% tiktok_event %}`: a named event, or the pixel calls of an object's conversions."""
+    """Return the text of `{% tiktok_event %}`: a named event, or the pixel calls of an object's conversions."""
     settings = conf.current()
     if not settings.enabled or _is_veiled(request, settings):
         return script("", request)
@@ -114,15 +121,15 @@ def _claim_object(request: HttpRequest | None, obj: Model) -> list[PixelCall]:
         return []
     found = stored_calls.of_objects(labels) if page_response.is_open(request) else []
     for one in found:
-        # An order by phone, or of an import: nothing is stored to recognise a visitor by. The view that shows this
-        # object knows whose it is; where a visitor is stored, a page that was passed on shows no hashes.
+        # An order by phone or from an import stores nothing to recognise a visitor by. The view that shows this object
+        # knows whose it is. If a visitor is stored, a page that was passed on to another person shows no hashes.
         if one.stored is not None and not one.stored.names_browser:
             one.stored = None
     return page_response.of(request).show(found) if found else []
 
 
 def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties: dict[str, Any]) -> list[PixelCall]:
-    """Record both channels, and show this one here instead of on the next page."""
+    """Record the event in both channels, and show its pixel call on this page instead of the next one."""
     if request is not None and in_event_loop() and page_response.has_middleware(request):
         if not is_paused():
             later = partial(track_event, request, name, event_id=event_id or None, properties=properties)
@@ -135,14 +142,14 @@ def _track_now(request: HttpRequest | None, name: str, event_id: Any, properties
     visitor_of(request).to_show.remove(pixel_call)
     found = stored_calls.of_keys(keys_of(pixel_call))
     for one in found:
-        one.stored = None  # this very request has made it
+        one.stored = None  # this request made the event, so its hashes are the visitor's own
     return page_response.of(request).show(found)
 
 
 def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[PixelCall]:
-    """An event without a server event is the same for every visitor, so the page stays cacheable.
+    """Return a pixel call without a server event. It is the same for all visitors, so the page stays cacheable.
 
-    It needs no event_id, for there is nothing to merge it with; one that the template gives is kept.
+    It needs no event_id, because there is no server event to merge it with. An id from the template is kept.
     """
     event_id = valid_event_id(event_id) if event_id not in (None, "") else ""
     event, notes = build_event(
@@ -157,7 +164,7 @@ def _browser_only(name: str, event_id: Any, properties: dict[str, Any]) -> list[
 def _with_base(
     request: HttpRequest | None, codes: Sequence[str], pixel_calls: Sequence[PixelCall], *, loaded: Sequence[str]
 ) -> SafeString:
-    """The calls, and before them base code of every pixel they need that the page has not got yet."""
+    """Return the pixel calls, after the base code of each pixel that they need and that the page does not have."""
     settings = conf.current()
     needed = dict.fromkeys([*codes, *(code for pixel_call in pixel_calls for code in pixel_call.pixel_codes)])
     if not needed:
@@ -187,7 +194,7 @@ def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:
 def _with_file(
     request: HttpRequest | None, codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequence[Later] = ()
 ) -> SafeString:
-    """A data block, and the static file where the page has not got it yet."""
+    """Return a data block for tiktok.js, and the script element of the file if the page does not have it."""
     if request is None:
         return page_data.head(codes, pixel_calls, request)
     if is_personal(conf.current()):
@@ -200,7 +207,10 @@ def _with_file(
 
 
 def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> str:
-    """`identify` before the first `track` that it is for; on single pixels only where not all are meant."""
+    """Return `identify` and `track` calls. `identify` comes before the first `track` that uses its hashes.
+
+    A call names single pixels only if it is not for all pixels of the page.
+    """
     text = []
     identified: dict[str, str] = {}
     pixel_calls = list(pixel_calls)
@@ -215,7 +225,7 @@ def calls(pixel_calls: Iterable[PixelCall], codes: Sequence[str]) -> str:
 
 
 def later_calls(unseen: Sequence[Later], codes: Sequence[str]) -> str:
-    """What a page that was fetched ahead does when it runs at last: the pixel's calls, and a report of each."""
+    """Return what a prefetched page does when it is shown: the pixel calls, and a report of each to the server."""
     if not unseen:
         return ""
     url = page_data.beacon_url()
@@ -224,14 +234,14 @@ def later_calls(unseen: Sequence[Later], codes: Sequence[str]) -> str:
 
 
 def _single(wanted: Sequence[str], codes: Sequence[str]) -> Sequence[str]:
-    """The pixels that are meant, () for all of the page."""
+    """Return the pixels that a call has to name; () if it is for all pixels of the page."""
     return () if not wanted or set(wanted) == set(codes) else wanted
 
 
 def _codes(request: HttpRequest | None) -> tuple[str, ...]:
     try:
         return tuple(pixel_codes(request))
-    except Exception:  # a callable of the site's
+    except Exception:  # the site's PIXEL_FOR_REQUEST failed
         if conf.current().strict:
             raise
         logger.exception("tiktok: PIXEL_FOR_REQUEST failed; the configured pixel is used")
@@ -240,15 +250,15 @@ def _codes(request: HttpRequest | None) -> tuple[str, ...]:
 
 @errors_without_values
 def _harmless(find: Callable[[], list[T]]) -> list[T]:
-    """Nothing of ours breaks a page: what fails is logged, and raised only where the setting STRICT asks for it."""
+    """Run `find`, and log an error instead of breaking the page. With the setting STRICT the error is raised."""
     try:
         return find()
     except InvalidEvent as error:
         if conf.current().strict:
             raise
-        logger.warning("tiktok: a {%% tiktok_event %%} is left out: %s", error)
+        logger.warning("tiktok: a {%% tiktok_event %%} was left out: %s", error)
     except Exception as error:
         if conf.current().strict:
             raise
-        logger.exception("tiktok: this page shows no events", exc_info=strip_values(error))
+        logger.exception("tiktok: this page has no pixel calls, because of an error", exc_info=strip_values(error))
     return []

@@ -1,4 +1,8 @@
-"""Notes pages that went out without the tag while an event waited for one: a template overrides the tag's block."""
+"""Find pages that lack the pixel tag while an event waits for a page.
+
+The usual cause is a template that overrides the block with the tag. Each such view is logged once a process, and the
+diagnosis lists it.
+"""
 
 from __future__ import annotations
 
@@ -14,31 +18,32 @@ from tiktok_attribution.delivery.outbox import write_database
 
 logger = logging.getLogger("tiktok_attribution")
 
-LOADED = "_tiktok_loaded"  # on the request: pixels whose base code this page has
+LOADED = "_tiktok_loaded"  # attribute of the request: the pixels whose base code this page has
 INLINE = "TiktokAnalyticsObject"
-"""What TikTok's base code writes into a page that carries it. With PAGE_SCRIPT it stands in the static file instead,
-and the page holds the data block alone."""
+"""A name that TikTok's base code writes into a page. With PAGE_SCRIPT the static file has it, and the page has only the
+data block."""
 _SIGNS = (INLINE.encode(), page_data.CLASS.encode())
 
 EVERY_SECONDS = turns.EVERY_SECONDS
-_looked_at: dict[str, float] = {}  # views of this process, which the site's code bounds
+_looked_at: dict[str, float] = {}  # by view; the number of the site's views limits its size
 _told: set[str] = set()
 
 
 def lacks_tag(request: HttpRequest) -> bool:
-    """Whether no tag was rendered for this request."""
+    """Return whether no pixel tag was rendered for this request."""
     return LOADED not in request.__dict__
 
 
 def holds_tag(response: HttpResponse) -> bool:
-    """Whether the text has one all the same: a page, or a part of one, out of a cache."""
+    """Return whether the text contains a tag. It may come from a cached page or fragment."""
     return any(mark in response.content for mark in _SIGNS)
 
 
 def is_suspect(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether this page should be looked at; at most once a minute for each view and process, by headers alone.
+    """Return whether this page should be searched for the tag. Looks only at headers.
 
-    A page in an iframe may lack the tag on purpose: the page around it has one.
+    True at most once a minute for each view and process. A page in an iframe may lack the tag on purpose, because the
+    page around it has one.
     """
     if request.META.get("HTTP_SEC_FETCH_DEST", "document") != "document":
         return False
@@ -49,17 +54,17 @@ def is_suspect(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def looks_untagged(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """The same with a look at the text, which counts as this minute's."""
+    """Return whether the text of a suspect page has no tag. Counts as this minute's search of the view."""
     if not isinstance(response, HttpResponse) or not is_suspect(request, response):
         return False
     _looked_at[_view_of(request)] = time()
     return not response.has_header("Content-Encoding") and not holds_tag(response)
 
 
-# A sign of life of its view is enough: a row that exists, a moment, no new table. Its name has 32 characters, so a long
-# name of a view is cut there; the log has all of it.
+# A heartbeat row of the view is enough, and needs no new table. Row names have 32 characters, so a long view name is
+# cut there. The log has the whole name.
 def note(request: HttpRequest) -> None:
-    """Keep the view's name for the diagnosis, and log it once a process."""
+    """Store the view's name for the diagnosis, and log it once a process."""
     view = _view_of(request)
     turns.beat(turns.untagged_name(view), using=write_database())
     if view not in _told:

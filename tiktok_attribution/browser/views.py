@@ -1,17 +1,14 @@
-"""The guard of every endpoint: who is heard, how often, and that nothing a stranger sends makes an error.
+"""The endpoints that the page calls: `beacon` for tiktok.js, and `consent` for a consent banner.
 
-One for all, so that an endpoint to come can't forget a part of it. What is malformed is answered and noted at level
-INFO; an error page would also be a mail to ADMINS, as often as anybody likes.
+`endpoint` guards every view: it checks the sender, the size and the rate of a request. Malformed input is logged at
+level INFO and never becomes an error page, which would send a mail to ADMINS as often as a stranger likes.
 
-The endpoint that tiktok.js reports to: a visitor's actions, receipts, and the question what waits for this visitor.
+`beacon` takes actions and receipts, and returns what waits for this visitor. It answers 204 whatever the outcome, so
+strangers learn nothing and the page's console shows no error. The log says at level INFO why a report was refused.
 
-It answers 204 whatever it made of a report, so that it tells strangers nothing and no page has an error in its console;
-why a report was not taken is in the log, at level INFO.
-
-Where a consent banner that answers without a page load tells the server: what was held goes, or is dropped.
-
-The answer itself is read by the same rule as everywhere; the body of the request decides nothing. So the banner stores
-its answer first, and a forged request can change nothing.
+`consent` releases or suppresses the events that await consent, after an answer without a page load. It reads the answer
+by the site's consent rule and never from the request's body. So the banner must store the answer first, and a forged
+request can change nothing.
 """
 
 from __future__ import annotations
@@ -52,15 +49,15 @@ logger = logging.getLogger("tiktok_attribution")
 
 MOST_BYTES = 16_384
 OFF, MALFORMED, FOREIGN, TOO_MANY = 200, 400, 403, 429
-# What reading a request raises: JSON, numbers and addresses that are none; bodies that are cut off or too large; hosts
-# that are not allowed; thousands of brackets.
+# Errors that reading a request can raise. Causes: text that is no JSON, number or address; bodies that are cut off or
+# too large; hosts that are not allowed; thousands of nested brackets.
 _OF_INPUT = (InvalidEvent, ValueError, RecursionError, OSError, SuspiciousOperation)
 
 Report = Mapping[str, Any]
 
 
 class Refused(Exception):
-    """This request is not heard; `status` says why, for an endpoint that tells."""
+    """Raised for a request that an endpoint does not accept; `status` says why."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -70,10 +67,10 @@ class Refused(Exception):
 def endpoint(
     kind: str, answer: Callable[[int], HttpResponse]
 ) -> Callable[[Callable[[HttpRequest, Report], HttpResponse]], Callable[[HttpRequest], HttpResponse]]:
-    """Make a view of a function of a request and its JSON object; `answer` gives the response to what is refused.
+    """Turn a function of a request and its JSON object into a view. `answer` makes the response to a refused request.
 
-    Without Django's CSRF token, for a page out of a shared cache has none of this visitor's. What the token proves is
-    proved by headers that a page can't forge (`own_page`).
+    Decision: no CSRF token, because a page from a shared cache has none of this visitor's. Headers that a page can't
+    forge prove the same (`is_own_page`).
     """
 
     def decorate(take: Callable[[HttpRequest, Report], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -86,13 +83,13 @@ def endpoint(
             try:
                 return take(request, _heard(request, kind))
             except Refused as refused:
-                logger.info("tiktok: a report of a browser was not taken: %s", refused)
+                logger.info("tiktok: a browser report was refused: %s", refused)
                 return answer(refused.status)
-            except _OF_INPUT as error:  # not logged with its words, which may hold what a stranger sent
+            except _OF_INPUT as error:  # don't log its text, which may contain what a stranger sent
                 words = str(error) if isinstance(error, InvalidEvent) else type(error).__name__
-                logger.info("tiktok: a report of a browser was not taken: %s", words)
+                logger.info("tiktok: a browser report was refused: %s", words)
             except Exception as error:
-                logger.error("tiktok: a report of a browser was not taken: %s", reason(error))  # noqa: TRY400 -- its text may hold data
+                logger.error("tiktok: a browser report was refused: %s", reason(error))  # noqa: TRY400 -- its text may hold data
             return answer(MALFORMED)
 
         return view
@@ -106,11 +103,11 @@ def _heard(request: HttpRequest, kind: str) -> Report:
     if not is_own_page(request):
         if hides_its_origin(request):
             _tell_of_hidden_origin()
-        raise Refused(FOREIGN, "it comes from another site, or does not say from which")
+        raise Refused(FOREIGN, "it comes from another site, or does not name its site")
     if not 0 <= int(request.META.get("CONTENT_LENGTH") or 0) <= MOST_BYTES:
         raise Refused(MALFORMED, f"it has more than {MOST_BYTES} bytes")
     if not _is_within_rate(request, kind):
-        raise Refused(TOO_MANY, "its sender has sent too many in this minute")
+        raise Refused(TOO_MANY, "its sender has sent too many reports in this minute")
     report = json.loads(request.body or b"{}")
     if not isinstance(report, Mapping):
         raise Refused(MALFORMED, "it is no object")
@@ -118,10 +115,10 @@ def _heard(request: HttpRequest, kind: str) -> Report:
 
 
 def _is_within_rate(request: HttpRequest, kind: str) -> bool:
-    """At most BEACONS_PER_MINUTE of one sender, for each endpoint: an answer is heard after many clicks, too."""
+    """Return whether the sender is within BEACONS_PER_MINUTE. Each endpoint has its own count."""
     settings, meta = conf.current(), request.META
     peer, forwarded = str(meta.get("REMOTE_ADDR") or ""), str(meta.get("HTTP_X_FORWARDED_FOR") or "")
-    # With the site's key: all IPv4 addresses can be tried against a plain hash.
+    # Keyed with the site's secret: a plain hash could be reversed by trying all IPv4 addresses.
     who = sender(peer, forwarded, settings.trusted_proxies)
     whose = salted_hmac("tiktok_sender", who, algorithm="sha256").hexdigest()[:32]
     is_within = _counted(f"tiktok-{kind}-{whose}") <= settings.beacons_per_minute
@@ -131,15 +128,15 @@ def _is_within_rate(request: HttpRequest, kind: str) -> bool:
 
 
 def is_crowded() -> bool:
-    """Whether all visitors together have sent more than BEACONS_PER_MINUTE_ALL in this minute; counts this report."""
+    """Count this report, and return whether all visitors together are over BEACONS_PER_MINUTE_ALL in this minute."""
     return _counted("tiktok-all") > conf.current().beacons_per_minute_all
 
 
 def _counted(key: str) -> int:
-    """How many in this minute, with this one; 0 where that is not known.
+    """Count one more in this minute and return the number; 0 if the cache does not know.
 
-    A cache that is down or keeps nothing lets everything through: then a signature and a length are still asked for,
-    and a shop's events matter more than the chance that somebody attacks just now.
+    Decision: the rate limit fails open. If the cache is down or stores nothing, all reports pass. The signature and the
+    size are still checked, and a shop's events matter more than the chance of an attack at that moment.
     """
     key = f"{key}-{int(time() // 60)}"
     try:
@@ -150,7 +147,7 @@ def _counted(key: str) -> int:
 
 @lru_cache(maxsize=1)
 def _tell_of_proxy() -> None:
-    """Once a process: behind a proxy that is not named, all visitors are one sender, and most of them go unheard."""
+    """Log once a process that TRUSTED_PROXIES is missing: all visitors behind the proxy count as one sender then."""
     logger.warning(
         "tiktok: more than BEACONS_PER_MINUTE reports came from one address, with X-Forwarded-For. If that is your "
         "proxy's, name it in TRUSTED_PROXIES: until then all visitors behind it count as one sender."
@@ -159,14 +156,15 @@ def _tell_of_proxy() -> None:
 
 @lru_cache(maxsize=1)
 def _tell_of_hidden_origin() -> None:
-    """Once a process: no report of such a site's visitors is ever taken."""
+    """Log once a process that the site's own pages hide their origin: none of their reports is accepted."""
     logger.warning(
         'tiktok: reports come with "Origin: null" and are not taken. If they are those of your own pages, these come '
         "over plain http with Referrer-Policy: no-referrer. Use https, or the policy same-origin."
     )
 
 
-# Apart from every id that is made of an object: else a stranger could take an order's id before the order has it.
+# Different from every id that is made of an object.
+# Decision: a stranger who sent `order-43` first would make the order's own event a repeat.
 _BROWSERS_ID = re.compile(r"web-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -176,9 +174,11 @@ def _nothing(status: int) -> HttpResponse:
 
 @endpoint("beacon", _nothing)
 def beacon(request: HttpRequest, report: Report) -> HttpResponse:
-    """Take one report of this site's own page."""
+    """Take one report of a page of this site: an action, a receipt, or the question what waits."""
     if is_crowded() and not _is_fresh(request, report):
-        raise Refused(TOO_MANY, "all visitors together have sent too many in this minute, and it is not newly signed")
+        raise Refused(
+            TOO_MANY, "all visitors together have sent too many reports in this minute, and its signature is not recent"
+        )
     if "page" in report or "action" in report:
         _be_on(request, report.get("page"))
     if "action" in report:
@@ -189,14 +189,14 @@ def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     return JsonResponse(waiting) if waiting else _nothing(204)
 
 
-beacon.__dict__["is_of_visitors"] = True  # though it is csrf_exempt, see visitor.caller.caller_of
+beacon.__dict__["is_of_visitors"] = True  # although it is csrf_exempt; see visitor.caller.caller_of
 
 
 def _is_fresh(request: HttpRequest, report: Report) -> bool:
-    """Whether a page of today or yesterday has signed it.
+    """Return whether a page of today or yesterday has signed the report.
 
-    Who floods the site has to fetch a page for that, which the site's own limits see. Without this test one attacker
-    with many addresses could use up what all visitors together may send, and silence them.
+    An attacker then has to fetch a page of the site first, where the site's own limits apply. Without this check, one
+    attacker with many addresses could use up the limit of all visitors, and no visitor could report any more.
     """
     if "action" in report:
         try:
@@ -208,25 +208,25 @@ def _is_fresh(request: HttpRequest, report: Report) -> bool:
 
 
 def _be_on(request: HttpRequest, page: object) -> None:
-    """Judge the report as a request for the page that it names.
+    """Treat the report as a request for the page that it names. Raises InvalidEvent if that is no page of this site.
 
-    The endpoint's own path is never private, while tiktok.js stays loaded when htmx or Turbo shows a page that is. A
-    page that is not this site's, or none, is not replaced by another: nobody knows what it would have been.
+    The endpoint's own path is never private, but tiktok.js stays loaded when htmx or Turbo shows a private page. There
+    is no default for a missing or foreign page, because the right one is not known.
     """
     path = path_of_page(request, page)
     if path is None:
-        raise InvalidEvent("the page that it names is not one of this site")
+        raise InvalidEvent("the page that it names does not belong to this site")
     request.__dict__[PAGE_PATH] = path
 
 
 def _act(request: HttpRequest, report: Report) -> None:
-    """Record the server event, with the signals of this visitor; the page has made the pixel's call already."""
+    """Record the server event with this visitor's signals. The page has made the pixel call already."""
     allowed = signed_events.read(report["action"], max_age_days=conf.current().action_days)
     event_id = allowed.event_id or report.get("event_id")
     if not isinstance(event_id, str) or not (allowed.event_id or _BROWSERS_ID.fullmatch(event_id)):
-        raise InvalidEvent("its event_id is none that tiktok.js makes")
+        raise InvalidEvent("its event_id does not have the form that tiktok.js makes")
     if not visitor_of(request).is_shopper:
-        raise InvalidEvent("the request is no visitor's")
+        raise InvalidEvent("the request does not come from a visitor")
     recorded = track_event(
         request,
         allowed.name,
@@ -250,9 +250,10 @@ def _no_calls(status: int) -> HttpResponse:
 
 @endpoint("consent", _no_calls)
 def consent(request: HttpRequest, report: Report) -> HttpResponse:
-    """`{"search": location.search, "page": location.href}` in, the calls that this visitor's page has to make out.
+    """Apply the visitor's consent answer, and return the calls that the page has to make.
 
-    Where no cookie tells the page the answer, `state` does: a page that is shown again asks for it.
+    The page sends `{"search": location.search, "page": location.href}`. If the page can't read the answer from a
+    cookie, the response has it as `state`; a page that is shown again asks for it.
     """
     settings = conf.current()
     waiting = page_response.of(request)
@@ -269,7 +270,10 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
 
 
 def _is_seen(request: HttpRequest, report: Report, settings: conf.Settings) -> bool:
-    """False on a page under PRIVATE_PATHS: the answer counts there, and what waits is for the next page."""
+    """Return False for a page under PRIVATE_PATHS.
+
+    The answer counts there, but pending events wait for another page.
+    """
     if "page" not in report:
         return True
     path = path_of_page(request, report["page"])
@@ -277,13 +281,13 @@ def _is_seen(request: HttpRequest, report: Report, settings: conf.Settings) -> b
 
 
 def _click_id(report: Report) -> str:
-    """The click id of the page's address, which nobody was allowed to keep until now."""
+    """Return the click id in the page's address, which could not be stored before the visitor agreed."""
     search = report.get("search")
     return matching.from_query(search.lstrip("?")) if isinstance(search, str) else ""
 
 
 def _calls(pixel_call: PixelCall, settings: conf.Settings) -> list[list[Any]]:
-    """[pixel or "", method, arguments], as the page's script runs them."""
+    """Return calls for the page's script: lists of pixel code (or "" for all), method and arguments."""
     call = pixel_call.call
     found: list[list[Any]] = (
         [["", "identify", [pixel_call.identify]]] if pixel_call.identify and settings.user_matching else []

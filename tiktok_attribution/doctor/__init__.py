@@ -1,1 +1,4 @@
-"""Whether everything that delivery needs is in place: one function a concern, each gives findings."""
+"""Check whether everything that delivery needs is in place.
+
+One function checks one concern and yields check results.
+"""

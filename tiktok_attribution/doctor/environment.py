@@ -1,8 +1,8 @@
-"""The settings: what is configured, where each value comes from, and what Django's checks say about it.
+"""Check the settings, the proxy in front of the site, and what runs beside it.
 
-Whether Django knows that its visitors come over TLS: seen from the notes of the newest events.
-
-What runs beside the site: migrations applied, worker and beat alive, the broker within reach.
+`values` shows each setting, `configuration_results` what Django's checks say. `proxy_results` finds visitors whose
+https Django does not know of. `migrations`, `clocks`, `beats` and `broker` check the tables, the clocks, the worker
+with beat, and Celery's broker.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHOWN = (
 
 
 class Value(NamedTuple):
-    """One setting as text, and whether it is the default, for the site's settings don't name it."""
+    """One setting as text, and whether it is the default, because the site's settings don't name it."""
 
     key: str
     text: str
@@ -42,7 +42,7 @@ class Value(NamedTuple):
 
 
 def values() -> list[Value]:
-    """What somebody who looks for a mistake wants to see. Never the token."""
+    """Return the settings that help to find a problem. The token itself is never shown."""
     raw = getattr(django_settings, conf.SETTING, {})
     given = set(raw) if isinstance(raw, Mapping) else set()
     settings = conf.current()
@@ -62,7 +62,7 @@ def _text(settings: conf.Settings, key: str) -> str:
 
 def _token_text(token: object) -> str:
     if callable(token):
-        return _("asked of the site's own code")
+        return _("returned by the site's own code")
     if isinstance(token, Mapping):
         codes = ", ".join(str(code) for code, one in token.items() if one)
         return _("set for %(pixels)s") % {"pixels": codes} if codes else _("not set")
@@ -70,13 +70,13 @@ def _token_text(token: object) -> str:
 
 
 def _once(found: Sequence[CheckMessage]) -> list[CheckMessage]:
-    """Without the warnings that stand among the errors as well, as those of `check --deploy` do."""
+    """Remove warnings that are also among the errors, as `check --deploy` reports some problems twice."""
     errors = {message.msg for message in found if message.level >= ERROR}
     return [message for message in found if message.level >= ERROR or message.msg not in errors]
 
 
 def configuration_results() -> Iterator[CheckResult]:
-    """What `manage.py check` says of this app, the middleware's order among it; or that it says nothing."""
+    """Yield what `manage.py check` says about this app, the middleware order too; one good result if it is silent."""
     if not conf.current().enabled:
         yield CheckResult(
             id="enabled",
@@ -85,7 +85,7 @@ def configuration_results() -> Iterator[CheckResult]:
             reason=_("Nothing is recorded and nothing is sent."),
             fix=_("Remove ENABLED from the settings, or set it to True."),
         )
-    # Without DEBUG this is production, or what comes before it: there what is missing keeps events from TikTok.
+    # Without DEBUG this is production, or the step before it. What is missing there keeps events from TikTok.
     found = _once(run_checks(tags=[TAG], include_deployment_checks=not django_settings.DEBUG))
     for message in found:
         level = Level.ERROR if message.level >= ERROR else Level.WARNING
@@ -93,23 +93,23 @@ def configuration_results() -> Iterator[CheckResult]:
         yield CheckResult(id=f"check-{number}", level=level, what=str(message.msg), fix=str(message.hint or ""))
     if not found:
         yield CheckResult(
-            id="settings", level=Level.OK, what=_("Settings, conversions and middleware order are right.")
+            id="settings", level=Level.OK, what=_("Settings, conversions and middleware order are correct.")
         )
 
 
 NEWEST = 100
-"""Events that are looked through, none of them older than a day."""
+"""The number of newest events that are checked, if they are at most a day old."""
 DAY = 86_400
 
 
 def proxy_results() -> Iterator[CheckResult]:
-    """A warning where pages of a site that is at https came as http.
+    """Warn if pages of an https site came to Django as http.
 
-    Decision: by what came, and not by settings. That SECURE_PROXY_SSL_HEADER is missing says nothing, for gunicorn and
+    Decision: this looks at requests and not at settings. A missing SECURE_PROXY_SSL_HEADER proves nothing: gunicorn and
     uvicorn can tell Django the same, and a load balancer may leave TLS to them.
     """
     if django_settings.SECURE_PROXY_SSL_HEADER:
-        return  # fixed, whatever older events say
+        return  # fixed, even if older events say otherwise
     events = OutboxEvent.objects.using(write_database()).newest_first()
     newest = events.values_list("created_at", "note")[:NEWEST]
     count = sum(SEEN_AS_HTTP in note for created_at, note in newest if created_at > moment(time.time() - DAY))
@@ -117,15 +117,15 @@ def proxy_results() -> Iterator[CheckResult]:
         yield CheckResult(
             id="proxy",
             level=Level.WARNING,
-            what=_("SITE_URL begins with https://, but Django took %(count)d newest pages for http.")
+            what=_("SITE_URL begins with https://, but Django saw %(count)d of the newest pages as http.")
             % {"count": count},
             reason=_(
-                "A proxy ends TLS and Django does not know it. Events are sent with https, as SITE_URL says; but "
-                "cookies are not marked as secure, and links and redirects of the site begin with http://."
+                "A proxy ends TLS and Django does not know it. Events are sent with https, as SITE_URL says. But "
+                "cookies are not marked as secure, and the site's links and redirects begin with http://."
             ),
             fix=_(
-                "Have the proxy set X-Forwarded-Proto, then write SECURE_PROXY_SSL_HEADER = "
-                '("HTTP_X_FORWARDED_PROTO", "https"). If visitors really come over http: SECURE_SSL_REDIRECT = True.'
+                "Make the proxy set X-Forwarded-Proto, then write SECURE_PROXY_SSL_HEADER = "
+                '("HTTP_X_FORWARDED_PROTO", "https"). If visitors really use http: SECURE_SSL_REDIRECT = True.'
             ),
         )
 
@@ -134,11 +134,11 @@ APP = "tiktok_attribution"
 LATE_SECONDS = 900.0
 CLOCK_SECONDS = 30.0
 LOOP_LATE_SECONDS = 180.0
-"""The loop gives a sign of life each minute, in its pauses too; while it seems alive, no worker is asked for."""
+"""The loop writes a sign of life each minute, also while it waits. While it seems alive, no worker is needed."""
 
 
 def migrations() -> Iterator[CheckResult]:
-    """Whether the tables are those of this version, in each database that holds an outbox."""
+    """Check in each database with an outbox whether the tables are those of this version."""
     pending, silent = [], []
     for alias in outbox_databases():
         try:
@@ -157,13 +157,13 @@ def migrations() -> Iterator[CheckResult]:
         id="migrations",
         level=Level.ERROR,
         what=_("Migrations are pending: %(names)s") % {"names": "; ".join(pending)},
-        reason=_("Events can't be recorded or sent until the tables fit."),
+        reason=_("No event can be recorded or sent until the tables are up to date."),
         fix=_("Run: manage.py migrate tiktok_attribution"),
     )
 
 
 def unapplied(alias: str) -> list[str]:
-    """The names of this app's migrations that the database still lacks. Raises its error where it can't be asked."""
+    """Return the names of this app's migrations that the database lacks. Raises its error if it can't be reached."""
     executor = MigrationExecutor(connections[alias])
     targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
     plan = executor.migration_plan(targets)
@@ -171,12 +171,12 @@ def unapplied(alias: str) -> list[str]:
 
 
 def clocks(*, now: float | None = None) -> Iterator[CheckResult]:
-    """Whether this machine's clock agrees with the clock of the databases, which delivery goes by."""
+    """Check whether this machine's clock agrees with the clocks of the databases, which delivery uses."""
     for alias in outbox_databases():
         try:
             ahead = (time.time() if now is None else now) - database_time(alias)
         except AnyDatabaseError:
-            continue  # told by `migrations`
+            continue  # `migrations` reports it
         if abs(ahead) <= CLOCK_SECONDS:
             continue
         words = {"seconds": abs(ahead), "database": alias}
@@ -186,20 +186,24 @@ def clocks(*, now: float | None = None) -> Iterator[CheckResult]:
             what=_("This machine's clock is %(seconds)d seconds ahead of that of database '%(database)s'.") % words
             if ahead > 0
             else _("This machine's clock is %(seconds)d seconds behind that of database '%(database)s'.") % words,
-            reason=_("Delivery goes by the database's clock and goes on. The times of events are this machine's."),
-            fix=_("Let both machines take their time from the network (NTP)."),
+            reason=_("Delivery uses the database's clock and goes on. The times of events come from this machine."),
+            fix=_("Let both machines get their time from the network (NTP)."),
         )
 
 
 def beats(*, now: float | None = None) -> Iterator[CheckResult]:
-    """Who sends: a Celery worker together with beat's sweep, or `tiktok_deliver --loop`."""
+    """Check what sends events: a Celery worker with beat's sweep, or `tiktok_deliver --loop`.
+
+    Decision: signs of life are rows, written at most once a minute by each process. Celery's own inspection asks every
+    worker over the broker, which is slow, and useless if the broker is the problem.
+    """
     using = write_database()
     now = database_time(using) if now is None else now
     if _loops(now):
         yield CheckResult(id="loop", level=Level.OK, what=_("manage.py tiktok_deliver --loop runs."))
         return
     yield _beat("worker", seen_at(WORKER, using=using), now, _("a Celery worker"), _start_a_worker())
-    fix = _("Let beat run tiktok_attribution.sweep each minute: whatever a lost hint left waits for it.")
+    fix = _("Let beat run tiktok_attribution.sweep each minute. It sends events for which no worker was woken.")
     yield _beat("beat", seen_at(SWEEP, using=using), now, _("the sweep of Celery beat"), fix)
 
 
@@ -222,12 +226,12 @@ def _beat(name: str, seen: float | None, now: float, who: str, fix: str) -> Chec
         what = _("Never seen: %(who)s.") % {"who": who}
     else:
         what = _("Last seen %(minutes)d minutes ago: %(who)s.") % {"who": who, "minutes": (now - seen) // 60}
-    # A site may deliver by cron alone, so silence is no error by itself; events that are late are.
+    # A site may deliver by cron alone, so silence is no error in itself. Late events are an error.
     return CheckResult(id=name, level=Level.WARNING, what=what, reason=_("Without it, events may wait."), fix=fix)
 
 
 def broker() -> Iterator[CheckResult]:
-    """Whether Celery's broker answers within two seconds."""
+    """Check whether Celery's broker answers within two seconds."""
     problem = tasks.broker_problem()
     if problem == tasks.NOT_ASKED:
         yield CheckResult(
@@ -245,7 +249,7 @@ BROKER = Probe(tasks.broker_problem)
 
 
 def broker_lately() -> Iterator[CheckResult]:
-    """The same as it was seen within the last minute, without waiting; only trouble, and only where it matters."""
+    """Yield a problem with the broker, as it was seen within the last minute; never waits long. Only if it is used."""
     if tasks.uses_broker() and not _loops(database_time(write_database())):
         problem = BROKER.answer()
         if problem:
@@ -258,10 +262,10 @@ def _unreachable(problem: str) -> CheckResult:
             id="broker",
             level=Level.WARNING,
             what=_("No Celery app is loaded in this process."),
-            reason=_("Without one nobody is told of new events: they wait for beat or for tiktok_deliver."),
+            reason=_("Without one no worker is woken for new events: they wait for beat or for tiktok_deliver."),
             fix=_(
-                "Make a celery.py beside settings.py and import its app in the __init__.py there, as Celery's "
-                "documentation on Django shows. Without Celery this is enough: manage.py tiktok_deliver --loop 5"
+                "Write a celery.py beside settings.py and import its app in the __init__.py there, as Celery's "
+                "documentation on Django shows. Without Celery, run: manage.py tiktok_deliver --loop 5"
             ),
         )
     lack = tasks.lacking()
@@ -269,7 +273,7 @@ def _unreachable(problem: str) -> CheckResult:
         return CheckResult(
             id="broker",
             level=Level.WARNING,
-            what=_("This process can't speak with Celery's broker: there is no Python module %(module)s.")
+            what=_("This process can't connect to Celery's broker: the Python module %(module)s is missing.")
             % {"module": lack.module},
             reason=_("Without it no task is published, and new events wait."),
             fix=_('Run: pip install "%(package)s"; without Celery: manage.py tiktok_deliver --loop 5')
@@ -280,5 +284,5 @@ def _unreachable(problem: str) -> CheckResult:
         level=Level.WARNING,
         what=_("Celery's broker can't be reached: %(problem)s.") % {"problem": problem},
         reason=_("No task runs without it, and new events wait."),
-        fix=_("Start the broker, or compare Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
+        fix=_("Start the broker, or check Celery's broker_url; without Celery: manage.py tiktok_deliver --loop 5"),
     )

@@ -1,9 +1,11 @@
-"""Whether the site's own pages carry the tag: its front page is asked for inside this process, and leaves no trace.
+"""Check whether the site's pages carry the pixel tag, and whether they make pixel calls.
 
-The page is rendered for no visitor (INSPECTION) while recording is paused, so nothing of this app's is recorded, shown
-or set. What the site's own view and middleware write is rolled back: see `_rolled_back` for what that can't undo.
+`front_page_results` requests the front page inside this process. `channel_results` reads the hourly statistics, and
+`untagged` lists views whose pages lacked the tag.
 
-Whether pages show pixel calls at all: seen from the counted hours, without asking for a page.
+Decision: the request is made inside the process and without cookies. So it needs no network, and it sees the page as
+Django renders it, even behind a login or a proxy. It leaves no trace: it is marked as no visitor's (INSPECTION),
+recording is paused, and what the site's own code writes is rolled back. See `_rolled_back` for what that can't undo.
 """
 
 from __future__ import annotations
@@ -39,18 +41,18 @@ MOST_REDIRECTS = 3
 
 
 def front_page_results() -> Iterator[CheckResult]:
-    """GET alone, and without a cookie of whoever looks."""
+    """Request the front page with GET and without cookies, and check that it has the tag."""
     scheme, host = _scheme(), _host()
     page = {"page": f"{scheme}://{host}/"}
-    if not _is_allowed(host):  # Django would log a traceback
+    if not _is_allowed(host):  # Django would log a traceback for it
         yield _disallowed(page, host)
         return
     try:
         with _without_trace():
             response = _get(host, is_secure=scheme == "https")
             text = b"".join(response) if response.streaming else response.content
-    except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
-        logger.info("tiktok: the front page could not be asked for: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 -- the site's own code may raise any error
+        logger.info("tiktok: the front page could not be requested: %s", type(error).__name__)
         yield _unseen(page, type(error).__name__)
         return
     if response.status_code != 200 or "html" not in response.headers.get("Content-Type", ""):
@@ -62,7 +64,7 @@ def front_page_results() -> Iterator[CheckResult]:
             id="tag",
             level=Level.ERROR,
             what=_("The page %(page)s does not carry the tag.") % page,
-            reason=_("Without it the browser tells TikTok nothing, and its cookie _ttp is missing from server events."),
+            reason=_("Without it the browser sends TikTok nothing, and server events lack its cookie _ttp."),
             fix=_(
                 "Write {% tiktok_pixel %} into the <head> of the base template, after {% load tiktok_attribution %}."
             ),
@@ -71,9 +73,9 @@ def front_page_results() -> Iterator[CheckResult]:
 
 @contextmanager
 def _without_trace() -> Iterator[None]:
-    """A GET of the diagnosis changes nothing, whatever the front page does."""
+    """Keep the diagnosis, which is a GET, from changing anything, whatever the front page does."""
     with ExitStack() as stack:
-        # The site's own middleware may choose a language and a time zone, which are this thread's.
+        # The site's own middleware may activate a language and a time zone, which belong to this thread.
         stack.enter_context(translation.override(translation.get_language()))
         stack.enter_context(timezone.override(timezone.get_current_timezone()))
         stack.enter_context(paused())
@@ -83,9 +85,9 @@ def _without_trace() -> Iterator[None]:
 
 
 def _databases() -> list[str]:
-    """Those with a connection already, where a site's sessions and counters are, the default one and the outboxes'.
+    """Return the databases to roll back: the default one, those of the outboxes, and those with an open connection.
 
-    Not simply all of them: to open one that the page does not need may take as long as its time-out.
+    Sites keep sessions and counters there. It does not open further databases: that could take as long as a timeout.
     """
     in_use = [alias for alias in connections if connections[alias].connection is not None]
     return list(dict.fromkeys([DEFAULT_DB_ALIAS, *outbox_databases(), *in_use]))
@@ -93,11 +95,11 @@ def _databases() -> list[str]:
 
 @contextmanager
 def _rolled_back(alias: str) -> Iterator[None]:
-    """Undo what is written to this database, and forget what was to happen on its commit.
+    """Undo what is written to this database, and forget what was to run on its commit.
 
-    Decided: a rolled back transaction, and not a copy of the page's work or no look at all. It can't undo caches,
-    files, letters and calls of the view's own, tables without transactions (MyISAM), and a database that is opened
-    only here. A view that asks for `atomic(durable=True)` fails inside of it, and the finding then says HTTP 500.
+    Decision: roll a transaction back, instead of not checking the page at all. This can't undo caches, files, mails and
+    calls of the view itself, tables without transactions (MyISAM), or a database that is first opened here. A view that
+    uses `atomic(durable=True)` fails inside it, and the check result then says HTTP 500.
     """
     with transaction.atomic(using=alias):
         try:
@@ -123,7 +125,8 @@ def _unseen(page: dict[str, str], reason: str) -> CheckResult:
     return CheckResult(
         id="tag",
         level=Level.WARNING,
-        what=_("Whether pages carry the tag could not be seen: %(page)s gave %(reason)s.") % {**page, "reason": reason},
+        what=_("This check could not see whether pages carry the tag: %(page)s gave %(reason)s.")
+        % {**page, "reason": reason},
         fix=_("Open a page of the site and look for %(mark)s in its source.")
         % {"mark": page_data.CLASS if conf.current().page_script else INLINE},
     )
@@ -133,15 +136,15 @@ def _disallowed(page: dict[str, str], host: str) -> CheckResult:
     return CheckResult(
         id="tag",
         level=Level.WARNING,
-        what=_("Whether pages carry the tag could not be seen: %(host)s is not in ALLOWED_HOSTS.")
+        what=_("This check could not see whether pages carry the tag: %(host)s is not in ALLOWED_HOSTS.")
         % {"host": split_domain_port(host)[0] or host},
         reason=_("Django refuses every request for %(page)s.") % page,
-        fix=_("Add it to ALLOWED_HOSTS, or compare SITE_URL in TIKTOK_ATTRIBUTION with the site's own address."),
+        fix=_("Add it to ALLOWED_HOSTS, or compare SITE_URL in TIKTOK_ATTRIBUTION with the site's address."),
     )
 
 
 def _is_allowed(host: str) -> bool:
-    """As `HttpRequest.get_host` decides."""
+    """Return whether Django accepts the host, by the same rule as `HttpRequest.get_host`."""
     allowed = django_settings.ALLOWED_HOSTS
     if django_settings.DEBUG and not allowed:
         allowed = [".localhost", "127.0.0.1", "[::1]"]
@@ -154,7 +157,7 @@ def _scheme() -> str:
 
 
 def _host() -> str:
-    """The site's own, else the first name in ALLOWED_HOSTS."""
+    """Return the host of SITE_URL, otherwise the first name in ALLOWED_HOSTS."""
     own = urlsplit(conf.current().site_url).netloc
     named = [host.lstrip(".") for host in django_settings.ALLOWED_HOSTS if host != "*"]
     return own or (named[0] if named else "localhost")
@@ -163,25 +166,25 @@ def _host() -> str:
 DAY = 86_400
 MOST_VIEWS = 10
 FEW = 5
-"""Fewer events say nothing: their visitors may not have come back."""
+"""With fewer events no conclusion is possible: their visitors may not have come back."""
 
 
 def channel_results() -> Iterator[CheckResult]:
-    """A warning where none of the last day's pixel calls was shown. Its id is that of the look at the front page."""
+    """Warn if no page made any of the last day's pixel calls. It has the same id as the check of the front page."""
     statistics = HourlyStatistics.objects.using(write_database()).filter(hour__gte=int(time.time()) - DAY)
     sums = statistics.aggregate(wanted=Sum("wanted"), shown=Sum("shown"))
     if (sums["wanted"] or 0) >= FEW and not sums["shown"]:
         yield CheckResult(
             id="tag",
             level=Level.WARNING,
-            what=_("None of the last day's %(count)d pixel calls was shown by a page.") % {"count": sums["wanted"]},
-            reason=_("TikTok gets the server event alone."),
-            fix=_("See whether the pages carry the tag {% tiktok_pixel %}."),
+            what=_("No page made any of the last day's %(count)d pixel calls.") % {"count": sums["wanted"]},
+            reason=_("TikTok gets only the server events."),
+            fix=_("Check that the pages have the tag {% tiktok_pixel %}."),
         )
 
 
 def untagged() -> Iterator[CheckResult]:
-    """Views whose page went out without the tag in the last day, though an event waited for a page."""
+    """Warn about views that answered without the tag in the last day, although an event waited for a page."""
     views = untagged_since(time.time() - DAY, using=write_database())
     if views:
         yield CheckResult(
@@ -189,11 +192,9 @@ def untagged() -> Iterator[CheckResult]:
             level=Level.WARNING,
             what=_("Pages without the tag, while an event waited for a page: %(views)s.")
             % {"views": ", ".join(views[:MOST_VIEWS])},
-            reason=_(
-                "The event stays waiting there, and is lost to the browser if no other page follows within an hour."
-            ),
+            reason=_("The event keeps waiting. If no other page follows within an hour, its pixel call is lost."),
             fix=_(
-                "See whether the template overrides the block that holds {% tiktok_pixel %}, and write "
+                "Check whether the template overrides the block that contains {% tiktok_pixel %}, and write "
                 '{{ block.super }} into it; or set "INSERT_TAG": True.'
             ),
         )

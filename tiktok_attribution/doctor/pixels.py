@@ -1,10 +1,9 @@
-"""Each pixel: may it send, has it a token, when did it last succeed and fail, and what waits.
+"""Check each pixel: whether it may send, whether it has a token, and whether its events arrive in time.
 
-Delivered events that lost their value on the way: seen in the newest events, without a scan of the table.
-
-Outages: when the database refused rows of this app, so that refusals of visitors may be lost.
-
-One test event, sent at once and kept nowhere: Events Manager shows it under Test events, and does not count it.
+`states` lists the pixels with their last success and failure. `pixel_results` finds stopped, unanswered and late ones,
+`revenue_results` delivered events that lost their value. `refused_row_results` finds outages: the database refused
+rows of this app, so refusals of visitors may be lost. `send_test_event` sends one event and stores nothing: Events
+Manager shows it under Test events and does not count it.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ from tiktok_attribution.events.wire import event_text, request_body
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, moment
 
 NEWEST = 500
-"""Attempts that are looked through for the last success and failure of a pixel."""
+"""The number of newest attempts that are searched for the last success and failure of a pixel."""
 
 
 class PixelState(NamedTuple):
-    """One pixel, for a table. The moments are None where none is among the newest attempts."""
+    """One pixel, for a table. A time is None if the newest attempts have none."""
 
     pixel_code: str
     is_configured: bool
@@ -50,7 +49,7 @@ class PixelState(NamedTuple):
 
 
 def states(*, using: str) -> list[PixelState]:
-    """Configured pixels first, then those that have ever been stopped. Callables are asked for the token."""
+    """Return the configured pixels, then those that have ever been stopped. Calls ACCESS_TOKEN if it is a callable."""
     settings = conf.current()
     known = {row.pk: row for row in PixelStatus.objects.using(using).order_by("pk")}
     newest = list(Attempt.objects.using(using).order_by("-started_at")[:NEWEST])
@@ -73,8 +72,10 @@ def states(*, using: str) -> list[PixelState]:
 
 
 def pixel_results(found: Sequence[PixelFigures] | None = None) -> Iterator[CheckResult]:
-    """Stopped pixels, those that TikTok does not answer, and events that are due too long; by these figures, where
-    somebody has just taken them."""
+    """Find stopped pixels, those that TikTok does not answer, and events that are due for too long.
+
+    `found` are the figures of the pixels, if the caller has read them already.
+    """
     alert_delay_seconds = conf.current().alert_delay_seconds
     found = list(figures()) if found is None else found
     stopped = [one for one in found if one.stopped]
@@ -91,7 +92,7 @@ def pixel_results(found: Sequence[PixelFigures] | None = None) -> Iterator[Check
 
 
 def _down() -> Iterator[CheckResult]:
-    """Pixels whose circuit breaker is open."""
+    """Find pixels whose requests are paused, because TikTok did not answer several in a row."""
     for using in outbox_databases():
         rows = PixelStatus.objects.using(using).filter(stopped_at__isnull=True, failures__gte=OPENS_AFTER)
         for code, failures in rows.order_by("pk").values_list("pk", "failures"):
@@ -102,8 +103,8 @@ def _down() -> Iterator[CheckResult]:
                 % {"pixel": code, "count": failures},
                 reason=_("Its events wait and are not lost; one is sent now and then to see whether TikTok is back."),
                 fix=_(
-                    "If other sites reach TikTok: see that this server may open HTTPS connections outwards (firewall, "
-                    "proxy, DNS). The attempts show what came back."
+                    "If other sites reach TikTok: check that this server can open HTTPS connections to the internet "
+                    "(firewall, proxy, DNS). The attempts show the answers."
                 ),
             )
 
@@ -113,11 +114,11 @@ def _stopped(one: PixelFigures) -> CheckResult:
         id=f"stopped-{one.pixel_code}",
         level=Level.ERROR,
         what=_("Pixel %(pixel)s is stopped: %(answer)s") % {"pixel": one.pixel_code, "answer": one.stopped},
-        reason=_("Its events wait (%(count)d now) and are dropped when they are too old.") % {"count": one.waiting},
-        # What each code means is told on its page. Only another token is noticed: delivery.pixels.token_to_send_with.
+        reason=_("Its events wait (%(count)d now) and expire when they are too old.") % {"count": one.waiting},
+        # The pixel's page explains the code. Only another token resumes it: delivery.pixels.token_to_send_with.
         fix=_(
-            "Fix what the answer names; the pixel's page in the admin explains it. With another token it goes on by "
-            "itself; after any other change choose Resume on that page."
+            "Fix what the answer names; the pixel's page in the admin explains it. With a new token it resumes by "
+            "itself. After any other change choose Resume on that page."
         ),
     )
 
@@ -129,7 +130,7 @@ def _paused(one: PixelFigures) -> CheckResult:
         what=_("Pixel %(pixel)s makes no request for %(seconds)d seconds.")
         % {"pixel": one.pixel_code, "seconds": one.paused_seconds},
         reason=_("TikTok asked for a pause (a rate limit), or does not answer. Its events wait and are not lost."),
-        fix=_("Wait. If it comes often, lower EVENTS_PER_SECOND."),
+        fix=_("Wait. If it happens often, lower EVENTS_PER_SECOND."),
     )
 
 
@@ -152,19 +153,19 @@ def _late(one: PixelFigures) -> CheckResult:
         id=f"late-{one.pixel_code}",
         level=Level.ERROR,
         what=_("Pixel %(pixel)s: events due: %(due)d, the oldest for %(span)s.") % late,
-        reason=_("Nobody sends them, or TikTok does not answer."),
-        fix=_("See here whether a worker runs and the broker answers; or run: manage.py tiktok_deliver"),
+        reason=_("No worker sends them, or TikTok does not answer."),
+        fix=_("See here whether a worker runs and the broker answers, or run: manage.py tiktok_deliver"),
     )
 
 
 NEWEST_WARNED = 500
-"""Events that are looked through, by their key, so that it costs the same in a table of any size."""
+"""The number of newest events that are checked, by key, so it takes the same time in a table of any size."""
 
 
-# Only lost revenue is a finding. Other notes (a phone number that is none, a long text) belong to single events, and
-# stand in the list of events under its filter "delivered, with a warning".
+# Only lost revenue is a problem to report here. Other notes (an invalid phone number, a long text) concern single
+# events. The list of events shows them with its filter "delivered, with a warning".
 def revenue_results() -> Iterator[CheckResult]:
-    """A warning where delivered events count no revenue, with the note of the newest one."""
+    """Warn if delivered events count no revenue, with the note of the newest one."""
     columns = ("pk", "name", "state", "note", "value")
     newest = OutboxEvent.objects.using(write_database()).newest_first().only(*columns)[:NEWEST_WARNED]
     lost = [row for row in newest if row.has_warning and _lost_its_value(row)]
@@ -186,7 +187,7 @@ def _lost_its_value(row: OutboxEvent) -> bool:
 
 
 def refused_row_results() -> Iterator[CheckResult]:
-    """One for all outages of a database, until they are so old that their orders are not looked for any more."""
+    """Report outages of a database in one result, until they are so old that no backfill looks at their orders."""
     for alias in outbox_databases():
         found = outages.known(alias)
         if not found:
@@ -199,27 +200,30 @@ def refused_row_results() -> Iterator[CheckResult]:
             % {"alias": alias, "times": "; ".join(map(str, found[-MOST_NAMED:]))},
             reason=_(
                 "Refusals of visitors may be lost. An order of that time counts as refused if nothing was stored for "
-                "its visitor: no backfill, webhook or recheck() records it."
+                "its visitor, so no backfill, webhook or recheck() records it."
             ),
             fix=_(
-                "Find the cause in the database's log (full disk, missing right) and fix it. If you know that all of "
-                "those orders may be sent, run: manage.py tiktok_backfill --unknown-consent"
+                "Find the cause in the database's log (full disk, missing permission) and fix it. If you know that all "
+                "of those orders may be sent, run: manage.py tiktok_backfill --unknown-consent"
             ),
         )
 
 
 MOST_NAMED = 5
-"""The newest outages of a disk that was full now and then."""
+"""The number of newest outages that are named."""
 
 
 TEST_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 USER_AGENT = "Mozilla/5.0 (compatible; tiktok-attribution test event)"
-ADDRESS = "192.0.2.1"  # RFC 5737: nobody's
+ADDRESS = "192.0.2.1"  # a documentation address that belongs to no machine (RFC 5737)
 
 
 @errors_without_values
 def send_test_event(pixel_code: str, test_event_code: str) -> Answer:
-    """TikTok's answer to a ViewContent. ValueError without a code that can be one: it would be a real event."""
+    """Send a ViewContent as a test event and return TikTok's answer.
+
+    Raises ValueError if the code is not a possible test code: TikTok would count the event as a real one.
+    """
     if not TEST_CODE.fullmatch(test_event_code):
         raise ValueError("a test event needs the code of the Test events tab")
     settings = conf.current()

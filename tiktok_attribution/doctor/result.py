@@ -1,6 +1,6 @@
-"""One finding, in words for whoever looks: in the admin, at a terminal, or as JSON.
+"""The result of a check, in words: for the admin, a terminal, or JSON.
 
-Asks something slow for a page that must be quick.
+`Probe` runs a slow check for a page that must be quick.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 
 class Level(str, Enum):
-    """How bad it is. Only ERROR keeps events from TikTok."""
+    """The severity of a result. Only an ERROR keeps events from TikTok."""
 
     OK = "ok"
     WARNING = "warning"
@@ -24,9 +24,9 @@ class Level(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What was found, why it matters and how to fix it ("" where all is well).
+    """What was found, why it matters and how to fix it ("" if all is well).
 
-    `id` is stable: monitoring may name it, and it is the anchor on the admin's page.
+    `id` is stable: monitoring may use it, and it is the anchor on the admin's page.
     """
 
     id: str
@@ -36,17 +36,17 @@ class CheckResult:
     fix: str = ""
 
     def as_json(self) -> dict[str, str]:
-        """Plain texts."""
+        """Return the texts as a dict for JSON."""
         return {"id": self.id, "level": self.level.value, "what": self.what, "reason": self.reason, "fix": self.fix}
 
 
 def database_problem(reason: str) -> CheckResult:
-    """A database that can't be looked at is a finding itself."""
+    """Return a check result for a database that can't be read."""
     return CheckResult(
         id="database",
         level=Level.ERROR,
-        what=_("The database could not be asked: %(reason)s.") % {"reason": reason},
-        fix=_("See that it runs, and run: manage.py migrate"),
+        what=_("The database could not be read: %(reason)s.") % {"reason": reason},
+        fix=_("Check that it runs, and run: manage.py migrate"),
     )
 
 
@@ -55,10 +55,10 @@ PATIENCE_SECONDS = 0.2
 
 
 class Probe:
-    """Asks in a thread, at most once in EVERY_SECONDS a process, and remembers the answer.
+    """Run a slow question in a thread, at most once in EVERY_SECONDS for each process, and remember the answer.
 
-    Whoever asks waits PATIENCE_SECONDS at most: what takes longer is known to the next one. `ask` must not raise, and
-    must end by itself.
+    Decision: a caller waits at most PATIENCE_SECONDS. A later answer is shown to the next caller. `ask` must not raise
+    an error, and must end by itself.
     """
 
     def __init__(self, ask: Callable[[], str], *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,7 +70,7 @@ class Probe:
         self._answer: str | None = None
 
     def answer(self) -> str | None:
-        """The last answer; None where there is none yet."""
+        """Return the last answer; None if there is none yet."""
         with self._lock:
             is_asking = self._thread is not None and self._thread.is_alive()
             is_stale = self._asked_at is None or self._clock() - self._asked_at >= EVERY_SECONDS

@@ -1,4 +1,4 @@
-"""All findings together. What can't be looked at is a finding itself."""
+"""Run all checks of the doctor. If a database can't be read, that is a check result too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STORED: tuple[Look, ...] = (
     *(pixels.pixel_results, environment.beats, environment.proxy_results),
     *(pixels.refused_row_results, pixels.revenue_results, front_page.untagged),
 )
-"""What stands in the tables: not asked for where the look at the migrations found that they don't fit."""
+"""Checks that read the tables. They are skipped if `migrations` has found that the tables are out of date."""
 ALL: tuple[Look, ...] = (
     environment.migrations,
     environment.configuration_results,
@@ -29,12 +29,12 @@ ALL: tuple[Look, ...] = (
 
 
 def everything() -> list[CheckResult]:
-    """A few seconds at most: the broker is waited for, and the site renders its front page."""
+    """Run all checks. Takes a few seconds at most: it waits for the broker, and the site renders its front page."""
     return _gathered(ALL)
 
 
 def quick(found: Sequence[PixelFigures]) -> list[CheckResult]:
-    """What costs a few look-ups, for the overview, which has the pixels' figures; the broker as it was seen lately."""
+    """Run the checks that need only a few queries, for the overview. It passes the figures of the pixels as `found`."""
     stored = (
         *(partial(pixels.pixel_results, found), environment.beats, front_page.channel_results),
         *(environment.proxy_results, pixels.refused_row_results, pixels.revenue_results),

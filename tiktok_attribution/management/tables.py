@@ -1,4 +1,4 @@
-"""What the commands say where the tables of this app were never made."""
+"""A base class for commands, with a clear error if the tables of this app are missing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tiktok_attribution.doctor.environment import APP, unapplied
 
 
 class TablesCommand(BaseCommand):
-    """A command that needs the tables: before `migrate` it says so. Every other error stays as it is.
+    """A command that needs the tables. Before `migrate` it says so; it does not change other errors.
 
-    `tiktok_deliver --loop` gets here seldom: it logs what a database refuses, and goes on until that is fixed.
+    `tiktok_deliver --loop` rarely gets here: it logs what a database refuses, and goes on until that is fixed.
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -31,7 +31,7 @@ class TablesCommand(BaseCommand):
 
 
 def _lacks_tables(alias: str) -> bool:
-    """Whether migrations are pending that would make them; False where the database can't be asked."""
+    """Return whether migrations are pending that create the tables. False if the database can't be read."""
     try:
         there = connections[alias].introspection.table_names()
         wanted = {model._meta.db_table for model in apps.get_app_config(APP).get_models()}

@@ -1,1 +1,1 @@
-"""What a person may ask for: a copy of everything that is kept of them, and its erasure."""
+"""Answer a person's requests about their data: a copy of everything that is stored about them, and its erasure."""

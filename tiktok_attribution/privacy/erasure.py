@@ -1,10 +1,10 @@
-"""Erases what is kept of a person, and says what was done without saying of whom.
+"""Erase the data of a person, and report what was erased without naming the person.
 
-An event keeps its bare name, id and state: they are what keeps the backfill from recording it anew. Its body, hashes
-and notes go, and what was not sent yet is never sent. TikTok's answers are kept without what they repeat of a person;
-they are looked through all the same, as a row may be older than that.
+An event keeps only its name, id and state, so that no backfill records it again. Its body, hashes and notes are
+cleared, and an event that was not sent yet is never sent. TikTok's answers are kept without the parts that repeat data
+of a person. New answers are stored that way already; older rows are cleaned here.
 
-Erases a user's events when the site deletes the user, where the setting ERASE_WITH_USER asks for it.
+`before_delete` erases the events of a user whom the site deletes, if the setting ERASE_WITH_USER is on.
 """
 
 from __future__ import annotations
@@ -41,11 +41,14 @@ PAGE_ROWS = 500
 
 Key = TypeVar("Key")
 Telling = tuple[type[Attempt] | type[PixelStatus], str, str]
-"""A row whose answer repeats a person: its model, its key, and the words that may stay."""
+"""A row whose answer repeats data of a person: its model, its key, and the text that may stay."""
 
 
 def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, Any]:
-    """The report: what was (or, `dry`, would be) erased, by database and state. It holds nothing personal."""
+    """Erase what was found for a person and return a report: counts by database and state, without personal data.
+
+    With `dry` nothing is erased, and the report says what would be.
+    """
     report: dict[str, Any] = {
         "reference": str(uuid.uuid4()),
         "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -77,7 +80,7 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
 
 
 def _telling_answers(found: Found, using: str) -> Iterator[Telling]:
-    """Of the attempts to send these events, and of each pixel."""
+    """Yield answers that repeat personal data: those of the attempts to send these events, and those of each pixel."""
     events = OutboxEvent.objects.using(using)
     kept: dict[str, None] = {}
     for pks in _pages(found.events):
@@ -101,7 +104,7 @@ def _clean(answers: Iterable[Telling], using: str) -> None:
 
 
 def _pages(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """As many keys as fit into a statement on every engine."""
+    """Split keys into parts that fit into one statement of every database engine."""
     return (keys[at : at + PAGE_ROWS] for at in range(0, len(keys), PAGE_ROWS))
 
 
@@ -110,25 +113,27 @@ def _erase(found: Found, using: str) -> None:
         rows = OutboxEvent.objects.using(using).with_keys(pks)
         with transaction.atomic(using=using):
             rows.in_state(*STILL_OPEN).update(state=State.CANCELLED, due_at=None)
-            # Nor is it finished any more: that would write its body anew, of an object that may still name the person.
+            # Clear `unfinished_since` too: finishing would write the body again, and the object may still name the
+            # person.
             rows.update(note=ERASED, match_keys=0, value=None, currency="", unfinished_since=None)
             clear_bodies(pks, using=using)
     snapshots = VisitorSnapshot.objects.using(using)
     for pks in _pages(found.snapshots):
-        # Not deleted: what becomes of the object by a webhook tomorrow must not be told either.
+        # Don't delete the row: the object may become a conversion tomorrow, and that must not be sent either.
         snapshots.filter(pk__in=pks).update(signals=refusal(Reason.ERASED.value))
 
 
 def connect() -> None:
-    """Watch the site's user model."""
+    """Connect to the deletion of the site's user model."""
     pre_delete.connect(before_delete, sender=get_user_model(), dispatch_uid="tiktok_attribution.erase_with_user")
 
 
 @errors_without_values
 def before_delete(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
-    """Note who it is while it can be read, erase once it is gone for good.
+    """Note who the user is while it can be read, and erase their data after the commit.
 
-    By e-mail address and object, which an index finds; the rest is for `tiktok_erase`, as it reads whole tables.
+    Finds events by e-mail address and object, which have an index. Run `tiktok_erase` for the rest, which reads whole
+    tables.
     """
     if not conf.current().erase_with_user:
         return
@@ -137,13 +142,13 @@ def before_delete(sender: Any, instance: Any, using: str, **kwargs: Any) -> None
             keys, _ = identified(instance, conf.current().user)
         who = Person(emails=keys.email, hashes=keys.email, objects=((sender._meta.label, object_key(instance.pk)),))
         transaction.on_commit(lambda: erase_quietly(who), using=using, robust=True)
-    except Exception as error:  # noqa: BLE001 -- the site's own mapping may raise anything
+    except Exception as error:  # noqa: BLE001 -- the site's own mapping may raise any error
         report(error, "a deleted user's events were not erased, use tiktok_erase")
 
 
 def erase_quietly(who: Person) -> None:
-    """After the commit; what fails is logged."""
+    """Erase a person's data after the commit. An error is logged and not raised."""
     try:
         erase(who, quick=True)
-    except Exception as error:  # noqa: BLE001 -- the user is deleted whatever happens here
+    except Exception as error:  # noqa: BLE001 -- the user is deleted in any case
         report(error, "a deleted user's events were not erased, use tiktok_erase")

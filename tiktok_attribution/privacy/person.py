@@ -1,8 +1,8 @@
-"""Whom a request is about, and where their rows are. Plain values are hashed at once and kept nowhere.
+"""Find the rows of a person, and export them.
 
-The arguments by which both commands name a person.
-
-Everything that is kept of a person, as they may ask to see it.
+`person` hashes the given values at once and stores none of them. `find` returns the keys of the person's rows.
+`export` returns a copy of everything that is stored about them. `add_arguments` and `asked` are the arguments of
+`tiktok_erase` and `tiktok_export`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGE_ROWS = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """SHA-256 hex of what they are known by, and objects (label, key) that are theirs."""
+    """The SHA-256 hashes (hex) that a person is known by, and the objects (label, key) that belong to them."""
 
     hashes: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
@@ -51,7 +51,10 @@ def person(
     external_ids: Iterable[str] = (),
     objects: Iterable[str] = (),
 ) -> Person:
-    """Raises ConfigurationError for a value that can be none of the kind; without the value."""
+    """Hash the values that name a person.
+
+    Raises ConfigurationError for a value that can't be of its type; the message does not contain the value.
+    """
     region = conf.current().phone_region
     hashed = [_found(email_sha256(one), "an e-mail address") for one in emails]
     others = [_found(phone_sha256(one, region), "a phone number with country code") for one in phones]
@@ -76,17 +79,17 @@ def _object(text: str) -> tuple[str, str]:
 
 @dataclass(slots=True)
 class Found:
-    """Keys of one database's rows."""
+    """The keys of a person's rows in one database."""
 
     events: list[int] = field(default_factory=list)
     snapshots: list[int] = field(default_factory=list)
 
 
 def find(who: Person, *, using: str, quick: bool = False) -> Found:
-    """Their events and snapshots, also those of objects that turn out to be theirs.
+    """Find a person's events and snapshots, also those of objects that turn out to be theirs.
 
-    E-mail addresses and objects are found by an index, the rest by a look into every text, a stretch of keys at a time.
-    `quick` leaves that look out.
+    E-mail addresses and objects have an index. The other values need a search in every text, page by page. With `quick`
+    that search is left out.
     """
     events = OutboxEvent.objects.using(using)
     snapshots = VisitorSnapshot.objects.using(using)
@@ -108,7 +111,7 @@ def find(who: Person, *, using: str, quick: bool = False) -> Found:
 
 
 def _first_visitors(objects: Iterable[tuple[str, str]], using: str) -> Iterator[tuple[str, str]]:
-    """The objects whose visitor also speaks for these (`visitor_of`): of an invoice its subscription."""
+    """Yield the objects whose visitor is used for these (`visitor_of`), such as the subscription of an invoice."""
     for conversion in registry.every():
         label = conversion.model._meta.label
         keys = [key for of, key in objects if of == label] if conversion.visitor_models else []
@@ -117,15 +120,15 @@ def _first_visitors(objects: Iterable[tuple[str, str]], using: str) -> Iterator[
                 with protected(using):
                     obj = conversion.model._base_manager.using(using).filter(pk=key).first()
                     first = None if obj is None else conversion.first_visitor(obj)
-            except Exception as error:  # noqa: BLE001 -- the site's own code; and a key may be a digest, which is no key
-                logger.info("tiktok: can't tell whose visitor %s had: %s", label, type(error).__name__)
+            except Exception as error:  # noqa: BLE001 -- the site's own code; and a key may be only a digest
+                logger.info("tiktok: the visitor of a %s could not be found: %s", label, type(error).__name__)
                 continue
             if first is not None:
                 yield first[0], object_key(first[1])
 
 
 def _holding(rows: QuerySet[Any], column: str, texts: Sequence[str]) -> Iterator[int]:
-    """Keys of the rows whose column holds one of the texts."""
+    """Yield the keys of rows whose column contains one of the texts."""
     holds = Q(pk__in=())
     for text in texts:
         holds |= Q((f"{column}__contains", text))
@@ -150,16 +153,16 @@ MOST_CHARACTERS = 1_000_000  # of standard input
 
 
 def add_arguments(parser: CommandParser) -> None:
-    """Each may be given several times; together they are one person."""
+    """Add the arguments that name a person. Each may be given several times; all of them name one person."""
     for kind, text in PERSON_TYPES.items():
         name = f"--{kind.replace('_', '-')}"
-        # Hidden, for Django's own frames hold the options, and an error tracker shows those.
+        # Hidden, because Django's own frames contain the options, and an error tracker shows them.
         parser.add_argument(name, action="append", default=[], type=HiddenText, help=f"{text} {FROM_INPUT}")
 
 
 @errors_without_values
 def asked(options: Mapping[str, Any]) -> Person:
-    """Raises ConfigurationError where nobody is named, or by something unusable."""
+    """Return the person that the options name. Raises ConfigurationError for no person, or for an invalid value."""
     named = {kind: [value for value in options[kind] if value != STANDARD_INPUT] for kind in PERSON_TYPES}
     from_input = [kind for kind in PERSON_TYPES if STANDARD_INPUT in options[kind]]
     if len(from_input) > 1:
@@ -167,18 +170,18 @@ def asked(options: Mapping[str, Any]) -> Person:
     for kind in from_input:
         named[kind] += _lines()
     if not any(named.values()):
-        raise ConfigurationError("Name somebody: --email, --phone, --external-id or --object.")
+        raise ConfigurationError("Name a person: --email, --phone, --external-id or --object.")
     return person(named["email"], named["phone"], named["external_id"], named["object"])
 
 
 def _lines() -> list[str]:
-    """What stands on standard input. There it is in no list of processes, shell history or crash report."""
+    """Read lines from standard input, which no process list, shell history or crash report contains."""
     lines = sys.stdin.read(MOST_CHARACTERS).splitlines()
     return [line.strip() for line in lines if line.strip()]
 
 
 def export(who: Person) -> dict[str, Any]:
-    """By database: events with their bodies and the attempts to send them, and snapshots."""
+    """Return by database the person's events with bodies, the attempts to send them, and the snapshots."""
     return {using: _of_database(who, using) for using in outbox_databases()}
 
 

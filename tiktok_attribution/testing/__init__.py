@@ -1,1 +1,1 @@
-"""The stand-in for TikTok that demos and tests run against, and the kit for people's own tests."""
+"""The test kit: a stand-in for TikTok, pytest fixtures, and assertions about recorded events."""

@@ -1,4 +1,4 @@
-"""`python -m tiktok_attribution.testing` runs the stand-in."""
+"""Run the stand-in: `python -m tiktok_attribution.testing`."""
 
 import sys
 

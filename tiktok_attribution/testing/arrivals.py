@@ -1,4 +1,4 @@
-"""One event as it came on one channel, and the row that both channels of an event make together."""
+"""The records of the stand-in: one event as it came over one channel, and the row that both channels share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Fate = Literal["counted", "merged", "repeat", "late", "test"]
 NO_MATCHING_KEYS = frozenset({"locale"})
 
 
-# Not frozen: that makes one four times as slow to build, and a request brings a thousand.
+# Not frozen: a frozen class takes four times as long to build, and a request has up to a thousand.
 @dataclass(slots=True, kw_only=True)
 class Arrival:
-    """One event on one channel. Times are epoch seconds by the stand-in's clock.
+    """One event on one channel. Times are epoch seconds of the stand-in's clock.
 
-    `fate`: counted; merged into the other channel's; repeat (dropped: same channel); late (dropped: the
-    other channel's came more than five minutes before); test (kept apart).
+    `fate` is "counted", "merged" (into the other channel's event), "repeat" (same channel: ignored), "late" or "test"
+    (kept apart). A late one came more than five minutes after the other channel and is ignored.
     """
 
     number: int
@@ -40,8 +40,8 @@ class Arrival:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The event as it was sent, in the shape of a row of `data`; a fresh copy."""
-        found: dict[str, Any] = marshal.loads(self.packed)  # noqa: S302 -- packed by this very process
+        """Return the event as it was sent, in the form of a row of `data`. Each call returns a new copy."""
+        found: dict[str, Any] = marshal.loads(self.packed)  # noqa: S302 -- this process packed it
         return found
 
     @property
@@ -55,9 +55,9 @@ class Arrival:
 
 @dataclass(slots=True, kw_only=True)
 class EventRow:
-    """What TikTok would make of one pixel + event + event_id. The ledger hands out copies.
+    """What TikTok would make of one pixel, event and event_id. The ledger returns copies.
 
-    `window_at`: when the 48 hours began; `window_channels`: the channels heard in them.
+    `window_at` is when the 48 hours began, and `window_channels` are the channels that came within them.
     """
 
     pixel: str
@@ -78,14 +78,14 @@ class EventRow:
 
     @property
     def state(self) -> str:
-        """merged, late (both came, the second was dropped), browser only or server only."""
+        """Return "merged", "late" (both came, the second was ignored), "browser only" or "server only"."""
         if self.browser_at is None or self.server_at is None:
             return "server only" if self.browser_at is None else "browser only"
         return "merged" if self.merged else "late" if self.late else "counted apart"
 
     @property
     def apart_seconds(self) -> float | None:
-        """How long after the first half the second came."""
+        """How many seconds after the first channel the second came."""
         if self.browser_at is None or self.server_at is None:
             return None
         return abs(self.server_at - self.browser_at)
@@ -93,7 +93,7 @@ class EventRow:
 
 @dataclass(slots=True, kw_only=True)
 class EventCount:
-    """Arrivals by channel, repeats included, and how many events TikTok would count."""
+    """The number of arrivals by channel, repeats included, and of events that TikTok would count."""
 
     browser: int = 0
     server: int = 0
@@ -101,11 +101,11 @@ class EventCount:
 
 
 def pack(body: Mapping[str, Any]) -> bytes:
-    """A tenth of the room of the object itself, in a fifth of the time that JSON takes."""
+    """Pack a body. It takes a tenth of the memory of the object, and a fifth of the time of JSON."""
     return marshal.dumps(dict(body))
 
 
 def matching_keys(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the user keys that hold something."""
+    """Return the names of the user keys that have a value and that TikTok can match by."""
     user = body.get("user") or {}
     return tuple(key for key, value in user.items() if value and key not in NO_MATCHING_KEYS)

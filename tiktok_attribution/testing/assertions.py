@@ -1,4 +1,4 @@
-"""Assertions over the outbox, for people's own tests: what was recorded, and what would be sent."""
+"""Assertions for your own tests: what was recorded in the outbox, and what would be sent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MISSING = object()
 
 
 def recorded(name: str = "", *, event_id: str = "") -> list[dict[str, Any]]:
-    """The events of the outbox as TikTok would get them, oldest first, narrowed by name and event_id.
+    """Return the events of the outbox as TikTok would get them, oldest first, filtered by name and event_id.
 
-    Each has "state" and "note" beside the keys of the wire format; an invalid one has only name, id, state and note.
+    Each has "state" and "note" beside the keys of the wire format. An invalid event has only name, id, state and note.
     """
     rows = OutboxEvent.objects.order_by("pk")
     if name:
@@ -30,10 +30,10 @@ def _as_sent(row: OutboxEvent) -> dict[str, Any]:
 
 
 def assert_tracked(name: str, *, times: int = 1, **expected: Any) -> dict[str, Any]:
-    """Assert that an event was recorded so many times, and return the last one.
+    """Assert that an event was recorded `times` times, and return the last one.
 
     `expected` are properties (`value=19.9`), or keys of the event with two underscores between the steps
-    (`user__ttclid="E.C.P…"`, `page__url=…`). Raises AssertionError that shows what was recorded instead.
+    (`user__ttclid="E.C.P…"`, `page__url=…`). The message of the AssertionError shows what was recorded instead.
     """
     found = recorded(name)
     if len(found) != times:
@@ -53,7 +53,7 @@ def assert_tracked(name: str, *, times: int = 1, **expected: Any) -> dict[str, A
 
 
 def assert_not_tracked(name: str = "") -> None:
-    """Assert that no event (of this name) was recorded."""
+    """Assert that no event was recorded, or none of this name."""
     found = recorded(name)
     if found:
         raise AssertionError(f"{len(found)} recorded: {json.dumps(found, indent=2)}")

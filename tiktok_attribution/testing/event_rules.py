@@ -1,4 +1,4 @@
-"""What TikTok refuses in one row of `data`."""
+"""Check one row of `data` for what TikTok refuses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tiktok_attribution.testing.remarks import (
 )
 
 MAX_NAME_LENGTH = 50
-EARLIEST_MILLISECONDS = 100_000_000_000  # as seconds this would be the year 5138
+EARLIEST_MILLISECONDS = 100_000_000_000  # as seconds it would be in the year 5138
 MAX_AGE_SECONDS = 28 * 86_400
 MAX_AHEAD_SECONDS = 600
 TEXT_USER_KEYS = frozenset({"ttclid", "ttp", "ip", "user_agent", "locale", "city", "state", "country"})
@@ -37,7 +37,7 @@ def check_event(
     now: float,
     remarks: list[Remark],
 ) -> None:
-    """Raise RefusedError for what TikTok would not take; append to `remarks` what it takes in silence."""
+    """Raise RefusedError for what TikTok refuses. Append to `remarks` what TikTok accepts without a message."""
     if not isinstance(event, dict):
         refuse_in_our_words(40002, f"row {row} of data is not an object")
     name = event.get("event")
@@ -137,7 +137,7 @@ def _check_item(item: Mapping[str, Any], row: int, position: int) -> None:
 
 
 def is_number(value: object) -> bool:
-    """A finite JSON number; true and false are none, and 1e999 reads as infinity."""
+    """Return whether the value is a finite JSON number. true and false are not; 1e999 is read as infinity."""
     return type(value) is int or (isinstance(value, float) and math.isfinite(value))
 
 

@@ -1,4 +1,4 @@
-"""What is done with a request and what it is answered, without the HTTP around it."""
+"""Handle one request to the stand-in, apart from its HTTP: rules, faults, ledger and notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tiktok_attribution.testing.rules import Accepted, Request, Rules, judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer and how it is given. `cut`: the connection is reset instead, after the wait."""
+    """An answer and the manner in which it is given. With `cut` the connection is reset instead, after the wait."""
 
     answer: Answer
     request_id: str
@@ -30,7 +30,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """The stand-in's mind: rules, faults, ledger and notes, shared by all its threads."""
+    """The state and rules of the stand-in, which all its threads share."""
 
     rules: Rules
     ledger: Ledger
@@ -38,7 +38,7 @@ class Exchange:
     notes: Notes
 
     def events_api(self, token: str | None, raw: bytes) -> Reply:
-        """One POST to the Events API."""
+        """Handle one POST to the Events API."""
         request = Request.read(token, raw)
         request_id = new_request_id(self.ledger.clock())
         hit = self.faults.take(request.pixel, request.event_ids)
@@ -52,7 +52,7 @@ class Exchange:
         return reply
 
     def pixel(self, raw: bytes, *, user_agent: str, ip: str) -> Reply:
-        """One call that the stand-in's events.js made."""
+        """Handle one call of the stand-in's events.js."""
         request_id = new_request_id(self.ledger.clock())
         pixel, answer = "", OK
         try:
@@ -70,13 +70,13 @@ class Exchange:
         return reply
 
     def script(self, pixel: str) -> None:
-        """events.js was asked for."""
+        """Note a request for events.js."""
         self.notes.script_loaded(pixel)
         if not pixel:
             self._remark("browser", [Remark(text="events.js was asked for without a pixel code (sdkid)")])
 
     def reset(self) -> None:
-        """Forget what arrived and was answered, and disarm the faults."""
+        """Forget all arrivals and answers, and clear the faults."""
         self.ledger.reset()
         self.notes.clear()
         self.faults.clear()
@@ -118,7 +118,7 @@ class Exchange:
 
 
 def new_request_id(now: float) -> str:
-    """In the form of those recorded: 14 digits of time, 20 hexadecimal ones."""
+    """Return a request id in the form of recorded ones: 14 digits of time and 20 hexadecimal digits."""
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(now)) + secrets.token_hex(10).upper()
 
 

@@ -1,8 +1,7 @@
-"""The envelope of an Events API answer, and every wording that TikTok was seen to use.
+"""Answers of the stand-in's Events API, and faults that replace them on demand.
 
-A message that begins with OURS is the stand-in's own: no answer of TikTok's is recorded for that case.
-
-Faults on demand for the Events API: what the next requests get instead of their answer.
+The messages are those that TikTok was seen to use. A message that begins with OURS is the stand-in's own: for that case
+no answer of TikTok is recorded. A `Fault` decides what the next requests get instead of their answer.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ TOO_MANY_REQUESTS = "Too many requests. Please retry in some time."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer. `code` None or `body` given: the answer isn't TikTok's envelope."""
+    """One HTTP answer. If `code` is None or `body` is set, it does not have the form of TikTok's answers."""
 
     code: int | None = 0
     message: str = "OK"
@@ -55,7 +54,7 @@ OK = Answer()
 
 
 class RefusedError(Exception):
-    """A request that is refused as a whole; `answer` says with what."""
+    """A request that is refused as a whole; `answer` is the answer to it."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.message)
@@ -63,12 +62,12 @@ class RefusedError(Exception):
 
 
 def refuse(code: int, wording: str, *, http_status: int = 200) -> NoReturn:
-    """Raise RefusedError with a wording that TikTok was seen to use."""
+    """Raise RefusedError with a message that TikTok was seen to use."""
     raise RefusedError(Answer(code=code, message=wording, http_status=http_status))
 
 
 def refuse_in_our_words(code: int, text: str, *, http_status: int = 200) -> NoReturn:
-    """Raise RefusedError with our own words: TikTok's are not recorded for this case."""
+    """Raise RefusedError with a message of our own, because no answer of TikTok is recorded for this case."""
     refuse(code, OURS + text, http_status=http_status)
 
 
@@ -78,7 +77,7 @@ BAD_GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>502 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultType:
-    """`answer` None: the request's own answer, in an unusual manner. `accepts`: are the events taken."""
+    """`answer` None: the request's own answer, given in an unusual manner. `accepts`: the events are recorded."""
 
     what: str
     answer: Answer | None = None
@@ -133,10 +132,11 @@ FAULT_TYPES: Mapping[str, FaultType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """`times` None: until cleared. `pixel`, `event_id`: only requests with them. `index`: zero-based row.
+    """A fault for the next requests.
 
-    `accept`: are the events taken though the answer says otherwise (None: as usual for this fault).
-    `seconds`: how long hang and slow_body last. `retry_after`: seconds, for http_429.
+    `times` None: until it is cleared. `pixel`, `event_id`: only for requests with them. `index`: the row, from zero.
+    `accept`: whether the events are recorded, whatever the answer says (None: as usual for this fault).
+    `seconds`: how long hang and slow_body take. `retry_after`: seconds, for http_429.
     """
 
     name: str
@@ -160,7 +160,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, record: object) -> Fault:
-        """Raises ValueError, with the reason, for anything that is no fault."""
+        """Build a fault from JSON. Raises ValueError, with the reason, for anything that is not a fault."""
         if not isinstance(record, dict):
             raise ValueError("a fault is an object with a name")
         for key, value in record.items():
@@ -191,7 +191,7 @@ FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A fault that fell on a request. `row`: the row it is about, where there is one."""
+    """A fault that applies to a request. `row` is the row that it is about, if any."""
 
     fault: Fault
     row: int | None
@@ -202,7 +202,7 @@ class Hit:
         return usual if self.fault.accept is None else self.fault.accept
 
     def answer(self, pixel: str) -> Answer | None:
-        """None: the request's own answer."""
+        """Return the answer of this fault; None for the request's own answer."""
         fault, answer = self.fault, FAULT_TYPES[self.fault.name].answer
         if answer is None:
             return None
@@ -218,20 +218,20 @@ class Hit:
 
 
 class Faults:
-    """A queue; thread-safe. The first that fits a request falls on it. `latency_ms` slows every answer."""
+    """A thread-safe queue of faults. The first that matches a request applies. `latency_ms` delays every answer."""
 
     def __init__(self, *, seed: int | None = None) -> None:
         self.latency_ms = 0.0
-        self._random = random.Random(seed)  # noqa: S311 -- chance that can be repeated
+        self._random = random.Random(seed)  # noqa: S311 -- random numbers that a seed repeats
         self._lock = threading.Lock()
         self._queue: list[Fault] = []
 
     def add(self, name: str, **details: Any) -> Fault:
-        """Arm one, for the next request unless `times` says otherwise; `details` are the fields of Fault."""
+        """Add a fault for the next request, or for `times` requests. `details` are the fields of Fault."""
         return self.arm(Fault(name=name, **details))
 
     def poison(self, event_id: str, *, named: bool = True) -> Fault:
-        """Refuse every request that holds this event, with its index in the message or without."""
+        """Refuse every request that contains this event, with or without its index in the message."""
         return self.add("bad_event" if named else "bad_event_unnamed", event_id=event_id, times=None)
 
     def arm(self, fault: Fault) -> Fault:
@@ -240,7 +240,7 @@ class Faults:
         return fault
 
     def take(self, pixel: str, event_ids: Sequence[object]) -> Hit | None:
-        """The fault that falls on this request, one time of it used up."""
+        """Return the fault that applies to this request, and count one use of it."""
         with self._lock:
             for position, fault in enumerate(self._queue):
                 if fault.pixel not in ("", pixel) or (fault.event_id and fault.event_id not in event_ids):
@@ -260,7 +260,7 @@ class Faults:
             return list(self._queue)
 
     def as_json(self) -> list[dict[str, Any]]:
-        """What is armed, without the fields that are as usual."""
+        """Return the active faults, without fields that have their default value."""
         usual = {field.name: field.default for field in fields(Fault)}
         return [
             {key: value for key, value in asdict(fault).items() if key == "name" or value != usual[key]}
@@ -268,7 +268,7 @@ class Faults:
         ]
 
     def clear(self) -> None:
-        """Disarm everything; the latency too."""
+        """Remove all faults, and the latency."""
         with self._lock:
             self._queue.clear()
             self.latency_ms = 0.0

@@ -1,4 +1,4 @@
-"""What the stand-in does where nothing is documented or recorded. Its page shows this table."""
+"""What the stand-in does where nothing is documented or recorded. The stand-in's page shows this table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """`subject`: the case; `does`: what the stand-in does; `reason`: why, and what is really known."""
+    """`subject` is the case, `does` what the stand-in does, and `reason` why, and what is known for sure."""
 
     subject: str
     does: str
@@ -43,7 +43,7 @@ GUESSES: tuple[Guess, ...] = (
     Guess(
         subject="Body over 1 MB",
         does="HTTP 413 with 40002; the limit is a setting of the stand-in.",
-        reason="No limit is documented. 1 MB is what a large integrator keeps to.",
+        reason="No limit is documented. A large integrator uses 1 MB.",
     ),
     Guess(
         subject="E-mail or phone not hashed",
@@ -67,7 +67,7 @@ GUESSES: tuple[Guess, ...] = (
     ),
     Guess(
         subject="Currency that is not in TikTok's list",
-        does="Accepted with a remark; refused if the stand-in is set so.",
+        does="Accepted with a remark; refused if the stand-in is configured so.",
         reason="Not documented.",
     ),
     Guess(
@@ -78,12 +78,12 @@ GUESSES: tuple[Guess, ...] = (
     Guess(
         subject="Older event names",
         does="Kept as they came: CompletePayment and Purchase are not merged.",
-        reason="TikTok converts old names, but whether the two de-duplicate is unproven.",
+        reason="TikTok converts old names, but whether it de-duplicates the two is not proven.",
     ),
     Guess(
-        subject="Where the 48 hours begin",
-        does="At the first arrival that was counted, whichever channel it came on; the ends are inside.",
-        reason="“Within 48 hours of the first” is documented; a dropped late half in between is not.",
+        subject="When the 48 hours begin",
+        does="At the first arrival that was counted, whichever channel it came on; both ends are included.",
+        reason="“Within 48 hours of the first” is documented. A late second channel that is ignored is not.",
     ),
     Guess(
         subject="Test events",
@@ -93,7 +93,7 @@ GUESSES: tuple[Guess, ...] = (
     Guess(
         subject="Partial success (20001)",
         does="Only as a fault on demand: the named row is left out, the others are taken.",
-        reason="The code exists; nobody has shown one for events.",
+        reason="The code exists; no example for events is known.",
     ),
     Guess(
         subject="Browser event_id that is not text",
@@ -106,14 +106,14 @@ GUESSES: tuple[Guess, ...] = (
         reason="The name is the one TikTok's own templates use; the exact triggers are not documented.",
     ),
     Guess(
-        subject="Consent held",
-        does="Nothing is sent and no cookie is set until it is granted; a held event keeps the identity "
+        subject="holdConsent",
+        does="Nothing is sent and no cookie is set until consent is granted; a waiting event keeps the identity "
         "of the moment it happened.",
         reason="That events wait is documented; cookies and identity are not.",
     ),
     Guess(
         subject="Event sources other than web",
-        does="Accepted by the general rules alone.",
+        does="Accepted by the general rules only.",
         reason="The stand-in is made for web events.",
     ),
 )

@@ -1,7 +1,4 @@
-"""The listening socket and the connections that hang on it.
-
-The HTTP of the stand-in: addresses, headers, and the manners in which an answer can go wrong.
-"""
+"""The HTTP of the stand-in: the listening socket, addresses and headers, and answers that go wrong on demand."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from tiktok_attribution.testing.page import events_js
 
 
 class Listener(ThreadingHTTPServer):
-    """A thread a connection. `ending` is set when it stops, so that no fault keeps a thread waiting."""
+    """A server with a thread for each connection. `ending` is set when it stops, so that no fault keeps a thread."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -44,7 +41,7 @@ class Listener(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
-        """Without the parent's look-up of the host's full name, which asks the network."""
+        """Bind without the parent's look-up of the host's full name, which uses the network."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[0], self.server_address[1]  # type: ignore[assignment]
 
@@ -64,17 +61,17 @@ class Listener(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def to_reset(self, request: socket.socket) -> None:
-        """Close this connection by a reset when its thread ends."""
+        """Close this connection with a reset when its thread ends."""
         with self._lock:
             self._to_reset.add(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error here; anything else is shown."""
+        """Ignore a client that went away; show any other error."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
     def end(self) -> None:
-        """Stop listening and drop every connection, as a killed process would."""
+        """Stop listening and close every connection, as if the process was killed."""
         self.ending.set()
         self.shutdown()
         self.server_close()
@@ -98,13 +95,13 @@ NO_STORE = (("Cache-Control", "no-store"),)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, kept alive."""
+    """One connection, which is kept alive."""
 
     protocol_version = "HTTP/1.1"
     server_version = "tiktok-stand-in"
     sys_version = ""
     disable_nagle_algorithm = True
-    wbufsize = 65536  # headers and body leave in one packet
+    wbufsize = 65536  # so that headers and body are sent in one packet
     server: Listener
 
     @property
@@ -152,7 +149,7 @@ class Handler(BaseHTTPRequestHandler):
             self._nothing_here()
 
     def log_message(self, *args: Any, **kwargs: Any) -> None:
-        """Silent: the page shows what happened."""
+        """Log nothing: the page shows what happened."""
 
     def _script(self) -> None:
         sdkid = parse_qs(urlsplit(self.path).query).get("sdkid", [""])[0]
@@ -184,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_json(200, {"faults": faults.as_json(), "latency_ms": faults.latency_ms})
 
     def _is_our_own(self) -> bool:
-        """Refuse other sites' scripts (Origin) and names that were made to point here (Host)."""
+        """Refuse scripts of other sites (Origin), and other host names that point here (Host)."""
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if name.lower() in LOOPBACK_NAMES and origin in (None, f"http://{host}"):
@@ -193,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
         return False
 
     def _cross_origin(self) -> tuple[tuple[str, str], ...]:
-        """sendBeacon sends with credentials, so the origin must be named."""
+        """Return CORS headers. sendBeacon sends with credentials, so they have to name the origin."""
         origin = self.headers.get("Origin")
         if not origin:
             return ()
@@ -204,7 +201,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _read(self) -> bytes | None:
-        """The body; None when it can't be read, which has been answered then."""
+        """Return the body. If it can't be read, answer the request and return None."""
         length = self.headers.get("Content-Length", "")
         if length.isascii() and length.isdigit() and len(length) < 12 and int(length) <= MAX_READ_BYTES:
             raw = self.rfile.read(int(length))

@@ -1,8 +1,8 @@
-"""What arrived on which channel, and what TikTok would count of it.
+"""The ledger of the stand-in: what arrived on which channel, and what TikTok would count.
 
-De-duplication as TikTok's help pages tell it (May 2025), by pixel + event + event_id: the same channel
-again within 48 hours is dropped; the other channel within 5 minutes is merged, later it is dropped;
-after 48 hours the event counts anew. The first to arrive is the one kept.
+It de-duplicates by pixel, event and event_id, as TikTok's help pages describe it (May 2025). The same channel again
+within 48 hours is ignored. The other channel is merged within 5 minutes, and ignored later. After 48 hours the event
+counts again. The first arrival is the one that TikTok keeps.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ MERGE_SECONDS = 5 * 60
 
 
 class Counts(dict[str, EventCount]):
-    """A name that never arrived counts nothing, and doesn't stand in it for having been asked for."""
+    """Counts by event name. A name that never arrived has zeros, and reading it does not add it."""
 
     def __missing__(self, name: str) -> EventCount:
         return EventCount()
 
 
 class Ledger:
-    """Thread-safe. `clock` gives epoch seconds; `journal` is where it is kept across restarts."""
+    """A thread-safe record of arrivals. `clock` returns epoch seconds; `journal` is a file that survives restarts."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Ledger:
         test_event_code: str = "",
         request_id: str = "",
     ) -> None:
-        """Take in what came in one request; it is in the journal before this returns."""
+        """Record the events of one request. They are in the journal before this returns."""
         with self._changed:
             record = {
                 "at": self.clock(),
@@ -80,18 +80,18 @@ class Ledger:
             self._changed.notify_all()
 
     def events(self, *, event: str = "", pixel: str = "", newest: int | None = None) -> list[EventRow]:
-        """One row for each pixel + event + event_id, oldest first; test events are not among them."""
+        """Return one row for each pixel, event and event_id, oldest first, without test events."""
         with self._changed:
             fitting = (row for row in reversed(self._rows.values()) if _fits(row, event, pixel))
             return [copy.copy(row) for row in islice(fitting, newest)][::-1]
 
     @property
     def event_total(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self._rows)
 
     def arrivals(self, channel: Channel | None = None, *, event: str = "", pixel: str = "") -> list[Arrival]:
-        """Every arrival in order, repeats included; test events are not among them."""
+        """Return every arrival in order, repeats included, without test events."""
         with self._changed:
             return [
                 one
@@ -100,16 +100,16 @@ class Ledger:
             ]
 
     def merged(self, *, event: str = "", pixel: str = "") -> list[EventRow]:
-        """The rows whose two channels became one event."""
+        """Return the rows whose two channels became one event."""
         return [row for row in self.events(event=event, pixel=pixel) if row.merged]
 
     def test_events(self) -> list[Arrival]:
-        """What came with a test_event_code: kept apart, never counted."""
+        """Return what came with a test_event_code. It is kept apart and never counted."""
         with self._changed:
             return list(self._test_arrivals)
 
     def counts(self, *, pixel: str = "") -> Counts:
-        """By event name, over all pixels or one; zeros for a name of which nothing arrived."""
+        """Return counts by event name, for all pixels or one. A name that never arrived has zeros."""
         totals = Counts()
         with self._changed:
             for (of_pixel, name), count in self._counts.items():
@@ -121,12 +121,12 @@ class Ledger:
         return totals
 
     def wait_for(self, condition: Callable[[Ledger], bool], *, timeout_seconds: float = 5.0) -> bool:
-        """Wait until `condition(ledger)` holds, looking again at every arrival; False when time ran out."""
+        """Wait until `condition(ledger)` is true; it is checked at every arrival. Return False after the timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_seconds)
 
     def reset(self) -> None:
-        """Forget everything, also across a restart."""
+        """Forget everything, also for the time after a restart."""
         with self._changed:
             if self.journal is not None:
                 self.journal.append("reset", {})
@@ -175,7 +175,7 @@ def _fits(one: Arrival | EventRow, event: str, pixel: str) -> bool:
 
 
 def _fate(row: EventRow, channel: Channel, at: float) -> Fate:
-    """The de-duplication rules; the ends of both spans are inside."""
+    """Apply the rules of de-duplication. Both ends of a span are included."""
     if not row.window_channels or at - row.window_at > DEDUPLICATION_SECONDS:
         return "counted"
     if channel in row.window_channels:
@@ -184,7 +184,7 @@ def _fate(row: EventRow, channel: Channel, at: float) -> Fate:
 
 
 def _enter(row: EventRow, arrival: Arrival) -> None:
-    """Write one arrival into its row; a merged one enriches what the first lacked."""
+    """Add one arrival to its row. A merged arrival adds values that the first did not have."""
     if arrival.channel == "browser":
         row.browser_at = arrival.arrived_at if row.browser_at is None else row.browser_at
     else:

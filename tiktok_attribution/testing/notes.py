@@ -1,6 +1,6 @@
-"""A file of JSON lines that outlives the process: what was written is known again after a kill.
+"""Notes of the stand-in: its last answers, its remarks, and the pixel scripts that were requested.
 
-What the stand-in answered last, what it remarked, and which pixel scripts were asked for.
+`Journal` is a file of JSON lines, so what was written is known again after the process was killed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tiktok_attribution.testing.remarks import Remark
 
 
 class Journal:
-    """Appends one JSON object a line, unbuffered and without fsync: it survives a kill, not a power cut."""
+    """Append one JSON object a line, unbuffered and without fsync. It survives a kill, but not a power failure."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -30,13 +30,13 @@ class Journal:
                     file.write(b"\n")
 
     def append(self, kind: str, record: Mapping[str, Any]) -> None:
-        """In the file when this returns. Raises OSError when it can't be."""
+        """Write a record; it is in the file when this returns. Raises OSError if that fails."""
         line = json.dumps({"kind": kind, **record}, separators=(",", ":")).encode("ascii") + b"\n"
         with self._lock, self.path.open("ab", buffering=0) as file:
             file.write(line)
 
     def replay(self) -> Iterator[dict[str, Any]]:
-        """Every record in order; a line that was cut off by a kill is passed over."""
+        """Yield every record in order. Skips a line that a kill has cut off."""
         with self.path.open("rb") as lines:
             for line in lines:
                 try:
@@ -54,7 +54,7 @@ KEPT_PIXELS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerGiven:
-    """`at` in epoch seconds; `events`: rows in the request; `fault`: the name of the fault, if one was."""
+    """`at` is in epoch seconds, `events` the number of rows in the request, `fault` the name of the fault or ""."""
 
     at: float
     channel: str
@@ -69,7 +69,7 @@ class AnswerGiven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemarkMade:
-    """One sentence, how often it was made, and on which event last."""
+    """A sentence, how often it was made, and the event that it was last about."""
 
     at: float
     channel: str
@@ -80,7 +80,7 @@ class RemarkMade:
 
 
 class Notes:
-    """Thread-safe and bounded. Answers and remarks are replayed from the ledger's journal."""
+    """Thread-safe and bounded notes. Answers and remarks are read again from the ledger's journal."""
 
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal
@@ -98,7 +98,7 @@ class Notes:
             self._answers.append(given)
 
     def remark(self, channel: str, remarks: Iterable[Remark], *, at: float) -> None:
-        """Remarks of one request: the same sentence is kept once, with its number of times."""
+        """Add the remarks of one request. The same sentence is kept once, with its number of times."""
         made: dict[str, RemarkMade] = {}
         for one in remarks:
             times = made[one.text].times + 1 if one.text in made else 1
@@ -116,22 +116,22 @@ class Notes:
                 self._script_loads[pixel] += 1
 
     def answers(self) -> list[AnswerGiven]:
-        """The last ones, oldest first."""
+        """Return the last answers, oldest first."""
         with self._lock:
             return list(self._answers)
 
     def remarks(self) -> list[RemarkMade]:
-        """The one made last comes last."""
+        """Return the remarks; the most recent one comes last."""
         with self._lock:
             return list(self._remarks.values())
 
     def script_loads(self) -> dict[str, int]:
-        """How often each pixel's events.js was asked for, since the start."""
+        """Return how often each pixel's events.js was requested since the start."""
         with self._lock:
             return dict(self._script_loads)
 
     def clear(self) -> None:
-        """Forget everything; the ledger's reset does the same for the journal."""
+        """Forget everything. The ledger's reset does the same for the journal."""
         with self._lock:
             self._answers.clear()
             self._remarks.clear()

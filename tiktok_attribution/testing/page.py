@@ -1,6 +1,6 @@
-"""The text of the stand-in's events.js, which browsers load in the place of TikTok's.
+"""The stand-in's page, and its events.js, which browsers load instead of TikTok's.
 
-The stand-in's page. Everything on it came from outside, so every text is escaped where it is written.
+All data on the page came from outside, so every text is escaped where it is written.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ STATE_WORDS = {
     "merged": ("good", "merged"),
     "late": ("warn", "too late to merge"),
     "counted apart": ("bad", "counted apart"),
-    "browser only": ("half", "browser only"),
-    "server only": ("half", "server only"),
+    "browser only": ("single", "browser only"),
+    "server only": ("single", "server only"),
 }
 
 
 def whole(exchange: Exchange) -> tuple[bytes, str]:
-    """The page, and the Content-Security-Policy that goes with its nonce."""
+    """Return the page, and the Content-Security-Policy with its nonce."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
@@ -54,7 +54,7 @@ def whole(exchange: Exchange) -> tuple[bytes, str]:
 
 
 def live(exchange: Exchange) -> bytes:
-    """The part that changes."""
+    """Return the part of the page that changes."""
     parts = (
         _totals(exchange),
         _events(exchange),
@@ -78,7 +78,7 @@ def _text(value: object) -> str:
 
 
 def _clock(at: float | None) -> str:
-    """Time of day; the page's script can't know the server's zone, so it is UTC."""
+    """Return the time of day in UTC, because the page's script does not know the server's time zone."""
     if at is None:
         return '<span class="none">&ndash;</span>'
     day = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
@@ -91,7 +91,7 @@ def _section(title: str, body: str, *, note: str = "") -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, kind: str = "listed") -> str:
-    """`rows` hold HTML that is already escaped; each cell knows its head, for narrow screens."""
+    """Build a table. `rows` contain HTML that is already escaped. Each cell knows its head, for narrow screens."""
     head = "".join(f"<th>{one}</th>" for one in heads)
     lines = "".join(
         "<tr>"
@@ -134,7 +134,7 @@ def _event_cells(row: EventRow) -> Sequence[str]:
     if apart is not None:
         together += f" <small>{_span(apart)} apart</small>"
     if row.repeats:
-        together += f' <small class="badge half">{row.repeats} repeat dropped</small>'
+        together += f' <small class="badge single">{row.repeats} repeat dropped</small>'
     counted = f'<span class="count{" bad" if row.counted > 1 else ""}">{row.counted}</span>'
     value = "" if row.value is None else f"{_text(_amount(row.value))} {_text(row.currency)}"
     keys = "".join(f'<span class="key">{_text(key)}</span>' for key in row.matching_keys[:20])
@@ -143,7 +143,7 @@ def _event_cells(row: EventRow) -> Sequence[str]:
 
 
 def _amount(value: float) -> float:
-    """98.0 as 98: JSON makes no difference between them."""
+    """Return 98.0 as 98; JSON makes no difference between them."""
     return int(value) if value == int(value) else value
 
 
@@ -214,7 +214,7 @@ def _remarks(made: Sequence[RemarkMade]) -> str:
     if not made:
         return ""
     lines = "".join(
-        f'<li><span class="badge half">{_text(one.channel)}</span> {_text(one.text)}'
+        f'<li><span class="badge single">{_text(one.channel)}</span> {_text(one.text)}'
         f" <small>&times;{one.times}{_last_on(one)}</small></li>"
         for one in made[: -SHOWN_REMARKS - 1 : -1]
     )

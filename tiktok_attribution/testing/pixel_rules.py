@@ -1,8 +1,8 @@
-"""What the stand-in's events.js posts for one call, brought into the shape of an Events API row.
+"""Read what the stand-in's events.js posts for one call, and convert it to a row of the Events API.
 
-`{"type": "track" | "page" | "remark", "pixel", "event", "event_id", "properties", "user", "page",
-"limited_data_use"}`; `text` instead of an event for a remark. How TikTok's own script talks to its
-server is not documented, so this form is the stand-in's own.
+The form is `{"type": "track" | "page" | "remark", "pixel", "event", "event_id", "properties", "user", "page",
+"limited_data_use"}`; a remark has `text` instead of an event. It is the stand-in's own form: how TikTok's script talks
+to its server is not documented.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tiktok_attribution.testing.remarks import (
 )
 from tiktok_attribution.testing.rules import read_object
 
-# identify's key -> the Events API's key
+# the key in identify -> the key in the Events API
 SAME_KEYS = {"phone_number": "phone", "sha256_email": "email", "sha256_phone_number": "phone"}
 NOT_HASHED = "(not hashed)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelCall:
-    """One call of the browser. `body` is None when there was nothing but remarks."""
+    """One call of the browser. `body` is None if it contained only remarks."""
 
     pixel: str
     body: Mapping[str, Any] | None
@@ -40,7 +40,7 @@ class PixelCall:
 
 
 def read_call(raw: bytes, *, known_pixels: Container[str] | None, user_agent: str, ip: str) -> PixelCall:
-    """Raise RefusedError if it's no call. Plain e-mails and phones are not kept, only that they came."""
+    """Read a call. Raises RefusedError if it is none. Plain e-mails and phones are not kept, only that they came."""
     call = read_object(raw)
     if call is None:
         refuse_in_our_words(40002, "the body is not a JSON object")

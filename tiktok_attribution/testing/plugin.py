@@ -1,4 +1,4 @@
-"""The pytest plugin: installed with the app, found by its entry point."""
+"""The pytest plugin. Its entry point is installed with the app, so pytest finds it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from tiktok_attribution import conf, in_tests
 from tiktok_attribution.testing.server import StandIn
 
 PIXEL_CODE, ACCESS_TOKEN = "C0STANDIN", "0" * 40
-"""For sites that take theirs from an environment that a test run doesn't have."""
+"""For sites that read their own from an environment that a test run does not have."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """From here on nothing of this app leaves the process unless a test asks for it: see `in_tests`."""
+    """From now on nothing of this app leaves the process, unless a test asks for it: see `in_tests`."""
     in_tests.note_pytest(runs=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The process goes on without tests: a program that called `pytest.main()`."""
+    """Note the end of the tests, for a program that called `pytest.main()` and goes on."""
     in_tests.note_pytest(runs=False)
 
 
 @pytest.fixture
 def tiktok_standin(settings: Any) -> Iterator[StandIn]:
-    """A stand-in for TikTok on loopback, with the settings pointed at it for this test.
+    """Start a stand-in for TikTok on loopback, and point the settings at it for this test.
 
-    `tiktok_standin.ledger` tells what arrived, `tiktok_standin.faults` makes it fail. A PIXEL_CODE or
-    ACCESS_TOKEN that is empty is filled. Needs pytest-django.
+    `tiktok_standin.ledger` has what arrived, and `tiktok_standin.faults` makes requests fail. An empty PIXEL_CODE or
+    ACCESS_TOKEN is filled in. Needs pytest-django.
     """
     with StandIn() as standin:
         own = {"API_URL": standin.api_url, "PIXEL_HOST": standin.pixel_host}
@@ -39,7 +39,7 @@ def tiktok_standin(settings: Any) -> Iterator[StandIn]:
 
 
 def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
-    """With a pixel and tokens where there are none; callables are left to answer for themselves."""
+    """Fill in a pixel and tokens if there are none. Callables stay as they are."""
     written = {key: one for key, one in given.items() if one is not None or key not in ("PIXEL_CODE", "ACCESS_TOKEN")}
     settings = conf.read(written)
     mistaken = {problem.key for problem in settings.problems}
@@ -58,12 +58,12 @@ def _tokens(given: Any, pixel_codes: tuple[str, ...]) -> Any:
 
 @pytest.fixture
 def tiktok_deliver(tiktok_standin: StandIn) -> Callable[[], Any]:
-    """Send what is due, as the worker does: `tiktok_deliver()` returns how many ended in which state.
+    """Return a function that sends what is due, as the worker does, and returns the number of events by state.
 
-    An event whose lines were saved after it is built again first, as the commit does it: a test's transaction has none.
-    It brings `tiktok_standin` along, so that no test sends anything to TikTok itself.
+    It first builds events again whose lines were saved after them. A commit does this otherwise, but a test's
+    transaction has no commit. It uses `tiktok_standin`, so no test sends anything to TikTok itself.
     """
-    # By its name: it reaches models, and pytest loads this file before Django is set up.
+    # Imported by name: it needs models, and pytest loads this file before Django is set up.
     finish_everywhere: Callable[..., int] = import_string("tiktok_attribution.conversions.finishing.finish_everywhere")
     deliver_all: Callable[[], Any] = import_string("tiktok_attribution.delivery.pixel_sender.deliver_all")
 

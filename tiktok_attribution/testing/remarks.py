@@ -1,4 +1,4 @@
-"""What is accepted but deserves a remark, on either channel: it would show in Diagnostics, or nowhere."""
+"""Remarks about events that TikTok accepts, on either channel. TikTok would show them in Diagnostics, or nowhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """A sentence for a person, and the event it was made on."""
+    """A sentence for a person, and the event that it is about."""
 
     text: str
     event: str = ""
@@ -42,12 +42,12 @@ class Remark:
 
 
 def is_hash(value: object) -> bool:
-    """64 lower-case hexadecimal digits."""
+    """Return whether the value is 64 lower-case hexadecimal digits."""
     return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
 def values_of(value: object) -> list[Any]:
-    """The values of a user key that may be one string or a list; empty ones are left out."""
+    """Return the values of a user key that may be one string or a list, without empty ones."""
     return [one for one in (value if isinstance(value, list) else [value]) if one not in ("", None)]
 
 

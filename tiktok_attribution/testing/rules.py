@@ -1,6 +1,6 @@
-"""What TikTok refuses in a request to the Events API: token, root object, batch.
+"""Check a request to the Events API for what TikTok refuses: token, root object, number of events.
 
-Rows of `data` are judged in event_rules.py. One bad row refuses the whole request.
+`event_rules` checks the rows of `data`. One bad row refuses the whole request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_EVENTS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Settings of the judge. `tokens`: pixel code -> token; None takes any token for any pixel."""
+    """Settings of the checks. `tokens` maps pixel codes to tokens; None accepts any token for any pixel."""
 
     tokens: Mapping[str, str] | None = None
     max_body_bytes: int = 1_000_000
@@ -34,7 +34,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as it came; `root` is None when the body isn't a JSON object."""
+    """A request as it came. `root` is None if the body is not a JSON object."""
 
     token: str | None
     size_bytes: int
@@ -70,7 +70,7 @@ class Accepted:
 
 
 def read_object(raw: bytes) -> dict[str, Any] | None:
-    """The JSON object in `raw`; None for anything else, NaN and Infinity included."""
+    """Return the JSON object in `raw`; None for anything else, also for NaN and Infinity."""
     try:
         found = json.loads(raw, parse_constant=_not_json)
     except (ValueError, RecursionError):
@@ -83,7 +83,7 @@ def _not_json(name: str) -> NoReturn:
 
 
 def judge(request: Request, rules: Rules, *, now: float) -> Accepted:
-    """Raise RefusedError as TikTok would, or say what was accepted. `now` in epoch seconds."""
+    """Return what was accepted, or raise RefusedError as TikTok would. `now` is in epoch seconds."""
     _check_token(request.token, rules)
     if request.size_bytes > rules.max_body_bytes:
         refuse_in_our_words(40002, f"the body is over {rules.max_body_bytes} bytes", http_status=413)

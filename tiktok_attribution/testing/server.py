@@ -1,6 +1,6 @@
-"""The stand-in as one object: start it, point the app at its addresses, ask its ledger.
+"""The stand-in as one object: start it, point the app at its addresses, and read its ledger.
 
-The stand-in as a program.
+`run` and `serve` are the program that `python -m tiktok_attribution.testing` and `tiktok_standin` start.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tiktok_attribution.testing.rules import Rules
 class StandIn:
     """A stand-in for TikTok on a loopback address, in a thread of this process.
 
-    `port` 0 takes a free one, which is kept over stop() and start(). `tokens`: pixel code -> token; None
-    takes any token but one with "Bearer ". `journal`: a file that keeps what arrived across restarts.
-    Raises ValueError for a host that others could reach.
+    `port` 0 takes a free one, which stop() and start() keep. `tokens` maps pixel codes to tokens; None accepts any
+    token except one with "Bearer ". `journal` is a file that keeps what arrived across restarts. Raises ValueError for
+    a host that other machines can reach.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class StandIn:
         self.stop()
 
     def start(self) -> StandIn:
-        """Listen. Raises OSError when the port is taken."""
+        """Start to listen. Raises OSError if the port is in use."""
         if self._listener is None:
             self._listener = Listener((self.host, self.port), Handler, self.exchange)
             self.port = int(self._listener.server_address[1])
@@ -83,29 +83,29 @@ class StandIn:
         return self
 
     def stop(self) -> None:
-        """Stop listening and drop every connection; what arrived stays known."""
+        """Stop listening and close every connection. The ledger keeps what arrived."""
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.end()
 
     def reset(self) -> None:
-        """Forget what arrived and was answered, and disarm the faults."""
+        """Forget all arrivals and answers, and clear the faults."""
         self.exchange.reset()
 
     @property
     def url(self) -> str:
-        """Without a slash at the end; its page is there."""
+        """The address of the stand-in's page, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def pixel_host(self) -> str:
-        """In the place of https://analytics.tiktok.com."""
+        """Use it instead of https://analytics.tiktok.com."""
         return self.url
 
     @property
     def api_url(self) -> str:
-        """In the place of the Events API's address."""
+        """Use it instead of the address of the Events API."""
         return self.url + EVENTS_API_PATH
 
     @property
@@ -114,7 +114,7 @@ class StandIn:
 
     @property
     def pixel_url(self) -> str:
-        """Where events.js posts to."""
+        """The address that events.js posts to."""
         return self.url + PIXEL_PATH
 
 
@@ -122,7 +122,7 @@ DEFAULT_PORT = 8765
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Serve as the arguments say, until SIGTERM or Ctrl-C; the exit code of `serve`."""
+    """Serve as the arguments say, until SIGTERM or Ctrl-C. Returns the exit code of `serve`."""
     parser = argparse.ArgumentParser(
         prog="python -m tiktok_attribution.testing",
         description="A stand-in for TikTok's pixel and Events API on 127.0.0.1, for demos and tests.",
@@ -133,7 +133,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def serve(port: int, *, tokens: Mapping[str, str], journal: str | None, quiet: bool) -> int:
-    """Serve until SIGTERM or Ctrl-C; 0 then, 1 when the port is taken."""
+    """Serve until SIGTERM or Ctrl-C. Returns 0 then, and 1 if the port is in use."""
     standin = StandIn(port=port, tokens=tokens or None, journal=journal)
     ended = threading.Event()
     if threading.current_thread() is threading.main_thread():
@@ -158,8 +158,8 @@ def serve(port: int, *, tokens: Mapping[str, str], journal: str | None, quiet: b
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the program and of the management command."""
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    """Add the options of the program and of the management command."""
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the port; 0 takes a free one")
     parser.add_argument("--journal", help="a file that keeps what arrived across restarts")
     parser.add_argument(
         "--token",
@@ -167,7 +167,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_token,
         metavar="PIXEL=TOKEN",
-        help="take this token for this pixel and no other; may be repeated",
+        help="accept only this token for this pixel; may be repeated",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
 

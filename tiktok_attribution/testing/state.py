@@ -1,4 +1,4 @@
-"""The stand-in's state as JSON, and how another process steers its faults."""
+"""The stand-in's state as JSON, and the requests by which another process controls its faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_LATENCY_MS = 600_000
 
 
 def state(exchange: Exchange) -> dict[str, Any]:
-    """What GET /standin/state.json gives. Keys and names only of what could match a person."""
+    """Return the content of GET /standin/state.json. Data that could match a person is left out: only its keys."""
     ledger, notes, faults = exchange.ledger, exchange.notes, exchange.faults
     return {
         "events": [row_as_json(row) for row in ledger.events()],
@@ -32,7 +32,7 @@ def state(exchange: Exchange) -> dict[str, Any]:
 
 
 def arrivals(exchange: Exchange) -> dict[str, Any]:
-    """What GET /standin/arrivals.json gives: every arrival with its body as it was sent."""
+    """Return the content of GET /standin/arrivals.json: every arrival with its body as it was sent."""
     return {"arrivals": [{**arrival_as_json(one), "body": one.body} for one in exchange.ledger.arrivals()]}
 
 
@@ -49,9 +49,9 @@ def arrival_as_json(arrival: Arrival) -> dict[str, Any]:
 
 
 def control(faults: Faults, raw: bytes) -> None:
-    """`{"name": …}` arms one fault; `{"clear": true, "latency_ms": 0, "add": [{…}]}` does more at once.
+    """Change the faults: `{"name": …}` adds one, `{"clear": true, "latency_ms": 0, "add": [{…}]}` does more at once.
 
-    Raises ValueError with the reason, and then nothing was changed.
+    Raises ValueError with the reason; then nothing was changed.
     """
     order = json.loads(raw)
     if not isinstance(order, dict):

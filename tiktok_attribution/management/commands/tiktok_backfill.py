@@ -1,4 +1,4 @@
-"""`manage.py tiktok_backfill`: record what the signals never saw. Safe to run twice."""
+"""`manage.py tiktok_backfill`: record conversions that no signal saw. You can run it twice."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tiktok_attribution.management.tables import TablesCommand
 
 
 class Command(TablesCommand):
-    """Finds conversions made by QuerySet.update, bulk_create, or while the app was off."""
+    """Record conversions that were made by QuerySet.update or bulk_create, or while the app was off."""
 
-    help = "Record conversions that no signal saw, within the last days. Each counts once, however often this runs."
+    help = "Record conversions that no signal saw, within the last days. Each counts once, even if you run this twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("models", nargs="*", metavar="app.Model", help="Only these models (default: all declared).")
-        parser.add_argument("--days", type=float, help="How far back; at most MAX_AGE_DAYS, which is the default.")
+        parser.add_argument("--days", type=float, help="How many days back. Default and maximum: MAX_AGE_DAYS.")
         parser.add_argument(
             "--unknown-consent",
             action="store_true",
-            help="Also record what visitors may have refused while the database took no rows of this app.",
+            help="Also record what visitors may have refused while the database refused rows of this app.",
         )
         parser.add_argument("--dry-run", action="store_true", help="Count, but record nothing.")
-        parser.add_argument("--database", help="Look in this database instead of the one that the router names.")
+        parser.add_argument("--database", help="Read this database instead of the one that the router chooses.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings = conf.current()
@@ -87,12 +87,12 @@ EMPTY_TIME = 'their time field is empty (the conversion\'s "time" or event_time)
 ADVICE = {
     "undated": 'declare "time" (or event_time) so that they can be sent with their own time',
     "invalid": "see their notes in the admin, fix the mapping or the object, and run this again",
-    "unreadable": 'it can\'t be told whether they happened: the log says why; fix "when" (or happened)',
-    "refused": "their visitors said no, nobody could be asked, or paused() held them back; they are not recorded",
+    "unreadable": 'their condition failed, and the log says why: fix "when" (or happened)',
+    "refused": "their visitors refused, no visitor could be asked, or paused() was active; they are not recorded",
     "with unknown consent": (
-        "the database took no rows of this app then (tiktok_status says when), so a visitor's refusal may be lost; "
+        "the database refused rows of this app then (tiktok_status says when), so a visitor's refusal may be lost; "
         "they are not recorded. If you know that they may be sent, run this again with --unknown-consent"
     ),
-    "without visitor": 'only what a visitor made counts ("made_by"), and no visitor is known; they are not recorded',
+    "without visitor": 'only objects that a visitor made count ("made_by"), and no visitor is known; not recorded',
     "old": "older than --days or MAX_AGE_DAYS; they are not sent",
 }

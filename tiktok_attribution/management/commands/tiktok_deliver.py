@@ -1,4 +1,4 @@
-"""`manage.py tiktok_deliver`: what the Celery worker does, without one."""
+"""`manage.py tiktok_deliver`: do the work of the Celery worker without Celery."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from tiktok_attribution.monitoring.alerts import notify_all
 from tiktok_attribution.monitoring.hourly import refresh_all
 
 BULK_SECONDS = 5.0
-"""Of one round, that work over whole filters may take: what is due waits for no longer."""
+"""The most seconds of one round for background jobs, so that due events don't wait longer."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(TablesCommand):
-    """For cron, for sites without a worker, and for a look at what happens."""
+    """Send due events, for cron and for sites without a worker."""
 
     help = "Send the events that are due to TikTok, once or in a loop."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--loop", type=_seconds, metavar="SECONDS", help="Go on, looking again every SECONDS.")
+        parser.add_argument("--loop", type=_seconds, metavar="SECONDS", help="Repeat, with a pause of SECONDS.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["loop"] is None:
@@ -47,11 +47,11 @@ class Command(TablesCommand):
             self._tell(counts)
             self._tell_of_the_stopped()
             if counts["failed"]:
-                raise CommandError("Not everything could be sent, and what could not waits; the log says why.")
+                raise CommandError("Some events could not be sent and wait; the log says why.")
             return
         with _asked_to_end() as ending:
             while not ending.is_set():
-                close_old_connections()  # a database that was restarted is found again
+                close_old_connections()  # to connect again if the database was restarted
                 repair_everywhere()
                 manual.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
                 turns.run(turns.FINISH)
@@ -83,12 +83,12 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
 
 
 def _wait(ending: threading.Event, seconds: float) -> None:
-    """With a sign of life each minute, so that a long pause is not taken for the loop's end."""
+    """Wait, and write a sign of life each minute, so that a long pause does not look like a stopped loop."""
     while seconds > EVERY_SECONDS and not ending.wait(EVERY_SECONDS):
         beat(LOOP, using=write_database())
         seconds -= EVERY_SECONDS
@@ -97,7 +97,10 @@ def _wait(ending: threading.Event, seconds: float) -> None:
 
 @contextmanager
 def _asked_to_end() -> Iterator[threading.Event]:
-    """Set by SIGTERM and SIGINT: the batch that is on its way is marked first, for its fate is known then."""
+    """Yield an event that SIGTERM and SIGINT set.
+
+    The batch that is being sent is finished first, to know its result.
+    """
     ending = threading.Event()
     before = {number: signal.signal(number, lambda *_: ending.set()) for number in SIGNALS}
     try:

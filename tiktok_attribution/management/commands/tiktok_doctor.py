@@ -1,4 +1,4 @@
-"""`manage.py tiktok_doctor`: what keeps events from TikTok, why, and how to fix it."""
+"""`manage.py tiktok_doctor`: find what keeps events from TikTok, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tiktok_attribution.doctor.run import everything
 
 
 class Command(BaseCommand):
-    """Exits 0 when nothing is an error, 1 otherwise. Changes nothing and sends nothing."""
+    """Exit with 0 if no result is an error, with 1 otherwise. Changes nothing and sends nothing."""
 
-    help = "Look at settings, middleware, pixels, worker, broker, migrations and the tag on the site's front page."
-    requires_system_checks: list[str] = []  # they are among the findings
+    help = "Check settings, middleware, pixels, worker, broker, migrations and the tag on the site's front page."
+    requires_system_checks: list[str] = []  # their messages are among the results
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="One JSON list, for monitoring.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON list, for monitoring.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = everything()

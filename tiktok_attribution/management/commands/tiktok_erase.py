@@ -1,4 +1,4 @@
-"""`manage.py tiktok_erase`: erase what is kept of a person, and print the proof."""
+"""`manage.py tiktok_erase`: erase the data of a person, and print a report as proof."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tiktok_attribution.privacy.person import add_arguments, asked
 
 
 class Command(TablesCommand):
-    """Looks through every table of this app in every database. Exits 1 if anything is left."""
+    """Search every table of this app in every database. Exit with 1 if anything is left."""
 
     help = "Erase a person's events and signals. Prints a JSON report without personal data, as proof."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="Say what would be erased, and erase nothing.")
-        parser.add_argument("--report", metavar="FILE", help="Write the report into a file as well.")
+        parser.add_argument("--report", metavar="FILE", help="Also write the report to a file.")
 
     @errors_without_values
     def handle(self, *args: Any, **options: Any) -> None:

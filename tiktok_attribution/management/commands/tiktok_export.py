@@ -1,4 +1,4 @@
-"""`manage.py tiktok_export`: everything that is kept of a person, as JSON."""
+"""`manage.py tiktok_export`: print everything that is stored about a person, as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tiktok_attribution.privacy.person import add_arguments, asked, export
 
 
 class Command(TablesCommand):
-    """Its output is personal data: give it to nobody but the person."""
+    """Print personal data: give the output only to the person."""
 
     help = "Print a person's events, attempts and signals as JSON."
 

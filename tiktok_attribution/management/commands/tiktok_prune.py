@@ -1,4 +1,4 @@
-"""`manage.py tiktok_prune`: clear payloads and delete old rows, as the settings KEEP_… and SNAPSHOT_DAYS say."""
+"""`manage.py tiktok_prune`: clear bodies and delete old rows, as the KEEP_… settings and SNAPSHOT_DAYS say."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ROUND = 50_000
 
 
 class Command(BaseCommand):
-    """For cron, on sites without Celery beat."""
+    """Prune, for cron on sites without Celery beat."""
 
     help = "Clear payloads and delete events, attempts and snapshots that are past their time."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--most", type=_count, help="At most so many rows of a kind, and in each database.")
+        parser.add_argument("--most", type=_count, help="The most rows of each type, in each database.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         counts = prune_all(most=options["most"]) if options["most"] else _prune_everything()
@@ -41,5 +41,5 @@ def _prune_everything() -> Counter[str]:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)

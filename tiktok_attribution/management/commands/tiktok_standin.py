@@ -1,4 +1,4 @@
-"""`manage.py tiktok_standin`: a TikTok of one's own on loopback, for demos and tests."""
+"""`manage.py tiktok_standin`: run a stand-in for TikTok on this machine, for demos and tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiktok_attribution.testing.server import add_arguments, serve
 
 
 class Command(BaseCommand):
-    """The same as `python -m tiktok_attribution.testing`."""
+    """Does the same as `python -m tiktok_attribution.testing`."""
 
     help = "Run the stand-in for TikTok's pixel and Events API on 127.0.0.1."
     requires_system_checks: list[str] = []

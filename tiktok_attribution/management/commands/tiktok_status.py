@@ -1,4 +1,4 @@
-"""`manage.py tiktok_status`: how delivery stands, for people and for monitoring."""
+"""`manage.py tiktok_status`: print the state of delivery, for people and for monitoring."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tiktok_attribution.management.tables import TablesCommand
 
 
 class Command(TablesCommand):
-    """Exits 0 when all is well, 1 when a pixel is stopped or events wait longer than --max-age."""
+    """Exit with 0 if all is well, with 1 if a pixel is stopped or an event is due for longer than --max-age."""
 
-    help = "Queue depth, age of the oldest due event, rates and trouble of each pixel."
+    help = "Print queue depth, age of the oldest due event, rates and problems of each pixel."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="One JSON list, for monitoring.")
+        parser.add_argument("--json", action="store_true", help="Print one JSON list, for monitoring.")
         parser.add_argument(
-            "--max-age", type=float, metavar="SECONDS", help="Fail when an event is due longer (ALERT_DELAY_MINUTES)."
+            "--max-age", type=float, metavar="SECONDS", help="Fail if an event is due longer (ALERT_DELAY_MINUTES)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,7 +45,7 @@ class Command(TablesCommand):
         ill = [one for one in found if one.stopped or one.oldest_due_seconds > most]
         if ill:
             names = ", ".join(f"{one.pixel_code} ({one.database})" for one in ill)
-            raise CommandError(f"not well: {names}", returncode=1)
+            raise CommandError(f"problems with: {names}", returncode=1)
 
 
 def _in_words(one: PixelFigures) -> str:

@@ -1,6 +1,6 @@
 /*
- * A stand-in for TikTok's events.js, for demos and tests: it drains the queue that the base code fills and
- * posts every event to the stand-in it was loaded from. Written from the queue's documented form.
+ * A stand-in for TikTok's events.js, for demos and tests. It runs the queue that the base code fills, and
+ * posts every event to the stand-in that it was loaded from. It follows the documented form of the queue.
  */
 (function () {
   "use strict";
@@ -151,7 +151,7 @@
     }
   }
 
-  /* Empties a queue and makes it act at once from now on. What isn't an array is ignored without a word. */
+  /* Run the calls of a queue, and make later calls run at once. Entries that are not arrays are ignored. */
   function adopt(state, queue, pixelsOf) {
     const act = function (entry) {
       if (Array.isArray(entry)) {
@@ -192,7 +192,7 @@
     window.addEventListener("popstate", routeChanged);
   }
 
-  /* One script tag a pixel may come: the state and the common queue are set up by the first. */
+  /* A page may have one script tag for each pixel. The first one sets up the state and the common queue. */
   const first = !ttq._standIn;
   if (first) {
     Object.defineProperty(ttq, "_standIn", { value: newState() });
