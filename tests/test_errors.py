@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import tiktok_attribution
+from tiktok_attribution import errors
 from tiktok_attribution.errors import HiddenText, errors_without_values
 
 ROOT = Path(tiktok_attribution.__file__).parents[1]
@@ -101,6 +102,13 @@ def test_a_traceback_reads_as_before() -> None:
     assert 'raise error or ValueError("words")' in text
     assert ", in fall" in text
     assert ", in door" in text
+
+
+def test_a_frame_without_values_is_at_an_instruction_without_columns() -> None:
+    """Else a traceback would underline a part of the line, and the wrong one. Python 3.10 knows no columns."""
+    positions = list(getattr(errors._PLACE, "co_positions", list)())
+    at = positions[errors._POSITION // 2 :][:1]
+    assert [place[2:] for place in at if place[2:] != (None, None)] == []
 
 
 def test_the_error_is_the_same_object_with_its_own_words() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.utils import quote
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tiktok_attribution.admin import base
 from tiktok_attribution.models import Attempt, Outcome
@@ -55,6 +57,16 @@ def test_the_page_explains_the_answer(boss: Client, event: Make, attempt: Make) 
     page = boss.get(reverse("admin:tiktok_attribution_attempt_change", args=[quote(made.pk)]))
 
     assert "TikTok does not accept the access token" in html.unescape(page.content.decode())
+
+
+@pytest.mark.parametrize("column", range(1, 8))
+def test_an_address_cannot_ask_for_another_order(
+    boss: Client, event: Make, attempt: Make, address: str, column: int
+) -> None:
+    older = attempt(event(), http_status=100, started_at=timezone.now() - timedelta(hours=1))
+    newer = attempt(event(), http_status=503)
+
+    assert pks(boss.get(address, {"o": str(column)})) == [newer.pk, older.pk]
 
 
 def test_no_attempts_yet_is_said(boss: Client, address: str) -> None:

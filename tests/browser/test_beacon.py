@@ -10,12 +10,13 @@ import pytest
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import set_script_prefix
+from django.urls import set_script_prefix, set_urlconf
 
 from tests.browser.blocks import block_of
 from tiktok_attribution import conf
 from tiktok_attribution.browser import signed_events
 from tiktok_attribution.browser.consent_gate import private_prefixes
+from tiktok_attribution.browser.page_data import beacon_url
 from tiktok_attribution.browser.signed_events import Action
 from tiktok_attribution.models import OutboxEvent, SuppressedCount
 from tiktok_attribution.testing.assertions import assert_not_tracked, assert_tracked
@@ -194,6 +195,18 @@ def test_under_a_prefix_of_the_server_a_private_page_is_private_too(client: Clie
         assert private_prefixes(conf.current()) == ["/shop/clinic/"]  # a whole page would keep its static files' URL
     finally:
         set_script_prefix("/")
+
+
+def test_a_request_with_urls_of_its_own_reports_to_these() -> None:
+    class Other:
+        urlpatterns: list[Any] = []
+
+    assert beacon_url()
+    set_urlconf(Other)
+    try:
+        assert beacon_url() == ""
+    finally:
+        set_urlconf(None)
 
 
 @pytest.mark.hostile

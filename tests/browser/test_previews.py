@@ -44,7 +44,7 @@ def editor() -> Client:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page_script", [False, True])
-@pytest.mark.parametrize("marks", ["is_dummy is_preview", "is_preview"])
+@pytest.mark.parametrize("marks", ["is_dummy is_preview", "is_dummy", "is_preview"])
 def test_a_preview_carries_no_pixel_and_records_nothing(
     settings: Any, editor: Client, marks: str, page_script: bool
 ) -> None:

@@ -182,5 +182,9 @@ def test_which_tables_a_path_reads(path: Any, tables: set[str] | None) -> None:
     assert tables_of(Order, path) == tables
 
 
+def test_a_reverse_relation_without_a_name_of_its_own_is_followed() -> None:
+    assert tables_of(Variant, "item_set.guarded") == {"shop_item", "shop_product"}
+
+
 def test_a_key_of_a_relation_reads_no_other_table() -> None:
     assert tables_of(Item, "variant_id") == set()
