@@ -64,3 +64,15 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
         }
         new = named - found
     assert [str(path.relative_to(ROOT)) for path in DOCUMENTS if path not in found] == []
+
+
+def test_each_decision_stands_at_the_code_that_the_architecture_names() -> None:
+    index = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (\d+) \| .+ \| (.+) \|$", index.partition("## Decisions")[2])
+    told = re.findall(r"(?m)^(\d+)\. \*\*", (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8"))
+    assert [number for number, _ in rows] == told
+    files = {
+        ROOT / "tiktok_attribution" / name for _, places in rows for name in re.findall(r"`([\w/]+\.\w+)`", places)
+    }
+    assert len(files) > 30
+    assert [str(path) for path in sorted(files) if "ecision:" not in path.read_text(encoding="utf-8")] == []

@@ -327,7 +327,7 @@
     }
   }
 
-  /* A form counts when it is sent. One whose submit a script has prevented was sent by nobody, unless htmx or Turbo
+  /* Decision: a form counts when it is sent. One whose submit a script has prevented was sent by nobody, unless htmx or Turbo
      take it: they tell when they send it, which a dialogue may delay. Where a script of the site's own sends a form,
      it says so by the attribute `tiktok-sent`, or calls ttqTrack when that has worked. */
   function settle(event, source, count) {
