@@ -26,7 +26,7 @@ import tiktok_attribution
 from tiktok_attribution import checks, conf, metrics, setting_types, signals, tasks
 from tiktok_attribution.admin import mixins
 from tiktok_attribution.browser import signed_events, tags
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.conversions import settings_form
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.events import contents, names, properties

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.browser.reading import parsed
-from tiktok_attribution.browser.inline_code import nonce_of, script
+from tiktok_attribution.browser.csp_nonce import nonce_of, script
 
 
 class LazyNonce(SimpleLazyObject):

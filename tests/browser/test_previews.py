@@ -13,7 +13,7 @@ from tests.conversions import models  # noqa: F401 -- made before the test datab
 from tests.conversions.samples import PIXEL, PLAIN
 from tests.shop.models import Order
 from tiktok_attribution.browser.tags import pixel_text
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.models import OutboxEvent, SuppressedCount, VisitorSnapshot

@@ -17,7 +17,7 @@ from tests.browser.reading import calls, tracked
 from tests.consent.conftest import ASKED, PIXEL, counts, states
 from tests.shop.models import Order
 from tiktok_attribution import track
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.conversions.backfill import backfill
 from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.delivery.manual import SkipReason, retry

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.consent.strings import CASES, tc_string
 from tiktok_attribution.consent.cookie_rules import SessionRule, rule_of
-from tiktok_attribution.consent.decision import Consent, as_consent
 from tiktok_attribution.consent.tcf import TcfRule
+from tiktok_attribution.consent.types import Consent, as_consent
 
 pytestmark = pytest.mark.privacy
 

@@ -18,7 +18,7 @@ from tiktok_attribution.browser import insertion, signed_events, stored_calls, v
 from tiktok_attribution.browser.insertion import is_own_page
 from tiktok_attribution.browser.pending_cookie import Pending
 from tiktok_attribution.consent.cookie_rules import UnreadableConsent, rule_of
-from tiktok_attribution.consent.decision import as_consent
+from tiktok_attribution.consent.types import as_consent
 from tiktok_attribution.conversions import recorder
 from tiktok_attribution.events import contents, hashing, ids, money, names, page_url, properties, sanitize, times
 from tiktok_attribution.events.types import User

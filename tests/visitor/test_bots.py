@@ -9,7 +9,7 @@ import crawleruseragents
 import pytest
 from django.test import RequestFactory
 
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.visitor import permission
 from tiktok_attribution.visitor.permission import decide
 

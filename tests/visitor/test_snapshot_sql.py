@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tiktok_attribution.consent.decision import Consent, Decision, Reason
+from tiktok_attribution.consent.types import Consent, Decision, Reason
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import VisitorSnapshot
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals, keep, recall

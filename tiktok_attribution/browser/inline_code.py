@@ -1,65 +1,20 @@
-"""Build the pixel's inline JavaScript: base code, `identify` and `track` calls, with the page's CSP nonce.
+"""Build the pixel's inline JavaScript: base code, `identify` and `track` calls.
 
 The stub queues calls in the array `window.ttq` until TikTok's events.js is loaded and runs them. An entry is
 [method, argument, …]. Names and order of the methods are those that events.js expects.
 
-Decision: one inline script, with the CSP nonce if the page has one. All data in it passes `safe_json`, an escaping that
-is safe inside <script>.
+Decision: one inline script, with the CSP nonce if the page has one (`csp_nonce`). All data in it passes `safe_json`, an
+escaping that is safe inside <script>.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
-
 from tiktok_attribution.events import BrowserCall
-
-logger = logging.getLogger("tiktok_attribution")
-
-# The attribute of django-csp, then that of Django 6 (django.middleware.csp.get_nonce). Django 5.2 has no nonce.
-_ATTRIBUTES = ("csp_nonce", "_csp_nonce")
-
-
-def has_nonce(request: HttpRequest | None) -> bool:
-    """Return whether the page has a CSP nonce. This does not request the nonce."""
-    return any(getattr(request, attribute, None) is not None for attribute in _ATTRIBUTES)
-
-
-def nonce_of(request: HttpRequest | None) -> str:
-    """Return the nonce of django-csp or of Django, "" if there is none. Reading it adds it to the page's CSP header.
-
-    A template that is rendered during streaming reads it too late, unless the view has read it before.
-    """
-    for attribute in _ATTRIBUTES:
-        nonce = getattr(request, attribute, None)
-        if nonce is not None:  # don't test its truth: both are false until their text is read
-            return _text(nonce)
-    return ""
-
-
-def _text(nonce: object) -> str:
-    try:
-        return str(nonce)
-    except Exception:  # CSPNonceError of django-csp, an optional package that we can't import
-        logger.exception("tiktok: the pixel's script has no nonce, so the browser will block it")
-        return ""
-
-
-def script(text: str, request: HttpRequest | None) -> SafeString:
-    """Return an inline script with the page's nonce; "" for no text. The functions of this module escape `text`."""
-    if not text:
-        return mark_safe("")
-    nonce = nonce_of(request)
-    opening = format_html('<script nonce="{}">', nonce) if nonce else "<script>"
-    return mark_safe(f"{opening}{text}</script>")  # noqa: S308 -- see the docstring
-
 
 METHODS = (
     *("page", "track", "identify", "instances", "debug", "on", "off", "once", "ready", "alias", "group"),

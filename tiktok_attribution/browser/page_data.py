@@ -24,7 +24,8 @@ from django.utils.safestring import SafeString, mark_safe
 from tiktok_attribution import conf
 from tiktok_attribution.browser import consent_gate, stored_calls
 from tiktok_attribution.browser.consent_gate import Gate, private_prefixes
-from tiktok_attribution.browser.inline_code import nonce_of, options_of, safe_json
+from tiktok_attribution.browser.csp_nonce import nonce_of
+from tiktok_attribution.browser.inline_code import options_of, safe_json
 from tiktok_attribution.browser.signed_events import Later
 from tiktok_attribution.setting_types import TURBO
 from tiktok_attribution.visitor.visitor import PixelCall

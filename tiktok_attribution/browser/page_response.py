@@ -20,7 +20,7 @@ from tiktok_attribution.browser.inline_code import safe_json
 from tiktok_attribution.browser.pending_cookie import Key
 from tiktok_attribution.browser.signed_events import Later, later
 from tiktok_attribution.browser.stored_calls import keys_of
-from tiktok_attribution.consent.decision import Decision, Reason
+from tiktok_attribution.consent.types import Decision, Reason
 from tiktok_attribution.conversions.building import pixel_codes
 from tiktok_attribution.delivery import consent_hold
 from tiktok_attribution.visitor.cookies import make_private

@@ -18,15 +18,8 @@ from django.utils.safestring import SafeString
 from tiktok_attribution import conf
 from tiktok_attribution.browser import page_data, page_response, stored_calls
 from tiktok_attribution.browser.consent_gate import Gate, is_personal
-from tiktok_attribution.browser.inline_code import (
-    ONCE,
-    base_code,
-    has_nonce,
-    identify_call,
-    once_call,
-    report_call,
-    script,
-)
+from tiktok_attribution.browser.csp_nonce import has_nonce, script
+from tiktok_attribution.browser.inline_code import ONCE, base_code, identify_call, once_call, report_call
 from tiktok_attribution.browser.signed_events import Later
 from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.browser.untagged import LOADED

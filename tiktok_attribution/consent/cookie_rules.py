@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from tiktok_attribution.consent.decision import MOST_CHARACTERS, Consent
 from tiktok_attribution.consent.tcf import COOKIE as TCF_COOKIE
 from tiktok_attribution.consent.tcf import PURPOSES, TcfRule
+from tiktok_attribution.consent.types import MOST_CHARACTERS, Consent
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tiktok_attribution.consent.decision import MOST_CHARACTERS, Consent
+from tiktok_attribution.consent.types import MOST_CHARACTERS, Consent
 
 COOKIE = "euconsent-v2"
 PURPOSES = (1, 3, 4, 7)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tiktok_attribution.consent.decision import Consent, Decision
+from tiktok_attribution.consent.types import Consent, Decision
 from tiktok_attribution.events import Event
 from tiktok_attribution.visitor.snapshot import NOBODY, Signals
 

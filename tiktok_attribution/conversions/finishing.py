@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Consent, Decision, Reason
+from tiktok_attribution.consent.types import Consent, Decision, Reason
 from tiktok_attribution.conversions.building import conversion_of, object_of
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.objects import source_of

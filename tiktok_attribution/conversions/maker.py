@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Decision, Reason
+from tiktok_attribution.consent.types import Decision, Reason
 from tiktok_attribution.conversions import written
 from tiktok_attribution.conversions.building import pixels_of_request
 from tiktok_attribution.conversions.conversion import Conversion

@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Decision, Reason, as_consent, denied
+from tiktok_attribution.consent.types import Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions import recorded as ongoing
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.conversion import VISITOR, Conversion

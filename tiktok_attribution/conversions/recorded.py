@@ -18,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
 from tiktok_attribution import tasks
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.delivery import outbox

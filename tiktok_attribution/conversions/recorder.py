@@ -19,7 +19,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Consent, Decision, Reason, denied
+from tiktok_attribution.consent.types import Consent, Decision, Reason, denied
 from tiktok_attribution.conversions import recorded as request_end
 from tiktok_attribution.conversions import written
 from tiktok_attribution.conversions.conversion import BROWSER, SERVER

@@ -17,7 +17,7 @@ from django.db import router
 from django.db.models import DateField, Model
 from django.utils import timezone
 
-from tiktok_attribution.consent.decision import Consent, as_consent
+from tiktok_attribution.consent.types import Consent, as_consent
 from tiktok_attribution.conversions import registry, written
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.recorder import channels_now

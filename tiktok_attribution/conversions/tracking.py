@@ -13,7 +13,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Consent, Decision, Reason, as_consent, denied
+from tiktok_attribution.consent.types import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.accounts import KEYS
 from tiktok_attribution.conversions.building import build_event, pixels_of_request
 from tiktok_attribution.conversions.conversion import BOTH, BROWSER, CHANNELS, SERVER

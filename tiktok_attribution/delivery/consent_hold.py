@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Consent, Reason
+from tiktok_attribution.consent.types import Consent, Reason
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.outbox import clear_bodies, due_when_finished, forget, outbox_databases

@@ -33,7 +33,7 @@ from django.db.models.functions import Greatest
 from django.db.transaction import TransactionManagementError
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.delivery.suppressed import refuse_objects
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import Heartbeat

@@ -15,7 +15,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from tiktok_attribution.consent.decision import Consent, Reason
+from tiktok_attribution.consent.types import Consent, Reason
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import SuppressedCount, VisitorSnapshot, snapshots_of
 

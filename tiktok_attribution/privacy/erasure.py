@@ -22,7 +22,7 @@ from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Reason
+from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.delivery.outbox import clear_bodies, outbox_databases
 from tiktok_attribution.delivery.suppressed import refusal
 from tiktok_attribution.errors import errors_without_values

@@ -16,7 +16,7 @@ from django.utils.functional import LazyObject, empty
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.cookie_rules import SessionRule
-from tiktok_attribution.consent.decision import Consent, Decision, Reason, as_consent, denied
+from tiktok_attribution.consent.types import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.failures import report
 from tiktok_attribution.setting_types import DENY, LIMIT, OptOut, Policy
 from tiktok_attribution.visitor.request_data import MOST_HEADER_CHARACTERS

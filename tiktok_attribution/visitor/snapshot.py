@@ -16,7 +16,7 @@ from django.db import connections
 from django.db.models.constants import OnConflict
 from django.utils import timezone as django_timezone
 
-from tiktok_attribution.consent.decision import Consent, Decision, Reason
+from tiktok_attribution.consent.types import Consent, Decision, Reason
 from tiktok_attribution.events import Page, User
 from tiktok_attribution.models import VisitorSnapshot
 from tiktok_attribution.models.visitor import object_key

@@ -22,7 +22,7 @@ from django.http import HttpRequest
 from django.utils.encoding import escape_uri_path
 
 from tiktok_attribution import conf
-from tiktok_attribution.consent.decision import Decision, Reason
+from tiktok_attribution.consent.types import Decision, Reason
 from tiktok_attribution.events import BrowserCall, Page, User
 from tiktok_attribution.events.page_url import MOST_READ, decoded_path
 from tiktok_attribution.events.types import NO_USER
