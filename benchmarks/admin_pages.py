@@ -70,7 +70,7 @@ def _client() -> Any:
     from django.contrib.auth.models import User  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
-    from tiktok_attribution.monitoring.hourly import refresh_all  # noqa: PLC0415
+    from tiktok_attribution.monitoring.hourly_statistics import refresh_all  # noqa: PLC0415
 
     began = time.monotonic()
     refresh_all()

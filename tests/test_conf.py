@@ -17,7 +17,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.conf import FROM_ENVIRONMENT, OPTIONS, Settings, read
 from tiktok_attribution.consent.cookie_rules import SessionRule
 from tiktok_attribution.consent.tcf import TcfRule
-from tiktok_attribution.setting_types import PathPatterns, Policy
+from tiktok_attribution.setting_validation import PathPatterns, Policy
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / PACKAGE
 HOUSE = [
     {"csp", "errors", "exceptions", "signals"},
     {"events", "consent"},
-    {"setting_types", "transactions"},
+    {"setting_validation", "transactions"},
     {"conf"},
     {"failures", "in_tests"},
     {"models"},
@@ -36,7 +36,7 @@ ADMIN = [
     {"base"},
     {"list_query"},
     {"filters"},
-    {"action_run", "event_list", "matching_keys", "mixins", "overview_data"},
+    {"action_run", "event_list", "matching_keys", "mixins", "overview_page"},
     {"actions", "attempts", "diagnosis", "event_page", "overview", "pixels"},
     {"events", "jobs"},
     {"__init__"},  # by it Django's autodiscovery finds them all

@@ -17,7 +17,7 @@ from django.utils import timezone
 from tests.conversions.samples import PLAIN, paid
 from tiktok_attribution.delivery.pixel_sender import deliver_all
 from tiktok_attribution.models import Attempt, HourlyStatistics, OutboxEvent, State
-from tiktok_attribution.monitoring.hourly import refresh_all
+from tiktok_attribution.monitoring.hourly_statistics import refresh_all
 from tiktok_attribution.testing.server import StandIn
 
 pytestmark = pytest.mark.django_db

@@ -23,7 +23,7 @@ from django.dispatch import Signal
 from jinja2 import Environment
 
 import tiktok_attribution
-from tiktok_attribution import checks, conf, metrics, setting_types, signals, tasks
+from tiktok_attribution import checks, conf, metrics, setting_validation, signals, tasks
 from tiktok_attribution.admin import mixins
 from tiktok_attribution.browser import signed_events, tags
 from tiktok_attribution.consent.types import Reason
@@ -115,7 +115,7 @@ def limits_of(key: str) -> str:
     reader: Callable[[object], Any] = conf.OPTIONS[key].metadata["read"]
     try:
         reader(10**15)
-    except setting_types.InvalidSetting as error:
+    except setting_validation.InvalidSetting as error:
         found = re.search(r"from \S+ to \S+(?=,)", error.message)
         return found[0] if found else ""
     return ""

@@ -19,7 +19,7 @@ from tests.delivery.samples import PIXEL, fill, row, states, store
 from tests.engines.server import free_port
 from tiktok_attribution import tasks
 from tiktok_attribution.delivery import manual, retention, turns
-from tiktok_attribution.delivery.search import EventFilter
+from tiktok_attribution.delivery.event_search import EventFilter
 from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.models import BulkVerb, State
 from tiktok_attribution.testing.server import StandIn

@@ -41,7 +41,7 @@ from tiktok_attribution.conversions.validation import amount_without_currency, p
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.names import nearly_standard
-from tiktok_attribution.setting_types import TURBO
+from tiktok_attribution.setting_validation import TURBO
 
 TAG = "tiktok_attribution"
 MIDDLEWARE = "tiktok_attribution.middleware.AttributionMiddleware"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from tiktok_attribution import setting_types
+from tiktok_attribution import setting_validation
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import TikTokAttributionError
 
@@ -57,8 +57,8 @@ class Problem(NamedTuple):
 @errors_without_values
 def _asked(give: Callable[[str], Any], pixel_code: str) -> str:
     try:
-        token = setting_types.token(give(pixel_code) or "")
-    except setting_types.InvalidSetting as error:
+        token = setting_validation.token(give(pixel_code) or "")
+    except setting_validation.InvalidSetting as error:
         problem = error.message
     except Exception as error:  # noqa: BLE001 -- the site's own code; its message may contain the token
         problem = f"was not given: {type(error).__name__}."
@@ -85,82 +85,82 @@ def _option(read: Callable[[object], Any], default: Any, *, secret: bool = False
 class Settings:
     """The settings. Each field is the key of the same name in capitals; docs/reference/settings.md explains them."""
 
-    enabled: bool = _option(setting_types.flag, True)
-    pixel_code: tuple[str, ...] = _option(setting_types.codes, ())
-    access_token: Any = _option(setting_types.token, "", secret=True)
-    mode: str = _option(setting_types.one_of(DEVELOPER, STANDARD), DEVELOPER)
-    conversions: Mapping[str, Any] = _option(setting_types.mapping, {})
-    standard_mode_server_events: tuple[str, ...] = _option(setting_types.texts, ())
-    pixel_for_request: Callable[..., Any] | None = _option(setting_types.callable_or_none, None)
-    strict: bool = _option(setting_types.flag, False)
-    send_in_tests: bool = _option(setting_types.flag, False)
-    outbox_databases: tuple[str, ...] = _option(setting_types.texts, ())
+    enabled: bool = _option(setting_validation.flag, True)
+    pixel_code: tuple[str, ...] = _option(setting_validation.codes, ())
+    access_token: Any = _option(setting_validation.token, "", secret=True)
+    mode: str = _option(setting_validation.one_of(DEVELOPER, STANDARD), DEVELOPER)
+    conversions: Mapping[str, Any] = _option(setting_validation.mapping, {})
+    standard_mode_server_events: tuple[str, ...] = _option(setting_validation.texts, ())
+    pixel_for_request: Callable[..., Any] | None = _option(setting_validation.callable_or_none, None)
+    strict: bool = _option(setting_validation.flag, False)
+    send_in_tests: bool = _option(setting_validation.flag, False)
+    outbox_databases: tuple[str, ...] = _option(setting_validation.texts, ())
 
-    user: Mapping[str, Any] = _option(setting_types.mapping, {"email": "email", "external_id": "pk"})
-    phone_region: str = _option(setting_types.region, "")
-    default_currency: str = _option(setting_types.currency, "")
-    values_in_minor_units: bool = _option(setting_types.flag, False)
+    user: Mapping[str, Any] = _option(setting_validation.mapping, {"email": "email", "external_id": "pk"})
+    phone_region: str = _option(setting_validation.region, "")
+    default_currency: str = _option(setting_validation.currency, "")
+    values_in_minor_units: bool = _option(setting_validation.flag, False)
 
-    consent: Any = _option(setting_types.consent, None)
-    hold_consent: bool = _option(setting_types.flag, False)
-    hold_click_id: bool = _option(setting_types.flag, False)
-    awaiting_consent_hours: float = _option(setting_types.number(0, 168, float), 24.0)
-    on_gpc: str = _option(setting_types.one_of(*setting_types.EFFECTS), setting_types.DENY)
-    on_dnt: str = _option(setting_types.one_of(*setting_types.EFFECTS), setting_types.DENY)
-    opt_out: Any = _option(setting_types.opt_out, None)
-    region: Callable[..., Any] | None = _option(setting_types.callable_or_none, None)
-    regions: Mapping[str, setting_types.Policy] = _option(setting_types.regions, {})
-    bots: Callable[..., Any] | bool = _option(setting_types.bots, True)
-    private_paths: tuple[str, ...] = _option(setting_types.paths, ())
-    masked_paths: Callable[[str], str] | None = _option(setting_types.masked_paths, None)
-    erase_with_user: bool = _option(setting_types.flag, False)
+    consent: Any = _option(setting_validation.consent, None)
+    hold_consent: bool = _option(setting_validation.flag, False)
+    hold_click_id: bool = _option(setting_validation.flag, False)
+    awaiting_consent_hours: float = _option(setting_validation.number(0, 168, float), 24.0)
+    on_gpc: str = _option(setting_validation.one_of(*setting_validation.EFFECTS), setting_validation.DENY)
+    on_dnt: str = _option(setting_validation.one_of(*setting_validation.EFFECTS), setting_validation.DENY)
+    opt_out: Any = _option(setting_validation.opt_out, None)
+    region: Callable[..., Any] | None = _option(setting_validation.callable_or_none, None)
+    regions: Mapping[str, setting_validation.Policy] = _option(setting_validation.regions, {})
+    bots: Callable[..., Any] | bool = _option(setting_validation.bots, True)
+    private_paths: tuple[str, ...] = _option(setting_validation.paths, ())
+    masked_paths: Callable[[str], str] | None = _option(setting_validation.masked_paths, None)
+    erase_with_user: bool = _option(setting_validation.flag, False)
 
-    trusted_proxies: tuple[setting_types.Network, ...] = _option(setting_types.networks, ())
-    is_visitor: Callable[..., Any] | None = _option(setting_types.callable_or_none, None)
-    is_staff: Callable[..., Any] | None = _option(setting_types.callable_or_none, None)
-    excluded_paths: tuple[str, ...] = _option(setting_types.paths, ())
-    site_url: str = _option(setting_types.site_address, "")
-    allowed_query_parameters: tuple[str, ...] = _option(setting_types.texts, ())
-    click_id_days: int = _option(setting_types.number(1, 400), 30)
-    cookie_domain: str = _option(setting_types.domain, "")
-    in_frames: bool = _option(setting_types.flag, False)
-    snapshot_days: int = _option(setting_types.number(1, 400), 30)
+    trusted_proxies: tuple[setting_validation.Network, ...] = _option(setting_validation.networks, ())
+    is_visitor: Callable[..., Any] | None = _option(setting_validation.callable_or_none, None)
+    is_staff: Callable[..., Any] | None = _option(setting_validation.callable_or_none, None)
+    excluded_paths: tuple[str, ...] = _option(setting_validation.paths, ())
+    site_url: str = _option(setting_validation.site_address, "")
+    allowed_query_parameters: tuple[str, ...] = _option(setting_validation.texts, ())
+    click_id_days: int = _option(setting_validation.number(1, 400), 30)
+    cookie_domain: str = _option(setting_validation.domain, "")
+    in_frames: bool = _option(setting_validation.flag, False)
+    snapshot_days: int = _option(setting_validation.number(1, 400), 30)
 
-    user_matching: bool = _option(setting_types.flag, True)
-    insert_tag: bool = _option(setting_types.flag, False)
-    history_observer: bool | str = _option(setting_types.observer, True)
-    limited_data_use: bool = _option(setting_types.flag, False)
-    pixel_host: str = _option(setting_types.address, "https://analytics.tiktok.com")
-    page_script: bool = _option(setting_types.flag, False)
-    browser_receipts: bool = _option(setting_types.flag, True)
-    unsigned_actions: bool = _option(setting_types.flag, False)
-    action_days: float = _option(setting_types.number(0.01, 400, float), 7.0)
-    beacons_per_minute: int = _option(setting_types.number(1, 100_000), 60)
-    beacons_per_minute_all: int = _option(setting_types.number(1, 10_000_000), 6000)
+    user_matching: bool = _option(setting_validation.flag, True)
+    insert_tag: bool = _option(setting_validation.flag, False)
+    history_observer: bool | str = _option(setting_validation.observer, True)
+    limited_data_use: bool = _option(setting_validation.flag, False)
+    pixel_host: str = _option(setting_validation.address, "https://analytics.tiktok.com")
+    page_script: bool = _option(setting_validation.flag, False)
+    browser_receipts: bool = _option(setting_validation.flag, True)
+    unsigned_actions: bool = _option(setting_validation.flag, False)
+    action_days: float = _option(setting_validation.number(0.01, 400, float), 7.0)
+    beacons_per_minute: int = _option(setting_validation.number(1, 100_000), 60)
+    beacons_per_minute_all: int = _option(setting_validation.number(1, 10_000_000), 6000)
 
-    api_url: str = _option(setting_types.api_address, "https://business-api.tiktok.com/open_api/v1.3/event/track/")
-    test_event_code: str = _option(setting_types.text, "")
-    test_event_code_in_production: bool = _option(setting_types.flag, False)
-    batch_size: int = _option(setting_types.number(1, 1000), 1000)
-    batch_bytes: int = _option(setting_types.number(10_000, 10_000_000), 1_000_000)
-    timeout_seconds: float = _option(setting_types.number(0.1, 120, float), 10.0)
-    events_per_second: float = _option(setting_types.number(0, 1_000_000, float), 1000.0)
-    lanes: int = _option(setting_types.number(1, 64), 4)
-    parallel_lanes: int = _option(setting_types.number(1, 16), 2)
-    delivery_tasks: int = _option(setting_types.number(1, 64), 1)
-    delivery_seconds: float = _option(setting_types.number(0.1, 600, float), 5.0)
-    lease_seconds: float = _option(setting_types.number(1, 3600, float), 60.0)
-    retry_seconds: float = _option(setting_types.number(0.01, 3600, float), 5.0)
-    retry_max_seconds: float = _option(setting_types.number(0.01, 86_400, float), 3600.0)
-    max_age_days: float = _option(setting_types.number(0.01, 28, float), 7.0)
-    backfill_hours: float | None = _option(setting_types.hours_or_none, 24.0)
-    wakeup_seconds: float = _option(setting_types.number(0, 60, float), 0.25)
-    keep_payload_days: float = _option(setting_types.number(0.01, 400, float), 14.0)
-    keep_event_days: float = _option(setting_types.number(0.01, 4000, float), 90.0)
+    api_url: str = _option(setting_validation.api_address, "https://business-api.tiktok.com/open_api/v1.3/event/track/")
+    test_event_code: str = _option(setting_validation.text, "")
+    test_event_code_in_production: bool = _option(setting_validation.flag, False)
+    batch_size: int = _option(setting_validation.number(1, 1000), 1000)
+    batch_bytes: int = _option(setting_validation.number(10_000, 10_000_000), 1_000_000)
+    timeout_seconds: float = _option(setting_validation.number(0.1, 120, float), 10.0)
+    events_per_second: float = _option(setting_validation.number(0, 1_000_000, float), 1000.0)
+    lanes: int = _option(setting_validation.number(1, 64), 4)
+    parallel_lanes: int = _option(setting_validation.number(1, 16), 2)
+    delivery_tasks: int = _option(setting_validation.number(1, 64), 1)
+    delivery_seconds: float = _option(setting_validation.number(0.1, 600, float), 5.0)
+    lease_seconds: float = _option(setting_validation.number(1, 3600, float), 60.0)
+    retry_seconds: float = _option(setting_validation.number(0.01, 3600, float), 5.0)
+    retry_max_seconds: float = _option(setting_validation.number(0.01, 86_400, float), 3600.0)
+    max_age_days: float = _option(setting_validation.number(0.01, 28, float), 7.0)
+    backfill_hours: float | None = _option(setting_validation.hours_or_none, 24.0)
+    wakeup_seconds: float = _option(setting_validation.number(0, 60, float), 0.25)
+    keep_payload_days: float = _option(setting_validation.number(0.01, 400, float), 14.0)
+    keep_event_days: float = _option(setting_validation.number(0.01, 4000, float), 90.0)
 
-    mail_admins: bool = _option(setting_types.flag, True)
-    alert_delay_minutes: float = _option(setting_types.number(1, 10_080, float), 15.0)
-    failure_percent: float = _option(setting_types.number(0, 100, float), 20.0)
+    mail_admins: bool = _option(setting_validation.flag, True)
+    alert_delay_minutes: float = _option(setting_validation.number(1, 10_080, float), 15.0)
+    failure_percent: float = _option(setting_validation.number(0, 100, float), 20.0)
 
     problems: tuple[Problem, ...] = ()
 
@@ -242,7 +242,7 @@ def read(raw: object) -> Settings:
             continue
         try:
             values[option.name] = option.metadata["read"](value)
-        except setting_types.InvalidSetting as error:
+        except setting_validation.InvalidSetting as error:
             problems.append(Problem(key, f"{SETTING}[{key!r}] {error.message}", error.hint))
     return Settings(**values, problems=tuple(problems))
 

@@ -23,7 +23,7 @@ from tiktok_attribution.delivery import manual, pixel_sender, repair, retention,
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.delivery.wakeup import WakeUps
 from tiktok_attribution.failures import describe, missing_module
-from tiktok_attribution.monitoring import alerts, hourly
+from tiktok_attribution.monitoring import alerts, hourly_statistics
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -59,7 +59,7 @@ def sweep() -> None:
     if turns.is_due(turns.BACKFILL):
         _publish(backfill, expires=SWEEP_SECONDS)
     _alive(turns.SWEEP, turns.WORKER)
-    hourly.refresh_all()
+    hourly_statistics.refresh_all()
     alerts.notify_all()
 
 

@@ -26,7 +26,7 @@ from tiktok_attribution.models import (
     State,
     moment,
 )
-from tiktok_attribution.monitoring.hourly import WHOLE, count_again, go_on
+from tiktok_attribution.monitoring.hourly_statistics import WHOLE, count_again, go_on
 from tiktok_attribution.testing.faults import CONTENT_ID_NOT_TEXT, NO_PERMISSION
 
 STOPPED = "C0EXAMPLE0000000001"

@@ -15,7 +15,7 @@ from django.urls import reverse
 from tests.admin.samples import with_settings
 from tiktok_attribution.admin import actions
 from tiktok_attribution.delivery import manual
-from tiktok_attribution.delivery.search import EventFilter
+from tiktok_attribution.delivery.event_search import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State
 
 Make = Callable[..., Any]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.admin.samples import EMAIL
 from tiktok_attribution.admin import event_list
-from tiktok_attribution.delivery import search
+from tiktok_attribution.delivery import event_search
 from tiktok_attribution.models import Outcome, State
 
 Make = Callable[..., Any]
@@ -85,8 +85,8 @@ def test_every_event_is_in_it_once_across_pages(
     boss: Client, event: Make, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_list, "PAGE_ROWS", 3)
-    monkeypatch.setattr(search, "WIDTHS", (2, 2))
-    monkeypatch.setattr(search, "FEW", 1)
+    monkeypatch.setattr(event_search, "WIDTHS", (2, 2))
+    monkeypatch.setattr(event_search, "FEW", 1)
     made = [event(state=State.CANCELLED).event_id for _ in range(4)]
     for _ in range(15):
         event()

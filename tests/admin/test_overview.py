@@ -19,7 +19,7 @@ from django.utils import timezone, translation
 from tests.admin.samples import HOSTILE, PIXEL, stored_event, with_settings
 from tests.delivery.samples import store
 from tiktok_attribution.admin.formatting import cell, csv_text
-from tiktok_attribution.admin.overview_data import duration
+from tiktok_attribution.admin.overview_page import duration
 from tiktok_attribution.models import Attempt, HourlyStatistics, OutboxEvent, PixelStatus, State, moment
 
 PAGE = "/admin/tiktok_attribution/overview/"

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tiktok_attribution.admin.events import OutboxEventAdmin
-from tiktok_attribution.delivery import search
+from tiktok_attribution.delivery import event_search
 from tiktok_attribution.models import OutboxEvent, State
 
 Make = Callable[..., Any]
@@ -26,8 +26,8 @@ def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A walk over very few keys."""
-    monkeypatch.setattr(search, "WIDTHS", (2, 4))
-    monkeypatch.setattr(search, "FEW", 4)
+    monkeypatch.setattr(event_search, "WIDTHS", (2, 4))
+    monkeypatch.setattr(event_search, "FEW", 4)
 
 
 def pks(response: Any) -> list[int]:
@@ -230,7 +230,7 @@ def test_a_row_that_changes_while_the_page_is_made_is_no_trouble(
 ) -> None:
     gone = event()
     kept = event()
-    real = search.newest
+    real = event_search.newest
 
     def and_pruned(*args: Any, **options: Any) -> Any:
         found = real(*args, **options)

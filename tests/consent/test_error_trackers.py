@@ -174,7 +174,7 @@ def test_a_test_event_gives_nothing_away(kind: type[BaseException], site: str, m
 
 
 @event_types()
-@pytest.mark.parametrize("place", ["tiktok_attribution.setting_types.token", "tiktok_attribution.conf.Settings"])
+@pytest.mark.parametrize("place", ["tiktok_attribution.setting_validation.token", "tiktok_attribution.conf.Settings"])
 def test_reading_the_settings_gives_nothing_away(
     place: str, kind: type[BaseException], site: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, connections
 
 from tests.delivery.samples import PIXEL, row
 from tiktok_attribution.delivery import manual
-from tiktok_attribution.delivery.search import EventFilter
+from tiktok_attribution.delivery.event_search import EventFilter
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, OutboxEvent, State, moment
 
 REJECTED = EventFilter(state="rejected")

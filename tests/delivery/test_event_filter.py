@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import NOW, row
-from tiktok_attribution.delivery.search import CHANNELS, EventFilter
+from tiktok_attribution.delivery.event_search import CHANNELS, EventFilter
 from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
-from tiktok_attribution.monitoring.hourly import refresh_all
+from tiktok_attribution.monitoring.hourly_statistics import refresh_all
 
 WHOLE: dict[str, Any] = {
     "state": "rejected",

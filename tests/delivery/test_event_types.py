@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.delivery.samples import row, store
-from tiktok_attribution.delivery import search
-from tiktok_attribution.delivery.search import EventType, event_types
+from tiktok_attribution.delivery import event_search
+from tiktok_attribution.delivery.event_search import EventType, event_types
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def test_looks_are_as_many_as_types_whatever_the_rows() -> None:
 
 
 def test_looks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST", 3)
+    monkeypatch.setattr(event_search, "MOST", 3)
     store([row(number, name=f"name {number}") for number in range(5)])
 
     assert len(list(event_types("default"))) == 3

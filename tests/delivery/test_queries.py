@@ -16,7 +16,7 @@ from tiktok_attribution.models import OutboxEvent, OutboxQuerySet, State
 PACKAGE = Path(tiktok_attribution.__file__).parent
 DIRECT = re.compile(r"OutboxEvent\.objects(?:\.using\((?:[^()]|\([^()]*\))*\))?\.filter\((.*)")
 WITH_A_CONDITION_OF_ITS_OWN = {
-    "delivery/search.py": "self.condition",  # an event filter of the admin
+    "delivery/event_search.py": "self.condition",  # an event filter of the admin
     "delivery/manual.py": "filter_of(job).condition",
     "delivery/outbox.py": "pk=OuterRef",  # inside a subquery
     "browser/stored_calls.py": "still_empty",  # a column by its name

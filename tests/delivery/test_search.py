@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.delivery.samples import PIXEL, fill, row, store
-from tiktok_attribution.delivery import search
-from tiktok_attribution.delivery.search import EventFilter, KeysetPage
+from tiktok_attribution.delivery import event_search
+from tiktok_attribution.delivery.event_search import EventFilter, KeysetPage
 from tiktok_attribution.models import OutboxEvent
 
 pytestmark = pytest.mark.django_db
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """No kind is looked at, and a stretch is two keys wide."""
-    for module in (search, search):
+    for module in (event_search, event_search):
         monkeypatch.setattr(module, "MOST", 0)
-    monkeypatch.setattr(search, "WIDTHS", (2,))
+    monkeypatch.setattr(event_search, "WIDTHS", (2,))
     store([row(1, name="A rare one")])
     fill(5, name="Purchase")
     store(row(number, name="Lead") for number in range(5))
@@ -27,7 +27,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def newest(**values: Any) -> KeysetPage:
     chosen = EventFilter(**values)
-    return search.newest(chosen.rows(using="default"), chosen, most=10)
+    return event_search.newest(chosen.rows(using="default"), chosen, most=10)
 
 
 def test_a_name_of_more_types_than_are_looked_at_is_not_said_to_be_nowhere() -> None:

@@ -25,7 +25,7 @@ from tiktok_attribution.events.types import User
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import reason
 from tiktok_attribution.models import visitor as object_key
-from tiktok_attribution.setting_types import networks
+from tiktok_attribution.setting_validation import networks
 from tiktok_attribution.visitor import matching, permission, request_data
 from tiktok_attribution.visitor.page import page_address, path_of_page
 from tiktok_attribution.visitor.request_data import client_address, public_address, sender

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from tests.delivery.samples import PIXEL, fill, row, states, store
 from tiktok_attribution.delivery import lanes, manual
-from tiktok_attribution.delivery.search import EventFilter
+from tiktok_attribution.delivery.event_search import EventFilter
 from tiktok_attribution.management.commands import tiktok_deliver
 from tiktok_attribution.models import BulkVerb, Heartbeat, OutboxEvent, State
 from tiktok_attribution.testing.server import StandIn

@@ -12,9 +12,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.admin.samples import PIXEL, stored_event
-from tiktok_attribution.delivery.search import first_pk_since
+from tiktok_attribution.delivery.event_search import first_pk_since
 from tiktok_attribution.models import HourlyStatistics, OutboxEvent, State, moment
-from tiktok_attribution.monitoring.hourly import HOUR, RECENT, count_again, count_hours, refresh_all, refresh_recent
+from tiktok_attribution.monitoring.hourly_statistics import (
+    HOUR,
+    RECENT,
+    count_again,
+    count_hours,
+    refresh_all,
+    refresh_recent,
+)
 from tiktok_attribution.monitoring.summary import summarize
 
 pytestmark = pytest.mark.django_db

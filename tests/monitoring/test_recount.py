@@ -14,8 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from tests.admin.samples import stored_event
 from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, State, moment
-from tiktok_attribution.monitoring import hourly
-from tiktok_attribution.monitoring.hourly import HOUR, LATE, STEP_SECONDS, WHOLE, go_on, refresh_all, refresh_recent
+from tiktok_attribution.monitoring import hourly_statistics
+from tiktok_attribution.monitoring.hourly_statistics import (
+    HOUR,
+    LATE,
+    STEP_SECONDS,
+    WHOLE,
+    go_on,
+    refresh_all,
+    refresh_recent,
+)
 
 pytestmark = pytest.mark.django_db
 NOW = time.time()
@@ -27,7 +35,7 @@ Counted = list[tuple[int, int]]
 def pace(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], int]:
     """Each test begins with an hour at once."""
     fresh: dict[tuple[str, str], int] = {}
-    monkeypatch.setattr(hourly, "_at_once", fresh)
+    monkeypatch.setattr(hourly_statistics, "_at_once", fresh)
     return fresh
 
 
@@ -40,7 +48,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
         stretches.append((start, end))
         return True
 
-    monkeypatch.setattr(hourly, "_replace", count)
+    monkeypatch.setattr(hourly_statistics, "_replace", count)
     return stretches
 
 
@@ -68,7 +76,7 @@ def test_steps_go_on_where_the_last_one_ended_newest_first(counted: Counted) -> 
 def test_after_full_hours_fewer_are_counted_at_once(counted: Counted, pace: dict[tuple[str, str], int]) -> None:
     pace["default", WHOLE.name] = 16
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hourly, "SHORT_SECONDS", 0)  # so every stretch takes longer
+        patch.setattr(hourly_statistics, "SHORT_SECONDS", 0)  # so every stretch takes longer
         step()
     assert pace == {("default", WHOLE.name): 8}
 
@@ -85,7 +93,7 @@ def test_empty_hours_are_counted_many_at_once(counted: Counted) -> None:
 
 
 def test_full_hours_are_counted_singly(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hourly, "SHORT_SECONDS", 0)  # so every stretch takes longer
+    monkeypatch.setattr(hourly_statistics, "SHORT_SECONDS", 0)  # so every stretch takes longer
     step(60)
     assert len(counted) == WHOLE.hours
 
@@ -96,7 +104,7 @@ def test_a_step_ends_in_time(counted: Counted, monkeypatch: pytest.MonkeyPatch) 
         time.sleep(0.06 * (end - start) / HOUR)
         return True
 
-    monkeypatch.setattr(hourly, "_replace", slow)
+    monkeypatch.setattr(hourly_statistics, "_replace", slow)
     began = time.monotonic()
     step(STEP_SECONDS)
     assert time.monotonic() - began < STEP_SECONDS + 0.5
@@ -172,13 +180,13 @@ def writes(run: Callable[[], Any]) -> list[str]:
 
 def test_hours_that_are_counted_alike_cost_no_write() -> None:
     event = stored_event(created_at=moment(NOW - 60))
-    hourly.count_again(3, using="default", now=NOW)
+    hourly_statistics.count_again(3, using="default", now=NOW)
     stored = list(HourlyStatistics.objects.values())
-    assert writes(lambda: hourly.count_again(3, using="default", now=NOW)) == []
+    assert writes(lambda: hourly_statistics.count_again(3, using="default", now=NOW)) == []
     assert list(HourlyStatistics.objects.values()) == stored
 
     OutboxEvent.objects.filter(pk=event.pk).update(state=State.CANCELLED)
-    assert writes(lambda: hourly.count_again(3, using="default", now=NOW)) != []
+    assert writes(lambda: hourly_statistics.count_again(3, using="default", now=NOW)) != []
     assert HourlyStatistics.objects.get(recorded=1).cancelled == 1
 
 

@@ -31,7 +31,7 @@ from tiktok_attribution.admin.explanations import REASONS, Text
 from tiktok_attribution.admin.filters import in_words
 from tiktok_attribution.admin.list_query import read_query
 from tiktok_attribution.delivery import manual
-from tiktok_attribution.delivery.search import EventFilter, KeysetPage, newest
+from tiktok_attribution.delivery.event_search import EventFilter, KeysetPage, newest
 from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, State
 
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from tiktok_attribution.admin.base import MOST, IndexedList, InvalidParameter
 from tiktok_attribution.admin.formatting import csv_text, here
 from tiktok_attribution.admin.list_query import AFTER, BEFORE, PERSON, TERM, ListQuery, person_text, read_query
-from tiktok_attribution.delivery.search import EventFilter, KeysetPage, newest, oldest, sent_by
+from tiktok_attribution.delivery.event_search import EventFilter, KeysetPage, newest, oldest, sent_by
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.events.hashing import email_sha256, keys_of_bits, search_key
 from tiktok_attribution.models import Attempt, OutboxEvent, events_of_key, moment
@@ -37,7 +37,7 @@ class EventList(IndexedList):
     was scanned, if the scan stopped before the page was full.
 
     Decision: Django's paginator counts, and OFFSET reads the rows that it skips. The list pages by keys instead, and
-    `delivery.search` bounds the number of scanned rows.
+    `delivery.event_search` bounds the number of scanned rows.
     """
 
     asked: ListQuery

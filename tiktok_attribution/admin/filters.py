@@ -22,7 +22,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.admin import list_query
 from tiktok_attribution.admin.formatting import moment_text
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.delivery.search import WARNED, EventFilter, event_types
+from tiktok_attribution.delivery.event_search import WARNED, EventFilter, event_types
 from tiktok_attribution.models import Lane, OutboxEvent, PixelStatus, State, moment
 
 MOST_TYPES = 40

@@ -13,10 +13,10 @@ from django.utils.dateparse import parse_date
 
 from tiktok_attribution.admin.base import each_once, unreadable
 from tiktok_attribution.admin.formatting import here
-from tiktok_attribution.delivery.search import CHANNELS as KNOWN_CHANNELS
-from tiktok_attribution.delivery.search import WARNED, EventFilter
+from tiktok_attribution.delivery.event_search import CHANNELS as KNOWN_CHANNELS
+from tiktok_attribution.delivery.event_search import WARNED, EventFilter
 from tiktok_attribution.models import State
-from tiktok_attribution.monitoring.hourly import epoch_of
+from tiktok_attribution.monitoring.hourly_statistics import epoch_of
 
 STATE, NAME, PIXEL, CHANNELS, ATTEMPT = "state__exact", "name", "pixel", "channels", "attempt"
 RECORDED, FROM, TO = "recorded", "from", "to"

@@ -21,14 +21,14 @@ from django.views.decorators.http import require_GET
 from tiktok_attribution import conf
 from tiktok_attribution.admin.base import ReadOnlyAdmin, unreadable
 from tiktok_attribution.admin.formatting import csv_text, here, with_tone
-from tiktok_attribution.admin.overview_data import TITLES, Period, chosen, overview_page, unread
+from tiktok_attribution.admin.overview_page import TITLES, Period, chosen, overview_page, unread
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.figures import PixelFigures, figures
 from tiktok_attribution.doctor.result import CheckResult, Level
 from tiktok_attribution.doctor.run import quick
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Overview, moment
-from tiktok_attribution.monitoring.hourly import refresh_recent
+from tiktok_attribution.monitoring.hourly_statistics import refresh_recent
 from tiktok_attribution.monitoring.summary import Totals, summarize
 
 logger = logging.getLogger("tiktok_attribution")

@@ -17,7 +17,7 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 from tiktok_attribution import conf
 from tiktok_attribution.browser.inline_code import safe_json
 from tiktok_attribution.consent.cookie_rules import SessionRule
-from tiktok_attribution.setting_types import DENY, IGNORE, LIMIT, OptOut, Policy
+from tiktok_attribution.setting_validation import DENY, IGNORE, LIMIT, OptOut, Policy
 from tiktok_attribution.visitor.permission import policy_of
 from tiktok_attribution.visitor.visitor import visitor_of
 

@@ -27,7 +27,7 @@ from tiktok_attribution.browser.consent_gate import Gate, private_prefixes
 from tiktok_attribution.browser.csp_nonce import nonce_of
 from tiktok_attribution.browser.inline_code import options_of, safe_json
 from tiktok_attribution.browser.signed_events import Later
-from tiktok_attribution.setting_types import TURBO
+from tiktok_attribution.setting_validation import TURBO
 from tiktok_attribution.visitor.visitor import PixelCall
 
 logger = logging.getLogger("tiktok_attribution")

@@ -20,8 +20,8 @@ from django.db.models.functions import Coalesce, Concat
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import SLACK_SECONDS
+from tiktok_attribution.delivery.event_search import by_key
 from tiktok_attribution.delivery.responses import MOST_UNKNOWN_SECONDS
-from tiktok_attribution.delivery.search import by_key
 from tiktok_attribution.models import Attempt, EventBody, Lane, OutboxEvent, Outcome, moment
 
 logger = logging.getLogger("tiktok_attribution")

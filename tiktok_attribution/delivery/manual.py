@@ -22,9 +22,9 @@ from django.db.models.functions import Least
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import DatabaseNow
+from tiktok_attribution.delivery.event_search import EventFilter
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.delivery.responses import MOST_UNKNOWN_SECONDS
-from tiktok_attribution.delivery.search import EventFilter
 from tiktok_attribution.failures import describe
 from tiktok_attribution.models import BulkJob, BulkState, BulkVerb, EventBody, OutboxEvent, State, moment
 

@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
 
+from tiktok_attribution.delivery.event_search import by_key
 from tiktok_attribution.delivery.lanes import Due, Lease
 from tiktok_attribution.delivery.post import SendContext, Sent
 from tiktok_attribution.delivery.responses import NOT_HASHED
-from tiktok_attribution.delivery.search import by_key
 from tiktok_attribution.models import Attempt, OutboxEvent, State, moment
 from tiktok_attribution.signals import batch_attempted
 

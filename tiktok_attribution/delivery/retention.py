@@ -19,8 +19,8 @@ from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.consent_hold import drop_overdue
+from tiktok_attribution.delivery.event_search import SLACK_SECONDS, first_pk_since
 from tiktok_attribution.delivery.outbox import clear_bodies, forget, outbox_databases, sweep
-from tiktok_attribution.delivery.search import SLACK_SECONDS, first_pk_since
 from tiktok_attribution.delivery.suppressed import IS_DENIED, lasting_refusals
 from tiktok_attribution.models import (
     Attempt,

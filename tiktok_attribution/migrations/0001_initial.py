@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('verb', models.CharField(choices=[('retry', 'send again'), ('cancel', 'cancel')], max_length=10, verbose_name='what')),
-                ('chosen', models.TextField(default='{}', help_text='JSON of a delivery.search.EventFilter.')),
+                ('chosen', models.TextField(default='{}', help_text='JSON of a delivery.event_search.EventFilter.')),
                 ('asked_by', models.CharField(blank=True, help_text='Key of the user who asked for it.', max_length=64)),
                 ('state', models.CharField(choices=[('running', 'running'), ('done', 'done'), ('stopped', 'stopped by hand'), ('failed', 'given up')], default='running', max_length=10, verbose_name='state')),
                 ('first_key', models.BigIntegerField(default=0)),

@@ -162,7 +162,7 @@ class BulkJob(models.Model):
     """
 
     verb = models.CharField(_("what"), max_length=10, choices=BulkVerb.choices)
-    chosen = models.TextField(default="{}", help_text=_("JSON of a delivery.search.EventFilter."))
+    chosen = models.TextField(default="{}", help_text=_("JSON of a delivery.event_search.EventFilter."))
     asked_by = models.CharField(max_length=64, blank=True, help_text=_("Key of the user who asked for it."))
     state = models.CharField(_("state"), max_length=10, choices=BulkState.choices, default=BulkState.RUNNING)
     first_key = models.BigIntegerField(default=0)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import HourlyStatistics
-from tiktok_attribution.monitoring.hourly import BUCKETS, HOUR, quantile
+from tiktok_attribution.monitoring.hourly_statistics import BUCKETS, HOUR, quantile
 
 COUNTS = (
     *(

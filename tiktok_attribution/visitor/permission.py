@@ -18,7 +18,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.consent.cookie_rules import SessionRule
 from tiktok_attribution.consent.types import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.failures import report
-from tiktok_attribution.setting_types import DENY, LIMIT, OptOut, Policy
+from tiktok_attribution.setting_validation import DENY, LIMIT, OptOut, Policy
 from tiktok_attribution.visitor.request_data import MOST_HEADER_CHARACTERS
 
 # Phones and tablets are named like bots (CUBOT, "M BOT 551", "Spider 8"). A person who is taken for a bot never counts,

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from tiktok_attribution.events.sanitize import bounded, without_emails
-from tiktok_attribution.setting_types import Network
+from tiktok_attribution.setting_validation import Network
 
 
 def in_event_loop() -> bool:

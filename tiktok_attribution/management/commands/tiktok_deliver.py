@@ -23,7 +23,7 @@ from tiktok_attribution.delivery.retention import drop_unanswered
 from tiktok_attribution.delivery.turns import EVERY_SECONDS, LOOP, beat
 from tiktok_attribution.management.tables import TablesCommand
 from tiktok_attribution.monitoring.alerts import notify_all
-from tiktok_attribution.monitoring.hourly import refresh_all
+from tiktok_attribution.monitoring.hourly_statistics import refresh_all
 
 BULK_SECONDS = 5.0
 """The most seconds of one round for background jobs, so that due events don't wait longer."""

@@ -29,7 +29,7 @@ from tiktok_attribution.delivery.figures import PixelFigures
 from tiktok_attribution.delivery.turns import seen_at
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State, moment
-from tiktok_attribution.monitoring.hourly import HOUR, WHOLE, epoch_of
+from tiktok_attribution.monitoring.hourly_statistics import HOUR, WHOLE, epoch_of
 from tiktok_attribution.monitoring.summary import Summary, Totals, summarize
 
 HEIGHT = 100

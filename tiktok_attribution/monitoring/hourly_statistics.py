@@ -26,8 +26,8 @@ from django.utils import timezone
 
 from tiktok_attribution import conf
 from tiktok_attribution.delivery.clock import database_time
+from tiktok_attribution.delivery.event_search import GIVEN_UP, first_pk_since
 from tiktok_attribution.delivery.outbox import outbox_databases
-from tiktok_attribution.delivery.search import GIVEN_UP, first_pk_since
 from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Heartbeat, HourlyStatistics, OutboxEvent, State, moment
