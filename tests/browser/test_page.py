@@ -334,7 +334,7 @@ def test_an_outbox_that_fails_leaves_the_base_code_and_waits(
 ) -> None:
     client.post("/lead/")
     with monkeypatch.context() as broken:
-        broken.setattr("tiktok_attribution.browser.stored_calls._of_database", _fail)
+        broken.setattr("tiktok_attribution.browser.stored_calls._rows", _fail)
         response = client.get("/page/")
     assert (response.status_code, loaded(response), tracked(response)) == (200, [PIXEL], [])
     assert "this page has no pixel calls" in caplog.text

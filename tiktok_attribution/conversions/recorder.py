@@ -100,7 +100,7 @@ __all__ = ["Recorded", "channels_now", "is_paused", "paused", "record"]
 
 NO_PIXEL = 'No pixel is known: set PIXEL_CODE, or "pixel" in the declaration.'
 NO_PAGE = "No page address is known, and TikTok wants one: set SITE_URL."
-LOST = "it has no object from which a backfill could record it, so it is lost"
+LOST = "it has no object to record it from later, so it is lost"
 _NAME = re.compile(r"[A-Za-z0-9_ -]{1,50}")
 
 
