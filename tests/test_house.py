@@ -17,7 +17,7 @@ def test_the_files_are_measured() -> None:
 def test_a_purchase_is_followed_to_the_post() -> None:
     ran = house.runs()
     assert "delivery.outbox:insert" in ran.purchase
-    assert ran.spine[-1] == "delivery.client:Client.post"
+    assert ran.spine[-1] in ("delivery.client:Client.post", "delivery.client:post")  # before Python 3.11
     assert len(house.table(ran.rows()).splitlines()) == 2
 
 
