@@ -350,7 +350,8 @@ def statements(client: Client, path: str, **query: Any) -> int:
         connection,
     ) as found:
         client.get(path, query)
-    asked = [one["sql"] for one in found if "SAVEPOINT" not in one["sql"]]
+    # With psycopg 3 a savepoint may come in one trip with the statement after it.
+    asked = [one["sql"] for one in found if "SAVEPOINT" not in one["sql"] or ";" in one["sql"]]
     return len(asked)
 
 

@@ -35,7 +35,7 @@ MOMENTS = {
     "answered": ("tiktok_attribution.delivery.client.Client.post", _after),
     "marking": ("tiktok_attribution.models.Attempt.save", _after),  # inside the transaction of the marks
     "taking the next": ("tiktok_attribution.delivery.lane_sender.take_ahead", _after),
-    "marked": ("tiktok_attribution.delivery.results.Marks.delivered", _after),
+    "marked": ("tiktok_attribution.delivery.results.Results.delivered", _after),
 }
 
 if __name__ == "__main__":
