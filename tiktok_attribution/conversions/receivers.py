@@ -23,8 +23,7 @@ from tiktok_attribution.conversions.objects import Saved, has_expressions, heal,
 from tiktok_attribution.conversions.recorded import Recorded
 from tiktok_attribution.conversions.recorder import channels_now, is_inside_paused, is_paused
 from tiktok_attribution.conversions.suppression import hold_back_one
-from tiktok_attribution.conversions.written import find as find_written
-from tiktok_attribution.conversions.written import remember
+from tiktok_attribution.conversions.written import find_written, remember_written
 from tiktok_attribution.delivery.suppressed import lasting_refusals
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.failures import report
@@ -169,8 +168,7 @@ def _saved(
         awaited += registry.kept_for_others(sender)
         if awaited:
             signals = keep_maker(maker, awaited, instance, using=using)
-    if not_yet:
-        remember(sender._meta.label, instance.pk, not_yet=not_yet, signals=signals, using=using)
+    remember_written(sender._meta.label, instance.pk, not_yet=not_yet, signals=signals, using=using)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:

@@ -21,10 +21,10 @@ from django.db import connections, transaction
 from tiktok_attribution import conf
 from tiktok_attribution.consent.types import Consent, Decision, Reason, denied
 from tiktok_attribution.conversions import recorded as request_end
-from tiktok_attribution.conversions import written
 from tiktok_attribution.conversions.conversion import BROWSER, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.recorded import Recorded, fill
+from tiktok_attribution.conversions.written import forget_written
 from tiktok_attribution.delivery import outages, outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
 from tiktok_attribution.delivery.consent_hold import keys_of
@@ -198,7 +198,7 @@ def _note_at_object(source: EventSource, reason: Reason) -> None:
     will = source.signals.decision
     if not source.object_label:
         return
-    written.forget(source.using)
+    forget_written(source.using)
     if will is not None and will.is_refusal:
         refuse_objects([(source.object_label, source.object_pk)], will.reason or reason, using=source.using)
     elif reason is Reason.PRIVATE_PATH:

@@ -18,9 +18,10 @@ from django.db.models import DateField, Model
 from django.utils import timezone
 
 from tiktok_attribution.consent.types import Consent, as_consent
-from tiktok_attribution.conversions import registry, written
+from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.recorder import channels_now
+from tiktok_attribution.conversions.written import forget_written
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.delivery.outages import Outage
 from tiktok_attribution.errors import errors_without_values
@@ -116,7 +117,7 @@ def hold_back_one(obj: Any, *, using: str, but: Collection[int] = ()) -> None:
         with outages.noticing(using), protected(using):
             if _happened(conversion, obj):
                 suppress(conversion.event, NOBODY, conversion.model._meta.label, object_key(obj.pk), using=using)
-            written.forget(using)
+            forget_written(using)
 
 
 def _happened(conversion: Any, obj: Any) -> bool:

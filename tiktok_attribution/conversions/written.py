@@ -1,9 +1,9 @@
-"""What this request has written in its open transaction, so that nothing is read back.
+"""Remember what a request has written in its open transaction, so that it is not read back.
 
-Decision: an order is saved two or three times in one checkout: new, with its lines, paid. What is stored between these
-saves is what this transaction wrote, so the earlier state and the visitor's snapshot are remembered and not selected.
-A rollback, also of a savepoint, drops the connection's commit hooks and with them what is remembered. Another request
-asks the database: in the same transaction that is only a test's.
+Decision: a checkout saves an order two or three times: new, with its lines, paid. Between these saves the database
+holds what this transaction wrote. So the earlier state and the visitor's snapshot are remembered, and not selected. A
+rollback, also to a savepoint, drops the connection's commit hooks, and with them what is remembered. Another request
+asks the database; only tests have several requests in one transaction.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Key = tuple[str, Hashable]
 
 
 class Written:
-    """An object after its save. `not_yet` are the ids of the conversions for which it did not count by then.
+    """An object after its last save. `not_yet`: the ids of the conversions for which it does not count yet.
 
-    `signals` are those of its snapshot; None where this request stored none, so that an older one may be there.
+    `signals`: those of its snapshot. None if this request stored none: then an older snapshot may exist.
     """
 
     def __init__(self, not_yet: Collection[int], signals: Signals | None, using: str) -> None:
@@ -35,7 +35,7 @@ class Written:
 
     @property
     def is_known(self) -> bool:
-        """False once it may have been undone, and in another request."""
+        """Return False if it may have been undone, and in another request."""
         return self._request is not None and current_request.get() is self._request and self._commitment.is_open
 
     def _end(self) -> None:
@@ -45,24 +45,30 @@ class Written:
 _by_connection: WeakKeyDictionary[BaseDatabaseWrapper, WeakValueDictionary[Key, Written]] = WeakKeyDictionary()
 
 
-def remember(label: str, pk: Hashable, *, not_yet: Collection[int], signals: Signals | None, using: str) -> None:
-    """Remember a save of this object, where a request is answered inside a transaction."""
+def remember_written(
+    label: str, pk: Hashable, *, not_yet: Collection[int], signals: Signals | None, using: str
+) -> None:
+    """Remember a save of this object, if a request is answered inside a transaction.
+
+    It replaces what an earlier save said, so a conversion that counts by now is asked for again.
+    """
     connection = connections[using]
     if not connection.in_atomic_block or current_request.get() is None:
         return
-    here = _by_connection.setdefault(connection, WeakValueDictionary())
-    if signals is None and (before := find(label, pk, using=using)) is not None:
-        signals = before.signals
-    here[label, pk] = Written(not_yet, signals, using)
+    before = find_written(label, pk, using=using)
+    if not_yet or before is not None:
+        kept = before.signals if signals is None and before is not None else signals
+        here = _by_connection.setdefault(connection, WeakValueDictionary())
+        here[label, pk] = Written(not_yet, kept, using)
 
 
-def find(label: str, pk: Hashable, *, using: str) -> Written | None:
-    """What this request wrote of the object last, in the transaction that is open."""
+def find_written(label: str, pk: Hashable, *, using: str) -> Written | None:
+    """Return what this request wrote of the object last, in the open transaction; None if that may have changed."""
     here = _by_connection.get(connections[using])
     written = here.get((label, pk)) if here else None
     return written if written is not None and written.is_known else None
 
 
-def forget(using: str) -> None:
-    """Snapshots are changed by other means: ask the database again."""
+def forget_written(using: str) -> None:
+    """Forget everything, because a snapshot is changed by other means. The database is asked again."""
     _by_connection.pop(connections[using], None)
