@@ -25,8 +25,8 @@ class TikTokAttributionConfig(AppConfig):
 
         autodiscover_modules("tiktok")
         receivers.connect()
-        turns.register(turns.FINISH, finishing.finish_everywhere)
-        turns.register(turns.BACKFILL, backfill.backfill_recent, is_due=backfill.is_due)
+        turns.register_chore(turns.FINISH, finishing.finish_everywhere)
+        turns.register_chore(turns.BACKFILL, backfill.backfill_recent, is_due=backfill.is_due)
         if apps.is_installed("django.contrib.auth"):
             from tiktok_attribution.privacy import erasure  # noqa: PLC0415
 

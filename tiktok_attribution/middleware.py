@@ -110,7 +110,7 @@ def _insert(request: HttpRequest, response: Response) -> None:
 
 @errors_without_values
 def _after(request: HttpRequest, response: Response) -> None:
-    recorded.run(request)
+    recorded.run_at_end(request)
     settings = conf.current()
     if not settings.enabled:
         return

@@ -50,13 +50,13 @@ def sweep() -> None:
     """Find due events that no wake-up announced, and publish one task for each pixel. For Celery beat, every minute."""
     repair.repair_everywhere()
     retention.drop_unanswered()
-    turns.run(turns.FINISH)
+    turns.run_chore(turns.FINISH)
     for using, pixel_code in pixel_sender.work_everywhere():
         _publish(deliver, pixel_code, using)
     for using in manual.waiting_databases():
         # The next sweep asks again. A task that no worker has taken by then would only add to the queue.
         _publish(bulk, using, expires=SWEEP_SECONDS)
-    if turns.is_due(turns.BACKFILL):
+    if turns.chore_is_due(turns.BACKFILL):
         _publish(backfill, expires=SWEEP_SECONDS)
     _alive(turns.SWEEP, turns.WORKER)
     hourly_statistics.refresh_all()
@@ -67,7 +67,7 @@ def sweep() -> None:
 def backfill() -> None:
     """Record the conversions of the last BACKFILL_HOURS that no signal reported. The sweep asks for it every hour."""
     _alive(turns.WORKER)
-    turns.run(turns.BACKFILL)
+    turns.run_chore(turns.BACKFILL)
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)

@@ -191,8 +191,8 @@ class TestWhoRunsIt:
         def fail() -> bool:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(turns, "_registered", {turns.BACKFILL: (fail, fail), turns.FINISH: (fail, fail)})
-        assert not turns.is_due(turns.BACKFILL)
-        turns.run(turns.FINISH)
-        turns.run("unknown")
+        monkeypatch.setattr(turns, "_chores", {turns.BACKFILL: (fail, fail), turns.FINISH: (fail, fail)})
+        assert not turns.chore_is_due(turns.BACKFILL)
+        turns.run_chore(turns.FINISH)
+        turns.run_chore("unknown")
         assert [record.message.partition(":")[0] for record in caplog.records] == ["tiktok"] * 2

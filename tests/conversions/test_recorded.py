@@ -83,8 +83,8 @@ def test_nothing_is_remembered_after_the_commit(configure: Configure) -> None:
     with transaction.atomic():
         order = paid()
         (conversion,) = registry.of(Order)
-        assert recorded.find(conversion, order.pk, using="default") is not None
-    assert recorded.find(conversion, order.pk, using="default") is None
+        assert recorded.find_recorded(conversion, order.pk, using="default") is not None
+    assert recorded.find_recorded(conversion, order.pk, using="default") is None
 
 
 @committed

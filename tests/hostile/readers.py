@@ -158,7 +158,7 @@ READERS: dict[str, Reader] = {
         consent_string(min(len(given), 8000))
     ),
     "an action": _answer,
-    "a receipt": stored_calls.read,
+    "a receipt": stored_calls.read_receipt,
     "the cookie of what is pending": Pending.from_text,
     "a report of a browser": _beacon,
     "the name of an event that failed": recorder._harmless_name,

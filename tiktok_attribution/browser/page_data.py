@@ -79,7 +79,7 @@ def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequ
         data["private"] = prefixes
     if pixel_calls:
         data["calls"] = list(calls(pixel_calls, codes))
-        if url and settings.browser_receipts and (signed := stored_calls.of(pixel_calls)):
+        if url and settings.browser_receipts and (signed := stored_calls.receipt_of(pixel_calls)):
             data["receipt"] = signed
     if unseen:
         data["unseen"] = [one.action for one in unseen]

@@ -173,14 +173,14 @@ SALT = "tiktok_receipt"
 LIFETIME_SECONDS = 86_400  # of a receipt; long enough for a tab that was opened in the background
 
 
-def of(pixel_calls: Iterable[PixelCall]) -> str:
+def receipt_of(pixel_calls: Iterable[PixelCall]) -> str:
     """Return a signed receipt for these pixel calls, "" for none. A call without an event_id has no row."""
     keys = [list(key) for pixel_call in pixel_calls if pixel_call.call.event_id for key in keys_of(pixel_call)]
     return signing.dumps(keys, salt=SALT, compress=True) if keys else ""
 
 
-def read(text: object) -> list[Key]:
-    """Read a receipt that `of` made. Returns an empty list if it has expired or is forged."""
+def read_receipt(text: object) -> list[Key]:
+    """Read a receipt that `receipt_of` made. Returns an empty list if it has expired or is forged."""
     try:
         return [Key(*key) for key in signing.loads(str(text), salt=SALT, max_age=LIFETIME_SECONDS)]
     except (signing.BadSignature, ValueError, TypeError):

@@ -184,7 +184,7 @@ def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     if "action" in report:
         _act(request, report)
     if "receipt" in report:
-        stored_calls.note_confirmed(stored_calls.read(report["receipt"]))
+        stored_calls.note_confirmed(stored_calls.read_receipt(report["receipt"]))
     waiting = pending_events(request) if "pending" in report else {}
     return JsonResponse(waiting) if waiting else _nothing(204)
 
@@ -204,7 +204,9 @@ def _is_fresh(request: HttpRequest, report: Report) -> bool:
         except InvalidEvent:
             return False
         return True
-    return bool(stored_calls.read(report.get("receipt")) or ("pending" in report and pending_cookie.load(request)))
+    return bool(
+        stored_calls.read_receipt(report.get("receipt")) or ("pending" in report and pending_cookie.load(request))
+    )
 
 
 def _be_on(request: HttpRequest, page: object) -> None:

@@ -16,13 +16,13 @@ from django.db.models import QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.types import Decision, Reason, as_consent, denied
-from tiktok_attribution.conversions import recorded as ongoing
 from tiktok_attribution.conversions.building import build_event, pixel_codes
 from tiktok_attribution.conversions.conversion import VISITOR, Conversion
 from tiktok_attribution.conversions.event_source import AGREED, Built, EventSource
 from tiktok_attribution.conversions.maker import signals_for
 from tiktok_attribution.conversions.person import maker_of
-from tiktok_attribution.conversions.recorder import Recorded, permitted, record
+from tiktok_attribution.conversions.recorded import Recorded, note_recorded
+from tiktok_attribution.conversions.recorder import permitted, record
 from tiktok_attribution.conversions.suppression import may_have_refused
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
@@ -111,7 +111,7 @@ def record_object(
     opened = connections[using].in_atomic_block
     recorded = record(source, None if maker is None else maker.shopper)
     if recorded is not None and opened:
-        ongoing.note(conversion, obj.pk, recorded, using=using)
+        note_recorded(conversion, obj.pk, recorded, using=using)
     return recorded
 
 

@@ -15,12 +15,11 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 from django.db.transaction import TransactionManagementError
 
-from tiktok_attribution.conversions import recorded as ongoing
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.maker import current_maker, keep_maker
 from tiktok_attribution.conversions.objects import Saved, has_expressions, heal, record_object, renewed, stored
-from tiktok_attribution.conversions.recorded import Recorded
+from tiktok_attribution.conversions.recorded import Recorded, find_recorded
 from tiktok_attribution.conversions.recorder import channels_now, is_inside_paused, is_paused
 from tiktok_attribution.conversions.suppression import hold_back_one
 from tiktok_attribution.conversions.written import find_written, remember_written
@@ -82,7 +81,7 @@ def before_save(sender: type[Model], instance: Any, raw: bool, using: str, **kwa
     model, obj = _as_child(sender, instance, using)
     not_open = []
     for conversion in _concerned(model, kwargs.get("update_fields")):
-        recorded = ongoing.find(conversion, obj.pk, using=using)
+        recorded = find_recorded(conversion, obj.pk, using=using)
         if recorded is None:
             not_open.append(conversion)
         else:
@@ -150,7 +149,7 @@ def _saved(
     maker = current_maker(using) if created else None  # a request that saves the object later has not made it
     awaited, not_yet = [], []
     for conversion in registry.of(sender):
-        recorded = ongoing.find(conversion, instance.pk, using=using)
+        recorded = find_recorded(conversion, instance.pk, using=using)
         if recorded is not None:
             _renew(conversion, saved, recorded)
         elif conversion not in _concerned(sender, saved.update_fields):
@@ -224,7 +223,7 @@ def recheck(obj: Model, *, using: str | None = None, unknown_consent: bool = Fal
 def _recheck(model: type[Model], obj: Any, using: str, unknown_consent: bool) -> list[str]:
     found = []
     for conversion in _concerned(model, None):
-        open_one = ongoing.find(conversion, obj.pk, using=using)
+        open_one = find_recorded(conversion, obj.pk, using=using)
         happened = _happened(conversion, obj, using)
         if open_one is not None:
             _renew(conversion, Saved(obj, None, using), open_one)

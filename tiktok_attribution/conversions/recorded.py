@@ -39,7 +39,7 @@ ATTRIBUTE = "_tiktok_at_end"
 Waiting = Callable[[], None]
 
 
-def is_to_come() -> bool:
+def request_end_is_to_come() -> bool:
     """Return whether a request is being answered: False in a task or a command, and without the middleware."""
     return current_request.get() is not None
 
@@ -53,7 +53,7 @@ def at_end(then: Waiting) -> bool:
     return True
 
 
-def run(request: HttpRequest) -> None:
+def run_at_end(request: HttpRequest) -> None:
     """Run what waits for the end of this request, each once. An error in one does not stop the others."""
     for then in request.__dict__.pop(ATTRIBUTE, ()):
         try:
@@ -255,7 +255,7 @@ HEAD = 200  # characters of a statement that are read: what it does, and to whic
 READS = ("SELECT", "SAVEPO", "RELEAS", "BEGIN", "EXPLAI", "SET", "SHOW", "FETCH", "DECLAR")
 
 
-def note(conversion: Conversion, pk: Hashable, recorded: Recorded, *, using: str) -> None:
+def note_recorded(conversion: Conversion, pk: Hashable, recorded: Recorded, *, using: str) -> None:
     """Remember this event until the transaction ends, and watch the statements that follow it."""
     connection = connections[using]
     _by_connection.setdefault(connection, WeakValueDictionary())[conversion, pk] = recorded
@@ -266,7 +266,7 @@ def note(conversion: Conversion, pk: Hashable, recorded: Recorded, *, using: str
     Watch(connection).add(recorded)
 
 
-def find(conversion: Conversion, pk: Hashable, *, using: str) -> Recorded | None:
+def find_recorded(conversion: Conversion, pk: Hashable, *, using: str) -> Recorded | None:
     """Return the event of this object's conversion in the open transaction; None if it was rolled back."""
     here = _by_connection.get(connections[using])
     recorded = here.get((conversion, pk)) if here else None

@@ -20,10 +20,9 @@ from django.db import connections, transaction
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.types import Consent, Decision, Reason, denied
-from tiktok_attribution.conversions import recorded as request_end
 from tiktok_attribution.conversions.conversion import BROWSER, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
-from tiktok_attribution.conversions.recorded import Recorded, fill
+from tiktok_attribution.conversions.recorded import Recorded, fill, request_end_is_to_come
 from tiktok_attribution.conversions.written import forget_written
 from tiktok_attribution.delivery import outages, outbox
 from tiktok_attribution.delivery.clock import DatabaseNow
@@ -93,9 +92,6 @@ def permitted(declared: Consent, visitor: Decision | None) -> Decision:
     if conf.current().asks:
         return denied(Reason.NO_VISITOR)
     return Decision(consent=Consent.GRANTED, limited_data_use=limited)
-
-
-__all__ = ["Recorded", "channels_now", "is_paused", "paused", "record"]
 
 
 NO_PIXEL = 'No pixel is known: set PIXEL_CODE, or "pixel" in the declaration.'
@@ -170,7 +166,7 @@ def _is_unfinished(source: EventSource, built: Built, *, commits_each: bool) -> 
     """
     if source.again is None or not built.has_contents:
         return False
-    return built.incomplete or (commits_each and request_end.is_to_come())
+    return built.incomplete or (commits_each and request_end_is_to_come())
 
 
 def _leave_out(source: EventSource, reason: Reason) -> None:

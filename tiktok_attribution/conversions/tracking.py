@@ -19,7 +19,8 @@ from tiktok_attribution.conversions.building import build_event, pixels_of_reque
 from tiktok_attribution.conversions.conversion import BOTH, BROWSER, CHANNELS, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.person import teller_of
-from tiktok_attribution.conversions.recorder import Recorded, is_paused, permitted, record
+from tiktok_attribution.conversions.recorded import Recorded
+from tiktok_attribution.conversions.recorder import is_paused, permitted, record
 from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.errors import errors_without_values, strip_values
 from tiktok_attribution.events import Page, User

@@ -158,28 +158,28 @@ def _keep(turn: Turn, using: str, *, until: float) -> None:
 FINISH, BACKFILL = "finish", "backfill"
 
 Chore = Callable[[], object]
-_registered: dict[str, tuple[Chore, Callable[[], bool]]] = {}
+_chores: dict[str, tuple[Chore, Callable[[], bool]]] = {}
 
 
-def register(name: str, chore: Chore, *, is_due: Callable[[], bool] = lambda: True) -> None:
+def register_chore(name: str, chore: Chore, *, is_due: Callable[[], bool] = lambda: True) -> None:
     """Register background work by name; the last registration of a name counts. `is_due` is True for one process."""
-    _registered[name] = chore, is_due
+    _chores[name] = chore, is_due
 
 
-def is_due(name: str) -> bool:
+def chore_is_due(name: str) -> bool:
     """Return True if this work must run now; False if that can't be determined."""
     try:
-        return name in _registered and _registered[name][1]()
+        return name in _chores and _chores[name][1]()
     except Exception:
         logger.exception("tiktok: can't tell whether %s is due", name)
         return False
 
 
 @errors_without_values
-def run(name: str) -> None:
+def run_chore(name: str) -> None:
     """Run the registered work of this name. Raises nothing: a failure here must not stop the sending of events."""
     try:
-        if name in _registered:
-            _registered[name][0]()
+        if name in _chores:
+            _chores[name][0]()
     except Exception:
         logger.exception("tiktok: %s failed; the next round tries again", name)

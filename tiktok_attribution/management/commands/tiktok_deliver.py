@@ -42,7 +42,7 @@ class Command(TablesCommand):
         if options["loop"] is None:
             repair_everywhere()
             manual.work_everywhere()
-            turns.run(turns.FINISH)
+            turns.run_chore(turns.FINISH)
             counts = deliver_all()
             self._tell(counts)
             self._tell_of_the_stopped()
@@ -54,8 +54,8 @@ class Command(TablesCommand):
                 close_old_connections()  # to connect again if the database was restarted
                 repair_everywhere()
                 manual.work_everywhere(seconds=BULK_SECONDS, stopping=ending.is_set)
-                turns.run(turns.FINISH)
-                if turns.is_due(turns.BACKFILL):
+                turns.run_chore(turns.FINISH)
+                if turns.chore_is_due(turns.BACKFILL):
                     backfill.backfill_recent(stopping=ending.is_set)
                 counts = deliver_all(stopping=ending.is_set)
                 if counts:
