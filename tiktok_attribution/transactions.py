@@ -70,11 +70,11 @@ class LateSavepoint:
         return is_lost(self._connection, was_lost=self._was_broken)
 
     def next_is_last(self, *, ends: bool = False) -> None:
-        """Say that the next statement is the last of this block.
+        """Declare that the next statement is the last of this block.
 
-        Where the database takes several statements at once (psycopg 3), the savepoint goes with the first statement,
-        and the release with one that is the first and the last. Each trip saved is 0.2 ms of the 4.4 that an event
-        added to its order. With `ends` the release goes with the last statement also where others came before: then
+        If the database accepts several statements at once (psycopg 3), the savepoint goes with the first statement. If
+        the first is the last one, the release goes with it too. Each round trip that is saved is 0.2 ms of the 4.4 ms
+        that an event added to its order. With `ends` the release also goes with the last of several statements. Then
         an error that is raised in the block after it undoes nothing.
         """
         self._is_last, self._ends = True, ends
@@ -83,29 +83,33 @@ class LateSavepoint:
         if self._connection.needs_rollback or self._connection in _making_one:
             return execute(sql, params, many, context)
         is_last, self._is_last = self._is_last, False
-        joins = not many and isinstance(sql, str) and _takes_several(self._connection, context["cursor"])
         if self.is_awaited:
-            # A block inside this one awaits its savepoint, too: this one's comes first, in a trip of its own.
-            if joins and not self._holds_another():
+            # If a block inside this one awaits its savepoint too, this one's comes first, in a trip of its own.
+            if self._may_join(sql, many, context) and not self._holds_another():
                 return (self._in_one_trip if is_last else self._opening)(execute, sql, params, context)
             self.is_awaited = False
-            _making_one.add(self._connection)  # it is a statement too, and none that a block inside should react to
+            _making_one.add(self._connection)  # it is a statement too, to which a block inside must not react
             try:
                 savepoint = self._connection.savepoint()
             finally:
                 _making_one.discard(self._connection)
             if savepoint is not None:
                 self._connection.savepoint_ids[self._place] = savepoint
-        elif is_last and self._ends and joins and self._savepoint:
+        elif is_last and self._ends and self._savepoint and self._may_join(sql, many, context):
             return self._closing(execute, sql, params, context)
         return execute(sql, params, many, context)
 
+    def _may_join(self, sql: object, many: bool, context: dict[str, Any]) -> bool:
+        """Return whether savepoint or release may go in one trip with this statement."""
+        return not many and isinstance(sql, str) and _takes_several(self._connection, context["cursor"])
+
     def _holds_another(self) -> bool:
+        """Return whether a block inside this one still awaits its savepoint."""
         blocks = (getattr(wrapper, "__self__", None) for wrapper in self._connection.execute_wrappers)
         return any(isinstance(one, LateSavepoint) and one is not self and one.is_awaited for one in blocks)
 
     def _opening(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
-        """The savepoint together with the first statement."""
+        """Execute the savepoint together with the first statement."""
         connection = self._connection
         self.is_awaited = False
         connection.savepoint_state += 1
@@ -123,7 +127,7 @@ class LateSavepoint:
         return done
 
     def _closing(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
-        """The last statement together with the release. Should more follow, it gets a savepoint of its own."""
+        """Execute the last statement together with the release. A later statement gets a savepoint of its own."""
         release = self._connection.ops.savepoint_commit_sql(self._savepoint)
         done = execute(f"{sql}; {release}", params, False, context)
         self._savepoint = ""

@@ -89,7 +89,7 @@ def _note_first(keys: Iterable[Key], column: str) -> None:
 
 
 class Row(NamedTuple):
-    """What a pixel call is made of."""
+    """The columns that make a pixel call."""
 
     name: str
     event_id: str
@@ -126,8 +126,8 @@ def _tables(using: str) -> tuple[str, str]:
     return quote(OutboxEvent._meta.db_table), quote(EventBody._meta.db_table)
 
 
-# Decision: fixed SQL text for what every page with a waiting event asks. The ORM builds the same statements by some
-# 3,000 calls of Python functions; a test compares what both find, on each engine.
+# Decision: fixed SQL text for what every page with a waiting event asks. The ORM builds the same statements by 3,500
+# calls of Python functions. A test compares what both find, on each engine.
 def _rows(condition: str, values: list[Any], using: str) -> list[Row]:
     """Return the events that have a pixel call and fit the condition (over b, their body, and e), oldest first."""
     event, body = _tables(using)
@@ -140,7 +140,7 @@ def _rows(condition: str, values: list[Any], using: str) -> list[Row]:
 
 
 def _rows_of_keys(keys: Sequence[Key], using: str) -> list[Row]:
-    """Return those of these events that no page has shown, or one lately that did not confirm it."""
+    """Return those of these events that no page has shown, or that one showed lately without confirming it."""
     since = connections[using].ops.adapt_datetimefield_value(moment(time() - SHOWN_AGAIN_SECONDS))
     named, values = _condition(keys)
     unseen = "(e.browser_at IS NULL OR (e.browser_at >= %s AND e.browser_confirmed_at IS NULL))"
@@ -161,7 +161,7 @@ def _places(values: Sequence[object]) -> str:
 
 
 def _condition(keys: Sequence[Key]) -> tuple[str, list[Any]]:
-    """What `events_with` says, over the table of bodies, and its values; none where there are no keys."""
+    """Return the condition of `events_with` over the table of bodies, and its values; no values for no keys."""
     ids: dict[int | None, list[str]] = {}
     for key in keys:
         ids.setdefault(type_key_of(key.pixel_code, key.name), []).append(key.event_id)

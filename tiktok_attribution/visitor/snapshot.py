@@ -70,24 +70,18 @@ def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
         cursor.execute(_insert(using), values)
 
 
-# Decision: fixed SQL text for a statement of every checkout. The ORM makes the same one (a test compares them) by some
-# 400 calls of Python functions, a tenth of all that recording an order took.
+# Decision: fixed SQL text for a statement of every checkout. The ORM makes the same one; a test compares them. With the
+# text of the signals it took 280 of the 3,260 calls of Python functions that recording an order made.
 @lru_cache(maxsize=32)
 def _insert(using: str) -> str:
     connection = connections[using]
     names = ("object_label", "object_pk", "signals", "created_at")
     quoted = [connection.ops.quote_name(name) for name in names]
-    return " ".join(
-        filter(
-            None,
-            (
-                connection.ops.insert_statement(on_conflict=OnConflict.IGNORE),
-                connection.ops.quote_name(VisitorSnapshot._meta.db_table),
-                f"({', '.join(quoted)}) VALUES ({', '.join(['%s'] * len(names))})",
-                connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], []),
-            ),
-        )
-    )
+    insert = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
+    suffix = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+    places = ", ".join(["%s"] * len(names))
+    table = connection.ops.quote_name(VisitorSnapshot._meta.db_table)
+    return f"{insert} {table} ({', '.join(quoted)}) VALUES ({places}) {suffix}".rstrip()
 
 
 def _text(signals: Signals) -> str:
