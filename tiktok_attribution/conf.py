@@ -1,6 +1,6 @@
 """Read the settings dict `TIKTOK_ATTRIBUTION` as a frozen typed object, live.
 
-`current()` never raises. A value that can't be used falls back to its default and is kept as a `Problem`, which the
+`current()` never raises. A value that can't be used falls back to its default and is kept as a `SettingProblem`, which the
 system checks report. So an error in the settings shows at `manage.py check`, not in a shopper's request.
 """
 
@@ -46,7 +46,7 @@ class ConfigurationError(TikTokAttributionError, ImproperlyConfigured):
     """A setting or a declaration that can't work. The message says how to fix it."""
 
 
-class Problem(NamedTuple):
+class SettingProblem(NamedTuple):
     """One problem in the settings dict: which key, what is wrong, how to fix it."""
 
     key: str
@@ -162,7 +162,7 @@ class Settings:
     alert_delay_minutes: float = _option(setting_validation.number(1, 10_080, float), 15.0)
     failure_percent: float = _option(setting_validation.number(0, 100, float), 20.0)
 
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SettingProblem, ...] = ()
 
     @property
     def allowed_parameters(self) -> tuple[str, ...]:
@@ -228,9 +228,9 @@ _EMPTY: Mapping[str, Any] = {}
 
 @errors_without_values
 def read(raw: object) -> Settings:
-    """Read a settings dict. A value that can't be used becomes a `Problem`, and its key keeps the default."""
+    """Read a settings dict. A value that can't be used becomes a `SettingProblem`, and its key keeps the default."""
     if not isinstance(raw, Mapping):
-        return Settings(problems=(Problem("", f"{SETTING} must be a dict.", ""),))
+        return Settings(problems=(SettingProblem("", f"{SETTING} must be a dict.", ""),))
     values: dict[str, Any] = {}
     problems = []
     for key, value in raw.items():
@@ -243,14 +243,14 @@ def read(raw: object) -> Settings:
         try:
             values[option.name] = option.metadata["read"](value)
         except setting_validation.InvalidSetting as error:
-            problems.append(Problem(key, f"{SETTING}[{key!r}] {error.message}", error.hint))
+            problems.append(SettingProblem(key, f"{SETTING}[{key!r}] {error.message}", error.hint))
     return Settings(**values, problems=tuple(problems))
 
 
-def _unknown(key: str) -> Problem:
+def _unknown(key: str) -> SettingProblem:
     near = nearest(key, list(OPTIONS))
     hint = f"Did you mean {near!r}?" if near else f"Known keys: {', '.join(OPTIONS)}."
-    return Problem(key, f"{SETTING} has no key {key!r}.", hint)
+    return SettingProblem(key, f"{SETTING} has no key {key!r}.", hint)
 
 
 def nearest(written: str, known: Sequence[str]) -> str:

@@ -122,11 +122,11 @@ def test_a_round_that_is_done_is_not_begun_again_before_its_time(counted: Counte
 
 def test_a_round_that_takes_days_does_not_count_what_has_fallen_out(counted: Counted) -> None:
     step()
-    Heartbeat.objects.filter(pk=WHOLE.place).update(seen_at=int(NOW) // HOUR * HOUR - 30 * DAY)
+    Heartbeat.objects.filter(pk=WHOLE.cursor).update(seen_at=int(NOW) // HOUR * HOUR - 30 * DAY)
     counted.clear()
     step(60, now=NOW + 2 * DAY)
     assert counted == []
-    assert seen_at(WHOLE.place, using="default") == 0
+    assert seen_at(WHOLE.cursor, using="default") == 0
 
 
 def test_the_overview_goes_on_with_the_first_round_and_then_leaves_it_alone(counted: Counted) -> None:
@@ -142,7 +142,7 @@ def test_the_overview_goes_on_with_the_first_round_and_then_leaves_it_alone(coun
 def test_a_sweep_takes_a_step_of_each_round(counted: Counted) -> None:
     refresh_all(now=NOW, seconds=0)
     assert sorted(end - start for start, end in counted) == [HOUR, HOUR, 3 * HOUR]
-    assert seen_at(LATE.place, using="default")
+    assert seen_at(LATE.cursor, using="default")
 
 
 def test_what_became_of_an_old_event_is_counted_in_the_end() -> None:

@@ -2,7 +2,7 @@
 
 - `count_hours` counts the events of some hours, in one pass over a range of keys that reads narrow columns only.
 - `refresh_all` counts the newest hours often and older hours seldom, because an event's result may come days later.
-  Long recount passes (`Round`) go on in steps of half a second, newest hours first, so that deliveries are not delayed.
+  Long recount passes (`RecountPass`) go on in steps of half a second, newest hours first, so that deliveries are not delayed.
   The progress of a pass is in the database, so any process takes the next step.
 - `bucket` and `quantile` count delays in fixed buckets. Hours can be added up, and a median can still be read from
   them. The edges grow by a tenth of a decade (26 %), so such a median is at most that far off.
@@ -176,10 +176,10 @@ _at_once: dict[tuple[str, str], int] = {}
 # a period costs its hours and not its events. Hours are counted again whole: the last three often, two days hourly, a
 # month daily. An event may be delivered days after it was recorded, and counting twice changes nothing. Triggers or
 # counters kept at each write would cost the checkout and the worker.
-class Round(NamedTuple):
+class RecountPass(NamedTuple):
     """A recount pass: hours that are counted one after the other, and how often. It uses two heartbeats.
 
-    The heartbeat `name` says when a pass was last completed. The heartbeat `place` holds no moment but the progress:
+    The heartbeat `name` says when a pass was last completed. The heartbeat `cursor` holds no moment but the progress:
     the hour down to which the pass has come; 0 while none is running.
     """
 
@@ -188,14 +188,14 @@ class Round(NamedTuple):
     every_seconds: float
 
     @property
-    def place(self) -> str:
+    def cursor(self) -> str:
         """Return the name of the heartbeat that holds the progress of the pass."""
         return f"{self.name}-at"
 
 
-RECENT = Round("hours-recent", 3, 120)
-LATE = Round("hours-late", 48, HOUR)
-WHOLE = Round("hours-whole", 31 * 24, DAY)
+RECENT = RecountPass("hours-recent", 3, 120)
+LATE = RecountPass("hours-late", 48, HOUR)
+WHOLE = RecountPass("hours-whole", 31 * 24, DAY)
 """As far back as the overview looks. A million events in these days take ten seconds and more, in steps."""
 
 
@@ -235,53 +235,53 @@ def count_again(hours: int, *, using: str, now: float) -> None:
         _replace(start, end, using)
 
 
-def go_on(one: Round, *, using: str, now: float, seconds: float) -> None:
+def go_on(one: RecountPass, *, using: str, now: float, seconds: float) -> None:
     """Count the next hours of a pass until `seconds` are over, and begin a pass that is due.
 
     A conditional UPDATE claims hours before they are counted, so two processes can share a pass. If a process dies, the
     next pass counts the hours that it had claimed.
     """
-    places = Heartbeat.objects.using(using).filter(pk=one.place)
+    cursors = Heartbeat.objects.using(using).filter(pk=one.cursor)
     until = time.monotonic() + seconds
     first, pace = _first(one.hours, now), (using, one.name)
-    place = int(seen_at(one.place, using=using) or 0) or _begin(one, using=using, now=now)
+    cursor = int(seen_at(one.cursor, using=using) or 0) or _begin(one, using=using, now=now)
     is_empty = False
-    while place:
+    while cursor:
         hours = _at_once.get(pace, 1)
-        start = max(first, min(place - hours * HOUR, _end_of_what_is_there(place, using) if is_empty else place))
-        if start <= first:  # before the place says so, or another process would begin the next pass
+        start = max(first, min(cursor - hours * HOUR, _end_of_what_is_there(cursor, using) if is_empty else cursor))
+        if start <= first:  # before the cursor says so, or another process would begin the next pass
             beat(one.name, using=using, now=now, every=0)
-        if places.filter(seen_at=place).update(seen_at=start if start > first else 0):
+        if cursors.filter(seen_at=cursor).update(seen_at=start if start > first else 0):
             began = time.monotonic()
-            is_empty = start < place and not _replace(start, place, using)
+            is_empty = start < cursor and not _replace(start, cursor, using)
             took = time.monotonic() - began
             _at_once[pace] = min(hours * 2, MOST_HOURS) if took < SHORT_SECONDS else max(hours // 2, 1)
         if time.monotonic() >= until:
             return
-        place = int(seen_at(one.place, using=using) or 0)
+        cursor = int(seen_at(one.cursor, using=using) or 0)
 
 
-def _end_of_what_is_there(place: int, using: str) -> int:
-    """Return the hour from which nothing was recorded and nothing is stored up to `place`.
+def _end_of_what_is_there(cursor: int, using: str) -> int:
+    """Return the hour from which nothing was recorded and nothing is stored up to `cursor`.
 
     A pass claims all of these hours at once. Hour by hour, a site that sells nothing would make 30 commits a day, each
     of which takes SQLite's write lock.
     """
-    rows = OutboxEvent.objects.using(using).below_key(first_pk_since(moment(place + DISORDER_SECONDS), using=using))
+    rows = OutboxEvent.objects.using(using).below_key(first_pk_since(moment(cursor + DISORDER_SECONDS), using=using))
     newest = rows.newest_first().values_list("created_at", flat=True).first()
     recorded = 0 if newest is None else int(epoch_of(newest) + DISORDER_SECONDS) // HOUR * HOUR + HOUR
-    statistics = HourlyStatistics.objects.using(using).filter(hour__lt=place)
+    statistics = HourlyStatistics.objects.using(using).filter(hour__lt=cursor)
     stored = statistics.order_by("-hour").values_list("hour", flat=True).first()
-    return min(place, max(recorded, 0 if stored is None else stored + HOUR))
+    return min(cursor, max(recorded, 0 if stored is None else stored + HOUR))
 
 
-def _begin(one: Round, *, using: str, now: float) -> int:
-    """Return the place where a new pass begins; 0 if none is due, or if another process has just begun it."""
+def _begin(one: RecountPass, *, using: str, now: float) -> int:
+    """Return the cursor where a new pass begins; 0 if none is due, or if another process has just begun it."""
     done = seen_at(one.name, using=using)
     if done is not None and done > now - one.every_seconds:
         return 0
-    Heartbeat.objects.using(using).get_or_create(pk=one.place)
-    return _end(now) if Heartbeat.objects.using(using).filter(pk=one.place, seen_at=0).update(seen_at=_end(now)) else 0
+    Heartbeat.objects.using(using).get_or_create(pk=one.cursor)
+    return _end(now) if Heartbeat.objects.using(using).filter(pk=one.cursor, seen_at=0).update(seen_at=_end(now)) else 0
 
 
 def _end(now: float) -> int:
