@@ -1,7 +1,7 @@
 """Read the settings dict `TIKTOK_ATTRIBUTION` as a frozen typed object, live.
 
-`current()` never raises. A value that can't be used falls back to its default and is kept as a `SettingProblem`, which the
-system checks report. So an error in the settings shows at `manage.py check`, not in a shopper's request.
+`current()` never raises. A value that can't be used falls back to its default and is kept as a `SettingProblem`, which
+the system checks report. So an error in the settings shows at `manage.py check`, not in a shopper's request.
 """
 
 from __future__ import annotations

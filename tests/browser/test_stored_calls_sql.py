@@ -85,6 +85,21 @@ def test_it_marks_the_same_and_no_moment_twice(keys: list[Key], column: str) -> 
     assert all(begun <= after[pk] <= timezone.now() + timedelta(seconds=1) for pk in changed)
 
 
+HOSTILE = ["x' OR '1'='1", 'x" OR 1=1 --', "x`; DROP TABLE y; --", "%s", "%(a)s", "x\\' OR 1=1 #", "a') OR ('1'='1"]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_key_holds_is_never_sql(text: str) -> None:
+    store([row(1, wants_browser=True), row(2, wants_browser=True, event_id=text)])
+    mine = Key(PIXEL, "Purchase", text)
+    assert [one.event_id for one in stored_calls._rows_of_keys([mine], "default")] == [text]
+    assert stored_calls._rows_of_keys([Key(text, text, text)], "default") == []
+    assert stored_calls._rows_of_objects([(text, text)], "default") == []
+    stored_calls.note_shown([mine])
+    assert [one.event_id for one in OutboxEvent.objects.filter(browser_at__isnull=False)] == [text]
+
+
 def test_without_keys_nothing_is_asked(django_assert_num_queries: object) -> None:
     with django_assert_num_queries(0):  # type: ignore[operator]
         stored_calls.note_shown([])

@@ -2,7 +2,7 @@
 
 - `count_hours` counts the events of some hours, in one pass over a range of keys that reads narrow columns only.
 - `refresh_all` counts the newest hours often and older hours seldom, because an event's result may come days later.
-  Long recount passes (`RecountPass`) go on in steps of half a second, newest hours first, so that deliveries are not delayed.
+  Long passes (`RecountPass`) go on in steps of half a second, newest hours first, so that deliveries are not delayed.
   The progress of a pass is in the database, so any process takes the next step.
 - `bucket` and `quantile` count delays in fixed buckets. Hours can be added up, and a median can still be read from
   them. The edges grow by a tenth of a decade (26 %), so such a median is at most that far off.
