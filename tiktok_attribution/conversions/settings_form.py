@@ -28,6 +28,7 @@ from tiktok_attribution.conversions.condition import Condition, column
 from tiktok_attribution.conversions.conversion import ANYONE, BOTH, Conversion, own_tables
 from tiktok_attribution.conversions.event_source import Tables
 from tiktok_attribution.conversions.field_paths import items_of, reached_model, tables_of
+from tiktok_attribution.conversions.item_columns import rows_of
 from tiktok_attribution.events import User
 from tiktok_attribution.events.ids import valid_event_id, valid_pixel_codes
 from tiktok_attribution.events.money import CURRENCIES
@@ -72,8 +73,12 @@ class MappedConversion(Conversion):
 
     def _contents(self, obj: Any, mapping: Mapping[str, Any]) -> list[dict[str, Any]]:
         paths = {key: path for key, path in mapping.items() if key != "each"}
-        items = items_of(obj, mapping["each"], paths.values()) if "each" in mapping else [obj]
-        found = [{key: _read(item, path, key) for key, path in paths.items()} for item in items]
+        each = mapping.get("each")
+        if (rows := rows_of(obj, each, paths)) is not None:
+            found = [dict(zip(paths, row, strict=True)) for row in rows]
+        else:
+            items = items_of(obj, each, paths.values()) if "each" in mapping else [obj]
+            found = [{key: _read(item, path, key) for key, path in paths.items()} for item in items]
         return [{key: value for key, value in item.items() if value is not None} for item in found]
 
     def hashed_user(self, obj: Any) -> tuple[User, list[str]]:
