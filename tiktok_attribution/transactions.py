@@ -48,21 +48,44 @@ _making_one: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
 class LateSavepoint:
-    """An atomic block whose savepoint is made before its first statement, and not at all without a statement."""
+    """An atomic block that begins with its first statement, and does nothing at all without a statement.
+
+    Without an open transaction it begins at once, as Django's own does.
+    """
+
+    _savepoint = ""  # one that was made in one trip with the statement after it
+    _is_last = _ends = False
+    _block: transaction.Atomic | None = None
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
         self._was_broken = connection.needs_rollback
         self.is_awaited = connection.in_atomic_block
-        self._is_last = self._ends = False
-        self._savepoint = ""  # one that was made in one trip with the statement after it
-        self._block = transaction.atomic(using=connection.alias, savepoint=False)
 
     def __enter__(self) -> LateSavepoint:
-        self._block.__enter__()
-        self._place = len(self._connection.savepoint_ids) - 1
-        self._connection.execute_wrappers.append(self._before)
+        connection = self._connection
+        self._place = len(connection.savepoint_ids)  # of its savepoint, below those of blocks inside this one
+        if not self.is_awaited:
+            self._begin()
+        connection.execute_wrappers.append(self._before)
         return self
+
+    def _begin(self) -> None:
+        """Enter Django's block. If blocks inside this one were entered before, it takes its place below them."""
+        connection: Any = self._connection
+        depth = len(connection.savepoint_ids) - self._place
+        self._block = transaction.atomic(using=connection.alias, savepoint=False)
+        self._block.__enter__()
+        if depth:
+            for entered in (connection.savepoint_ids, connection.atomic_blocks):
+                entered.insert(len(entered) - 1 - depth, entered.pop())
+        for other in self._others():
+            other.note_block_around()
+
+    def note_block_around(self) -> None:
+        """Note that a block around this one has begun: the outermost of several sees a statement first."""
+        if self._block is None:
+            self._place += 1
 
     @property
     def has_lost_all(self) -> bool:
@@ -83,6 +106,8 @@ class LateSavepoint:
         if self._connection.needs_rollback or self._connection in _making_one:
             return execute(sql, params, many, context)
         is_last, self._is_last = self._is_last, False
+        if self._block is None:
+            self._begin()
         if self.is_awaited:
             # If a block inside this one awaits its savepoint too, this one's comes first, in a trip of its own.
             if self._may_join(sql, many, context) and not self._holds_another():
@@ -105,8 +130,11 @@ class LateSavepoint:
 
     def _holds_another(self) -> bool:
         """Return whether a block inside this one still awaits its savepoint."""
+        return any(other.is_awaited for other in self._others())
+
+    def _others(self) -> list[LateSavepoint]:
         blocks = (getattr(wrapper, "__self__", None) for wrapper in self._connection.execute_wrappers)
-        return any(isinstance(one, LateSavepoint) and one is not self and one.is_awaited for one in blocks)
+        return [one for one in blocks if isinstance(one, LateSavepoint) and one is not self]
 
     def _opening(self, execute: Execute, sql: str, params: Any, context: dict[str, Any]) -> Any:
         """Execute the savepoint together with the first statement."""
@@ -157,11 +185,12 @@ class LateSavepoint:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._connection.execute_wrappers.pop()
-        if self.is_awaited:
+        if self._block is not None:
+            if not self.is_awaited:
+                self._block.__exit__(kind, error, traceback)
+                return
             self._block.__exit__(None, None, None)
-            self._connection.needs_rollback = self._was_broken  # no statement ran, so there is nothing to undo
-        else:
-            self._block.__exit__(kind, error, traceback)
+        self._connection.needs_rollback = self._was_broken  # no statement ran, so there is nothing to undo
 
 
 def _takes_several(connection: Any, cursor: Any) -> bool:

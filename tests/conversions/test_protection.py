@@ -262,3 +262,23 @@ def test_together_outside_a_transaction_all_is_written_or_nothing() -> None:
     with together("default"):
         Order.objects.create(total=3)
     assert orders() == 1
+
+
+@pytest.mark.parametrize("savepoint", [True, False])
+@pytest.mark.parametrize("fails", ["inner", "outer", "none"])
+def test_djangos_own_block_inside_one_without_a_statement_yet_keeps_its_place(*, savepoint: bool, fails: str) -> None:
+    with transaction.atomic():
+        Order.objects.create(total=1)
+        with suppress(ValueError), protected("default"):
+            with suppress(ValueError), transaction.atomic(savepoint=savepoint):
+                Order.objects.create(total=2)
+                if fails == "inner":
+                    raise ValueError
+            if fails == "outer":
+                raise ValueError
+        if fails == "inner" and not savepoint:
+            assert not connection.needs_rollback  # the block around it was rolled back, and nothing further
+        Order.objects.create(total=3)
+    kept = sorted(int(total) for total in Order.objects.values_list("total", flat=True))
+    assert kept == ([1, 2, 3] if fails == "none" else [1, 3])
+    assert connection.savepoint_ids == []

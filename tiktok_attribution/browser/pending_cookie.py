@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from itertools import count
 from time import time
 from typing import Any
@@ -157,13 +158,17 @@ class Pending:
 
     def trim(self) -> None:
         """Remove entries that have waited too long, and the oldest if there are too many."""
-        oldest = time() - LIFETIME_SECONDS
-        self._events = _youngest(self._events, oldest)
-        self._watched = _youngest(self._watched, oldest)
-        unanswered = time() - conf.current().awaiting_consent_hours * 3600
-        self._awaiting = _youngest(self._awaiting, unanswered, MOST_ANSWERABLE)
+        now = time()
+        if self._events:
+            self._events = _youngest(self._events, now - LIFETIME_SECONDS)
+        if self._watched:
+            self._watched = _youngest(self._watched, now - LIFETIME_SECONDS)
+        if self._awaiting:
+            unanswered = now - conf.current().awaiting_consent_hours * 3600
+            self._awaiting = _youngest(self._awaiting, unanswered, MOST_ANSWERABLE)
         # With AWAITING_CONSENT_HOURS: 0 no event awaits consent, but a visitor can still withdraw.
-        self._agreed = _youngest(self._agreed, time() - _longest(), MOST_ANSWERABLE)
+        if self._agreed:
+            self._agreed = _youngest(self._agreed, now - _longest(), MOST_ANSWERABLE)
 
     def as_entries(self) -> list[Any]:
         """Return all entries as lists that JSON can hold."""
@@ -237,14 +242,14 @@ def is_marked(request: HttpRequest) -> bool:
 
 def _present(request: HttpRequest) -> list[str]:
     """Return the names of our non-empty cookies in the request: the first cookie, then those beside it."""
-    name = cookie_name(request)
-    return [
-        one for one in (name, *(_beside(name, number) for number in range(MOST_BESIDE))) if request.COOKIES.get(one)
-    ]
+    sent = request.COOKIES
+    return [name for name in _names(cookie_name(request)) if sent.get(name)]
 
 
-def _beside(name: str, number: int) -> str:
-    return f"{name}_{number}"
+@lru_cache
+def _names(first: str) -> tuple[str, ...]:
+    """Return the name of the first cookie, and of those beside it."""
+    return first, *(f"{first}_{number}" for number in range(MOST_BESIDE))
 
 
 def cookie_name(request: HttpRequest) -> str:
@@ -254,33 +259,36 @@ def cookie_name(request: HttpRequest) -> str:
 
 def load(request: HttpRequest) -> Pending:
     """Read what waits for this visitor from all its cookies."""
-    found = Pending()
-    if is_marked(request):
-        for name in _present(request):
-            found.merge(Pending.from_text(request.COOKIES[name]))
+    if COOKIE not in request.META.get("HTTP_COOKIE", ""):
+        return Pending()
+    read = [Pending.from_text(request.COOKIES[name]) for name in _present(request)]
+    found = read[0] if read else Pending()
+    for other in read[1:]:
+        found.merge(other)
     return found
 
 
 def is_crowded(request: HttpRequest) -> bool:
     """Return whether the request has so many cookies of ours that they should be merged into one."""
-    return is_marked(request) and len(_present(request)) > MANY_BESIDE
+    return COOKIE in request.META.get("HTTP_COOKIE", "") and len(_present(request)) > MANY_BESIDE
 
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:
     """Store what waits in one cookie of the visitor's browser; delete the cookies if nothing waits."""
-    name = cookie_name(request)
-    _keep(request, response, name, pending.as_text(), pending)
-    for number in range(MOST_BESIDE):
-        _keep(request, response, _beside(name, number), "", pending)
+    first, *beside = _names(cookie_name(request))
+    _keep(request, response, first, pending.as_text(), pending)
+    for name in beside:
+        if name in request.COOKIES:
+            _keep(request, response, name, "", pending)
     is_asked_for = conf.current().page_script and bool(pending.events)
     _keep(request, response, MARKER, "1" if is_asked_for else "", pending)
 
 
 def save_beside(request: HttpRequest, response: HttpResponseBase, fresh: Pending, text: str) -> None:
     """Store what one response adds in a cookie of its own. Call `save` first, since it deletes such cookies."""
-    name, beside = cookie_name(request), ""
-    for _ in range(MOST_BESIDE):
-        beside = _beside(name, (next(_turn) + os.getpid()) % MOST_BESIDE)
+    names, beside = _names(cookie_name(request))[1:], ""
+    for _ in names:
+        beside = names[(next(_turn) + os.getpid()) % MOST_BESIDE]
         if not request.COOKIES.get(beside):
             break
     _keep(request, response, beside, text, fresh)

@@ -33,7 +33,10 @@ class Condition:
         """Return whether the object counts now."""
         if self._test is not None:
             return bool(self._test(obj))
-        return all(_matches(resolve(obj, path), wanted) for path, wanted in self._wanted.items())
+        for path, wanted in self._wanted.items():  # noqa: SIM110 -- all() would call a generator at every save
+            if not _matches(resolve(obj, path), wanted):
+                return False
+        return True
 
     @property
     def is_always(self) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
 
@@ -66,10 +68,18 @@ class Saved:
         return has_expressions(self.instance)
 
 
+_PLAIN = frozenset({str, int, float, bool, Decimal, datetime, type(None)})
+
+
+def _is_expression(value: object) -> bool:
+    return hasattr(value, "resolve_expression")
+
+
 def has_expressions(instance: Any) -> bool:
     """Return True for values such as `order.total = F("total") + 1`, which only the database knows."""
     given = instance.__dict__
-    return any(hasattr(given.get(field.attname), "resolve_expression") for field in instance._meta.concrete_fields)
+    found = [given.get(field.attname) for field in instance._meta.concrete_fields]
+    return any(map(_is_expression, [value for value in found if type(value) not in _PLAIN]))
 
 
 def stored(obj: Any, *, using: str) -> Any:

@@ -105,8 +105,11 @@ def _as_child(sender: type[Model], instance: Any, using: str) -> tuple[type[Mode
 
 def _concerned(sender: type[Model], fields: Collection[str] | None) -> list[Conversion]:
     """Return the conversions that a save of these fields may bring about, and that have a channel in this mode."""
-    alive = [one for one in registry.of(sender) if any(channels_now(one.channels, one.event))]
-    return [one for one in alive if one.concerns(fields)]
+    return [one for one in registry.of(sender) if _is_concerned(one, fields)]
+
+
+def _is_concerned(conversion: Conversion, fields: Collection[str] | None) -> bool:
+    return any(channels_now(conversion.channels, conversion.event)) and conversion.concerns(fields)
 
 
 def _had_counted(conversion: Conversion, instance: Any, using: str) -> bool:
@@ -148,11 +151,13 @@ def _saved(
     saved = Saved(instance, fields, using)
     maker = current_maker(using) if created else None  # a request that saves the object later has not made it
     awaited, not_yet = [], []
-    for conversion in registry.of(sender):
+    declared = registry.of(sender)
+    concerned = [one for one in declared if _is_concerned(one, saved.update_fields)]
+    for conversion in declared:
         recorded = find_recorded(conversion, instance.pk, using=using)
         if recorded is not None:
             _renew(conversion, saved, recorded)
-        elif conversion not in _concerned(sender, saved.update_fields):
+        elif conversion not in concerned:
             continue
         elif id(conversion) in counted and not created:
             heal(conversion, saved.row, using=using)

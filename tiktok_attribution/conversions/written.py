@@ -55,11 +55,14 @@ def remember_written(
     connection = connections[using]
     if not connection.in_atomic_block or current_request.get() is None:
         return
+    if not not_yet:
+        if (here := _by_connection.get(connection)) is not None:
+            here.pop((label, pk), None)
+        return
     before = find_written(label, pk, using=using)
-    if not_yet or before is not None:
-        kept = before.signals if signals is None and before is not None else signals
-        here = _by_connection.setdefault(connection, WeakValueDictionary())
-        here[label, pk] = Written(not_yet, kept, using)
+    kept = before.signals if signals is None and before is not None else signals
+    here = _by_connection.setdefault(connection, WeakValueDictionary())
+    here[label, pk] = Written(not_yet, kept, using)
 
 
 def find_written(label: str, pk: Hashable, *, using: str) -> Written | None:

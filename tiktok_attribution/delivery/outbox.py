@@ -182,9 +182,13 @@ def write_database() -> str:
 
 def outbox_databases() -> list[str]:
     """Return OUTBOX_DATABASES, or every database in which the site's routers allow the outbox."""
-    return list(conf.current().outbox_databases) or [
-        alias for alias in connections if router.allow_migrate_model(alias, OutboxEvent)
-    ]
+    return list(conf.current().outbox_databases) or _routed(tuple(connections), tuple(router.routers))
+
+
+@lru_cache
+def _routed(aliases: tuple[str, ...], routers: tuple[object, ...]) -> list[str]:
+    """Return the databases that these routers allow. Where tables are does not change while a process runs."""
+    return [alias for alias in aliases if router.allow_migrate_model(alias, OutboxEvent)]
 
 
 def lane_of(event_id: str, lanes: int) -> int:

@@ -95,9 +95,14 @@ class LeftOut:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
         if not isinstance(error, InvalidEvent):
             return False
-        reason = str(error).removeprefix(self._where).lstrip(" :")
-        self._notes.append(f"{self._where} left out: {reason}")
+        note_left_out(self._where, error, self._notes)
         return True
+
+
+def note_left_out(where: str, error: InvalidEvent, notes: list[str]) -> None:
+    """Note that this part of the event is left out. In a loop over lines, `try` costs less than `LeftOut`."""
+    reason = str(error).removeprefix(where).lstrip(" :")
+    notes.append(f"{where} left out: {reason}")
 
 
 class Lines(NamedTuple):
@@ -116,8 +121,11 @@ def clean_contents(contents: Sequence[object], *, content_type: str, price: Pric
     worth: list[tuple[int | float, int]] = []
     for index, item in enumerate(contents):
         line = _Line(f"contents[{index}]", price, notes)
-        with LeftOut(line.where, notes):
+        try:
             sent = line.clean(item, content_type or "product")
+        except InvalidEvent as error:
+            note_left_out(line.where, error, notes)
+        else:
             if sent:
                 items.append(sent)
         if line.worth is not None:
@@ -164,10 +172,7 @@ class _Line:
         money = self._money(given)
         if money is None:
             return {}
-        content_id = ""
-        if "content_id" in given:
-            with LeftOut(f"{self.where}.content_id", self._notes):
-                content_id = valid_id(given["content_id"], f"{self.where}.content_id", self._notes)
+        content_id = self._content_id(given)
         if content_id:
             clean["content_id"] = content_id
         else:
@@ -179,11 +184,26 @@ class _Line:
                 clean["content_type"] = valid_content_type(given["content_type"])
         for key in ITEM_TEXTS:
             if key in given:
-                with LeftOut(f"{self.where}.{key}", self._notes):
-                    if text := item_text(given[key], f"{self.where}.{key}", self._notes):
+                where = f"{self.where}.{key}"
+                try:
+                    text = item_text(given[key], where, self._notes)
+                except InvalidEvent as error:
+                    note_left_out(where, error, self._notes)
+                else:
+                    if text:
                         clean[key] = text
         clean.update(money)
         return clean
+
+    def _content_id(self, given: dict[str, object]) -> str:
+        if "content_id" not in given:
+            return ""
+        where = f"{self.where}.content_id"
+        try:
+            return valid_id(given["content_id"], where, self._notes)
+        except InvalidEvent as error:
+            note_left_out(where, error, self._notes)
+            return ""
 
     def _money(self, given: dict[str, object]) -> dict[str, Any] | None:
         """Return price and quantity to send. None for a line that is no item: a voucher, or a returned piece."""
@@ -210,9 +230,11 @@ class _Line:
     def _unit_price(self, given: dict[str, object]) -> int | float | None:
         if "price" not in given:
             return None
-        with LeftOut(f"{self.where}.price", self._notes):
+        try:
             return self._price(given["price"], signed=True)
-        return None
+        except InvalidEvent as error:
+            note_left_out(f"{self.where}.price", error, self._notes)
+            return None
 
 
 # The shop writes the names of its catalogue, and part numbers look like national phone numbers ("Ersatzteil

@@ -63,7 +63,7 @@ def phone_sha256(v: object, region: str = "") -> str | None:
     if _HASHED.fullmatch(text):
         return _passed(text)
     text, region = unicodedata.normalize("NFKC", text), region.upper()
-    number = "" if any(c.isalpha() for c in text) else _e164(text, region if region in REGIONS else None)
+    number = "" if any(map(str.isalpha, text)) else _e164(text, region if region in REGIONS else None)
     return _digest(number) if _E164.fullmatch(number) else None
 
 

@@ -167,7 +167,9 @@ def _is_in_editor(toolbar: Any) -> bool:
 
 def is_prefetch(request: HttpRequest) -> bool:
     """Return whether the page may never be seen: its browser, or a library in a page, fetched it ahead."""
-    return any(_UNSEEN.search(request.META.get(header, "")) for header in _PURPOSES) or HTMX_PRELOAD in request.META
+    meta = request.META
+    stated = [meta[header] for header in _PURPOSES if header in meta]
+    return HTMX_PRELOAD in meta or any(map(_UNSEEN.search, stated))
 
 
 def _is_bot(agent: str, bots: Any) -> bool:
