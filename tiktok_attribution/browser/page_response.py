@@ -52,41 +52,48 @@ class Handover:
         self.is_given = False  # True if `pending_events` put the calls into a JSON response
         self._stored, self._known = self.pending.as_entries(), self.pending.entries
         self._earlier: list[PixelCall] | None = None
+        self._marks = stored_calls.Marks()
         self._answered = False
         self._postponed: list[Callable[[], object]] = []
         self.is_personal = False
 
-    def answer(self) -> None:
-        """Apply the visitor's consent answer to what waits: release the waiting events, or suppress all of them."""
+    def answer(self, *, is_granted: bool = False) -> None:
+        """Apply the visitor's consent answer to what waits: release the waiting events, or suppress all of them.
+
+        `is_granted`: the visitor was just asked (`is_open`), and agrees.
+        """
         if self._answered or not self.pending:
             return
         self._answered = True
-        decision = visitor_of(self.request).decision
-        if decision.is_refusal:
+        decision = None if is_granted else visitor_of(self.request).decision
+        if decision is not None and decision.is_refusal:
             consent_hold.drop(self.pending.everything, _reason_of(decision))
             self.pending.clear()
-        elif decision.is_granted and self.pending.awaiting:
+        elif (decision is None or decision.is_granted) and self.pending.has_awaiting:
             released = consent_hold.release(self.pending.awaiting)
             self.pending.agree()
             self.pending.add(key for key, _ in released)
             for code, using in {(key.pixel_code, using) for key, using in released}:
                 tasks.wake_worker(code, using)
 
-    def prepare(self) -> list[PixelCall]:
-        """Read what waits from earlier requests, and forget events that were rolled back since."""
+    def prepare(self, *, is_taken: bool = False) -> list[PixelCall]:
+        """Read what waits from earlier requests, and forget events that were rolled back since.
+
+        What is taken for a page is marked as shown by the same statement, where that is possible.
+        """
         if self._earlier is None:
-            self.answer()
-            waiting = self.pending.events
-            found = stored_calls.of_keys(waiting)
+            self.answer(is_granted=is_taken)
+            waiting, marks = self.pending.events, self._marks if is_taken else None
+            found = stored_calls.of_keys(waiting, marks)
             self.pending.forget(set(waiting).difference(_keys(found)))
-            self._earlier = found + stored_calls.of_objects(self.pending.watched)
+            self._earlier = found + stored_calls.of_objects(self.pending.watched, marks)
         return self._earlier
 
     def take(self) -> list[PixelCall]:
-        """Return all pixel calls that wait for this visitor and are not on this page yet."""
+        """Return all pixel calls that wait for this visitor and are not on this page yet. Only if `is_open`."""
         visitor = self._visitor
         own = [] if visitor is None else visitor.to_show
-        return self.show([*self.prepare(), *own])
+        return self.show([*self.prepare(is_taken=True), *own])
 
     def show(self, found: Iterable[PixelCall]) -> list[PixelCall]:
         """Add these pixel calls to the page. Return those that were not on it before."""
@@ -149,10 +156,15 @@ class Handover:
         """Return all pixel calls that wait, for a response that is not a page but whose script makes the calls."""
         found = self.take()
         if found:
-            stored_calls.note_shown(_keys(found))
+            self._note_shown(_keys(found))
             self.pending.forget(_keys(found))
             self.shown, self.is_personal = [], True
         return found
+
+    def _note_shown(self, keys: Iterable[Key]) -> None:
+        """Note what goes out, as far as the statement that read it has not noted it yet."""
+        stored_calls.note_shown([key for key in keys if key not in self._marks.keys])
+        self._marks.keys.difference_update(keys)
 
     def _not_for_everybody(self) -> None:
         # Django's cache_page stores a view's response before any middleware can make it private. Its middleware
@@ -175,14 +187,17 @@ class Handover:
         is_given = is_page(response) or (self.is_given and response.status_code < 300)
         given = keys if is_given else _keys(in_header)
         if given:
-            stored_calls.note_shown(given)
+            self._note_shown(given)
             self.pending.forget(given)
-        self.pending.add(key for key in keys if key not in given)
+        if self._marks.keys:
+            self._marks.take_back(list(self._marks.keys))
+        if left := [key for key in keys if key not in given]:
+            self.pending.add(left)
         is_changed = self._store(response)
-        if is_changed or keys or self.is_personal:
-            make_private(response)
         if keys:
             _never_again(response)
+        elif is_changed or self.is_personal:
+            make_private(response)
         self._look_for_tag(response)
 
     def _look_for_tag(self, response: HttpResponseBase) -> None:
@@ -191,7 +206,8 @@ class Handover:
         if not (self.pending.events or self.pending.watched) or settings.mode != conf.DEVELOPER:
             return
         if (
-            not is_page(response)
+            not untagged.is_suspect(request, response)
+            or not is_page(response)
             or not is_page_load(request)
             or is_private(request.path_info, settings)
             or not visitor_of(request).is_shopper
@@ -211,9 +227,11 @@ class Handover:
         may run at once. See `pending_cookie.MOST_BESIDE`.
         """
         request = self.request
-        kept, fresh = self.pending.split(self._known)
-        beside = "" if is_page_load(request) else fresh.as_short_text()
-        rest = kept if beside else self.pending
+        rest, fresh, beside = self.pending, self.pending, ""
+        if not is_page_load(request):
+            kept, fresh = self.pending.split(self._known)
+            beside = fresh.as_short_text()
+            rest = kept if beside else rest
         is_useless = not rest and pending_cookie.is_marked(request)
         is_changed = is_useless or rest.as_entries() != self._stored or pending_cookie.is_crowded(request)
         if is_changed:

@@ -93,6 +93,11 @@ class Pending:
         return _theirs(self._awaiting)
 
     @property
+    def has_awaiting(self) -> bool:
+        """True if anything waits for this visitor's answer."""
+        return bool(self._awaiting)
+
+    @property
     def everything(self) -> Theirs:
         """All rows and objects that are known to be this visitor's."""
         return _theirs([*self._events, *self._watched, *self._awaiting, *self._agreed])
@@ -270,7 +275,7 @@ def load(request: HttpRequest) -> Pending:
 
 def is_crowded(request: HttpRequest) -> bool:
     """Return whether the request has so many cookies of ours that they should be merged into one."""
-    return COOKIE in request.META.get("HTTP_COOKIE", "") and len(_present(request)) > MANY_BESIDE
+    return request.META.get("HTTP_COOKIE", "").count(COOKIE) > MANY_BESIDE and len(_present(request)) > MANY_BESIDE
 
 
 def save(request: HttpRequest, response: HttpResponseBase, pending: Pending) -> None:

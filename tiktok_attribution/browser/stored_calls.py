@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 from time import time
@@ -43,20 +44,48 @@ def keys_of(pixel_call: PixelCall) -> list[Key]:
     return [Key(code, pixel_call.call.name, pixel_call.call.event_id) for code in pixel_call.pixel_codes]
 
 
-def of_keys(keys: Sequence[Key]) -> list[PixelCall]:
+class Marks:
+    """The rows that were marked as shown by the statement that read them, and when, by database.
+
+    Decision: a page reads and marks in one statement where the engine can (PostgreSQL, outside of a transaction). What
+    the response then does not carry is unmarked (`take_back`). A process that is killed in between leaves a mark: an
+    event that is named by the cookie is shown again all the same (`SHOWN_AGAIN_SECONDS`). Inside a transaction the mark
+    would lock the row until the view ends, and a worker would wait for it; so there it is written after the view.
+    """
+
+    def __init__(self) -> None:
+        self.keys: set[Key] = set()
+        self._at: dict[str, datetime] = {}
+
+    def moment_for(self, using: str) -> datetime | None:
+        """Return the moment to mark rows with; None if this database gets its marks later."""
+        connection = connections[using]
+        if connection.vendor != "postgresql" or connection.in_atomic_block or not connection.get_autocommit():
+            return None
+        return self._at.setdefault(using, timezone.now())
+
+    def take_back(self, keys: Iterable[Key]) -> None:
+        """Remove the marks of these rows, because no page shows them after all."""
+        taken = self.keys.intersection(keys)
+        self.keys -= taken
+        for using, at in self._at.items():
+            _set(taken, "browser_at", None, was=at, using=using)
+
+
+def of_keys(keys: Sequence[Key], marks: Marks | None = None) -> list[PixelCall]:
     """Return the pixel calls of these events in order, without those that were rolled back or shown before."""
     if not keys:
         return []
-    found = _stored(partial(_rows_of_keys, keys))
+    found = _stored(partial(_rows_of_keys, keys), marks)
     return sorted(found, key=lambda pixel_call: min(map(keys.index, keys_of(pixel_call))))
 
 
-def of_objects(labels: Sequence[str]) -> list[PixelCall]:
+def of_objects(labels: Sequence[str], marks: Marks | None = None) -> list[PixelCall]:
     """Return the pixel calls of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
     named = [(model, object_key(pk)) for model, _, pk in (label.partition(":") for label in labels)]
-    return _stored(partial(_rows_of_objects, named))
+    return _stored(partial(_rows_of_objects, named), marks)
 
 
 def note_shown(keys: Iterable[Key]) -> None:
@@ -71,21 +100,29 @@ def note_confirmed(keys: Iterable[Key]) -> None:
 
 def _note_first(keys: Iterable[Key], column: str) -> None:
     """Set this column to the current time on rows where it is empty."""
-    condition, values = _condition(list(keys))
-    if not values:
+    found = list(keys)
+    for using in outbox_databases() if found else ():
+        _set(found, column, timezone.now(), was=None, using=using)
+
+
+def _set(keys: Iterable[Key], column: str, value: datetime | None, *, was: datetime | None, using: str) -> None:
+    """Set a moment, or None, on those of the rows whose column is still as it `was`."""
+    condition, named = _condition(list(keys))
+    if not named:
         return
-    for using in outbox_databases():
-        connection = connections[using]
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
-        event, body = _tables(using)
-        key, moment_ = connection.ops.quote_name("id"), connection.ops.quote_name(column)
-        named = f"SELECT {key} FROM {body} WHERE {condition}"  # noqa: S608 -- names of our tables
-        text = f"UPDATE {event} SET {moment_} = %s WHERE {moment_} IS NULL AND {key} IN ({named})"  # noqa: S608 -- same
-        try:
-            with protected(using), connection.cursor() as cursor:
-                cursor.execute(text, [now, *values])
-        except DatabaseError:
-            logger.exception("tiktok: could not note %s of a pixel call", column)
+    connection = connections[using]
+    event, body = _tables(using)
+    key, name = connection.ops.quote_name("id"), connection.ops.quote_name(column)
+    found = f"SELECT {key} FROM {body} WHERE {condition}"  # noqa: S608 -- names of our tables
+    before = "IS NULL" if was is None else "= %s"
+    text = f"UPDATE {event} SET {name} = %s WHERE {name} {before} AND {key} IN ({found})"  # noqa: S608 -- same
+    given = [value] if was is None else [value, was]
+    moments = [None if one is None else connection.ops.adapt_datetimefield_value(one) for one in given]
+    try:
+        with protected(using), connection.cursor() as cursor:
+            cursor.execute(text, [*moments, *named])
+    except DatabaseError:
+        logger.exception("tiktok: could not note %s of a pixel call", column)
 
 
 class Row(NamedTuple):
@@ -97,11 +134,14 @@ class Row(NamedTuple):
     payload: str
 
 
-def _stored(read: Callable[[str], list[Row]]) -> list[PixelCall]:
+def _stored(read: Callable[[str, datetime | None], list[Row]], marks: Marks | None) -> list[PixelCall]:
     found: dict[Key, PixelCall] = {}
     for using in outbox_databases():
+        marked_at = None if marks is None else marks.moment_for(using)
         with protected(using):  # a query that fails must not break the site's own transaction
-            rows = read(using)
+            rows = read(using, marked_at)
+        if marks is not None and marked_at is not None:
+            marks.keys.update(Key(row.pixel_code, row.name, row.event_id) for row in rows)
         for pixel_call in _calls(rows):
             found.setdefault(keys_of(pixel_call)[0], pixel_call)  # only once, if another alias is a replica
     return list(found.values())
@@ -128,32 +168,44 @@ def _tables(using: str) -> tuple[str, str]:
 
 # Decision: fixed SQL text for what every page with a waiting event asks. The ORM builds the same statements by 3,500
 # calls of Python functions. A test compares what both find, on each engine.
-def _rows(condition: str, values: list[Any], using: str) -> list[Row]:
-    """Return the events that have a pixel call and fit the condition (over b, their body, and e), oldest first."""
+def _rows(condition: str, values: list[Any], using: str, marked_at: datetime | None) -> list[Row]:
+    """Return the events that have a pixel call and fit the condition (over b, their body, and e), oldest first.
+
+    With `marked_at`, those that no page has shown before are marked as shown at that moment.
+    """
     event, body = _tables(using)
-    text = f"""SELECT e.name, b.event_id, e.pixel_code, b.payload FROM {body} b INNER JOIN {event} e ON e.id = b.id
-        WHERE {condition} AND b.payload <> %s AND e.wants_browser = %s AND e.state <> %s
-        ORDER BY e.event_time, e.name, b.event_id, e.id"""  # noqa: S608 -- names of our tables
+    text = f"""SELECT e.name, b.event_id, e.pixel_code, b.payload, e.id, e.event_time
+        FROM {body} b INNER JOIN {event} e ON e.id = b.id
+        WHERE {condition} AND b.payload <> %s AND e.wants_browser = %s AND e.state <> %s"""  # noqa: S608 -- our tables
+    values = [*values, "", True, State.AWAITING_CONSENT]
+    if marked_at is None:
+        text = f"{text} ORDER BY e.event_time, e.name, b.event_id, e.id"
+    else:
+        marks = f"UPDATE {event} SET browser_at = %s WHERE browser_at IS NULL AND id IN (SELECT id FROM found)"  # noqa: S608
+        text = (
+            f"WITH found AS ({text}), marked AS ({marks}) SELECT * FROM found ORDER BY event_time, name, event_id, id"  # noqa: S608
+        )
+        values.append(marked_at)
     with connections[using].cursor() as cursor:
-        cursor.execute(text, [*values, "", True, State.AWAITING_CONSENT])
-        return [Row(*one) for one in cursor.fetchall()]
+        cursor.execute(text, values)
+        return [Row(*one[:4]) for one in cursor.fetchall()]
 
 
-def _rows_of_keys(keys: Sequence[Key], using: str) -> list[Row]:
+def _rows_of_keys(keys: Sequence[Key], using: str, marked_at: datetime | None = None) -> list[Row]:
     """Return those of these events that no page has shown, or that one showed lately without confirming it."""
     since = connections[using].ops.adapt_datetimefield_value(moment(time() - SHOWN_AGAIN_SECONDS))
     named, values = _condition(keys)
     unseen = "(e.browser_at IS NULL OR (e.browser_at >= %s AND e.browser_confirmed_at IS NULL))"
-    return _rows(f"({named}) AND {unseen}", [*values, since], using)
+    return _rows(f"({named}) AND {unseen}", [*values, since], using, marked_at)
 
 
-def _rows_of_objects(objects: Sequence[tuple[str, str]], using: str) -> list[Row]:
+def _rows_of_objects(objects: Sequence[tuple[str, str]], using: str, marked_at: datetime | None = None) -> list[Row]:
     """Return the events of these objects (label, key) that no page has shown."""
     digests = [digest(key) for _, key in objects]
     found = f"b.object_digest IN ({_places(digests)})"  # the index holds the keys alone, for every label
     named = " OR ".join(["(e.object_label = %s AND e.object_pk = %s)"] * len(objects))
     values = [*digests, *(text for one in objects for text in one)]
-    return _rows(f"{found} AND ({named}) AND e.browser_at IS NULL", values, using)
+    return _rows(f"{found} AND ({named}) AND e.browser_at IS NULL", values, using, marked_at)
 
 
 def _places(values: Sequence[object]) -> str:

@@ -185,7 +185,8 @@ class Visitor:
     @cached_property
     def landing_click_id(self) -> str:
         """The click id of this request's address, "" on a private path."""
-        return "" if self._is_on_private_page else matching.from_query(self.request.META.get("QUERY_STRING", ""))
+        found = matching.from_query(self.request.META.get("QUERY_STRING", ""))
+        return "" if not found or self._is_on_private_page else found
 
     @cached_property
     def user(self) -> User:
@@ -218,10 +219,9 @@ class Visitor:
     # cookie marks the browser: it would be a new identifier and need the visitor's consent.
     def is_recognised(self, stored: User) -> bool:
         """Return whether this request comes from the visitor whose signals a stored event has."""
-        here = self.user
-        if (stored.ttclid and stored.ttclid == here.ttclid) or (stored.ttp and stored.ttp == here.ttp):
+        if (stored.ttclid and stored.ttclid == self.user.ttclid) or (stored.ttp and stored.ttp == self.user.ttp):
             return True
-        if stored.ip and stored.user_agent and (stored.ip, stored.user_agent) == (here.ip, here.user_agent):
+        if stored.ip and stored.user_agent and (stored.ip, stored.user_agent) == (self.user.ip, self.user.user_agent):
             return True
         try:
             known = self.signed_in
