@@ -60,12 +60,23 @@ TEMPLATES = [
         },
     }
 ]
+# P5a: one of the four shops that are compared. Each keeps its connections, as a site does that counts milliseconds.
+CONTESTANT = os.environ.get("BENCHMARKS_CONTESTANT", "")
+if CONTESTANT:
+    for _entry in DATABASES.values():
+        _entry["CONN_MAX_AGE"] = 600
+if CONTESTANT in ("without", "task"):
+    INSTALLED_APPS.remove("tiktok_attribution")
+elif CONTESTANT:
+    MIDDLEWARE.append("tiktok_attribution.middleware.AttributionMiddleware")
+
 LOGGING = {"version": 1, "disable_existing_loggers": False, "loggers": {"tiktok_attribution": {"level": "ERROR"}}}
 
 CELERY_BROKER_URL = os.environ.get("BENCHMARKS_BROKER_URL") or "memory://"
 FACEBOOK_PIXEL_ID = "1234567890"  # of django-analytical, the yardstick of P8
 
 TIKTOK_ATTRIBUTION = {
+    "ENABLED": CONTESTANT != "disabled",
     "PIXEL_CODE": "C0EXAMPLE0000000000",
     "ACCESS_TOKEN": "0123456789abcdef0123456789abcdef01234567",
     "API_URL": os.environ.get("BENCHMARKS_SINK_URL") or "http://127.0.0.1:9/",
