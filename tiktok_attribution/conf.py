@@ -145,7 +145,7 @@ class Settings:
     batch_bytes: int = _option(setting_validation.number(10_000, 10_000_000), 1_000_000)
     timeout_seconds: float = _option(setting_validation.number(0.1, 120, float), 10.0)
     events_per_second: float = _option(setting_validation.number(0, 1_000_000, float), 1000.0)
-    lanes: int = _option(setting_validation.number(1, 64), 4)
+    lanes: int = _option(setting_validation.number(1, 64), 8)
     parallel_lanes: int = _option(setting_validation.number(1, 16), 2)
     delivery_tasks: int = _option(setting_validation.number(1, 64), 1)
     delivery_seconds: float = _option(setting_validation.number(0.1, 600, float), 5.0)

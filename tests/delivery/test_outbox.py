@@ -157,12 +157,14 @@ def test_another_pixels_id_is_not_known() -> None:
     assert outbox.known_event_ids("ANOTHER", "Purchase", ["order-0"], using="default") == set()
 
 
-def test_the_same_event_always_falls_into_the_same_lane() -> None:
-    assert {outbox.lane_of("order-42", 4) for _ in range(10)} == {outbox.lane_of("order-42", 4)}
+def test_events_of_a_moment_fall_into_one_lane() -> None:
+    begun = 1_790_000_000.0
+
+    assert len({outbox.lane_at(begun + outbox.LANE_SECONDS * part / 20, 8) for part in range(20)}) == 1
 
 
-def test_events_spread_over_the_lanes() -> None:
-    found = [outbox.lane_of(f"order-{number}", 4) for number in range(1000)]
+def test_events_spread_over_the_lanes_as_time_goes_by() -> None:
+    found = [outbox.lane_at(1_790_000_000 + number / 100, 4) for number in range(1000)]
 
     assert set(found) == {0, 1, 2, 3}
     assert all(200 < found.count(lane) < 300 for lane in range(4))

@@ -228,7 +228,7 @@ def _rows(source: EventSource, built: Built, *, unfinished: bool) -> list[Outbox
         row = _bare_row(source, pixel_code)
         fill(row, event, built.notes)
         row.wants_browser = to_browser
-        row.lane = outbox.lane_of(row.event_id, settings.lanes)
+        row.lane = outbox.lane_at(time(), settings.lanes)
         row.state, row.due_at = (State.WAITING, DatabaseNow()) if to_server else (State.BROWSER_ONLY, None)
         if not source.decision.is_granted:
             row.state, row.due_at = State.AWAITING_CONSENT, None

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -191,9 +190,17 @@ def _routed(aliases: tuple[str, ...], routers: tuple[object, ...]) -> list[str]:
     return [alias for alias in aliases if router.allow_migrate_model(alias, OutboxEvent)]
 
 
-def lane_of(event_id: str, lanes: int) -> int:
-    """Return the lane of an event. It spreads events over the lanes; an event always falls into the same lane."""
-    return zlib.crc32(event_id.encode()) % lanes
+LANE_SECONDS = 0.25
+"""How long new events go into one lane before the next one gets them: as long as WAKEUP_SECONDS by default."""
+
+
+# Decision: what is recorded within a quarter of a second goes into one lane, and the next quarter's into the next lane.
+# So the few events that a worker is woken for are one or two POSTs, and not one for each lane that a hash would have
+# scattered them over. A backlog still fills all lanes alike. A wrong clock of a web server changes nothing but which
+# lane it is.
+def lane_at(now: float, lanes: int) -> int:
+    """Return the lane of an event that is recorded now (epoch seconds)."""
+    return int(now / LANE_SECONDS) % lanes
 
 
 # Decision: ids come from objects (`order-42`), under a unique constraint on event_id and event type (pixel and name).
