@@ -188,4 +188,23 @@ GOALS = (
         by_ratio=False,
         measure=_MEASURES + "visitor_text.slowest_reader",
     ),
+    Goal(
+        id="P15",
+        what="commit of an order to TikTok's answer at 20 orders/s, 95th percentile",
+        unit="ms",
+        better=Better.LESS,
+        must=500,
+        aim=300,
+        by_ratio=False,
+        measure=_MEASURES + "worker.commit_to_tiktok",
+    ),
+    Goal(
+        id="P17",
+        what="4 workers at 100 ms by default settings, against raw lane leases",
+        unit="events/s",
+        better=Better.MORE,
+        must=0.9,
+        aim=1.1,
+        measure=_MEASURES + "delayed.four_workers_and_raw",
+    ),
 )

@@ -1,8 +1,9 @@
-"""P3 and P4: what is left of the speed when every answer takes 100 ms."""
+"""P3, P4 and P17: what is left of the speed when every answer takes 100 ms."""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from functools import partial
 from statistics import median
 
@@ -11,7 +12,7 @@ from benchmarks.children.process import Child, children
 from benchmarks.measured import Measured
 from benchmarks.rounds import take_turns
 from benchmarks.setup import Setup
-from benchmarks.yardsticks import sdk
+from benchmarks.yardsticks import raw_outbox, sdk
 from benchmarks.yardsticks.post import Post
 
 DELAY_SECONDS = 0.1
@@ -57,6 +58,32 @@ def four_workers(setup: Setup) -> Measured:
             {"ours": partial(_four_workers, setup, workers), "sdk": partial(_sdk_one_by_one, setup)},
         )
     return Measured.of_rounds(figures["ours"], figures["sdk"])
+
+
+def four_workers_and_raw(setup: Setup) -> Measured:
+    """The yardstick: four raw processes with a lane each, which does the least that a lease needs."""
+    with ExitStack() as stack:
+        workers = stack.enter_context(children(WORKERS, "deliverer"))
+        raw = [child for lane in range(WORKERS) for child in stack.enter_context(children(1, "raw_lane", str(lane)))]
+        figures = take_turns(
+            setup.scale.rounds,
+            {"ours": partial(_four_workers, setup, workers), "raw": partial(_raw_workers, setup, raw)},
+        )
+    return Measured.of_rounds(figures["ours"], figures["raw"])
+
+
+def _raw_workers(setup: Setup, workers: list[Child]) -> float:
+    events = 2 * setup.scale.delayed_events
+    raw_outbox.fill(events, lanes=WORKERS)
+    setup.sink.reset(DELAY_SECONDS)
+    started = time.perf_counter()
+    for worker in workers:
+        worker.go()
+    for worker in workers:
+        worker.result()
+    seconds = time.perf_counter() - started
+    setup.sink.expect(events)
+    return events / seconds
 
 
 def _four_workers(setup: Setup, workers: list[Child]) -> float:

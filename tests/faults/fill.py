@@ -10,7 +10,6 @@ from django.db import connections
 from tests.delivery.samples import store
 from tests.engines.server import database_of_url
 from tiktok_attribution import conf
-from tiktok_attribution.delivery import outbox
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import OutboxEvent
