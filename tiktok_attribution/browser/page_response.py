@@ -52,7 +52,7 @@ class Handover:
         self.is_given = False  # True if `pending_events` put the calls into a JSON response
         self._stored, self._known = self.pending.as_entries(), self.pending.entries
         self._earlier: list[PixelCall] | None = None
-        self._marks = stored_calls.Marks()
+        self._shown_rows = stored_calls.ShownRows()
         self._answered = False
         self._postponed: list[Callable[[], object]] = []
         self.is_personal = False
@@ -83,7 +83,7 @@ class Handover:
         """
         if self._earlier is None:
             self.answer(is_granted=is_taken)
-            waiting, marks = self.pending.events, self._marks if is_taken else None
+            waiting, marks = self.pending.events, self._shown_rows if is_taken else None
             found = stored_calls.of_keys(waiting, marks)
             self.pending.forget(set(waiting).difference(_keys(found)))
             self._earlier = found + stored_calls.of_objects(self.pending.watched, marks)
@@ -163,8 +163,8 @@ class Handover:
 
     def _note_shown(self, keys: Iterable[Key]) -> None:
         """Note what goes out, as far as the statement that read it has not noted it yet."""
-        stored_calls.note_shown([key for key in keys if key not in self._marks.keys])
-        self._marks.keys.difference_update(keys)
+        stored_calls.note_shown([key for key in keys if key not in self._shown_rows.keys])
+        self._shown_rows.keys.difference_update(keys)
 
     def _not_for_everybody(self) -> None:
         # Django's cache_page stores a view's response before any middleware can make it private. Its middleware
@@ -189,8 +189,8 @@ class Handover:
         if given:
             self._note_shown(given)
             self.pending.forget(given)
-        if self._marks.keys:
-            self._marks.take_back(list(self._marks.keys))
+        if self._shown_rows.keys:
+            self._shown_rows.take_back(list(self._shown_rows.keys))
         if left := [key for key in keys if key not in given]:
             self.pending.add(left)
         is_changed = self._store(response)

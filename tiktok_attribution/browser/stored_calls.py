@@ -44,7 +44,7 @@ def keys_of(pixel_call: PixelCall) -> list[Key]:
     return [Key(code, pixel_call.call.name, pixel_call.call.event_id) for code in pixel_call.pixel_codes]
 
 
-class Marks:
+class ShownRows:
     """The rows that were marked as shown by the statement that read them, and when, by database.
 
     Decision: a page reads and marks in one statement where the engine can (PostgreSQL, outside of a transaction). What
@@ -72,7 +72,7 @@ class Marks:
             _set(taken, "browser_at", None, was=at, using=using)
 
 
-def of_keys(keys: Sequence[Key], marks: Marks | None = None) -> list[PixelCall]:
+def of_keys(keys: Sequence[Key], marks: ShownRows | None = None) -> list[PixelCall]:
     """Return the pixel calls of these events in order, without those that were rolled back or shown before."""
     if not keys:
         return []
@@ -80,7 +80,7 @@ def of_keys(keys: Sequence[Key], marks: Marks | None = None) -> list[PixelCall]:
     return sorted(found, key=lambda pixel_call: min(map(keys.index, keys_of(pixel_call))))
 
 
-def of_objects(labels: Sequence[str], marks: Marks | None = None) -> list[PixelCall]:
+def of_objects(labels: Sequence[str], marks: ShownRows | None = None) -> list[PixelCall]:
     """Return the pixel calls of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
@@ -134,7 +134,7 @@ class Row(NamedTuple):
     payload: str
 
 
-def _stored(read: Callable[[str, datetime | None], list[Row]], marks: Marks | None) -> list[PixelCall]:
+def _stored(read: Callable[[str, datetime | None], list[Row]], marks: ShownRows | None) -> list[PixelCall]:
     found: dict[Key, PixelCall] = {}
     for using in outbox_databases():
         marked_at = None if marks is None else marks.moment_for(using)
