@@ -5,11 +5,11 @@ import logging
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, ProgrammingError, connection, transaction
 
 from tests.shop.models import Order
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.failures import describe, reason, report
+from tiktok_attribution.failures import describe, lacks_tables, reason, report
 
 
 def caught(cause: Any) -> Exception:
@@ -104,3 +104,16 @@ def test_a_lock_is_not_taken_for_that() -> None:
 
 def test_a_missing_module_is_named() -> None:
     assert describe(caught(lambda: importlib.import_module("no_such.module"))) == "ModuleNotFoundError: no_such"
+
+
+@pytest.mark.parametrize(
+    ("table", "is_ours"),
+    [
+        ("tiktok_attribution_shop.shop_order", False),  # the site's own table, in a database of such a name
+        ("tiktok_attribution_shop.tiktok_attribution_lane", True),
+        ("shop.tiktok_attribution_lane", True),
+    ],
+)
+def test_the_name_of_a_database_is_no_table_of_ours(table: str, *, is_ours: bool) -> None:
+    error = ProgrammingError(1146, f"Table '{table}' doesn't exist")
+    assert lacks_tables(error) is is_ours

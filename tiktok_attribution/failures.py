@@ -7,6 +7,7 @@ STRICT.
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from pathlib import Path
 
@@ -26,6 +27,7 @@ MIGRATE = "Tables of tiktok_attribution are missing or old: run manage.py migrat
 # for every error in a statement, so its message is read; SQLite never translates it.
 _SQLSTATES = ("42P01", "42703")
 _MYSQL_CODES = (1146, 1054)
+_MYSQL_DATABASE = re.compile(r"Table '[^'.]*\.")
 _SQLITE_WORDS = ("no such table", "no such column", "has no column named")
 
 
@@ -49,9 +51,12 @@ def missing_module(error: BaseException) -> str:
 def lacks_tables(error: BaseException) -> bool:
     """Return True if a table or a column of this app is missing. It makes no query, because this may be a checkout.
 
-    A missing table of the site's own does not count, so the message must name one of this app's tables.
+    A missing table of the site's own does not count, so the message must name one of this app's tables. A database may
+    have such a name too; MySQL and MariaDB write it before the table's.
     """
-    if not isinstance(error, (OperationalError, ProgrammingError)) or f"{APP}_" not in str(error):
+    if not isinstance(error, (OperationalError, ProgrammingError)):
+        return False
+    if f"{APP}_" not in _MYSQL_DATABASE.sub("Table '", str(error)):
         return False
     if error.args and error.args[0] in _MYSQL_CODES:  # before SQLSTATE: PyMySQL has one too, with other codes
         return True

@@ -50,7 +50,7 @@ class Statement:
         """Return the columns of this object's items, as the ORM would convert them."""
         with connections[using].cursor() as cursor:
             cursor.execute(self.text, [_prepared(self.key, getattr(obj, self.key.attname), connections[using])])
-            found: list[tuple[Any, ...]] = cursor.fetchall()
+            found: list[tuple[Any, ...]] = list(cursor.fetchall())
         return [self._converted(list(row)) for row in found] if self.converters else found
 
     def _converted(self, row: list[Any]) -> tuple[Any, ...]:
