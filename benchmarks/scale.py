@@ -17,7 +17,7 @@ TIKTOK_PER_SECOND = 1000  # of one account, and the default of EVENTS_PER_SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """From a two-core machine (docs/performance.md) and the measured row sizes."""
+    """From a two-core machine (docs/measurements.md) and the measured row sizes."""
 
     worker_at_100_ms: float = 11_000  # events a second, one worker with two lanes at once (P3)
     row_bytes: int = 1_520  # body and state, of an event of 1,170 bytes

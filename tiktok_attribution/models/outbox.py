@@ -22,7 +22,7 @@ from tiktok_attribution.models.queries import FAILED_STATES, MAY_CHANGE, Objects
 # because the name is part of TikTok's de-duplication key.
 #
 # Decision: an event is two rows. A database copies a changed row whole and enters the copy into every index of its
-# table. So what changes with each attempt is in a narrow row beside this one (docs/performance.md has both measured).
+# table. So what changes with each attempt is in a narrow row beside this one (docs/measurements.md has both measured).
 # Pixel and name are one digest in the unique constraint; object and e-mail hash are 8 bytes each.
 class EventBody(models.Model):
     """The body of an event, and the columns that find it. `OutboxEvent` inherits from this table."""
