@@ -93,6 +93,7 @@ TIKTOK_ATTRIBUTION = {
             "contents": {"content_id": "number", "content_name": "street", "price": "total"},
             "user": {"email": "email", "phone": "phone", "external_id": "customer_id"},
         },
+        "auth.User": {"event": "CompleteRegistration", "user": {"email": "email", "external_id": "pk"}},
         "shop.Sale": {
             "event": "Purchase",
             "when": {"status": "paid"},

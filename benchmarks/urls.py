@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from benchmarks.shop.views import buy, thanks
+from benchmarks.shop.views import buy, lead, paid, sign_up, thanks
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -17,5 +17,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("page/", page),
     path("buy/", buy),
+    path("paid/<int:pk>/", paid),
+    path("sign-up/", sign_up),
+    path("lead/", lead),
     path("thanks/<int:pk>/", thanks),
 ]

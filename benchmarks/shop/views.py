@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import nullcontext
 from decimal import Decimal
 from itertools import count
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -18,15 +20,16 @@ from django.utils import timezone
 
 from benchmarks.celery_app import app
 from benchmarks.shop.models import Product, Sale, SaleLine
+from tiktok_attribution import track
 
 _numbers = count()
 
 
 def buy(request: HttpRequest) -> HttpResponse:
-    """POST `lines`, and `shape`: "lines first" or "paid when made"."""
+    """POST `lines`, and `shape`: "lines first", "paid when made", "paid by webhook" or "autocommit"."""
     lines, shape = int(request.POST["lines"]), request.POST["shape"]
     number = f"{time.time_ns()}-{next(_numbers)}"
-    with transaction.atomic():
+    with nullcontext() if shape == "autocommit" else transaction.atomic():
         sale = Sale(
             number=number,
             status="paid" if shape == "paid when made" else "new",
@@ -41,13 +44,35 @@ def buy(request: HttpRequest) -> HttpResponse:
         products = Product.objects.all()[:lines]
         for product in products:
             SaleLine(sale=sale, product=product, unit_price=Decimal("19.90"), quantity=1).save()
-        if shape != "paid when made":
+        if shape not in ("paid when made", "paid by webhook"):
             sale.status = "paid"
             sale.save()
         if "task" in request.POST:
             payload = _event(sale)
             transaction.on_commit(lambda: app.send_task("site.send_event", (payload,), ignore_result=True))
     return HttpResponseRedirect(f"/thanks/{sale.pk}/")
+
+
+def paid(request: HttpRequest, pk: int) -> HttpResponse:
+    """The payment provider's webhook."""
+    with transaction.atomic():
+        sale = Sale.objects.get(pk=pk)
+        sale.status = "paid"
+        sale.save()
+    return HttpResponse("ok")
+
+
+def sign_up(request: HttpRequest) -> HttpResponse:
+    """A form that makes an account."""
+    with transaction.atomic():
+        get_user_model().objects.create(username=f"{time.time_ns()}", email=f"{time.time_ns()}@example.com")
+    return HttpResponseRedirect("/page/")
+
+
+def lead(request: HttpRequest) -> HttpResponse:
+    """A form whose view calls `track()`; with the app off that does nothing."""
+    track(request, "Lead", value=5, currency="EUR")
+    return HttpResponseRedirect("/page/")
 
 
 def thanks(request: HttpRequest, pk: int) -> HttpResponse:

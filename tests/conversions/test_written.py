@@ -180,3 +180,25 @@ def test_it_can_be_forgotten() -> None:
         assert find_written("shop.Order", order.pk, using="default") is not None
         forget_written("default")
         assert find_written("shop.Order", order.pk, using="default") is None
+
+
+def test_outside_of_a_transaction_the_snapshot_is_known_and_the_order_is_asked_for() -> None:
+    """Another process may have changed the order since; the snapshot stays as it was stored."""
+    with answering():
+        assert pay(new_order()) == [Order._meta.db_table]
+    assert body()["user"]["ip"] == "81.2.69.142"
+
+
+def test_outside_of_a_transaction_another_request_asks_for_the_snapshot() -> None:
+    with answering():
+        order = new_order()
+    with answering("8.8.8.8"):
+        assert pay(order) == BOTH_TABLES
+    assert body()["user"]["ip"] == "81.2.69.142"
+
+
+def test_outside_of_a_transaction_it_can_be_forgotten_too() -> None:
+    with answering():
+        order = new_order()
+        forget_written("default")
+        assert pay(order) == BOTH_TABLES

@@ -15,7 +15,7 @@ from tiktok_attribution.consent.types import Decision, Reason
 from tiktok_attribution.conversions.building import pixels_of_request
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.person import maker_of
-from tiktok_attribution.conversions.written import find_written
+from tiktok_attribution.conversions.written import find_signals
 from tiktok_attribution.delivery import outages
 from tiktok_attribution.failures import report
 from tiktok_attribution.models.visitor import object_key
@@ -97,8 +97,8 @@ def signals_for(
 
 def _kept(label: str, obj: Any, using: str) -> Signals:
     """Return the signals of the object's snapshot, from memory if this transaction has stored it."""
-    mine = find_written(label, obj.pk, using=using)
-    return snapshot.recall(label, obj.pk, using=using) if mine is None or mine.signals is None else mine.signals
+    mine = find_signals(label, obj.pk, using=using)
+    return snapshot.recall(label, obj.pk, using=using) if mine is None else mine
 
 
 def _of_request(maker: Requester) -> Signals:

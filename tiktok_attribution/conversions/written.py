@@ -18,6 +18,8 @@ from tiktok_attribution.visitor.snapshot import Signals
 from tiktok_attribution.visitor.visitor import Commitment, current_request
 
 Key = tuple[str, Hashable]
+KEPT = "_tiktok_kept"
+"""Attribute of a request: the signals that it stored outside of a transaction, by database, label and key."""
 
 
 class Written:
@@ -52,8 +54,12 @@ def remember_written(
 
     It replaces what an earlier save said, so a conversion that counts by now is asked for again.
     """
-    connection = connections[using]
-    if not connection.in_atomic_block or current_request.get() is None:
+    connection, request = connections[using], current_request.get()
+    if request is None:
+        return
+    if not connection.in_atomic_block:
+        if signals is not None:  # stored for good; the earlier state is not remembered, for others may change it
+            request.__dict__.setdefault(KEPT, {})[using, label, pk] = signals
         return
     if not not_yet:
         if (here := _by_connection.get(connection)) is not None:
@@ -72,6 +78,17 @@ def find_written(label: str, pk: Hashable, *, using: str) -> Written | None:
     return written if written is not None and written.is_known else None
 
 
+def find_signals(label: str, pk: Hashable, *, using: str) -> Signals | None:
+    """Return the signals of the snapshot that this request has stored with the object; None if it stored none."""
+    written, request = find_written(label, pk, using=using), current_request.get()
+    if written is not None and written.signals is not None:
+        return written.signals
+    kept: Signals | None = None if request is None else request.__dict__.get(KEPT, {}).get((using, label, pk))
+    return kept
+
+
 def forget_written(using: str) -> None:
     """Forget everything, because a snapshot is changed by other means. The database is asked again."""
     _by_connection.pop(connections[using], None)
+    if (request := current_request.get()) is not None:
+        request.__dict__.pop(KEPT, None)
