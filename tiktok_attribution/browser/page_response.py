@@ -83,10 +83,10 @@ class Handover:
         """
         if self._earlier is None:
             self.answer(is_granted=is_taken)
-            waiting, marks = self.pending.events, self._shown_rows if is_taken else None
-            found = stored_calls.of_keys(waiting, marks)
+            waiting, early = self.pending.events, self._shown_rows if is_taken else None
+            found = stored_calls.of_keys(waiting, early)
             self.pending.forget(set(waiting).difference(_keys(found)))
-            self._earlier = found + stored_calls.of_objects(self.pending.watched, marks)
+            self._earlier = found + stored_calls.of_objects(self.pending.watched, early)
         return self._earlier
 
     def take(self) -> list[PixelCall]:

@@ -72,20 +72,20 @@ class ShownRows:
             _set(taken, "browser_at", None, was=at, using=using)
 
 
-def of_keys(keys: Sequence[Key], marks: ShownRows | None = None) -> list[PixelCall]:
+def of_keys(keys: Sequence[Key], early: ShownRows | None = None) -> list[PixelCall]:
     """Return the pixel calls of these events in order, without those that were rolled back or shown before."""
     if not keys:
         return []
-    found = _stored(partial(_rows_of_keys, keys), marks)
+    found = _stored(partial(_rows_of_keys, keys), early)
     return sorted(found, key=lambda pixel_call: min(map(keys.index, keys_of(pixel_call))))
 
 
-def of_objects(labels: Sequence[str], marks: ShownRows | None = None) -> list[PixelCall]:
+def of_objects(labels: Sequence[str], early: ShownRows | None = None) -> list[PixelCall]:
     """Return the pixel calls of these objects' conversions ("shop.Order:42") that no page has shown."""
     if not labels:
         return []
     named = [(model, object_key(pk)) for model, _, pk in (label.partition(":") for label in labels)]
-    return _stored(partial(_rows_of_objects, named), marks)
+    return _stored(partial(_rows_of_objects, named), early)
 
 
 def note_shown(keys: Iterable[Key]) -> None:
@@ -134,14 +134,14 @@ class Row(NamedTuple):
     payload: str
 
 
-def _stored(read: Callable[[str, datetime | None], list[Row]], marks: ShownRows | None) -> list[PixelCall]:
+def _stored(read: Callable[[str, datetime | None], list[Row]], early: ShownRows | None) -> list[PixelCall]:
     found: dict[Key, PixelCall] = {}
     for using in outbox_databases():
-        marked_at = None if marks is None else marks.moment_for(using)
+        marked_at = None if early is None else early.moment_for(using)
         with protected(using):  # a query that fails must not break the site's own transaction
             rows = read(using, marked_at)
-        if marks is not None and marked_at is not None:
-            marks.keys.update(Key(row.pixel_code, row.name, row.event_id) for row in rows)
+        if early is not None and marked_at is not None:
+            early.keys.update(Key(row.pixel_code, row.name, row.event_id) for row in rows)
         for pixel_call in _calls(rows):
             found.setdefault(keys_of(pixel_call)[0], pixel_call)  # only once, if another alias is a replica
     return list(found.values())
@@ -181,9 +181,9 @@ def _rows(condition: str, values: list[Any], using: str, marked_at: datetime | N
     if marked_at is None:
         text = f"{text} ORDER BY e.event_time, e.name, b.event_id, e.id"
     else:
-        marks = f"UPDATE {event} SET browser_at = %s WHERE browser_at IS NULL AND id IN (SELECT id FROM found)"  # noqa: S608
+        update = f"UPDATE {event} SET browser_at = %s WHERE browser_at IS NULL AND id IN (SELECT id FROM found)"  # noqa: S608
         text = (
-            f"WITH found AS ({text}), marked AS ({marks}) SELECT * FROM found ORDER BY event_time, name, event_id, id"  # noqa: S608
+            f"WITH found AS ({text}), marked AS ({update}) SELECT * FROM found ORDER BY event_time, name, event_id, id"  # noqa: S608
         )
         values.append(marked_at)
     with connections[using].cursor() as cursor:
