@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from tiktok_attribution import setting_validation
+from tiktok_attribution import attribution_settings, setting_validation
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import TikTokAttributionError
 
@@ -125,6 +125,13 @@ class Settings:
     cookie_domain: str = _option(setting_validation.domain, "")
     in_frames: bool = _option(setting_validation.flag, False)
     snapshot_days: int = _option(setting_validation.number(1, 400), 30)
+
+    attribution: attribution_settings.Attribution = _option(
+        attribution_settings.attribution, attribution_settings.Attribution()
+    )
+    keep_touch_days: int = _option(setting_validation.number(1, 4000), 90)
+    keep_attribution_days: int = _option(setting_validation.number(1, 4000), 400)
+    marketing_api: Mapping[str, attribution_settings.Advertiser] = _option(attribution_settings.advertisers, {})
 
     user_matching: bool = _option(setting_validation.flag, True)
     insert_tag: bool = _option(setting_validation.flag, False)
