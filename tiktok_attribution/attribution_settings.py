@@ -28,6 +28,8 @@ JOINS = ("external_id", "email")
 """Matching keys by which two devices of one person may be joined."""
 OBJECTS = ("campaign", "adgroup", "ad", "creative", "placement")
 """What the parameters of a landing address can name."""
+BUILDER_KEYS = ("tt_adgroup", "tt_ad", "tt_ad_v2", "tt_placement")
+"""Query parameters that the app's own link builder writes: ad group, ad (creative), ad of Smart+, placement."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -174,7 +174,8 @@ class Settings:
     @property
     def allowed_parameters(self) -> tuple[str, ...]:
         """Return the query parameters that stay in the addresses that are sent."""
-        return ALWAYS_ALLOWED_PARAMETERS + self.allowed_query_parameters
+        builders = attribution_settings.BUILDER_KEYS if self.attribution.enabled else ()
+        return ALWAYS_ALLOWED_PARAMETERS + builders + self.allowed_query_parameters
 
     # Decision: while DEBUG is off, events go out without the test code. TikTok shows events with a code under Test
     # events and counts none of them. So a forgotten code would lose every conversion of a live site and mark each as

@@ -18,13 +18,10 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
-from time import time
 from typing import Any
 
-from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -42,7 +39,7 @@ from tiktok_attribution.failures import reason
 from tiktok_attribution.visitor import cookies, matching
 from tiktok_attribution.visitor.page import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH, is_private
-from tiktok_attribution.visitor.request_data import sender
+from tiktok_attribution.visitor.rate_limit import count_one, sender_key
 from tiktok_attribution.visitor.visitor import PixelCall, visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -116,33 +113,16 @@ def _heard(request: HttpRequest, kind: str) -> Report:
 
 def _is_within_rate(request: HttpRequest, kind: str) -> bool:
     """Return whether the sender is within BEACONS_PER_MINUTE. Each endpoint has its own count."""
-    settings, meta = conf.current(), request.META
-    peer, forwarded = str(meta.get("REMOTE_ADDR") or ""), str(meta.get("HTTP_X_FORWARDED_FOR") or "")
-    # Keyed with the site's secret: a plain hash could be reversed by trying all IPv4 addresses.
-    who = sender(peer, forwarded, settings.trusted_proxies)
-    whose = salted_hmac("tiktok_sender", who, algorithm="sha256").hexdigest()[:32]
-    is_within = _counted(f"tiktok-{kind}-{whose}") <= settings.beacons_per_minute
-    if not is_within and forwarded and not settings.trusted_proxies:
+    settings = conf.current()
+    is_within = count_one(f"tiktok-{kind}-{sender_key(request)}") <= settings.beacons_per_minute
+    if not is_within and request.META.get("HTTP_X_FORWARDED_FOR") and not settings.trusted_proxies:
         _tell_of_proxy()
     return is_within
 
 
 def is_crowded() -> bool:
     """Count this report, and return whether all visitors together are over BEACONS_PER_MINUTE_ALL in this minute."""
-    return _counted("tiktok-all") > conf.current().beacons_per_minute_all
-
-
-def _counted(key: str) -> int:
-    """Count one more in this minute and return the number; 0 if the cache does not know.
-
-    Decision: the rate limit fails open. If the cache is down or stores nothing, all reports pass. The signature and the
-    size are still checked, and a shop's events matter more than the chance of an attack at that moment.
-    """
-    key = f"{key}-{int(time() // 60)}"
-    try:
-        return 1 if cache.add(key, 1, timeout=120) else cache.incr(key)
-    except Exception:
-        return 0
+    return count_one("tiktok-all") > conf.current().beacons_per_minute_all
 
 
 @lru_cache(maxsize=1)
