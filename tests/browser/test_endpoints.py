@@ -66,7 +66,9 @@ values = st.recursive(
     max_leaves=8,
 )
 reports = st.dictionaries(
-    st.sampled_from(["action", "event_id", "page", "properties", "receipt", "pending", "live", "search", "granted"]),
+    st.sampled_from(
+        ["action", "event_id", "page", "properties", "receipt", "pending", "live", "search", "granted", "landing"]
+    ),
     values,
 )
 

@@ -3,8 +3,9 @@
 `endpoint` guards every view: it checks the sender, the size and the rate of a request. Malformed input is logged at
 level INFO and never becomes an error page, which would send a mail to ADMINS as often as a stranger likes.
 
-`beacon` takes actions and receipts, and returns what waits for this visitor. It answers 204 whatever the outcome, so
-strangers learn nothing and the page's console shows no error. The log says at level INFO why a report was refused.
+`beacon` takes actions, receipts and landings, and returns what waits for this visitor. It answers 204 whatever the
+outcome, so strangers learn nothing and the page's console shows no error. The log says at level INFO why a report was
+refused.
 
 `consent` releases or suppresses the events that await consent, after an answer without a page load. It reads the answer
 by the site's consent rule and never from the request's body. So the banner must store the answer first, and a forged
@@ -36,6 +37,7 @@ from tiktok_attribution.conversions.tracking import track_event
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import reason
+from tiktok_attribution.touches import recording
 from tiktok_attribution.visitor import cookies, matching
 from tiktok_attribution.visitor.page import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH, is_private
@@ -154,7 +156,7 @@ def _nothing(status: int) -> HttpResponse:
 
 @endpoint("beacon", _nothing)
 def beacon(request: HttpRequest, report: Report) -> HttpResponse:
-    """Take one report of a page of this site: an action, a receipt, or the question what waits."""
+    """Take one report of a page of this site: an action, a receipt, a landing, or the question what waits."""
     if is_crowded() and not _is_fresh(request, report):
         raise Refused(
             TOO_MANY, "all visitors together have sent too many reports in this minute, and its signature is not recent"
@@ -166,7 +168,10 @@ def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     if "receipt" in report:
         stored_calls.note_confirmed(stored_calls.read_receipt(report["receipt"]))
     waiting = pending_events(request) if "pending" in report else {}
-    return JsonResponse(waiting) if waiting else _nothing(204)
+    response = JsonResponse(waiting) if waiting else _nothing(204)
+    if "landing" in report:
+        recording.note_report(request, response, report.get("page"), report["landing"])
+    return response
 
 
 beacon.__dict__["is_of_visitors"] = True  # although it is csrf_exempt; see visitor.caller.caller_of
@@ -234,8 +239,9 @@ def _no_calls(status: int) -> HttpResponse:
 def consent(request: HttpRequest, report: Report) -> HttpResponse:
     """Apply the visitor's consent answer, and return the calls that the page has to make.
 
-    The page sends `{"search": location.search, "page": location.href}`. If the page can't read the answer from a
-    cookie, the response has it as `state`; a page that is shown again asks for it.
+    The page sends `{"search": location.search, "page": location.href}`, and with ATTRIBUTION its referrer as `landing`.
+    If the page can't read the answer from a cookie, the response has it as `state`; a page that is shown again asks
+    for it.
     """
     settings = conf.current()
     waiting = page_response.of(request)
@@ -248,6 +254,8 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
         data["state"] = Gate(settings, request).state
     response = JsonResponse(data)
     cookies.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
+    # Of a page that nobody names as its landing, nothing is recorded. A withdrawal counts on every page.
+    recording.note_report(request, response, report.get("page") if is_seen else None, report.get("landing", ""))
     return response
 
 

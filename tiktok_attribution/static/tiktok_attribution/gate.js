@@ -97,7 +97,8 @@
     if (!rule.url) { return; }
     w.fetch(new URL(rule.url, w.location.origin).href, {method: "POST", credentials: "same-origin", keepalive: true,
       headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({search: w.location.search, page: w.location.href})})
+      body: JSON.stringify({search: w.location.search, page: w.location.href,
+        landing: rule.landed && member("referrer")})})
       .then(function (response) { return response.ok ? response.json() : {}; })
       .then(function (found) {
         if (asked && "state" in found) {
@@ -147,6 +148,9 @@
     tell();
   };
   last = answer();
+  /* A consent tool can answer without the hook. Where the answer is no, and a landing has given this browser a key
+     (`rule.landed` names the cookie that says so), the server is told, and takes both away. */
+  if (rule.landed && last === "denied" && cookie(rule.landed) && !member("prerendering")) { tell(); }
   listen(w, "pageshow", shown);
   listen(w, "focus", shown);
   listen(d, "visibilitychange", shown);
