@@ -130,7 +130,7 @@ def test_a_withdrawal_that_the_database_refuses_is_tried_again(
         patch.setattr("tiktok_attribution.touches.withdrawal.delete_touches", fail)
         answer("denied")
     assert has_key(landed)
-    assert "was not recorded" in caplog.text
+    assert "were not deleted" in caplog.text
     answer("denied")
     assert_withdrawn(landed)
 
@@ -146,11 +146,14 @@ def test_another_site_can_withdraw_nothing(landed: Client) -> None:
 # An answer that comes later -------------------------------------------------------------------------------------------
 
 
-def test_who_agrees_on_the_landing_page_is_recorded_then(land: Land, answer: Answer, configure: Configure) -> None:
+def test_who_agrees_on_the_landing_page_is_recorded_then(
+    land: Land, answer: Answer, client: Client, configure: Configure
+) -> None:
     configure(CONSENT=ASKED)
     assert visitor_key.COOKIE not in land(f"{CLICK}&{UTM}").cookies
     assert not Touch.objects.exists()
-    response = answer("granted")
+    assert visitor_key.COOKIE not in answer("granted").cookies
+    response = report(client, page=LANDED, landing=REFERRER)  # as the page does when its visitor has agreed
     assert visitor_key.COOKIE in response.cookies
     assert Touch.objects.get().campaign_name == "Spring"
 
@@ -188,12 +191,15 @@ def test_with_hold_click_id_the_browser_keeps_it_for_a_later_page(
 
 
 def test_a_landing_that_waits_and_is_reported_too_is_one_touch(
-    land: Land, answer: Answer, configure: Configure
+    land: Land, answer: Answer, client: Client, configure: Configure
 ) -> None:
     configure(CONSENT=ASKED, HOLD_CLICK_ID=True)
     land(f"{CLICK}&{UTM}")
     answer("granted")
+    report(client, page=LANDED, landing=REFERRER)
+    client.get("/page/", HTTP_USER_AGENT=AGENT)
     assert Touch.objects.count() == 1
+    assert not client.cookies[waiting.COOKIE].value
 
 
 def test_two_landings_of_one_answer_have_one_key(land: Land, client: Client, configure: Configure) -> None:

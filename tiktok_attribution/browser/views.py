@@ -239,9 +239,9 @@ def _no_calls(status: int) -> HttpResponse:
 def consent(request: HttpRequest, report: Report) -> HttpResponse:
     """Apply the visitor's consent answer, and return the calls that the page has to make.
 
-    The page sends `{"search": location.search, "page": location.href}`, and with ATTRIBUTION its referrer as `landing`.
-    If the page can't read the answer from a cookie, the response has it as `state`; a page that is shown again asks
-    for it.
+    The page sends `{"search": location.search, "page": location.href}`. If the page can't read the answer from a
+    cookie, the response has it as `state`; a page that is shown again asks for it. A landing that the visitor has
+    agreed to is not recorded here: its page reports it to `beacon`, at the same moment.
     """
     settings = conf.current()
     waiting = page_response.of(request)
@@ -254,8 +254,7 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
         data["state"] = Gate(settings, request).state
     response = JsonResponse(data)
     cookies.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
-    # Of a page that nobody names as its landing, nothing is recorded. A withdrawal counts on every page.
-    recording.note_report(request, response, report.get("page") if is_seen else None, report.get("landing", ""))
+    recording.withdraw_if_refused(request, response)
     return response
 
 

@@ -58,8 +58,11 @@ def note_request(request: HttpRequest, response: HttpResponseBase) -> None:
         return
     query = request.META.get("QUERY_STRING", "")
     try:
-        _apply_answer(request, response, settings)
-        if may_be_landing(query) and _is_navigation(request, response):
+        withdraw_if_refused(request, response)
+        if not (may_be_landing(query) or waiting.is_waiting(request)) or not _is_navigation(request, response):
+            return
+        _take_waiting(request, response, settings)
+        if may_be_landing(query):
             landing = _read(request, query, _path(request, response, settings), settings)
             _note(request, response, landing, settings, query=query)
     except Exception as error:
@@ -77,7 +80,8 @@ def note_report(request: HttpRequest, response: HttpResponseBase, page: object, 
     if not settings.attribution.enabled:
         return
     try:
-        _apply_answer(request, response, settings)
+        withdraw_if_refused(request, response)
+        _take_waiting(request, response, settings)
         parts, path = split_address(page), path_of_page(request, page)
         if parts is None or path is None or not may_be_landing(parts.query):
             return
@@ -89,19 +93,30 @@ def note_report(request: HttpRequest, response: HttpResponseBase, page: object, 
         report(error, "the landing that a page reported was not recorded")
 
 
-def _apply_answer(request: HttpRequest, response: HttpResponseBase, settings: Settings) -> None:
-    """Delete what a browser has left if it refuses, or store the landing that it holds if it agrees."""
-    is_waiting = waiting.is_waiting(request)
-    if not is_waiting and not is_marked(request):
+@errors_without_values
+def withdraw_if_refused(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Delete the touches of a browser whose visitor refuses, and take its cookies away."""
+    settings = conf.current()
+    try:
+        has_left = is_marked(request) or waiting.is_waiting(request)
+        if settings.attribution.enabled and has_left and visitor_of(request).will.is_refusal:
+            withdraw(request, response, settings=settings)
+    except Exception as error:
+        report(error, "the touches of a visitor who refuses were not deleted; the next page tries again")
+
+
+def _take_waiting(request: HttpRequest, response: HttpResponseBase, settings: Settings) -> None:
+    """Store the landing that waits in a browser whose visitor agrees.
+
+    Only for a page, or for what a page reports of its landing: the answer itself arrives at the same moment as that
+    report. Each would give the browser a key of its own.
+    """
+    if not waiting.is_waiting(request) or not may_attribute(visitor_of(request).will) or not _is_of_visitor(request):
         return
-    will = visitor_of(request).will
-    if will.is_refusal:
-        withdraw(request, response, settings=settings)
-    elif is_waiting and may_attribute(will) and _is_of_visitor(request):
-        found, shop = waiting.take(request, response, settings=settings), _shop_of(request, settings)
-        if found is not None and shop is not None:
-            landing, at, query = found
-            storing.store(request, response, landing, shop=shop, at=at, query=query, settings=settings)
+    found, shop = waiting.take(request, response, settings=settings), _shop_of(request, settings)
+    if found is not None and shop is not None:
+        landing, at, query = found
+        storing.store(request, response, landing, shop=shop, at=at, query=query, settings=settings)
 
 
 def _is_navigation(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -70,6 +70,6 @@ def take(request: HttpRequest, response: HttpResponseBase, *, settings: Settings
 
 def remove(request: HttpRequest, response: HttpResponseBase, *, settings: Settings) -> None:
     """Remove the cookie."""
-    if COOKIE in request.COOKIES:
+    if request.COOKIES.pop(COOKIE, None) is not None:
         cookies.remove(request, response, COOKIE, settings=settings, domain=settings.cookie_domain)
         cookies.make_private(response)

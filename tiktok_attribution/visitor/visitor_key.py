@@ -75,6 +75,6 @@ def is_marked(request: HttpRequest) -> bool:
 def remove_key(request: HttpRequest, response: HttpResponseBase, *, settings: Settings) -> None:
     """Remove both cookies."""
     for name in (COOKIE, MARKER):
-        if name in request.COOKIES:
+        if request.COOKIES.pop(name, None) is not None:
             cookies.remove(request, response, name, settings=settings, domain=settings.cookie_domain)
     cookies.make_private(response)

@@ -97,8 +97,7 @@
     if (!rule.url) { return; }
     w.fetch(new URL(rule.url, w.location.origin).href, {method: "POST", credentials: "same-origin", keepalive: true,
       headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({search: w.location.search, page: w.location.href,
-        landing: rule.landed && member("referrer")})})
+      body: JSON.stringify({search: w.location.search, page: w.location.href})})
       .then(function (response) { return response.ok ? response.json() : {}; })
       .then(function (found) {
         if (asked && "state" in found) {
