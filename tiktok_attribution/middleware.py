@@ -32,6 +32,7 @@ GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 # Bound to names of this module, because every request uses them.
 _VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, page_response.ATTRIBUTE, recorded.ATTRIBUTE
 _CLICK_ID, _PENDING = matching.PARAMETER + "=", pending_cookie.COOKIE
+_TAG, _ANY_CLICK_ID = "utm_", "id="  # what every address has that `touches` may read
 # Bound here: Python 3.11 creates a method of an imported name at each call, 10 to 17 % of this middleware's time.
 _enter, _leave = current_request.set, current_request.reset
 
@@ -81,15 +82,18 @@ class AttributionMiddleware:
 
 def _has_work(request: HttpRequest, response: Response) -> bool:
     carried, meta = request.__dict__, request.META
-    query = meta.get("QUERY_STRING", "")
-    if _VISITOR in carried or _HANDOVER in carried or _AT_END in carried or _CLICK_ID in query:
+    if _VISITOR in carried or _HANDOVER in carried or _AT_END in carried:
         return True
-    if query and recording.may_be_landing(query):
+    if (query := meta.get("QUERY_STRING")) and (_CLICK_ID in query or _is_tagged(query)):
         return True
     if _PENDING not in meta.get("HTTP_COOKIE", ""):
         return False
     is_ours = waiting.is_waiting(request) or bool(page_response.by_header(request))
     return is_ours or untagged.is_suspect(request, response)
+
+
+def _is_tagged(query: str) -> bool:
+    return (_TAG in query or _ANY_CLICK_ID in query) and recording.may_be_landing(query)
 
 
 def _answer_is_hidden(request: HttpRequest) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tiktok_attribution.touches.landing import MOST_PARAMETERS, MOST_TEXT, Landing, read_landing
+from tiktok_attribution.touches.landing import MOST_PARAMETERS, MOST_TEXT, OTHER_CLICK_IDS, Landing, read_landing
 
 CAMPAIGN, ADGROUP, AD, CREATIVE = (f"17012345678901234{number:02}" for number in (1, 2, 3, 4))
 FROM_TIKTOK = {"referrer_host": "www.tiktok.com", "own_hosts": ("shop.example",)}
@@ -173,3 +173,7 @@ def test_control_characters_and_half_characters_are_no_text() -> None:
     landing = read("ttclid=x&utm_campaign=a%00b%0ac&utm_content=%ED%A0%80")
     assert landing.utm_campaign == "a b c"
     landing.utm_content.encode()
+
+
+def test_the_middleware_sees_every_click_id_by_its_end() -> None:
+    assert all(one.endswith("id") for one in OTHER_CLICK_IDS)

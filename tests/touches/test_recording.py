@@ -511,3 +511,11 @@ def test_a_forged_mark_hides_no_landing(value: str, land: Land, client: Client) 
     client.cookies[visitor_key.MARKER] = value
     land()
     assert Touch.objects.count() == 1
+
+
+def test_other_networks_clicks_are_touches_where_the_site_wants_them(land: Land, configure: Configure) -> None:
+    land("gclid=x")
+    assert not Touch.objects.exists()
+    configure(ATTRIBUTION={"other_channels": True})
+    land("gclid=x")
+    assert Touch.objects.get().traffic == "other"

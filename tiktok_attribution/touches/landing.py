@@ -25,10 +25,10 @@ _ID_DIGITS = range(15, 21)
 CLICK_ID = "ttclid"
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_id", "utm_content", "utm_term")
 OTHER_CLICK_IDS = (
-    *("gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "twclid", "li_fat_id", "epik", "rdt_cid"),
-    *("ScCid", "yclid"),
+    *("gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "twclid", "li_fat_id", "rdt_cid", "ScCid"),
+    "yclid",
 )
-"""Parameters by which other networks mark a click."""
+"""Parameters by which other networks mark a click. The middleware relies on their end, "id"."""
 
 _ADGROUP, _AD, _AD_V2, _PLACEMENT = BUILDER_KEYS
 # TikTok fills this one for Upgraded Smart+ campaigns alone. Everywhere else an unfilled macro is no error of anybody's.
