@@ -292,3 +292,10 @@ def test_with_attribution_off_a_report_is_nothing(client: Client, configure: Con
     configure(ATTRIBUTION=False)
     assert not report(client, page=LANDED, landing=REFERRER).cookies
     assert not Touch.objects.exists()
+
+
+def test_a_withdrawal_is_told_to_higher_floors(landed: Client, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, told = Touch.objects.order_by("pk")[0].visitor_key, []
+    monkeypatch.setattr("tiktok_attribution.touches.withdrawal.also_forget", [told.append])
+    answer("denied")
+    assert told == [[key]]

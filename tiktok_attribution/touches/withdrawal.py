@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from django.db import router
@@ -15,6 +15,9 @@ from tiktok_attribution.touches import waiting
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.visitor_key import read_key, remove_key
 
+also_forget: list[Callable[[Collection[UUID]], object]] = []
+"""What else is done for browsers that withdrew: higher floors add to it when Django starts."""
+
 
 def withdraw(request: HttpRequest, response: HttpResponseBase, *, settings: Settings) -> None:
     """Delete this browser's touches and links, and take its cookies away.
@@ -26,6 +29,8 @@ def withdraw(request: HttpRequest, response: HttpResponseBase, *, settings: Sett
         using = router.db_for_write(Touch)
         with protected(using):
             delete_touches([key], using=using)
+            for forget in also_forget:
+                forget([key])
     remove_key(request, response, settings=settings)
     waiting.remove(request, response, settings=settings)
 
