@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -59,6 +60,8 @@ def _no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test does to the database is not remembered by the process for the next one."""
     monkeypatch.setattr("tiktok_attribution.delivery.outages._own", {})
     monkeypatch.setattr("tiktok_attribution.delivery.outages._lately", {})
+    monkeypatch.setattr("tiktok_attribution.touches.counting.counts._waiting", Counter())
+    monkeypatch.setattr("tiktok_attribution.touches.counting.counts._next", 0.0)
 
 
 @contextmanager

@@ -530,3 +530,18 @@ def test_a_database_that_holds_no_outbox_is_left_alone(found: Any, monkeypatch: 
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
     monkeypatch.setattr("tiktok_attribution.checks.outbox_databases", list)
     assert found() == []
+
+
+def test_touches_are_kept_for_the_widest_window(found: Any) -> None:
+    (message,) = found(ATTRIBUTION={"windows": [7, 60]}, KEEP_TOUCH_DAYS=30)
+    assert message.id == "tiktok_attribution.W027"
+    assert "60 days" in message.msg
+    assert found(ATTRIBUTION={"windows": [7, 60]}, KEEP_TOUCH_DAYS=60) == []
+    assert found(ATTRIBUTION=False, KEEP_TOUCH_DAYS=1) == []
+
+
+def test_attribution_without_the_middleware_is_named(found: Any, settings: Any) -> None:
+    settings.MIDDLEWARE = []
+    (message,) = found(ATTRIBUTION=True)
+    assert message.id == "tiktok_attribution.E005"
+    assert "No landing is recorded" in message.msg

@@ -8,12 +8,14 @@ import statistics
 import timeit
 from dataclasses import asdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution_settings import Advertiser, Attribution
 from tiktok_attribution.conf import FROM_ENVIRONMENT, OPTIONS, Settings, read
 from tiktok_attribution.consent.cookie_rules import SessionRule
 from tiktok_attribution.consent.tcf import TcfRule
@@ -121,6 +123,29 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("MASKED_PATHS", len, len),
     ("MASKED_PATHS", [], None),
     ("ERASE_WITH_USER", True, True),
+    ("ATTRIBUTION", True, Attribution(enabled=True)),
+    ("ATTRIBUTION", False, Attribution()),
+    ("ATTRIBUTION", {}, Attribution(enabled=True)),
+    ("ATTRIBUTION", {"windows": [28, 7]}, Attribution(enabled=True, windows=(7, 28))),
+    ("ATTRIBUTION", {"windows": [30]}, Attribution(enabled=True, windows=(30,), window=30)),
+    ("ATTRIBUTION", {"window": 14}, Attribution(enabled=True, window=14)),
+    ("ATTRIBUTION", {"events": ["Lead"]}, Attribution(enabled=True, events=("Lead",))),
+    ("ATTRIBUTION", {"join": ["email"]}, Attribution(enabled=True, join=("email",))),
+    ("ATTRIBUTION", {"other_channels": True}, Attribution(enabled=True, other_channels=True)),
+    ("ATTRIBUTION", {"key": "secret"}, Attribution(enabled=True, key="secret")),
+    ("ATTRIBUTION", {"parameters": {"ad": "ttadid"}}, Attribution(enabled=True, parameters={"ad": ("ttadid",)})),
+    ("ATTRIBUTION", {"rates": len}, Attribution(enabled=True, rates=len)),
+    ("ATTRIBUTION", {"landings_per_minute": 5}, Attribution(enabled=True, landings_per_minute=5)),
+    ("ATTRIBUTION", {"landings_per_day": 5}, Attribution(enabled=True, landings_per_day=5)),
+    ("KEEP_TOUCH_DAYS", 60, 60),
+    ("KEEP_ATTRIBUTION_DAYS", 800, 800),
+    ("MARKETING_API", {"7": {"pixels": ["C0A"]}}, {"7": Advertiser(advertiser_id="7", pixels=("C0A",))}),
+    ("MARKETING_API", {7: {"currency": "eur"}}, {"7": Advertiser(advertiser_id="7", currency="EUR")}),
+    (
+        "MARKETING_API",
+        {"7": {"time_zone": "Europe/Berlin"}},
+        {"7": Advertiser(advertiser_id="7", time_zone=ZoneInfo("Europe/Berlin"))},
+    ),
 ]
 
 UNUSABLE: list[tuple[str, Any, str]] = [
@@ -183,6 +208,18 @@ UNUSABLE: list[tuple[str, Any, str]] = [
     ("MASKED_PATHS", ["/orders/("], "holds '/orders/(', which is no regular expression"),
     ("MASKED_PATHS", "^/orders/", "names '^/orders/', which can't be imported"),
     ("MASKED_PATHS", [b"/orders/"], "must be a list of strings."),
+    ("ATTRIBUTION", 1, "must be True, False or a dict, not int."),
+    ("ATTRIBUTION", {"window_days": 7}, "has no key 'window_days'."),
+    ("ATTRIBUTION", {"windows": []}, "must be a list of 1 to 6 numbers of days."),
+    ("ATTRIBUTION", {"windows": [0]}, "must be a whole number from 1 to 90, not 0."),
+    ("ATTRIBUTION", {"window": 3}, "is 3, none of 'windows'."),
+    ("ATTRIBUTION", {"join": ["phone"]}, "holds 'phone'."),
+    ("ATTRIBUTION", {"parameters": {"click": "x"}}, "has no key 'click'."),
+    ("ATTRIBUTION", {"landings_per_minute": 0}, "must be a whole number from 1 to 100_000, not 0."),
+    ("KEEP_TOUCH_DAYS", 0, "must be a whole number from 1 to 4_000, not 0."),
+    ("MARKETING_API", {"shop": {}}, "names 'shop', which is no advertiser id."),
+    ("MARKETING_API", {"7": {"zone": "x"}}, "has 'zone' for 7."),
+    ("MARKETING_API", {"7": {"time_zone": "Europe/Atlantis"}}, "names the time zone 'Europe/Atlantis'"),
 ]
 
 

@@ -6,7 +6,8 @@ not TikTok's · W006 PAGE_SCRIPT without this app's URLs or without staticfiles 
 W008 REGION without REGIONS, or REGIONS without REGION · W009 MAIL_ADMINS without ADMINS · W010 Turbo without
 PAGE_SCRIPT · W011 misspelt standard event · W014 a cache that processes do not share · W022 SQLite with deferred
 transactions · W023 visitor_of with a short SNAPSHOT_DAYS · W024 IN_FRAMES on plain http · W025 INSERT_TAG with
-GZipMiddleware in the wrong place · W026 amounts without a currency · I001 consent without this app's URLs.
+GZipMiddleware in the wrong place · W026 amounts without a currency · W027 KEEP_TOUCH_DAYS below the widest window ·
+I001 consent without this app's URLs.
 
 Three checks matter only in production. Each is a warning, and an error under `check --deploy`: W005 and E003 access
 token · W020 and E002 pixel code · W021 and E006 test event code.
@@ -256,6 +257,19 @@ def first_visitors_are_kept_long_enough(settings: conf.Settings) -> Iterator[Che
 
 
 @_check
+def touches_are_kept_long_enough(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """Warn if KEEP_TOUCH_DAYS is below the widest window: touches are then kept for that window."""
+    widest = max(settings.attribution.windows)
+    if settings.attribution.enabled and settings.keep_touch_days < widest:
+        yield Warning(
+            f"KEEP_TOUCH_DAYS is {settings.keep_touch_days}, and the widest window of ATTRIBUTION has {widest} days: "
+            "touches are kept that long, but the browser forgets its key earlier, so later conversions have none.",
+            hint=f'Write "KEEP_TOUCH_DAYS": {widest} or more, or remove windows above {settings.keep_touch_days} days.',
+            id=_id("W027"),
+        )
+
+
+@_check
 def user_resolves(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Check keys and field paths of USER on the site's user model. The default value is not checked."""
     if settings.user is conf.Settings().user or not apps.is_installed("django.contrib.auth"):
@@ -289,8 +303,9 @@ def middleware_is_in_order(settings: conf.Settings) -> Iterator[CheckMessage]:
     paths = list(django_settings.MIDDLEWARE)
     place = next((index for index, path in enumerate(paths) if _is_ours(path)), None)
     if place is None:
+        landings = " No landing is recorded, although ATTRIBUTION is on." if settings.attribution.enabled else ""
         yield Error(
-            f"{MIDDLEWARE} is not in MIDDLEWARE: click ids are not kept, and pages get no pixel calls.",
+            f"{MIDDLEWARE} is not in MIDDLEWARE: click ids are not kept, and pages get no pixel calls.{landings}",
             hint=f'Add "{MIDDLEWARE}" as the last entry.',
             id=_id("E005"),
         )

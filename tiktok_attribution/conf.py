@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from tiktok_attribution import setting_validation
+from tiktok_attribution import attribution_settings, setting_validation
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import TikTokAttributionError
 
@@ -126,6 +126,13 @@ class Settings:
     in_frames: bool = _option(setting_validation.flag, False)
     snapshot_days: int = _option(setting_validation.number(1, 400), 30)
 
+    attribution: attribution_settings.Attribution = _option(
+        attribution_settings.attribution, attribution_settings.Attribution()
+    )
+    keep_touch_days: int = _option(setting_validation.number(1, 4000), 90)
+    keep_attribution_days: int = _option(setting_validation.number(1, 4000), 400)
+    marketing_api: Mapping[str, attribution_settings.Advertiser] = _option(attribution_settings.advertisers, {})
+
     user_matching: bool = _option(setting_validation.flag, True)
     insert_tag: bool = _option(setting_validation.flag, False)
     history_observer: bool | str = _option(setting_validation.observer, True)
@@ -167,7 +174,8 @@ class Settings:
     @property
     def allowed_parameters(self) -> tuple[str, ...]:
         """Return the query parameters that stay in the addresses that are sent."""
-        return ALWAYS_ALLOWED_PARAMETERS + self.allowed_query_parameters
+        builders = attribution_settings.BUILDER_KEYS if self.attribution.enabled else ()
+        return ALWAYS_ALLOWED_PARAMETERS + builders + self.allowed_query_parameters
 
     # Decision: while DEBUG is off, events go out without the test code. TikTok shows events with a code under Test
     # events and counts none of them. So a forgotten code would lose every conversion of a live site and mark each as

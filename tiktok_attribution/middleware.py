@@ -1,4 +1,4 @@
-"""The middleware: stores the click id of a landing, and keeps pixel calls for the visitor's next page.
+"""The middleware: stores the click id and the touch of a landing, and keeps pixel calls for the visitor's next page.
 
 On an ordinary request it only reads the raw query string and sets a context variable.
 """
@@ -18,6 +18,7 @@ from tiktok_attribution.browser import insertion, page_response, pending_cookie,
 from tiktok_attribution.browser.consent_gate import is_told_by_server
 from tiktok_attribution.conversions import recorded
 from tiktok_attribution.errors import errors_without_values
+from tiktok_attribution.touches import recording, waiting
 from tiktok_attribution.visitor import cookies, matching
 from tiktok_attribution.visitor.page import is_page_load
 from tiktok_attribution.visitor.permission import will_of
@@ -31,6 +32,7 @@ GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 # Bound to names of this module, because every request uses them.
 _VISITOR, _HANDOVER, _AT_END = ATTRIBUTE, page_response.ATTRIBUTE, recorded.ATTRIBUTE
 _CLICK_ID, _PENDING = matching.PARAMETER + "=", pending_cookie.COOKIE
+_TAG, _ANY_CLICK_ID = "utm_", "id="  # what every address has that `touches` may read
 # Bound here: Python 3.11 creates a method of an imported name at each call, 10 to 17 % of this middleware's time.
 _enter, _leave = current_request.set, current_request.reset
 
@@ -80,11 +82,18 @@ class AttributionMiddleware:
 
 def _has_work(request: HttpRequest, response: Response) -> bool:
     carried, meta = request.__dict__, request.META
-    if _VISITOR in carried or _HANDOVER in carried or _AT_END in carried or _CLICK_ID in meta.get("QUERY_STRING", ""):
+    if _VISITOR in carried or _HANDOVER in carried or _AT_END in carried:
+        return True
+    if (query := meta.get("QUERY_STRING")) and (_CLICK_ID in query or _is_tagged(query)):
         return True
     if _PENDING not in meta.get("HTTP_COOKIE", ""):
         return False
-    return bool(page_response.by_header(request)) or untagged.is_suspect(request, response)
+    is_ours = waiting.is_waiting(request) or bool(page_response.by_header(request))
+    return is_ours or untagged.is_suspect(request, response)
+
+
+def _is_tagged(query: str) -> bool:
+    return (_TAG in query or _ANY_CLICK_ID in query) and recording.may_be_landing(query)
 
 
 def _answer_is_hidden(request: HttpRequest) -> bool:
@@ -116,6 +125,7 @@ def _after(request: HttpRequest, response: Response) -> None:
         return
     if not request.path_info.startswith(settings.excluded_paths):
         cookies.settle(response, visitor_of(request), settings)
+        recording.note_request(request, response)
     if page_response.is_needed(request):
         page_response.of(request).settle(response)
 

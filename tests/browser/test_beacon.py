@@ -240,7 +240,7 @@ def test_only_post_is_heard(client: Client, method: str) -> None:
 def test_one_sender_is_heard_so_often_in_a_minute(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_attribution.browser.views.time", lambda: 1_000_000.0)
+    monkeypatch.setattr("tiktok_attribution.visitor.rate_limit.time", lambda: 1_000_000.0)
     settings.TIKTOK_ATTRIBUTION = {**settings.TIKTOK_ATTRIBUTION, "BEACONS_PER_MINUTE": 3}
     for number in range(6):
         report(client, event_id=f"{ID[:-1]}{number}")
@@ -252,7 +252,7 @@ def test_a_cache_that_is_down_lets_reports_through(client: Client, monkeypatch: 
     def fail(*args: object, **kwargs: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr("tiktok_attribution.browser.views.cache.add", fail)
+    monkeypatch.setattr("tiktok_attribution.visitor.rate_limit.cache.add", fail)
     report(client)
     assert_tracked("AddToCart")
 

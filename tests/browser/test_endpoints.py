@@ -23,6 +23,7 @@ from tiktok_attribution import urls
 from tiktok_attribution.browser import signed_events, views
 from tiktok_attribution.browser.signed_events import Action
 from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.visitor import rate_limit
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
 
@@ -65,7 +66,9 @@ values = st.recursive(
     max_leaves=8,
 )
 reports = st.dictionaries(
-    st.sampled_from(["action", "event_id", "page", "properties", "receipt", "pending", "live", "search", "granted"]),
+    st.sampled_from(
+        ["action", "event_id", "page", "properties", "receipt", "pending", "live", "search", "granted", "landing"]
+    ),
     values,
 )
 
@@ -214,7 +217,7 @@ PROXY = {"REMOTE_ADDR": "10.0.0.1"}
 def test_one_sender_stays_one(
     path: str, refused: int, address_of: Any, configure: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(rate_limit, "time", lambda: 1_000_000.0)
     configure(BEACONS_PER_MINUTE=3, TRUSTED_PROXIES=["10.0.0.0/8"])
     answers = [post(path, action_report(n), **address_of(n)).status_code for n in range(10)]
     assert answers.count(refused) >= 7
@@ -223,7 +226,7 @@ def test_one_sender_stays_one(
 
 
 def test_an_answer_is_heard_after_many_clicks(configure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(rate_limit, "time", lambda: 1_000_000.0)
     configure(BEACONS_PER_MINUTE=3)
     for number in range(10):
         post(BEACON, action_report(number))
@@ -233,7 +236,7 @@ def test_an_answer_is_heard_after_many_clicks(configure: Any, monkeypatch: pytes
 def test_a_proxy_that_is_not_named_is_told_of_once(
     configure: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(rate_limit, "time", lambda: 1_000_000.0)
     views._tell_of_proxy.cache_clear()
     configure(BEACONS_PER_MINUTE=3)
     for number in range(10):
@@ -255,7 +258,7 @@ class TestCeiling:
 
     @pytest.fixture(autouse=True)
     def _crowded(self, configure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(views, "time", lambda: 1_000_000.0)
+        monkeypatch.setattr(rate_limit, "time", lambda: 1_000_000.0)
         configure(BEACONS_PER_MINUTE_ALL=2)
         for number in range(3):
             post(BEACON, "{}", REMOTE_ADDR=f"8.8.8.{number}")

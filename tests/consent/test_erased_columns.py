@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.apps import apps
@@ -13,7 +14,17 @@ from django.core.management import call_command
 from django.db import models
 
 from tiktok_attribution.events.hashing import email_sha256, search_key
-from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
+from tiktok_attribution.models import (
+    Attempt,
+    ConversionTouch,
+    OutboxEvent,
+    PixelStatus,
+    RecordedConversion,
+    State,
+    Touch,
+    VisitorLink,
+    VisitorSnapshot,
+)
 
 pytestmark = [pytest.mark.privacy, pytest.mark.hostile, pytest.mark.django_db(transaction=True)]
 
@@ -31,7 +42,8 @@ PLANTED = {
     "IPv6 address": IPV6,
     "page": ADDRESS,
 }
-LEFT = (*PLANTED.values(), "marked-ada", "marked.ada")
+BROWSER, OTHER_BROWSER, PERSON = (UUID(int=0xADA << 100 | number) for number in (1, 2, 3))
+LEFT = (*PLANTED.values(), "marked-ada", "marked.ada", *map(str, (BROWSER, OTHER_BROWSER, PERSON)))
 KEY = "42"  # of the object that is theirs
 
 # Columns that hold nothing of a person, and why. A column that is not here must come out of an erasure clean.
@@ -68,15 +80,30 @@ BY_CONSTRUCTION = {
     "OutboxEvent.attempt_log": "keys of attempts",
     "PixelStatus.pixel_code": "of a site",
     "PixelStatus.token_fingerprint": "of the token",
+    "RecordedConversion.shop": "of a site",
+    "RecordedConversion.name": "of an event",
+    "RecordedConversion.event_id": "as that of the outbox: keeps the conversion from being recorded anew",
+    "RecordedConversion.object_label": "of a model",
+    "RecordedConversion.object_pk": "the site's key of its object; the conversion stays as a figure of the report",
+    "RecordedConversion.currency": "of the value, which stays as a figure of the report",
+    "RecordedConversion.unjoined": "a word of this app",
+    "LandingCount.shop": "of a site",
+    "LandingCount.outcome": "a word of this app",
     "VisitorSnapshot.object_label": "of a model",
     "VisitorSnapshot.object_pk": "the site's key of its object keeps a webhook from recording it",
 }
-TEXT = (models.CharField, models.TextField, models.JSONField, models.BinaryField)
+# Tables that hold nothing of one person, and why.
+OF_NOBODY = {
+    "AdSpend": "what an advertiser's ads cost, as TikTok reports it",
+    "SpendImport": "which file or fetch brought it, and which colleague imported it",
+    "DailyAttribution": "sums over everybody, by campaigns, and by paths that are cleaned at the landing",
+}
+TEXT = (models.CharField, models.TextField, models.JSONField, models.BinaryField, models.UUIDField)
 
 
 def text_columns() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
     for model in apps.get_app_config("tiktok_attribution").get_models():
-        if not model._meta.proxy:
+        if not model._meta.proxy and model.__name__ not in OF_NOBODY:
             for field in model._meta.concrete_fields:
                 if isinstance(field, TEXT):
                     yield model, field
@@ -95,15 +122,27 @@ TO_BE_CLEAN = sorted({name_of(*one) for one in text_columns() if not is_closed(o
 
 def test_no_column_is_forgotten() -> None:
     """A column that is added is planted, or somebody writes down why it needs no look."""
-    assert TO_BE_CLEAN == [
+    source = (
+        *("ad_id", "ad_name", "adgroup_id", "adgroup_name", "campaign_id", "campaign_name", "landing_path"),
+        *("placement", "utm_medium", "utm_source"),
+    )
+    more = ("creative_id", "creative_name", "shop", "utm_campaign", "utm_content", "utm_term", "visitor_key")
+    assert set(TO_BE_CLEAN) == {
         "Attempt.message",
+        *(f"ConversionTouch.{name}" for name in source),
         "EventBody.payload",
+        "EventBody.visitor_key",
         "OutboxEvent.currency",
         "OutboxEvent.note",
         "OutboxEvent.payload",
+        "OutboxEvent.visitor_key",
         "PixelStatus.message",
+        *(f"RecordedConversion.{name}" for name in ("code", "lines", "persons", "visitor_key")),
+        *(f"Touch.{name}" for name in (*source, *more)),
+        *(f"VisitorLink.{name}" for name in ("identifier", "person", "visitor_key")),
         "VisitorSnapshot.signals",
-    ]
+        "VisitorSnapshot.visitor_key",
+    }
     assert set(BY_CONSTRUCTION) - {"choices"} <= {name_of(*one) for one in text_columns()}
 
 
@@ -126,15 +165,40 @@ def plant(words: str) -> None:
         pixel_code="C0", name="Lead", event_id="lead-1", event_time=1_700_000_000, state=State.REJECTED,
         payload=json.dumps(body), email_key=search_key(DIGEST), match_keys=4, note=words, currency="EUR",
         object_label="shop.Order", object_pk=KEY, attempt_log=f"{attempt.pk},", last_attempt=attempt,
+        visitor_key=BROWSER,
     )  # fmt: skip
     signals = {"user": {"email": [DIGEST], "ip": IP, "ttclid": CLICK}, "page": {"url": words}}
-    VisitorSnapshot.objects.create(object_label="shop.Order", object_pk=KEY, signals=json.dumps(signals))
+    VisitorSnapshot.objects.create(
+        object_label="shop.Order", object_pk=KEY, signals=json.dumps(signals), visitor_key=BROWSER
+    )
+    plant_attribution(words)
+
+
+def plant_attribution(words: str) -> None:
+    """Touches of both of their browsers, the links between these, and a conversion with its copied touch."""
+    texts = {field.attname: words[:30] for field in Touch._meta.concrete_fields if isinstance(field, models.CharField)}
+    texts = {name: text for name, text in texts.items() if name != "traffic"}
+    for key in (BROWSER, OTHER_BROWSER):
+        Touch.objects.create(**texts, visitor_key=key, at=1_700_000_000, click_digest=search_key(DIGEST))
+        VisitorLink.objects.create(visitor_key=key, identifier="email", person=PERSON, at=1_700_000_000)
+    conversion = RecordedConversion.objects.create(
+        shop="C0", name="Lead", event_id="lead-1", object_label="shop.Order", object_pk=KEY, at=1_700_000_000,
+        value=5, currency="EUR", code=words[:90], lines=json.dumps([[words, 1, "5.00"]]), visitor_key=BROWSER,
+        persons=json.dumps({"email": str(PERSON)}),
+    )  # fmt: skip
+    own = {name: text for name, text in texts.items() if hasattr(ConversionTouch, name)}
+    ConversionTouch.objects.create(conversion=conversion, key=1, at=1_700_000_000, **own)
+
+
+def report_of(*arguments: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command("tiktok_erase", *arguments, stdout=out)
+    found: dict[str, Any] = json.loads(out.getvalue())
+    return found
 
 
 def erase(*arguments: str) -> dict[str, Any]:
-    out = StringIO()
-    call_command("tiktok_erase", *arguments, stdout=out)
-    found: dict[str, Any] = json.loads(out.getvalue())["databases"]["default"]
+    found: dict[str, Any] = report_of(*arguments)["databases"]["default"]
     return found
 
 
@@ -168,3 +232,33 @@ def test_the_apps_own_words_stay() -> None:
     Attempt.objects.update(http_status=None, message="127.0.0.1 could not be reached.")
     erase(f"--email={ADA}")
     assert Attempt.objects.get().message == "127.0.0.1 could not be reached."
+
+
+def test_touches_of_every_browser_of_theirs_go_and_the_figures_stay() -> None:
+    plant(ADA)
+    stranger = Touch.objects.create(visitor_key=UUID(int=9), at=1_700_000_000)
+    report = report_of(f"--email={ADA}")
+    assert report["attribution"] == {"browsers": 2, "touches": 2, "links": 2, "conversions": 1}
+    assert list(Touch.objects.all()) == [stranger]
+    assert not VisitorLink.objects.exists()
+    conversion = RecordedConversion.objects.get()
+    assert (conversion.value, conversion.currency, conversion.unjoined) == (5, "EUR", "erased")
+    assert not conversion.touches.exists()
+
+
+def test_a_dry_run_counts_the_touches_and_leaves_them() -> None:
+    plant(ADA)
+    assert report_of(f"--email={ADA}", "--dry-run")["attribution"]["touches"] == 2
+    assert Touch.objects.count() == VisitorLink.objects.count() == 2
+
+
+def test_a_copy_of_their_data_has_touches_links_and_conversions() -> None:
+    plant(ADA)
+    out = StringIO()
+    call_command("tiktok_export", f"--email={ADA}", stdout=out)
+    copy = json.loads(out.getvalue())
+    found = copy["attribution"]
+    assert {one["visitor_key"] for one in found["touches"]} == {str(BROWSER), str(OTHER_BROWSER)}
+    assert {one["person"] for one in found["links"]} == {str(PERSON)}
+    assert [len(one["touches"]) for one in found["conversions"]] == [1]
+    assert copy["default"]["events"][0]["visitor_key"] == str(BROWSER)

@@ -22,8 +22,19 @@ from django.views.decorators.debug import sensitive_variables
 
 from tests.browser.site import html
 from tests.shop.models import Order
-from tiktok_attribution.events.hashing import MATCH_KEYS
-from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, VisitorSnapshot
+from tiktok_attribution.events.hashing import MATCH_KEYS, email_sha256
+from tiktok_attribution.models import (
+    Attempt,
+    ConversionTouch,
+    DailyAttribution,
+    LandingCount,
+    OutboxEvent,
+    PixelStatus,
+    RecordedConversion,
+    Touch,
+    VisitorLink,
+    VisitorSnapshot,
+)
 from tiktok_attribution.testing.server import StandIn
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
@@ -70,6 +81,9 @@ PURCHASE = {
 
 STAGES = [
     "",
+    "tiktok_attribution.touches.recording.read_landing",
+    "tiktok_attribution.touches.storing.insert",
+    "tiktok_attribution.touches.counting._add",
     "tiktok_attribution.visitor.matching.hash_many",
     "tiktok_attribution.conversions.objects.build_event",
     "tiktok_attribution.conversions.recorded.event_text",
@@ -124,7 +138,7 @@ def test_nothing_leaks_whatever_fails(  # noqa: PLR0917 -- fixtures
 ) -> None:
     settings.DEBUG = debug
     settings.ROOT_URLCONF = __name__
-    own = {"ACCESS_TOKEN": TOKEN, "STRICT": strict, "SITE_URL": "https://shop.example"}
+    own = {"ACCESS_TOKEN": TOKEN, "STRICT": strict, "SITE_URL": "https://shop.example", "ATTRIBUTION": True}
     settings.TIKTOK_ATTRIBUTION = {
         **settings.TIKTOK_ATTRIBUTION,
         **own,
@@ -138,7 +152,8 @@ def test_nothing_leaks_whatever_fails(  # noqa: PLR0917 -- fixtures
         monkeypatch.setattr(stage, forced)
     client = Client(raise_request_exception=False)
     seen = []
-    for address in ("/?ttclid=E.C.P.click", "/buy/", "/buy/?fail=1", "/", "/nowhere/"):
+    tags = f"utm_campaign={EMAIL}&utm_content=%2B{PHONE[1:]}&utm_term=for+{EMAIL}"
+    for address in (f"/?ttclid=E.C.P.click&{tags}", "/buy/", "/buy/?fail=1", "/", "/nowhere/"):
         response = client.get(address, HTTP_USER_AGENT="Mozilla/5.0")
         seen += [response.content.decode(), str(response.headers), str(response.cookies)]
     for _ in range(2):
@@ -150,8 +165,13 @@ def test_nothing_leaks_whatever_fails(  # noqa: PLR0917 -- fixtures
     seen += [told(), *capsys.readouterr()]
     for model in (OutboxEvent, VisitorSnapshot, Attempt, PixelStatus):
         seen.append(serializers.serialize("json", model.objects.all()))
+    of_attribution = (Touch, LandingCount, VisitorLink, RecordedConversion, ConversionTouch, DailyAttribution)
+    kept = [serializers.serialize("json", model.objects.all()) for model in of_attribution]
+    seen += kept
     if not stage:
         assert tiktok_standin.ledger.arrivals("server")
+        assert Touch.objects.count() == 1
+    assert email_sha256(EMAIL) not in "".join(kept)  # which stands in bodies alone
     for text in seen:
         for mark in MARKS:
             at = text.find(mark)

@@ -29,8 +29,9 @@ from tiktok_attribution.conversions.registry import every
 from tiktok_attribution.delivery.retention import prune_all
 from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import OutboxEvent, State, VisitorSnapshot
+from tiktok_attribution.privacy.copy import export
 from tiktok_attribution.privacy.erasure import erase
-from tiktok_attribution.privacy.person import export, person
+from tiktok_attribution.privacy.person import person
 
 Configure = Callable[..., None]
 pytestmark = [pytest.mark.privacy, pytest.mark.django_db]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError
@@ -8,7 +9,17 @@ from django.db import DatabaseError
 from tests.delivery.conftest import Configure
 from tests.delivery.samples import DAY, NOW, PIXEL, fill, only_row, row, store
 from tiktok_attribution.delivery import retention
-from tiktok_attribution.models import Attempt, EventBody, OutboxEvent, State, VisitorSnapshot, moment
+from tiktok_attribution.models import (
+    Attempt,
+    EventBody,
+    LandingCount,
+    OutboxEvent,
+    State,
+    Touch,
+    VisitorLink,
+    VisitorSnapshot,
+    moment,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -170,3 +181,39 @@ def test_a_database_that_fails_is_counted_and_logged(
 
     assert retention.prune_all()["failed"] == 1
     assert "'default' could not be pruned" in caplog.text
+
+
+class TestTouches:
+    """Touches and links go after KEEP_TOUCH_DAYS, but not while a window reaches them."""
+
+    KEY = UUID(int=7)
+
+    @pytest.fixture(autouse=True)
+    def _old_ones(self) -> None:
+        for days in (10, 50, 100):
+            at = NOW - days * DAY
+            Touch.objects.create(visitor_key=self.KEY, at=at)
+            VisitorLink.objects.create(visitor_key=UUID(int=days), identifier="email", person=self.KEY, at=at)
+
+    @pytest.mark.parametrize(
+        ("options", "left"),
+        [
+            ({"KEEP_TOUCH_DAYS": 90}, 2),
+            ({"KEEP_TOUCH_DAYS": 30}, 1),
+            ({"KEEP_TOUCH_DAYS": 5, "ATTRIBUTION": True}, 1),
+            ({"KEEP_TOUCH_DAYS": 5, "ATTRIBUTION": {"windows": [60]}}, 2),
+            ({"KEEP_TOUCH_DAYS": 30, "ATTRIBUTION": False}, 1),
+        ],
+        ids=str,
+    )
+    def test_they_go_in_time(self, options: dict[str, Any], left: int, configure: Configure) -> None:
+        configure(**options)
+        counts = retention.prune_all(now=NOW)
+        assert (Touch.objects.count(), VisitorLink.objects.count()) == (left, left)
+        assert (counts["touches"], counts["links"]) == (3 - left, 3 - left)
+
+    def test_counts_of_landings_stay_as_long_as_conversions(self, configure: Configure) -> None:
+        configure(KEEP_ATTRIBUTION_DAYS=400)
+        for days in (399, 402):
+            LandingCount.objects.create(day=moment(NOW - days * DAY).date(), outcome="stored", count=1)
+        assert retention.prune_all(now=NOW)["landings"] == 1

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOMS = ("events", "consent", "visitor", "browser", "conversions")
+ROOMS = ("events", "consent", "visitor", "touches", "browser", "conversions")
 USING = {"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 MATCHERS = {"PhoneNumberMatcher"}  # of libraries, which look for patterns of their own
 

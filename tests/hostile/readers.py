@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 from tests.hostile.texts import PARTS, consent_string, of_length
@@ -26,10 +27,13 @@ from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import reason
 from tiktok_attribution.models import visitor as object_key
 from tiktok_attribution.setting_validation import networks
+from tiktok_attribution.touches import storing, waiting
+from tiktok_attribution.touches.landing import Landing, read_landing
 from tiktok_attribution.visitor import matching, permission, request_data
 from tiktok_attribution.visitor.page import page_address, path_of_page
 from tiktok_attribution.visitor.request_data import client_address, public_address, sender
 from tiktok_attribution.visitor.visitor import Visitor
+from tiktok_attribution.visitor.visitor_key import read_key
 
 Reader = Callable[[str], object]
 
@@ -72,6 +76,20 @@ def _beacon(given: str) -> object:
     found = is_own_page(request), path_of_page(request, f"http://testserver{given[:3900]}")
     views._act(request, {"action": signed, "event_id": given})
     return found
+
+
+def _landing(key: str) -> Reader:
+    return lambda given: read_landing(
+        f"ttclid=x&{key}={given}", own_hosts=[".a.example"], referrer_host=given, other_channels=True
+    )
+
+
+def _key(given: str) -> object:
+    request = RequestFactory().get("/")
+    request.COOKIES.update(dict.fromkeys(("tiktok_visitor", "tiktok_landed", waiting.COOKIE), given))
+    landing = Landing(traffic="paid")
+    found = waiting.take(request, HttpResponse(), settings=conf.Settings())
+    return read_key(request), storing.is_known(request, landing, given), found
 
 
 def _answer(given: str) -> object:
@@ -137,6 +155,13 @@ READERS: dict[str, Reader] = {
     "whether it is a bot": lambda given: permission._is_bot(given, bots=True),
     "a landing": lambda given: matching.from_query(f"a={given}&ttclid={given}"),
     "a click id": matching.clean,
+    "the ad of a landing": read_landing,
+    "the campaign of a landing": _landing("utm_campaign"),
+    "the source of a landing": lambda given: read_landing(
+        f"utm_source={given}&utm_medium={given}", other_channels=True
+    ),
+    "the click of a landing": lambda given: read_landing(f"ttclid={given}"),
+    "the visitor's key": _key,
     "hops": lambda given: client_address("10.0.0.9", given, _PROXIES),
     "hops of who sends too much": lambda given: sender("10.0.0.9", given, _PROXIES),
     "an IP address": public_address,

@@ -20,6 +20,7 @@ from tiktok_attribution.consent.cookie_rules import SessionRule
 from tiktok_attribution.setting_validation import DENY, IGNORE, LIMIT, OptOut, Policy
 from tiktok_attribution.visitor.permission import policy_of
 from tiktok_attribution.visitor.visitor import visitor_of
+from tiktok_attribution.visitor.visitor_key import MARKER
 
 SIGNALS = {"gpc": "navigator.globalPrivacyControl", "dnt": 'navigator.doNotTrack==="1"'}
 
@@ -91,7 +92,8 @@ class Gate:
         if self.is_full:
             return f"{self._text() if first else ''}tiktokAttribution.when(function(){{{text}}});"
         condition = "||".join(SIGNALS[name] for name, effect in self.effects.items() if effect == DENY)
-        return _WHEN_VISITED % (f"if({condition}){{return}}{text}" if condition else text)
+        left = _withdrawal(self.settings) if first else ""
+        return _WHEN_VISITED % (f"if({condition}){{{left}return}}{text}" if condition else text)
 
     def _text(self) -> str:
         return _code().replace(_RULE_OF_PAGE, safe_json(self.rule()))
@@ -114,6 +116,8 @@ class Gate:
             rule["private"] = prefixes
         if is_told_by_server(settings):
             rule["remote"] = True
+        if settings.attribution.enabled:
+            rule["landed"] = MARKER
         if self.asks and not hides_answer(settings):
             own = {"days": settings.click_id_days, "domain": settings.cookie_domain}
             own |= {"frames": True} if settings.in_frames else {}
@@ -150,6 +154,14 @@ def private_prefixes(settings: conf.Settings) -> list[str]:
 def is_personal(settings: conf.Settings) -> bool:
     """Return whether the page's text depends on the visitor."""
     return hides_answer(settings) or callable(settings.opt_out) or settings.region is not None
+
+
+def _withdrawal(settings: conf.Settings) -> str:
+    """Return code that tells the server of a refusal, if a landing has given this browser a key (see gate.js)."""
+    if not settings.attribution.enabled or not _address():
+        return ""
+    send = f'navigator.sendBeacon(new URL({safe_json(_address())},location.origin).href,"{{}}")'
+    return f"/(^|; ){MARKER}=/.test(document.cookie)&&navigator.sendBeacon&&{send};"
 
 
 def _address() -> str:

@@ -143,6 +143,16 @@ def once_call(call: BrowserCall, pixel_codes: Sequence[str] = ()) -> str:
     return f"once({safe_json([call.name, call.event_id, *pixel_codes])},function(){{{text}}});"
 
 
+def landing_call(url: str) -> str:
+    """Return a call that reports the landing of a page to the site, because a shared cache may have answered for it.
+
+    At most 400 bytes. It does nothing unless the address may be that of a landing.
+    """
+    report = "JSON.stringify({landing:document.referrer,page:location.href})"
+    send = f"navigator.sendBeacon(new URL({safe_json(url)},location.origin).href,{report})"
+    return f"/[?&](ttclid=|utm_)/.test(location.search)&&navigator.sendBeacon&&{send};"
+
+
 def report_call(action: str, url: str) -> str:
     """Return a call that reports an event of a prefetched page to the site. `action` is signed."""
     report = f"JSON.stringify({{action:{safe_json(action)},page:location.href}})"

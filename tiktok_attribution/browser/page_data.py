@@ -73,6 +73,8 @@ def content(codes: Sequence[str], pixel_calls: Sequence[PixelCall], unseen: Sequ
         data["url"] = url
     if settings.mode == conf.STANDARD:
         data["quiet"] = True
+    if settings.attribution.enabled:
+        data["landings"] = True
     if settings.unsigned_actions:
         data["unsigned"] = True
     if prefixes := private_prefixes(settings):

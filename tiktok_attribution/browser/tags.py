@@ -19,7 +19,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.browser import page_data, page_response, stored_calls
 from tiktok_attribution.browser.consent_gate import Gate, is_personal
 from tiktok_attribution.browser.csp_nonce import has_nonce, script
-from tiktok_attribution.browser.inline_code import ONCE, base_code, identify_call, once_call, report_call
+from tiktok_attribution.browser.inline_code import ONCE, base_code, identify_call, landing_call, once_call, report_call
 from tiktok_attribution.browser.signed_events import Later
 from tiktok_attribution.browser.stored_calls import keys_of
 from tiktok_attribution.browser.untagged import LOADED
@@ -67,7 +67,7 @@ def _everybodys(settings: conf.Settings, request: HttpRequest | None) -> SafeStr
     """Return the text that depends only on the settings. It is built once for each settings object."""
     global _everybodys_text
     site: tuple[object, ...] = (settings,)
-    if (settings.page_script or settings.private_paths) and request is not None:
+    if (settings.page_script or settings.private_paths or settings.attribution.enabled) and request is not None:
         # The endpoint's URL and the private prefixes depend on these two. Django's own get_urlconf() costs ten times
         # as much as the rest of this function.
         site = (settings, getattr(request, "urlconf", django_settings.ROOT_URLCONF), request.META.get("SCRIPT_NAME"))
@@ -168,6 +168,7 @@ def _with_base(
         return _with_file(request, tuple(needed), pixel_calls, unseen)
     missing = tuple(code for code in needed if code not in loaded)
     gate = Gate(settings, request)
+    landing = _landing_call(settings) if not loaded else ""
     limited, awaiting = gate.limited_expression, gate.awaiting_expression
     base = base_code(missing, settings.pixel_host, settings.history_observer is True, limited, awaiting)
     together = (*loaded, *missing)
@@ -176,8 +177,14 @@ def _with_base(
         if is_personal(settings):
             page_response.of(request).make_personal()
     return script(
-        gate.around(base + calls(pixel_calls, together) + later_calls(unseen, together), first=not loaded), request
+        gate.around(base + calls(pixel_calls, together) + later_calls(unseen, together) + landing, first=not loaded),
+        request,
     )
+
+
+def _landing_call(settings: conf.Settings) -> str:
+    url = page_data.beacon_url() if settings.attribution.enabled else ""
+    return landing_call(url) if url else ""
 
 
 def _is_veiled(request: HttpRequest | None, settings: conf.Settings) -> bool:

@@ -3,8 +3,9 @@
 `endpoint` guards every view: it checks the sender, the size and the rate of a request. Malformed input is logged at
 level INFO and never becomes an error page, which would send a mail to ADMINS as often as a stranger likes.
 
-`beacon` takes actions and receipts, and returns what waits for this visitor. It answers 204 whatever the outcome, so
-strangers learn nothing and the page's console shows no error. The log says at level INFO why a report was refused.
+`beacon` takes actions, receipts and landings, and returns what waits for this visitor. It answers 204 whatever the
+outcome, so strangers learn nothing and the page's console shows no error. The log says at level INFO why a report was
+refused.
 
 `consent` releases or suppresses the events that await consent, after an answer without a page load. It reads the answer
 by the site's consent rule and never from the request's body. So the banner must store the answer first, and a forged
@@ -18,13 +19,10 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
-from time import time
 from typing import Any
 
-from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -39,10 +37,11 @@ from tiktok_attribution.conversions.tracking import track_event
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import reason
+from tiktok_attribution.touches import recording
 from tiktok_attribution.visitor import cookies, matching
 from tiktok_attribution.visitor.page import path_of_page
 from tiktok_attribution.visitor.permission import PAGE_PATH, is_private
-from tiktok_attribution.visitor.request_data import sender
+from tiktok_attribution.visitor.rate_limit import count_one, sender_key
 from tiktok_attribution.visitor.visitor import PixelCall, visitor_of
 
 logger = logging.getLogger("tiktok_attribution")
@@ -116,33 +115,16 @@ def _heard(request: HttpRequest, kind: str) -> Report:
 
 def _is_within_rate(request: HttpRequest, kind: str) -> bool:
     """Return whether the sender is within BEACONS_PER_MINUTE. Each endpoint has its own count."""
-    settings, meta = conf.current(), request.META
-    peer, forwarded = str(meta.get("REMOTE_ADDR") or ""), str(meta.get("HTTP_X_FORWARDED_FOR") or "")
-    # Keyed with the site's secret: a plain hash could be reversed by trying all IPv4 addresses.
-    who = sender(peer, forwarded, settings.trusted_proxies)
-    whose = salted_hmac("tiktok_sender", who, algorithm="sha256").hexdigest()[:32]
-    is_within = _counted(f"tiktok-{kind}-{whose}") <= settings.beacons_per_minute
-    if not is_within and forwarded and not settings.trusted_proxies:
+    settings = conf.current()
+    is_within = count_one(f"tiktok-{kind}-{sender_key(request)}") <= settings.beacons_per_minute
+    if not is_within and request.META.get("HTTP_X_FORWARDED_FOR") and not settings.trusted_proxies:
         _tell_of_proxy()
     return is_within
 
 
 def is_crowded() -> bool:
     """Count this report, and return whether all visitors together are over BEACONS_PER_MINUTE_ALL in this minute."""
-    return _counted("tiktok-all") > conf.current().beacons_per_minute_all
-
-
-def _counted(key: str) -> int:
-    """Count one more in this minute and return the number; 0 if the cache does not know.
-
-    Decision: the rate limit fails open. If the cache is down or stores nothing, all reports pass. The signature and the
-    size are still checked, and a shop's events matter more than the chance of an attack at that moment.
-    """
-    key = f"{key}-{int(time() // 60)}"
-    try:
-        return 1 if cache.add(key, 1, timeout=120) else cache.incr(key)
-    except Exception:
-        return 0
+    return count_one("tiktok-all") > conf.current().beacons_per_minute_all
 
 
 @lru_cache(maxsize=1)
@@ -174,7 +156,7 @@ def _nothing(status: int) -> HttpResponse:
 
 @endpoint("beacon", _nothing)
 def beacon(request: HttpRequest, report: Report) -> HttpResponse:
-    """Take one report of a page of this site: an action, a receipt, or the question what waits."""
+    """Take one report of a page of this site: an action, a receipt, a landing, or the question what waits."""
     if is_crowded() and not _is_fresh(request, report):
         raise Refused(
             TOO_MANY, "all visitors together have sent too many reports in this minute, and its signature is not recent"
@@ -186,7 +168,10 @@ def beacon(request: HttpRequest, report: Report) -> HttpResponse:
     if "receipt" in report:
         stored_calls.note_confirmed(stored_calls.read_receipt(report["receipt"]))
     waiting = pending_events(request) if "pending" in report else {}
-    return JsonResponse(waiting) if waiting else _nothing(204)
+    response = JsonResponse(waiting) if waiting else _nothing(204)
+    if "landing" in report:
+        recording.note_report(request, response, report.get("page"), report["landing"])
+    return response
 
 
 beacon.__dict__["is_of_visitors"] = True  # although it is csrf_exempt; see visitor.caller.caller_of
@@ -255,7 +240,8 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
     """Apply the visitor's consent answer, and return the calls that the page has to make.
 
     The page sends `{"search": location.search, "page": location.href}`. If the page can't read the answer from a
-    cookie, the response has it as `state`; a page that is shown again asks for it.
+    cookie, the response has it as `state`; a page that is shown again asks for it. A landing that the visitor has
+    agreed to is not recorded here: its page reports it to `beacon`, at the same moment.
     """
     settings = conf.current()
     waiting = page_response.of(request)
@@ -268,6 +254,7 @@ def consent(request: HttpRequest, report: Report) -> HttpResponse:
         data["state"] = Gate(settings, request).state
     response = JsonResponse(data)
     cookies.settle(response, visitor_of(request), settings, found=_click_id(report) if is_seen else "")
+    recording.withdraw_if_refused(request, response)
     return response
 
 

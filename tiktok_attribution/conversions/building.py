@@ -24,15 +24,13 @@ from django.utils import timezone
 from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import Conversion
-from tiktok_attribution.delivery.outbox import write_database
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.names import canonical_name, nearly_standard
 from tiktok_attribution.events.times import epoch_seconds, note_ahead
 from tiktok_attribution.events.wire import properties as clean_properties
-from tiktok_attribution.failures import report
 from tiktok_attribution.models import OutboxEvent
-from tiktok_attribution.transactions import protected
+from tiktok_attribution.visitor.caller import pixels_of_request
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -139,16 +137,3 @@ def pixel_codes(request: HttpRequest | None, wanted: object = ()) -> Sequence[st
         return codes
     found = pixels_of_request(request)
     return conf.current().pixel_code if found is None else found
-
-
-def pixels_of_request(request: HttpRequest | None) -> tuple[str, ...] | None:
-    """Return the pixels of PIXEL_FOR_REQUEST, which may be none at all. None without a request, or if it failed."""
-    settings = conf.current()
-    if request is None or settings.pixel_for_request is None:
-        return None
-    try:
-        with protected(write_database()):
-            return valid_pixel_codes(settings.pixel_for_request(request))
-    except Exception as error:
-        report(error, "PIXEL_FOR_REQUEST failed, so PIXEL_CODE is used")
-        return None

@@ -12,7 +12,6 @@ from typing import Any
 
 from tiktok_attribution import conf
 from tiktok_attribution.consent.types import Decision, Reason
-from tiktok_attribution.conversions.building import pixels_of_request
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.person import maker_of
 from tiktok_attribution.conversions.written import find_signals
@@ -21,6 +20,7 @@ from tiktok_attribution.failures import report
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor import snapshot
+from tiktok_attribution.visitor.caller import pixels_of_request
 from tiktok_attribution.visitor.snapshot import NOBODY, NOT_THE_PERSONS, Signals
 from tiktok_attribution.visitor.visitor import Commitment, Requester, current_requester
 

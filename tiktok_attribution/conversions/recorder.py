@@ -250,6 +250,7 @@ def _bare_row(source: EventSource, pixel_code: str) -> OutboxEvent:
     row = OutboxEvent(*_defaults())
     row.pixel_code, row.event_time, row.created_at = pixel_code, int(now), moment(now)
     row.object_label, row.object_pk = source.object_label, source.object_pk
+    row.visitor_key = source.signals.visitor_key if source.decision.is_granted else None
     return row
 
 

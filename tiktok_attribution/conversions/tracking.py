@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from tiktok_attribution import conf
 from tiktok_attribution.consent.types import Consent, Decision, Reason, as_consent, denied
 from tiktok_attribution.conversions.accounts import KEYS
-from tiktok_attribution.conversions.building import build_event, pixels_of_request
+from tiktok_attribution.conversions.building import build_event
 from tiktok_attribution.conversions.conversion import BOTH, BROWSER, CHANNELS, SERVER
 from tiktok_attribution.conversions.event_source import Built, EventSource
 from tiktok_attribution.conversions.person import teller_of
@@ -29,10 +29,13 @@ from tiktok_attribution.events.types import NO_USER
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.failures import report
 from tiktok_attribution.transactions import protected
+from tiktok_attribution.visitor.caller import pixels_of_request
 from tiktok_attribution.visitor.matching import hashed
 from tiktok_attribution.visitor.page import page_address
 from tiktok_attribution.visitor.request_data import in_event_loop
+from tiktok_attribution.visitor.snapshot import NOBODY, Signals
 from tiktok_attribution.visitor.visitor import Requester, Unseen, Visitor, requester_of
+from tiktok_attribution.visitor.visitor_key import key_for_event
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -154,6 +157,7 @@ def track_event(
         using=using or write_database(),
         pixel_codes=codes,
         channels=SERVER if visitor is None else channels,
+        signals=_with_key(visitor),
         decision=decision,
     )
     return record(source, visitor)
@@ -237,6 +241,15 @@ def _decision(requester: Requester | None, declared: Consent) -> Decision:
         return permitted(declared, requester.will)
     with protected(write_database()):  # calls the site's CONSENT and OPT_OUT, which may not expect such a request
         return permitted(declared, requester.will)
+
+
+def _with_key(visitor: Visitor | None) -> Signals:
+    """Return signals that hold the visitor's key alone, for an event without an object."""
+    if visitor is None or not conf.current().attribution.enabled:
+        return NOBODY
+    with protected(write_database()):
+        key = key_for_event(visitor.request, visitor.will)
+    return NOBODY if key is None else Signals(visitor_key=key)
 
 
 def _pixel_codes(request: HttpRequest | None, wanted: object) -> Sequence[str] | None:

@@ -42,8 +42,8 @@ def write_body(row: OutboxEvent, key: int, *, using: str) -> None:
 
 
 def clear_bodies(pks: Collection[int], *, using: str) -> int:
-    """Clear the bodies of these events and the hash that finds them by e-mail address. Return how many."""
-    return EventBody.objects.using(using).filter(pk__in=pks).update(payload="", email_key=None)
+    """Clear the bodies of these events, and what leads to their person. Return how many."""
+    return EventBody.objects.using(using).filter(pk__in=pks).update(payload="", email_key=None, visitor_key=None)
 
 
 def forget(rows: QuerySet[OutboxEvent], pks: Collection[int]) -> int:

@@ -1,6 +1,7 @@
 """Keep the tables small: clear the bodies of old events, then delete old rows, in small batches.
 
-The ages are settings: KEEP_PAYLOAD_DAYS, KEEP_EVENT_DAYS, SNAPSHOT_DAYS and AWAITING_CONSENT_HOURS.
+The ages are settings: KEEP_PAYLOAD_DAYS, KEEP_EVENT_DAYS, SNAPSHOT_DAYS, AWAITING_CONSENT_HOURS, KEEP_TOUCH_DAYS and
+KEEP_ATTRIBUTION_DAYS.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from django.db import Error as AnyDatabaseError
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
@@ -27,8 +28,11 @@ from tiktok_attribution.models import (
     BulkJob,
     EventBody,
     HourlyStatistics,
+    LandingCount,
     OutboxEvent,
     SuppressedCount,
+    Touch,
+    VisitorLink,
     VisitorSnapshot,
     moment,
 )
@@ -41,13 +45,34 @@ PAGE_ROWS = 1000
 def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
     """Clear bodies and delete old rows in every database, at most `most` rows of each type; run again for more."""
     counts: Counter[str] = Counter()
-    for using in outbox_databases():
-        try:
-            counts.update(prune(using, now=time.time() if now is None else now, most=most))
-        except AnyDatabaseError:
-            logger.exception("tiktok: the tables in database %r could not be pruned", using)
-            counts["failed"] += 1
+    now = time.time() if now is None else now
+    for step, databases in ((prune, outbox_databases()), (prune_touches, touch_databases())):
+        for using in databases:
+            try:
+                counts.update(step(using, now=now, most=most))
+            except AnyDatabaseError:
+                logger.exception("tiktok: the tables in database %r could not be pruned", using)
+                counts["failed"] += 1
     return counts
+
+
+def touch_databases() -> list[str]:
+    """Return the databases that may hold touches: where the site's routers write them, and those of the outbox."""
+    return list(dict.fromkeys([router.db_for_write(Touch), *outbox_databases()]))
+
+
+def prune_touches(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
+    """Delete touches and links after KEEP_TOUCH_DAYS, but none that a window still reaches; then counts of landings."""
+    # Decision: the daily counts hold nothing of a person. They go with the conversions that they stand beside, after
+    # KEEP_ATTRIBUTION_DAYS, so that the table stays bounded.
+    settings = conf.current()
+    past = now - max(settings.keep_touch_days * 86_400, settings.attribution.widest)
+    last_day = moment(now - settings.keep_attribution_days * 86_400).date()
+    return Counter(
+        touches=_in_pages(Touch.objects.using(using).filter(at__lt=past), most, _delete),
+        links=_in_pages(VisitorLink.objects.using(using).filter(at__lt=past), most, _delete),
+        landings=_in_pages(LandingCount.objects.using(using).filter(day__lt=last_day), most, _delete),
+    )
 
 
 def has_more(done: Counter[str], most: int) -> bool:

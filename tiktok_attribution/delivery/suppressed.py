@@ -85,7 +85,7 @@ def refuse_objects(objects: Iterable[tuple[str, str]], reason: Reason, *, using:
     kept = list(snapshots.filter(snapshots_of(named)).values_list("pk", "object_label", "object_pk", "signals"))
     changed = [pk for pk, *_, signals in kept if not _is_refused(signals)]
     if changed:
-        snapshots.filter(pk__in=changed).update(signals=text)
+        snapshots.filter(pk__in=changed).update(signals=text, visitor_key=None)
     missing = named.difference((label, key) for _, label, key, _ in kept)
     if missing:
         rows = [VisitorSnapshot(object_label=label, object_pk=pk, signals=text) for label, pk in sorted(missing)]

@@ -13,6 +13,30 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='AdSpend',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('advertiser', tiktok_attribution.models.fields.ExactCharField(max_length=32, verbose_name='advertiser')),
+                ('level', models.CharField(choices=[('campaign', 'campaign'), ('adgroup', 'ad group'), ('ad', 'ad')], max_length=10, verbose_name='level')),
+                ('day', models.DateField(verbose_name='day')),
+                ('campaign_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32)),
+                ('campaign_name', models.CharField(blank=True, max_length=250)),
+                ('adgroup_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32)),
+                ('adgroup_name', models.CharField(blank=True, max_length=250)),
+                ('ad_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32)),
+                ('ad_name', models.CharField(blank=True, max_length=250)),
+                ('currency', models.CharField(max_length=3)),
+                ('spend', models.DecimalField(decimal_places=6, max_digits=20)),
+                ('impressions', models.PositiveBigIntegerField(null=True)),
+                ('clicks', models.PositiveBigIntegerField(null=True)),
+                ('figures', models.TextField(default='{}', help_text="JSON: TikTok's other metrics, as decimal texts.")),
+                ('is_current', models.BooleanField(default=True)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='BulkJob',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -39,6 +63,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ConversionTouch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('traffic', models.CharField(choices=[('paid', 'paid TikTok'), ('organic', 'organic TikTok'), ('other', 'another source')], default='paid', max_length=10, verbose_name='traffic')),
+                ('campaign_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='campaign id')),
+                ('campaign_name', models.CharField(blank=True, max_length=250, verbose_name='campaign')),
+                ('adgroup_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='ad group id')),
+                ('adgroup_name', models.CharField(blank=True, max_length=250, verbose_name='ad group')),
+                ('ad_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='ad id')),
+                ('ad_name', models.CharField(blank=True, max_length=250, verbose_name='ad')),
+                ('placement', models.CharField(blank=True, max_length=250, verbose_name='placement')),
+                ('landing_path', models.CharField(blank=True, max_length=250, verbose_name='landing page')),
+                ('utm_source', models.CharField(blank=True, max_length=250)),
+                ('utm_medium', models.CharField(blank=True, max_length=250)),
+                ('at', models.BigIntegerField(verbose_name='landed')),
+                ('key', models.BigIntegerField(help_text='The key of the touch it was copied from: the order of ties.')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='EventBody',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -47,6 +93,7 @@ class Migration(migrations.Migration):
                 ('payload', models.TextField(blank=True, verbose_name='payload')),
                 ('object_digest', tiktok_attribution.models.fields.DigestField(editable=False, null=True, of='object_pk')),
                 ('email_key', models.BigIntegerField(help_text='First 8 bytes of its hashed e-mail, to find it by.', null=True)),
+                ('visitor_key', models.UUIDField(help_text='The key of the browser that landings gave it, see Touch.', null=True)),
             ],
             options={
                 'default_permissions': (),
@@ -93,6 +140,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='LandingCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField(verbose_name='day')),
+                ('shop', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=64, verbose_name='pixel')),
+                ('outcome', models.CharField(max_length=20, verbose_name='outcome')),
+                ('count', models.PositiveBigIntegerField(default=0, verbose_name='count')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Lane',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -126,6 +186,61 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RecordedConversion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('shop', tiktok_attribution.models.fields.ExactCharField(max_length=64, verbose_name='pixel')),
+                ('name', tiktok_attribution.models.fields.ExactCharField(max_length=50, verbose_name='event')),
+                ('event_id', tiktok_attribution.models.fields.ExactCharField(max_length=128, verbose_name='event id')),
+                ('event_digest', tiktok_attribution.models.fields.DigestField(editable=False, null=True, of=('name', 'event_id'))),
+                ('object_label', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=100)),
+                ('object_pk', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=64)),
+                ('at', models.BigIntegerField(help_text='Unix seconds of the conversion.', verbose_name='time')),
+                ('placed_at', models.BigIntegerField(help_text='Unix seconds when the visitor made the object.', null=True)),
+                ('value', models.DecimalField(decimal_places=6, max_digits=20, null=True, verbose_name='value')),
+                ('currency', models.CharField(blank=True, max_length=3, verbose_name='currency')),
+                ('refunded', models.DecimalField(decimal_places=6, default=0, max_digits=20, verbose_name='refunded')),
+                ('refunded_at', models.BigIntegerField(null=True)),
+                ('is_reversed', models.BooleanField(default=False, verbose_name='reversed')),
+                ('is_new', models.BooleanField(null=True, verbose_name='new customer')),
+                ('code', models.CharField(blank=True, max_length=100, verbose_name='voucher code')),
+                ('lines', models.TextField(default='[]', help_text='JSON: at most 100 of [content id, quantity, price].')),
+                ('visitor_key', models.UUIDField(null=True)),
+                ('persons', models.TextField(default='{}', help_text='JSON: HMAC by identifier, for joins.')),
+                ('unjoined', models.CharField(blank=True, help_text='Why touches of other devices are missing.', max_length=20)),
+                ('is_stale', models.BooleanField(default=True, help_text='Its touches and credits must be computed again.')),
+            ],
+            options={
+                'verbose_name': 'conversion',
+                'verbose_name_plural': 'conversions',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='SpendImport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('advertiser', tiktok_attribution.models.fields.ExactCharField(max_length=32, verbose_name='advertiser')),
+                ('level', models.CharField(choices=[('campaign', 'campaign'), ('adgroup', 'ad group'), ('ad', 'ad')], max_length=10, verbose_name='level')),
+                ('source', models.CharField(help_text='csv or api', max_length=10, verbose_name='source')),
+                ('user_label', models.CharField(blank=True, max_length=150, verbose_name='imported by')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='imported')),
+                ('file_name', models.CharField(blank=True, max_length=200, verbose_name='file')),
+                ('file_hash', models.CharField(blank=True, help_text='SHA-256 of the file.', max_length=64)),
+                ('first_day', models.DateField(verbose_name='first day')),
+                ('last_day', models.DateField(verbose_name='last day')),
+                ('rows', models.PositiveIntegerField(default=0, verbose_name='rows')),
+                ('sums', models.TextField(default='{}', help_text='JSON: spend by currency.')),
+                ('undone_at', models.DateTimeField(null=True, verbose_name='undone')),
+            ],
+            options={
+                'verbose_name': 'import of spend',
+                'verbose_name_plural': 'imports of spend',
+                'permissions': (('import_spend', 'Can import and undo spend'),),
+                'default_permissions': ('view',),
+            },
+        ),
+        migrations.CreateModel(
             name='SuppressedCount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -141,6 +256,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Touch',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('traffic', models.CharField(choices=[('paid', 'paid TikTok'), ('organic', 'organic TikTok'), ('other', 'another source')], default='paid', max_length=10, verbose_name='traffic')),
+                ('campaign_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='campaign id')),
+                ('campaign_name', models.CharField(blank=True, max_length=250, verbose_name='campaign')),
+                ('adgroup_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='ad group id')),
+                ('adgroup_name', models.CharField(blank=True, max_length=250, verbose_name='ad group')),
+                ('ad_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='ad id')),
+                ('ad_name', models.CharField(blank=True, max_length=250, verbose_name='ad')),
+                ('placement', models.CharField(blank=True, max_length=250, verbose_name='placement')),
+                ('landing_path', models.CharField(blank=True, max_length=250, verbose_name='landing page')),
+                ('utm_source', models.CharField(blank=True, max_length=250)),
+                ('utm_medium', models.CharField(blank=True, max_length=250)),
+                ('visitor_key', models.UUIDField(help_text='The random key of this browser, from its cookie.')),
+                ('at', models.BigIntegerField(help_text='Unix seconds of the landing.', verbose_name='landed')),
+                ('shop', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=64, verbose_name='pixel')),
+                ('click_digest', models.BigIntegerField(help_text="First 8 bytes of the click id's SHA-256.", null=True)),
+                ('creative_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32, verbose_name='creative id')),
+                ('creative_name', models.CharField(blank=True, max_length=250, verbose_name='creative')),
+                ('utm_campaign', models.CharField(blank=True, max_length=250)),
+                ('utm_content', models.CharField(blank=True, max_length=250)),
+                ('utm_term', models.CharField(blank=True, max_length=250)),
+            ],
+            options={
+                'verbose_name': 'touch',
+                'verbose_name_plural': 'touches',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Turn',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -151,12 +297,26 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='VisitorLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('visitor_key', models.UUIDField()),
+                ('identifier', models.CharField(help_text='Which matching key: external_id or email.', max_length=20)),
+                ('person', models.UUIDField()),
+                ('at', models.BigIntegerField(help_text='Unix seconds of the sign-in or conversion that linked them.')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='VisitorSnapshot',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('object_label', tiktok_attribution.models.fields.ExactCharField(max_length=100)),
                 ('object_pk', tiktok_attribution.models.fields.ExactCharField(max_length=64)),
                 ('signals', models.TextField()),
+                ('visitor_key', models.UUIDField(null=True)),
                 ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
             ],
             options={
@@ -202,6 +362,39 @@ class Migration(migrations.Migration):
                 'verbose_name': 'attempt',
                 'verbose_name_plural': 'attempts',
                 'indexes': [models.Index(fields=['request_id'], name='tiktok_attempt_request'), models.Index(fields=['started_at'], name='tiktok_attempt_started')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DailyAttribution',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField(verbose_name='day')),
+                ('shop', tiktok_attribution.models.fields.ExactCharField(max_length=64, verbose_name='pixel')),
+                ('clock', models.CharField(choices=[('conversion', 'day of the conversion'), ('click', 'day of the click')], max_length=10)),
+                ('model', models.CharField(max_length=20)),
+                ('window', models.PositiveSmallIntegerField(help_text='Days.')),
+                ('name', tiktok_attribution.models.fields.ExactCharField(max_length=50, verbose_name='event')),
+                ('is_new', models.BooleanField(null=True)),
+                ('traffic', models.CharField(blank=True, max_length=10)),
+                ('campaign_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32)),
+                ('campaign_name', models.CharField(blank=True, max_length=250)),
+                ('adgroup_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32)),
+                ('adgroup_name', models.CharField(blank=True, max_length=250)),
+                ('ad_id', tiktok_attribution.models.fields.ExactCharField(blank=True, max_length=32)),
+                ('ad_name', models.CharField(blank=True, max_length=250)),
+                ('placement', models.CharField(blank=True, max_length=250)),
+                ('landing_path', models.CharField(blank=True, max_length=250)),
+                ('currency', models.CharField(blank=True, max_length=3)),
+                ('conversions', models.DecimalField(decimal_places=9, default=0, help_text='Sum of the credits.', max_digits=20)),
+                ('value', models.DecimalField(decimal_places=6, default=0, help_text='After refunds.', max_digits=20)),
+                ('refunded', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+            ],
+            options={
+                'verbose_name': 'attribution',
+                'verbose_name_plural': 'attribution',
+                'permissions': (('view_attribution', 'Can view the attribution report'), ('export_attribution', 'Can export the attribution report')),
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['clock', 'model', 'window', 'day'], name='tiktok_daily_report'), models.Index(fields=['day'], name='tiktok_daily_day')],
             },
         ),
         migrations.CreateModel(
@@ -277,6 +470,10 @@ class Migration(migrations.Migration):
             bases=('tiktok_attribution.hourlystatistics',),
         ),
         migrations.AddConstraint(
+            model_name='landingcount',
+            constraint=models.UniqueConstraint(fields=('day', 'shop', 'outcome'), name='tiktok_landings_once'),
+        ),
+        migrations.AddConstraint(
             model_name='lane',
             constraint=models.UniqueConstraint(fields=('pixel_code', 'number'), name='tiktok_lane_once'),
         ),
@@ -294,13 +491,63 @@ class Migration(migrations.Migration):
             },
             bases=('tiktok_attribution.pixelstatus',),
         ),
+        migrations.AddIndex(
+            model_name='recordedconversion',
+            index=models.Index(fields=['at'], name='tiktok_conv_at'),
+        ),
+        migrations.AddIndex(
+            model_name='recordedconversion',
+            index=models.Index(fields=['visitor_key'], name='tiktok_conv_visitor'),
+        ),
+        migrations.AddIndex(
+            model_name='recordedconversion',
+            index=models.Index(fields=['object_pk', 'object_label'], name='tiktok_conv_object'),
+        ),
+        migrations.AddIndex(
+            model_name='recordedconversion',
+            index=tiktok_attribution.models.fields.PartialIndex(condition=models.Q(('is_stale', True)), fields=['is_stale'], name='tiktok_conv_stale'),
+        ),
+        migrations.AddConstraint(
+            model_name='recordedconversion',
+            constraint=models.UniqueConstraint(fields=('event_digest', 'event_id', 'name'), name='tiktok_conv_once'),
+        ),
+        migrations.AddField(
+            model_name='conversiontouch',
+            name='conversion',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='touches', to='tiktok_attribution.recordedconversion'),
+        ),
+        migrations.AddField(
+            model_name='adspend',
+            name='spend_import',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='spend', to='tiktok_attribution.spendimport'),
+        ),
         migrations.AddConstraint(
             model_name='suppressedcount',
             constraint=models.UniqueConstraint(fields=('day', 'pixel_code', 'name', 'reason'), name='tiktok_suppressed_once'),
         ),
+        migrations.AddIndex(
+            model_name='touch',
+            index=models.Index(fields=['visitor_key', 'at'], name='tiktok_touch_visitor'),
+        ),
+        migrations.AddIndex(
+            model_name='touch',
+            index=models.Index(fields=['at'], name='tiktok_touch_at'),
+        ),
+        migrations.AddConstraint(
+            model_name='touch',
+            constraint=models.UniqueConstraint(fields=('visitor_key', 'click_digest'), name='tiktok_touch_once'),
+        ),
         migrations.AddConstraint(
             model_name='turn',
             constraint=models.UniqueConstraint(fields=('pixel_code', 'number'), name='tiktok_turn_once'),
+        ),
+        migrations.AddIndex(
+            model_name='visitorlink',
+            index=models.Index(fields=['person'], name='tiktok_link_person'),
+        ),
+        migrations.AddConstraint(
+            model_name='visitorlink',
+            constraint=models.UniqueConstraint(fields=('visitor_key', 'identifier'), name='tiktok_link_once'),
         ),
         migrations.AddConstraint(
             model_name='visitorsnapshot',
@@ -310,6 +557,18 @@ class Migration(migrations.Migration):
             model_name='outboxevent',
             name='last_attempt',
             field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tiktok_attribution.attempt'),
+        ),
+        migrations.AddIndex(
+            model_name='conversiontouch',
+            index=models.Index(fields=['at'], name='tiktok_conv_touch_at'),
+        ),
+        migrations.AddConstraint(
+            model_name='conversiontouch',
+            constraint=models.UniqueConstraint(fields=('conversion', 'key'), name='tiktok_conv_touch_once'),
+        ),
+        migrations.AddIndex(
+            model_name='adspend',
+            index=models.Index(fields=['is_current', 'day', 'advertiser'], name='tiktok_spend_day'),
         ),
         migrations.AddIndex(
             model_name='outboxevent',

@@ -4,6 +4,16 @@ Moments that machines compare (`due_at`, `leased_until`, `event_time`, …) are 
 are ordinary datetimes.
 """
 
+from tiktok_attribution.models.attribution import (
+    Clock,
+    ConversionTouch,
+    DailyAttribution,
+    LandingCount,
+    RecordedConversion,
+    Touch,
+    Traffic,
+    VisitorLink,
+)
 from tiktok_attribution.models.delivery import (
     Attempt,
     BulkJob,
@@ -29,34 +39,46 @@ from tiktok_attribution.models.queries import (
     snapshots_of,
     type_key_of,
 )
+from tiktok_attribution.models.spend import AdSpend, Level, SpendImport
 from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot
 
 __all__ = [
     "ERASED",
     "FAILED_STATES",
     "MAY_CHANGE",
+    "AdSpend",
     "Alert",
     "AlertKind",
     "Attempt",
     "BulkJob",
     "BulkState",
     "BulkVerb",
+    "Clock",
+    "ConversionTouch",
+    "DailyAttribution",
     "Diagnosis",
     "DigestField",
     "EventBody",
     "ExactCharField",
     "Heartbeat",
     "HourlyStatistics",
+    "LandingCount",
     "Lane",
+    "Level",
     "OutboxEvent",
     "OutboxQuerySet",
     "Outcome",
     "Overview",
     "PartialIndex",
     "PixelStatus",
+    "RecordedConversion",
+    "SpendImport",
     "State",
     "SuppressedCount",
+    "Touch",
+    "Traffic",
     "Turn",
+    "VisitorLink",
     "VisitorSnapshot",
     "digest",
     "events_named",

@@ -32,6 +32,7 @@ class EventBody(models.Model):
     payload = models.TextField(_("payload"), blank=True)
     object_digest = DigestField(of="object_pk")
     email_key = models.BigIntegerField(null=True, help_text=_("First 8 bytes of its hashed e-mail, to find it by."))
+    visitor_key = models.UUIDField(null=True, help_text=_("The key of the browser that landings gave it, see Touch."))
 
     class Meta:
         default_permissions = ()

@@ -22,6 +22,7 @@ class VisitorSnapshot(models.Model):
     object_label = ExactCharField(max_length=100)
     object_pk = ExactCharField(max_length=64)
     signals = models.TextField()
+    visitor_key = models.UUIDField(null=True)
     created_at = models.DateTimeField(default=django_timezone.now, db_index=True)
 
     class Meta:

@@ -30,6 +30,7 @@ from tiktok_attribution.events.sanitize import without_echoes
 from tiktok_attribution.failures import report
 from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 from tiktok_attribution.models.visitor import object_key
+from tiktok_attribution.privacy.browsers import browsers_of, erase_browsers
 from tiktok_attribution.privacy.person import Found, Person, find
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.matching import identified
@@ -56,8 +57,10 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
         "whole_search": not quick,
         "databases": {},
     }
-    for using in outbox_databases():
-        found = find(who, using=using, quick=quick)
+    all_found = {using: find(who, using=using, quick=quick) for using in outbox_databases()}
+    browsers = browsers_of(all_found, who.objects)  # before their keys are erased
+    report["attribution"] = erase_browsers(browsers, dry=dry)
+    for using, found in all_found.items():
         rows = OutboxEvent.objects.using(using).with_keys(found.events)
         before = Counter(rows.values_list("state", flat=True))
         if not dry:
@@ -120,7 +123,7 @@ def _erase(found: Found, using: str) -> None:
     snapshots = VisitorSnapshot.objects.using(using)
     for pks in _pages(found.snapshots):
         # Don't delete the row: the object may become a conversion tomorrow, and that must not be sent either.
-        snapshots.filter(pk__in=pks).update(signals=refusal(Reason.ERASED.value))
+        snapshots.filter(pk__in=pks).update(signals=refusal(Reason.ERASED.value), visitor_key=None)
 
 
 def connect() -> None:

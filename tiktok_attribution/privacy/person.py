@@ -1,13 +1,11 @@
-"""Find the rows of a person, and export them.
+"""Find the rows of a person.
 
 `person` hashes the given values at once and stores none of them. `find` returns the keys of the person's rows.
-`export` returns a copy of everything that is stored about them. `add_arguments` and `asked` are the arguments of
-`tiktok_erase` and `tiktok_export`.
+`add_arguments` and `asked` are the arguments of `tiktok_erase` and `tiktok_export`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,10 +18,9 @@ from django.db.models import Q, QuerySet
 from tiktok_attribution import conf
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
-from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.errors import HiddenText, errors_without_values
 from tiktok_attribution.events.hashing import email_sha256, external_id_sha256, phone_sha256, search_key
-from tiktok_attribution.models import Attempt, OutboxEvent, VisitorSnapshot, events_of, snapshots_of
+from tiktok_attribution.models import OutboxEvent, VisitorSnapshot, events_of, snapshots_of
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.transactions import protected
 
@@ -178,52 +175,3 @@ def _lines() -> list[str]:
     """Read lines from standard input, which no process list, shell history or crash report contains."""
     lines = sys.stdin.read(MOST_CHARACTERS).splitlines()
     return [line.strip() for line in lines if line.strip()]
-
-
-def export(who: Person) -> dict[str, Any]:
-    """Return by database the person's events with bodies, the attempts to send them, and the snapshots."""
-    return {using: _of_database(who, using) for using in outbox_databases()}
-
-
-def _of_database(who: Person, using: str) -> dict[str, Any]:
-    found = find(who, using=using)
-    rows = list(OutboxEvent.objects.using(using).with_keys(found.events).order_by("pk"))
-    pks = {pk for row in rows for pk in row.attempt_pks}
-    attempts = Attempt.objects.using(using).filter(pk__in=pks).order_by("started_at")
-    snapshots = VisitorSnapshot.objects.using(using).filter(pk__in=found.snapshots).order_by("pk")
-    return {
-        "events": [_event(row) for row in rows],
-        "attempts": [
-            {"id": one.pk, "at": one.started_at.isoformat(), "answer": str(one), "events_in_it": one.event_count}
-            for one in attempts
-        ],
-        "visitor_snapshots": [
-            {
-                "of": f"{one.object_label}:{one.object_pk}",
-                "kept_since": one.created_at.isoformat(),
-                "signals": json.loads(one.signals),
-            }
-            for one in snapshots
-        ],
-    }
-
-
-def _event(row: OutboxEvent) -> dict[str, Any]:
-    moments = {
-        "recorded": row.created_at,
-        "delivered": row.delivered_at,
-        "shown_to_browser": row.browser_at,
-        "confirmed_by_browser": row.browser_confirmed_at,
-    }
-    return {
-        "pixel": row.pixel_code,
-        "event": row.name,
-        "event_id": row.event_id,
-        "happened": row.happened_at.isoformat(),
-        "state": row.state,
-        "note": row.note,
-        "of": f"{row.object_label}:{row.object_pk}" if row.object_label else "",
-        **{key: value.isoformat() for key, value in moments.items() if value is not None},
-        "attempts": row.attempt_pks,
-        "body": json.loads(row.payload) if row.payload else "cleared",
-    }

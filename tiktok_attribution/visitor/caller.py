@@ -1,4 +1,4 @@
-"""Tell who sends a request: the visitor, a person in the back office, or an unknown caller."""
+"""Tell who sends a request (the visitor, a person in the back office, an unknown caller), and in which shop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.translation import get_language
 
 from tiktok_attribution import conf
+from tiktok_attribution.delivery.outbox import write_database
+from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.failures import report
+from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.permission import INSPECTION, path_of
 
 # The first pages of back offices that can be found by name. Each stands for all paths below it.
@@ -124,3 +127,16 @@ def _found(name: str) -> tuple[str, ...]:
         return (reverse(name),)
     except NoReverseMatch:
         return ()
+
+
+def pixels_of_request(request: HttpRequest | None) -> tuple[str, ...] | None:
+    """Return the pixels of PIXEL_FOR_REQUEST, which may be none at all. None without a request, or if it failed."""
+    settings = conf.current()
+    if request is None or settings.pixel_for_request is None:
+        return None
+    try:
+        with protected(write_database()):
+            return valid_pixel_codes(settings.pixel_for_request(request))
+    except Exception as error:  # noqa: BLE001 -- the site's own code may raise anything
+        report(error, "PIXEL_FOR_REQUEST failed, so PIXEL_CODE is used")
+        return None

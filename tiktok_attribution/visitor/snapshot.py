@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connections
 from django.db.models.constants import OnConflict
@@ -22,6 +23,7 @@ from tiktok_attribution.models import VisitorSnapshot
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.transactions import together
 from tiktok_attribution.visitor.visitor import Visitor
+from tiktok_attribution.visitor.visitor_key import key_for_event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +36,12 @@ class Signals:
     decision: Decision | None = None  # the person's own will; None without a visitor who could decide
     suppressed: tuple[str, ...] = ()  # names of its events that happened on a private path, or inside `paused()`
     by_visitor: bool = False  # whether the object's own person made it, in a visitor's request
+    visitor_key: UUID | None = None  # of the browser, if its visitor agreed; in a column of its own
 
 
 _USER_FIELDS, _PAGE_FIELDS, _DECISION_FIELDS = ([one.name for one in fields(model)] for model in (User, Page, Decision))
+
+_KEY = VisitorSnapshot._meta.get_field("visitor_key")
 
 NOBODY = Signals()
 NOT_THE_PERSONS = (Reason.BOT, Reason.PREVIEW)
@@ -58,13 +63,26 @@ def signals_of(visitor: Visitor, pixel_codes: Sequence[str] | None) -> Signals:
     if visitor.circumstance in NOT_THE_PERSONS:
         return Signals(pixel_codes=codes, decision=will, by_visitor=visitor.circumstance is Reason.BOT)
     user = visitor.user.merged(visitor.signed_in)
-    return Signals(user=user, page=visitor.page, pixel_codes=codes, decision=will, by_visitor=True)
+    return Signals(
+        user=user,
+        page=visitor.page,
+        pixel_codes=codes,
+        decision=will,
+        by_visitor=True,
+        visitor_key=key_for_event(visitor.request, will),
+    )
 
 
 def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
     """Store the signals beside the object. The first ones stay, because they are those of the visitor who made it."""
     connection = connections[using]
-    values = (label, object_key(pk), _text(signals), connection.ops.adapt_datetimefield_value(django_timezone.now()))
+    values = (
+        label,
+        object_key(pk),
+        _text(signals),
+        None if signals.visitor_key is None else _KEY.get_db_prep_value(signals.visitor_key, connection),
+        connection.ops.adapt_datetimefield_value(django_timezone.now()),
+    )
     with together(using) as block, connection.cursor() as cursor:
         block.next_is_last()
         cursor.execute(_insert(using), values)
@@ -75,7 +93,7 @@ def keep(signals: Signals, label: str, pk: object, *, using: str) -> None:
 @lru_cache(maxsize=32)
 def _insert(using: str) -> str:
     connection = connections[using]
-    names = ("object_label", "object_pk", "signals", "created_at")
+    names = ("object_label", "object_pk", "signals", "visitor_key", "created_at")
     quoted = [connection.ops.quote_name(name) for name in names]
     insert = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
     suffix = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
@@ -103,7 +121,7 @@ def suppress(event: str, signals: Signals, label: str, key: str, *, using: str) 
     # Decision: a refusal, and such a mark, is stored at the object in place of its snapshot, without anything of the
     # visitor. Otherwise a backfill would record an order whose visitor refused.
     rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk=key)
-    kept = [_read(text) for text in rows.values_list("signals", flat=True)]
+    kept = [_read(*columns) for columns in rows.values_list("signals", "visitor_key")]
     names = dict.fromkeys(name for one in (*kept, signals) for name in (*one.suppressed, event))
     noted = replace(kept[0] if kept else signals, suppressed=tuple(names))
     if kept:
@@ -123,10 +141,11 @@ def recall_many(label: str, pks: Iterable[object], *, using: str) -> dict[str, S
     """Return the stored signals by object key, in one statement."""
     keys = [object_key(pk) for pk in pks]
     rows = VisitorSnapshot.objects.using(using).filter(object_label=label, object_pk__in=keys)
-    return {key: _read(text) for key, text in rows.values_list("object_pk", "signals")}
+    found = rows.values_list("object_pk", "signals", "visitor_key")
+    return {key: _read(text, visitor_key) for key, text, visitor_key in found}
 
 
-def _read(text: str) -> Signals:
+def _read(text: str, visitor_key: UUID | None) -> Signals:
     kept: dict[str, Any] = json.loads(text)
     user: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in kept["user"].items()
@@ -139,6 +158,7 @@ def _read(text: str) -> Signals:
         decision=_decision(kept.get("decision")),
         suppressed=tuple(kept.get("suppressed", ())),
         by_visitor=kept.get("by_visitor", False),
+        visitor_key=visitor_key,
     )
 
 

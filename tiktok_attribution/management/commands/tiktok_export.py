@@ -10,7 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.management.tables import TablesCommand
-from tiktok_attribution.privacy.person import add_arguments, asked, export
+from tiktok_attribution.privacy.copy import export
+from tiktok_attribution.privacy.person import add_arguments, asked
 
 
 class Command(TablesCommand):

@@ -147,6 +147,9 @@
     tell();
   };
   last = answer();
+  /* A consent tool can answer without the hook. Where the answer is no, and a landing has given this browser a key
+     (`rule.landed` names the cookie that says so), the server is told, and takes both away. */
+  if (rule.landed && last === "denied" && cookie(rule.landed) && !member("prerendering")) { tell(); }
   listen(w, "pageshow", shown);
   listen(w, "focus", shown);
   listen(d, "visibilitychange", shown);

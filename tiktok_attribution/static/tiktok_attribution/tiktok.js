@@ -29,6 +29,7 @@
   let site; // of the server's own block, the first one
   const clicked = /[?&](ttclid=[^&#]*)/.exec(w.location.search);
   let landed = clicked;
+  let tagged = clicked || /[?&]utm_/.test(w.location.search);
   let live = false; // events.js has come
   let collecting = false;
 
@@ -231,12 +232,13 @@
 
   /* What waits for this visitor, on a page out of a shared cache. */
   function collect() {
-    if (!site.url || collecting || !(landed || /(^|; )tiktok_waiting=/.test(get(d, "cookie")))) {
+    const landing = site.landings && tagged ? get(d, "referrer") : undefined;
+    if (!site.url || collecting || !(landed || landing !== undefined || /(^|; )tiktok_waiting=/.test(get(d, "cookie")))) {
       return;
     }
     collecting = true;
-    landed = null;
-    post(JSON.stringify({ pending: true, page: w.location.href })).then((answer) => (answer.status === 200 ? answer.json() : {})).then(fire)
+    landed = tagged = null;
+    post(JSON.stringify({ pending: true, page: w.location.href, landing })).then((answer) => (answer.status === 200 ? answer.json() : {})).then(fire)
       .catch(() => {}).then(() => (collecting = false));
   }
 

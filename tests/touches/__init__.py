@@ -1,0 +1,1 @@
+"""Landings: what an address says, who is recorded, and what is left after a refusal."""
