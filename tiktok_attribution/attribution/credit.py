@@ -113,11 +113,11 @@ _DIGITS = Context(prec=40)
 
 
 def _time_decay(touches: Sequence[TouchPoint], at: int, window: int) -> list[Share]:
-    """2 ^ (-age / h), where the half-life h is a quarter of the window, and one day at least."""
-    half_life = max(Fraction(window * DAY_SECONDS, 4), Fraction(DAY_SECONDS))
+    """2 ^ (-age / h), where h is a quarter of the window, and one day at least."""
+    decay_seconds = max(Fraction(window * DAY_SECONDS, 4), Fraction(DAY_SECONDS))
     weights = []
     for touch in touches:
-        exponent = Fraction(touch.at - at) / half_life
+        exponent = Fraction(touch.at - at) / decay_seconds
         power = _DIGITS.divide(Decimal(exponent.numerator), Decimal(exponent.denominator))
         weights.append(Fraction(_DIGITS.power(Decimal(2), power)))
     total = sum(weights)
