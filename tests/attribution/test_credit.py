@@ -136,6 +136,12 @@ def test_an_amount_finer_than_its_currency_still_sums_up() -> None:
     assert split(Decimal("0.015"), [Fraction(1, 2)] * 2, digits=2) == [Decimal("0.007"), Decimal("0.008")]
 
 
+def test_zeros_that_a_column_adds_make_no_finer_steps() -> None:
+    thirds = [Fraction(1, 3)] * 3
+    assert list(map(str, split(Decimal("100.000000"), thirds, digits=2))) == ["33.33", "33.33", "33.34"]
+    assert list(map(str, split(Decimal("1000.000000"), thirds, digits=0))) == ["333", "333", "334"]
+
+
 def test_stored_credits_of_thirds_sum_to_one() -> None:
     assert stored_credits([Fraction(1, 3)] * 3) == [Decimal("0.333333333")] * 2 + [Decimal("0.333333334")]
 

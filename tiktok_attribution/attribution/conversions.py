@@ -20,7 +20,14 @@ from django.db import transaction
 from django.db.models import Max, Q
 
 from tiktok_attribution import conf
-from tiktok_attribution.attribution.links import Link, attribution_database, link_all, persons_of
+from tiktok_attribution.attribution.links import (
+    Link,
+    attribution_database,
+    joining_digests,
+    link_all,
+    persons_of,
+    renumber,
+)
 from tiktok_attribution.attribution.passes import KeyPass, next_step
 from tiktok_attribution.attribution.site_objects import Row, states_of
 from tiktok_attribution.delivery.clock import database_time
@@ -195,6 +202,7 @@ def _record(found: Sequence[Found], using: str, now: float) -> int:
     texts = {pk: (text, key) for pk, text, key in bodies.values_list("pk", "payload", "visitor_key")}
     placed = _placed(new, using)
     rows, persons = [], {}
+    digests: set[str] = set()
     for one in new:
         if one.pk not in texts:
             continue
@@ -207,6 +215,8 @@ def _record(found: Sequence[Found], using: str, now: float) -> int:
         rows.append(row)
         # Limited data use: it counts, and is joined with nothing.
         persons[one.name, one.event_id] = [] if event.limited_data_use else persons_of(event.user)
+        digests.update(sha256 for _, sha256 in joining_digests(event.user))
+    renumber(digests)
     _describe(rows, using, now)
     return _insert(rows, persons)
 

@@ -144,7 +144,7 @@ def split(amount: Decimal, parts: Sequence[Fraction], *, digits: int) -> list[De
     """
     if not parts:
         return []
-    exponent = amount.as_tuple().exponent
+    exponent = amount.normalize(_DIGITS).as_tuple().exponent  # a column of the database adds zeros: 100.000000
     digits = max(digits, -exponent if isinstance(exponent, int) else 0)
     scale = 10**digits
     whole = int(Fraction(amount) * scale)

@@ -56,8 +56,14 @@ def _number(key: bytes, digest: str) -> uuid.UUID:
 @errors_without_values
 def persons_of(user: User) -> list[tuple[str, uuid.UUID]]:
     """Return (identifier, person) for each matching key of an event by which ATTRIBUTION["join"] joins."""
+    return [(name, person_of(digest)) for name, digest in joining_digests(user)]
+
+
+@errors_without_values
+def joining_digests(user: User) -> list[tuple[str, str]]:
+    """Return (identifier, SHA-256 hex) for each matching key of an event by which ATTRIBUTION["join"] joins."""
     wanted = conf.current().attribution.join
-    return [(name, person_of(digest)) for name in JOINS if name in wanted for digest in getattr(user, name)]
+    return [(name, digest) for name in JOINS if name in wanted for digest in getattr(user, name)]
 
 
 @errors_without_values
@@ -83,23 +89,32 @@ def link(visitor_key: uuid.UUID, identifier: str, digest: str, at: int) -> bool:
     if not settings.enabled or identifier not in settings.join:
         return False
     try:
-        _renumber(digest)
+        renumber([digest])
         return bool(link_all([Link(visitor_key, identifier, person_of(digest), at)]))
     except AnyDatabaseError as error:
         report(error, "a browser was not linked to the person who signed in")
         return False
 
 
-def _renumber(digest: str) -> None:
-    """Give a person's rows the number under the current key, if SECRET_KEY was changed since they were written."""
-    current = person_of(digest)
-    older = any_persons_of([digest]) - {current}
-    if not older:
+@errors_without_values
+def renumber(digests: Iterable[str]) -> None:
+    """Give the rows of these persons (SHA-256 hex) the number under the current key, if SECRET_KEY was changed since.
+
+    Without SECRET_KEY_FALLBACKS it costs no statement.
+    """
+    current, *older = _keys()
+    numbers = {_number(key, one): _number(current, one) for one in digests for key in older} if older else {}
+    if not numbers:
         return
-    for model, alias in ((VisitorLink, router.db_for_write(VisitorLink)), (ConversionPerson, attribution_database())):
-        rows = model._default_manager.using(alias).filter(person__in=older)
-        if rows.exists():
-            rows.update(person=current)
+    links = VisitorLink.objects.using(router.db_for_write(VisitorLink))
+    for old in set(links.filter(person__in=numbers).values_list("person", flat=True)):
+        links.filter(person=old).update(person=numbers[old])
+    persons = ConversionPerson.objects.using(attribution_database())
+    for old in set(persons.filter(person__in=numbers).values_list("person", flat=True)):
+        # Two workers may have had two keys while the site was deployed.
+        twice = list(persons.filter(person=numbers[old]).values_list("conversion_id", flat=True))
+        persons.filter(person=old, conversion__in=twice).delete()
+        persons.filter(person=old).update(person=numbers[old])
 
 
 class Link(NamedTuple):
