@@ -1,7 +1,4 @@
-"""Copy and erase the recorded conversions of a person, and delete those that are too old.
-
-The sums of the roll-up stay in all three cases: they name no one.
-"""
+"""Copy and erase the recorded conversions of a person. The sums of the roll-up stay: they name no one."""
 
 from __future__ import annotations
 
@@ -16,9 +13,9 @@ from tiktok_attribution.attribution.days import zone_of
 from tiktok_attribution.attribution.links import any_persons_of, attribution_database
 from tiktok_attribution.attribution.roll_up import parts_of, rows_of_parts, with_touches
 from tiktok_attribution.attribution.stale_days import mark_days
+from tiktok_attribution.delivery.retention import delete_conversions
 from tiktok_attribution.models import (
     ConversionPerson,
-    ConversionTouch,
     DailyAttribution,
     RecordedConversion,
     digest,
@@ -113,18 +110,8 @@ def erase_conversions(pks: Collection[int]) -> int:
                 rows = rows_of_parts(parts, shop=conversion.shop, is_erased=True)
                 DailyAttribution.objects.using(using).bulk_create(rows, batch_size=200)
                 mark_days({(part.day, conversion.shop) for part in parts}, using=using)
-            erased += delete_conversions(there, using=using)
+            erased += delete_conversions(RecordedConversion.objects.using(using), there)
     return erased
-
-
-def delete_conversions(pks: Collection[int], *, using: str) -> int:
-    """Delete conversions with their touches and persons. Return how many."""
-    with transaction.atomic(using=using):
-        for model in (ConversionTouch, ConversionPerson):
-            rows = model._default_manager.using(using).filter(conversion__in=pks)
-            rows._raw_delete(using)
-        gone = RecordedConversion.objects.using(using).filter(pk__in=pks)
-        return int(gone._raw_delete(using))
 
 
 def _pages(keys: list[Any]) -> Iterable[list[Any]]:

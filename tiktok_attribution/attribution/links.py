@@ -50,7 +50,9 @@ def person_of(digest: str) -> uuid.UUID:
 
 
 def _number(key: bytes, digest: str) -> uuid.UUID:
-    return uuid.UUID(bytes=hmac.new(b"tiktok_attribution:" + key, digest.encode(), hashlib.sha256).digest()[:16])
+    mac = hmac.new(b"tiktok_attribution:" + key, digest.encode(), hashlib.sha256).digest()
+    # With the bits of a version: MariaDB's column refuses a UUID of a version and variant that no standard defines.
+    return uuid.UUID(bytes=mac[:16], version=4)
 
 
 @errors_without_values

@@ -1,6 +1,7 @@
 """Keep the tables small: clear the bodies of old events, then delete old rows, in small batches.
 
-The ages are settings: KEEP_PAYLOAD_DAYS, KEEP_EVENT_DAYS, SNAPSHOT_DAYS and AWAITING_CONSENT_HOURS.
+The ages are settings: KEEP_PAYLOAD_DAYS, KEEP_EVENT_DAYS, SNAPSHOT_DAYS, AWAITING_CONSENT_HOURS and
+KEEP_ATTRIBUTION_DAYS.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.db import Error as AnyDatabaseError
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import QuerySet
 
 from tiktok_attribution import conf
@@ -25,9 +26,13 @@ from tiktok_attribution.delivery.suppressed import IS_DENIED, lasting_refusals
 from tiktok_attribution.models import (
     Attempt,
     BulkJob,
+    ChangedObject,
+    ConversionPerson,
+    ConversionTouch,
     EventBody,
     HourlyStatistics,
     OutboxEvent,
+    RecordedConversion,
     SuppressedCount,
     VisitorSnapshot,
     moment,
@@ -47,7 +52,31 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
         except AnyDatabaseError:
             logger.exception("tiktok: the tables in database %r could not be pruned", using)
             counts["failed"] += 1
+    try:
+        counts.update(prune_conversions(now=time.time() if now is None else now, most=most))
+    except AnyDatabaseError:
+        logger.exception("tiktok: the recorded conversions could not be pruned")
+        counts["failed"] += 1
     return counts
+
+
+# Decision: the sums of a day stay when its conversions are deleted. They name no one, and a report of two years ago is
+# worth having. `roll_up` computes no day again whose conversions may be gone.
+def prune_conversions(*, now: float, most: int = 50_000) -> Counter[str]:
+    """Delete recorded conversions, with their touches, that are older than KEEP_ATTRIBUTION_DAYS."""
+    using = router.db_for_write(RecordedConversion)
+    past = int(now - conf.current().keep_attribution_days * 86_400)
+    old = RecordedConversion.objects.using(using).filter(at__lt=past)
+    return Counter(conversions=_in_pages(old, most, delete_conversions))
+
+
+def delete_conversions(rows: QuerySet[RecordedConversion], pks: Collection[int]) -> int:
+    """Delete those of `rows` that have one of these keys, with their touches and persons. Return how many."""
+    with transaction.atomic(using=rows.db):
+        gone = list(rows.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk", flat=True))
+        for model in (ConversionTouch, ConversionPerson):
+            model._default_manager.using(rows.db).filter(conversion__in=gone)._raw_delete(rows.db)
+        return int(RecordedConversion.objects.using(rows.db).filter(pk__in=gone)._raw_delete(rows.db))
 
 
 def has_more(done: Counter[str], most: int) -> bool:
@@ -80,6 +109,9 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     if lasting_refusals:
         left = left.exclude(object_label__in=lasting_refusals, signals__contains=IS_DENIED)
     jobs = BulkJob.objects.using(using).filter(created_at__lt=past)
+    changed = ChangedObject.objects.using(using)
+    if settings.attribution.enabled:
+        changed = changed.none()  # the worker deletes them once it has read the objects
     counts = SuppressedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
         payloads=_in_pages(bodies, most, partial(_clear, settled.filter(created_at__lt=unread))),
@@ -90,6 +122,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
         unanswered=drop_overdue(using, now=now, most=most),
         jobs=_in_pages(jobs, most, _delete),
         counts=_in_pages(counts, most, _delete),
+        changed=_in_pages(changed, most, _delete),
     )
 
 

@@ -18,6 +18,8 @@ from django.core.management.base import CommandParser
 from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.erasure import conversions_of, copy_of
+from tiktok_attribution.attribution.links import attribution_database
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.delivery.outbox import outbox_databases
@@ -181,12 +183,27 @@ def _lines() -> list[str]:
 
 
 def export(who: Person) -> dict[str, Any]:
-    """Return by database the person's events with bodies, the attempts to send them, and the snapshots."""
-    return {using: _of_database(who, using) for using in outbox_databases()}
+    """Return by database the person's events with bodies, the attempts to send them, the snapshots, and conversions."""
+    found = {using: find(who, using=using) for using in outbox_databases()}
+    copies = {using: _of_database(theirs, using) for using, theirs in found.items()}
+    conversions = copy_of(recorded_conversions(who, found))
+    copies.setdefault(attribution_database(), {})["conversions"] = conversions
+    return copies
 
 
-def _of_database(who: Person, using: str) -> dict[str, Any]:
-    found = find(who, using=using)
+def recorded_conversions(who: Person, found: Mapping[str, Found]) -> list[int]:
+    """Return the keys of a person's recorded conversions: by their matching keys, objects and events (by database)."""
+    objects, events = set(who.objects), set()
+    for using, theirs in found.items():
+        rows = OutboxEvent.objects.using(using)
+        for at in range(0, len(theirs.events), PAGE_ROWS):
+            page = rows.with_keys(theirs.events[at : at + PAGE_ROWS])
+            events |= set(page.values_list("name", "event_id"))
+            objects |= {pair for pair in page.values_list("object_label", "object_pk") if pair[0]}
+    return conversions_of(digests=who.hashes, objects=objects, events=events)
+
+
+def _of_database(found: Found, using: str) -> dict[str, Any]:
     rows = list(OutboxEvent.objects.using(using).with_keys(found.events).order_by("pk"))
     pks = {pk for row in rows for pk in row.attempt_pks}
     attempts = Attempt.objects.using(using).filter(pk__in=pks).order_by("started_at")
