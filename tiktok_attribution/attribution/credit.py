@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -146,13 +147,16 @@ def split(amount: Decimal, parts: Sequence[Fraction], *, digits: int) -> list[De
         return []
     exponent = amount.normalize(_DIGITS).as_tuple().exponent  # a column of the database adds zeros: 100.000000
     digits = max(digits, -exponent if isinstance(exponent, int) else 0)
-    scale = 10**digits
-    whole = int(Fraction(amount) * scale)
-    exact = [whole * part for part in parts]
-    steps = [part.numerator // part.denominator for part in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda number: (exact[number] - steps[number], number), reverse=True)
-    for number in by_remainder[: whole - sum(steps)]:
-        steps[number] += 1
+    whole = int(amount.scaleb(digits, _DIGITS))
+    # In whole numbers over one denominator: a day of a busy shop divides some hundred thousand amounts.
+    base = math.lcm(*(part.denominator for part in parts))
+    exact = [divmod(whole * part.numerator * (base // part.denominator), base) for part in parts]
+    steps = [step for step, _ in exact]
+    missing = whole - sum(steps)
+    if missing:
+        by_remainder = sorted(range(len(parts)), key=lambda number: (exact[number][1], number), reverse=True)
+        for number in by_remainder[:missing]:
+            steps[number] += 1
     return [Decimal(step).scaleb(-digits, _DIGITS) for step in steps]
 
 

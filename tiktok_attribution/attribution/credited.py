@@ -32,36 +32,51 @@ def point_of(touch: ConversionTouch) -> credit.TouchPoint:
     return credit.TouchPoint(key=touch.key, at=touch.at, traffic=touch.traffic)
 
 
-def credits_of(
-    conversion: RecordedConversion, touches: Sequence[ConversionTouch], *, model: str, window: int
-) -> list[Credit]:
-    """Return the credits of a conversion by one of `credit.MODELS` and a window (days), in the order of its touches.
+class CreditsOf:
+    """The credits of one conversion by any model and window. What several windows have in common is computed once."""
 
-    Without an eligible touch it is one credit without a touch. Their sums are the conversion, exactly.
-    """
-    inside = credit.eligible(
-        map(point_of, touches),
-        at=conversion.at,
-        window=window,
-        placed_at=conversion.placed_at,
-        other_channels=conf.current().attribution.other_channels,
-    )
-    found = credit.shares(model, inside, at=conversion.at, window=window)
-    by_key = {touch.key: touch for touch in touches}
-    owners: list[ConversionTouch | None] = [by_key[point.key] for point, _ in found] or [None]
-    parts = [share for _, share in found] or [Fraction(1)]
-    digits = minor_digits(conversion.currency)
-    value = net_value(conversion)
-    taken = (conversion.value or Decimal(0)) - value
-    rows = zip(
-        owners,
-        parts,
-        credit.stored_credits(parts, of=0 if conversion.is_reversed else 1),
-        credit.split(value, parts, digits=digits),
-        credit.split(taken, parts, digits=digits),
-        strict=True,
-    )
-    return [Credit(*row) for row in rows]
+    def __init__(self, conversion: RecordedConversion, touches: Sequence[ConversionTouch]) -> None:
+        self._conversion = conversion
+        self._by_key = {touch.key: touch for touch in touches}
+        self._points = [point_of(touch) for touch in touches]
+        self._value = net_value(conversion)
+        self._taken = (conversion.value or Decimal(0)) - self._value
+        self._inside: dict[int, list[credit.TouchPoint]] = {}
+        self._known: dict[tuple[tuple[int, Fraction], ...], list[Credit]] = {}
+
+    def by(self, model: str, window: int) -> list[Credit]:
+        """Return the credits by one of `credit.MODELS` and a window (days), in the order of the touches.
+
+        Without an eligible touch it is one credit without a touch. Their sums are the conversion, exactly.
+        """
+        at = self._conversion.at
+        if window not in self._inside:
+            self._inside[window] = credit.eligible(
+                self._points,
+                at=at,
+                window=window,
+                placed_at=self._conversion.placed_at,
+                other_channels=conf.current().attribution.other_channels,
+            )
+        found = credit.shares(model, self._inside[window], at=at, window=window)
+        key = tuple((point.key, share) for point, share in found)  # most models and windows agree on most conversions
+        if key not in self._known:
+            self._known[key] = self._credits(found)
+        return self._known[key]
+
+    def _credits(self, found: Sequence[credit.Share]) -> list[Credit]:
+        owners: list[ConversionTouch | None] = [self._by_key[point.key] for point, _ in found] or [None]
+        parts = [share for _, share in found] or [Fraction(1)]
+        digits = minor_digits(self._conversion.currency)
+        rows = zip(
+            owners,
+            parts,
+            credit.stored_credits(parts, of=0 if self._conversion.is_reversed else 1),
+            credit.split(self._value, parts, digits=digits),
+            credit.split(self._taken, parts, digits=digits),
+            strict=True,
+        )
+        return [Credit(*row) for row in rows]
 
 
 def net_value(conversion: RecordedConversion) -> Decimal:

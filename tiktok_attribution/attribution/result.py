@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from tiktok_attribution import conf
 from tiktok_attribution.attribution.credit import MODELS
-from tiktok_attribution.attribution.credited import Credit, credits_of, net_value
+from tiktok_attribution.attribution.credited import Credit, CreditsOf, net_value
 from tiktok_attribution.attribution.links import attribution_database
 from tiktok_attribution.attribution.site_objects import labels_of
 from tiktok_attribution.models import ConversionTouch, RecordedConversion, moment
@@ -92,6 +92,7 @@ def attributed(row: RecordedConversion) -> AttributedConversion:
     """Return a recorded conversion with its touches and all credits. One statement."""
     touches = list(row.touches.order_by("at", "key"))
     told = {touch.key: _touch(touch, row) for touch in touches}
+    credited = CreditsOf(row, touches)
     return AttributedConversion(
         event=row.name,
         event_id=row.event_id,
@@ -109,9 +110,7 @@ def attributed(row: RecordedConversion) -> AttributedConversion:
         touches=tuple(told[touch.key] for touch in touches),
         credits=MappingProxyType(
             {
-                window: MappingProxyType(
-                    {model: _told(credits_of(row, touches, model=model, window=window), told) for model in MODELS}
-                )
+                window: MappingProxyType({model: _told(credited.by(model, window), told) for model in MODELS})
                 for window in conf.current().attribution.windows
             }
         ),

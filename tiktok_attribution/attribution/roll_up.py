@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tiktok_attribution import conf
 from tiktok_attribution.attribution.credit import DAY_SECONDS, REPORT_MODELS
-from tiktok_attribution.attribution.credited import Credit, credits_of
+from tiktok_attribution.attribution.credited import Credit, CreditsOf
 from tiktok_attribution.attribution.days import bounds_of, day_of, start_of, zone_of
 from tiktok_attribution.attribution.links import attribution_database
 from tiktok_attribution.attribution.stale_days import finishing, next_stale_day
@@ -61,18 +62,20 @@ def parts_of(conversion: RecordedConversion, touches: Sequence[ConversionTouch],
     touch, and what no touch led to on the conversion's day.
     """
     own_day = day_of(conversion.at, zone)
+    places = {touch.key: (day_of(touch.at, zone), _source_of(touch)) for touch in touches}
+    name, is_new, currency = conversion.name, conversion.is_new, conversion.currency
+    credited = CreditsOf(conversion, touches)
     for window in conf.current().attribution.windows:
         for model in REPORT_MODELS:
-            for credit in credits_of(conversion, touches, model=model, window=window):
-                clicked = own_day if credit.touch is None else day_of(credit.touch.at, zone)
-                source = _source_of(credit.touch)
-                for clock, day in ((Clock.CONVERSION, own_day), (Clock.CLICK, clicked)):
-                    name, is_new, currency = conversion.name, conversion.is_new, conversion.currency
-                    yield Part(day, Key(clock.value, model, window, name, is_new, currency, source), credit)
+            for credit in credited.by(model, window):
+                clicked, source = (own_day, _NOWHERE) if credit.touch is None else places[credit.touch.key]
+                for clock, day in ((_BY_CONVERSION, own_day), (_BY_CLICK, clicked)):
+                    yield Part(day, Key(clock, model, window, name, is_new, currency, source), credit)
 
 
-def _source_of(touch: ConversionTouch | None) -> tuple[str, ...]:
-    return ("",) * len(_SOURCE) if touch is None else tuple(getattr(touch, name) for name in _SOURCE)
+_BY_CONVERSION, _BY_CLICK = Clock.CONVERSION.value, Clock.CLICK.value
+_source_of = attrgetter(*_SOURCE)
+_NOWHERE = ("",) * len(_SOURCE)
 
 
 def refresh_days(*, until: float, now: float) -> int:
