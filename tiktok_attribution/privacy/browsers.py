@@ -1,7 +1,7 @@
-"""Find, export and erase what attribution holds of a person: the touches of their browsers, and their conversions.
+"""Find, export and erase the touches of a person's browsers, and find what names their conversions.
 
-A person's browsers are those whose keys stand beside their events and snapshots, and all that are linked to the same
-person. A conversion stays as a figure: without browser, person, touches and lines.
+A person's browsers are those whose keys stand beside their events, snapshots and conversions, and all that are linked
+to the same person. `attribution.erasure` copies and erases the conversions.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from tiktok_attribution.delivery.retention import touch_databases
 from tiktok_attribution.models import (
-    ConversionTouch,
     OutboxEvent,
     RecordedConversion,
     Touch,
@@ -29,8 +27,6 @@ from tiktok_attribution.privacy.person import Found
 from tiktok_attribution.touches.withdrawal import delete_touches
 
 PAGE_ROWS = 500
-ERASED = "erased"
-"""`RecordedConversion.unjoined` of a conversion whose person was erased."""
 
 
 @dataclass(slots=True)
@@ -100,52 +96,27 @@ def _named(whole: Browsers, using: str) -> Iterator[QuerySet[RecordedConversion]
         yield conversions.filter(condition)
 
 
-def _conversions(whole: Browsers, using: str) -> list[int]:
-    """Return the keys of the person's conversions."""
-    found: set[int] = set()
-    for conversions in _named(whole, using):
-        found |= set(conversions.values_list("pk", flat=True))
-    for keys in _pages(whole.keys):
-        rows = RecordedConversion.objects.using(using).filter(visitor_key__in=keys)
-        found |= set(rows.values_list("pk", flat=True))
-    return sorted(found)
-
-
 def erase_browsers(whole: Browsers, *, dry: bool = False) -> dict[str, int]:
-    """Erase what attribution holds of the person. Return how many rows there were, by what they are."""
-    # Decision: the conversion's row and the sums of the report stay, as figures without a person. Its copied touches
-    # go. It is not marked as stale: computing it again would change the sums of days that are closed.
-    counts = {"browsers": len(whole.keys), "touches": 0, "links": 0, "conversions": 0}
+    """Erase touches and links of the person. Return how many rows there were, by what they are."""
+    counts = {"browsers": len(whole.keys), "touches": 0, "links": 0}
     for using in touch_databases():
         for keys in _pages(whole.keys):
             counts["touches"] += Touch.objects.using(using).filter(visitor_key__in=keys).count()
             counts["links"] += VisitorLink.objects.using(using).filter(visitor_key__in=keys).count()
             if not dry:
                 delete_touches(keys, using=using)
-        conversions = _conversions(whole, using)
-        counts["conversions"] += len(conversions)
-        for pks in [] if dry else _pages(conversions):
-            with transaction.atomic(using=using):
-                ConversionTouch.objects.using(using).filter(conversion__in=pks).delete()
-                RecordedConversion.objects.using(using).filter(pk__in=pks).update(
-                    visitor_key=None, persons="{}", lines="[]", code="", unjoined=ERASED, is_stale=False
-                )
     return counts
 
 
 def export_browsers(whole: Browsers) -> dict[str, Any]:
-    """Return a copy of what attribution holds of the person."""
-    rows: dict[str, list[Any]] = {"touches": [], "links": [], "conversions": []}
+    """Return a copy of the person's touches and links."""
+    rows: dict[str, list[Any]] = {"touches": [], "links": []}
     for using in touch_databases():
         for keys in _pages(whole.keys):
             for touch in Touch.objects.using(using).filter(visitor_key__in=keys).order_by("at").values():
                 rows["touches"].append(_plain(touch))
             for link in VisitorLink.objects.using(using).filter(visitor_key__in=keys).order_by("at").values():
                 rows["links"].append(_plain(link))
-        for pks in _pages(_conversions(whole, using)):
-            for conversion in RecordedConversion.objects.using(using).filter(pk__in=pks).order_by("at").values():
-                touches = ConversionTouch.objects.using(using).filter(conversion=conversion["id"]).order_by("at")
-                rows["conversions"].append({**_plain(conversion), "touches": [_plain(one) for one in touches.values()]})
     return rows
 
 

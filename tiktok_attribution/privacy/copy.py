@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tiktok_attribution.attribution.erasure import conversions_of, copy_of
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import Attempt, OutboxEvent, VisitorSnapshot
 from tiktok_attribution.privacy.browsers import browsers_of, export_browsers
@@ -18,7 +19,9 @@ def export(who: Person) -> dict[str, Any]:
     """
     found = {using: find(who, using=using) for using in outbox_databases()}
     by_database = {using: _of_database(one, using) for using, one in found.items()}
-    return {**by_database, "attribution": export_browsers(browsers_of(found, who.objects))}
+    browsers = browsers_of(found, who.objects)
+    conversions = conversions_of(digests=who.hashes, objects=browsers.objects, events=browsers.events)
+    return {**by_database, "attribution": {**export_browsers(browsers), "conversions": copy_of(conversions)}}
 
 
 def _of_database(found: Found, using: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.erasure import conversions_of, erase_conversions
 from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.delivery.outbox import clear_bodies, outbox_databases
 from tiktok_attribution.delivery.suppressed import refusal
@@ -77,6 +78,11 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
             "snapshots": len(found.snapshots),
             "event_keys": found.events,
         }
+    # After the bodies: from now on no worker records one of these conversions again.
+    conversions = conversions_of(
+        digests=who.hashes, objects=browsers.objects, events=browsers.events, visitor_keys=browsers.keys
+    )
+    report["conversions"] = len(conversions) if dry else erase_conversions(conversions)
     told = {using: (sum(one["events"].values()), one["snapshots"]) for using, one in report["databases"].items()}
     logger.info("tiktok: erasure %s%s: %s", report["reference"], " (dry run)" if dry else "", told)
     return report
