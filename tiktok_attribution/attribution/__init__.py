@@ -1,0 +1,1 @@
+"""What TikTok's ads brought and cost: spend, attribution, and the report's queries."""
