@@ -17,7 +17,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.db import router, transaction
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone as django_timezone
 from django.utils.translation import gettext as _
 
@@ -163,9 +163,12 @@ def undo(key: int, *, using: str = "") -> SpendImport:
 
 
 def same_file(advertiser: str, file_hash: str) -> SpendImport | None:
-    """Return the import of this file that still counts; None if there is none."""
+    """Return the import of this file whose rows all still count; None if there is none."""
     imports = SpendImport.objects.filter(advertiser=advertiser, file_hash=file_hash, undone_at__isnull=True)
-    return imports.exclude(file_hash="").order_by("-pk").first()
+    standing = imports.exclude(file_hash="").filter(
+        ~Exists(AdSpend.objects.filter(spend_import=OuterRef("pk"), is_current=False))
+    )
+    return standing.order_by("-pk").first()
 
 
 def _forget_final(advertiser: str, using: str) -> None:
