@@ -39,8 +39,8 @@ ADMIN = [
     {"base"},
     {"list_query"},
     {"filters"},
-    {"action_run", "event_list", "matching_keys", "mixins", "overview_page"},
-    {"actions", "attempts", "diagnosis", "event_page", "overview", "pixels"},
+    {"action_run", "event_list", "matching_keys", "mixins", "overview_page", "spend_page"},
+    {"actions", "attempts", "diagnosis", "event_page", "overview", "pixels", "spend_import"},
     {"events", "jobs"},
     {"__init__"},  # by it Django's autodiscovery finds them all
 ]

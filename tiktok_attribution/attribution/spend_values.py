@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from django.utils.translation import gettext as _
 
@@ -183,7 +183,7 @@ def _number(digits: str, sign: str) -> Decimal | None:
     if other in fraction or sign in fraction or (other in whole and not re.fullmatch(_GROUPED[other], whole)):
         return None
     try:
-        return Decimal(f"{whole.replace(other, '') or '0'}.{fraction or '0'}").quantize(_STEP, ROUND_HALF_EVEN)
+        return Decimal(f"{whole.replace(other, '') or '0'}.{fraction or '0'}").quantize(_STEP, ROUND_HALF_UP)
     except InvalidOperation:
         return None
 
