@@ -495,7 +495,9 @@ def addresses_are_tiktoks(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Warn if production events go to another host than TikTok's, for example to a forgotten stand-in."""
     if django_settings.DEBUG or not settings.enabled:
         return
-    for key, address in (("API_URL", settings.api_url), ("PIXEL_HOST", settings.pixel_host)):
+    addresses = {"API_URL": settings.api_url, "PIXEL_HOST": settings.pixel_host}
+    addresses["MARKETING_API_URL"] = settings.marketing_api_url
+    for key, address in addresses.items():
         host = urlsplit(address).hostname or ""
         if not in_tests.is_tiktoks(host):
             yield Warning(

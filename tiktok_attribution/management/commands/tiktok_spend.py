@@ -1,4 +1,4 @@
-"""`manage.py tiktok_spend`: import what TikTok's ads cost, from a CSV of Ads Manager; list and undo imports."""
+"""`manage.py tiktok_spend`: import what TikTok's ads cost, from a CSV or by the Marketing API; list and undo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from tiktok_attribution import conf
-from tiktok_attribution.attribution import spend
+from tiktok_attribution.attribution import spend, spend_fetch
 from tiktok_attribution.attribution.spend_columns import FIELDS, LEVELS
 from tiktok_attribution.attribution.spend_preview import MOST_LISTED, Preview, currency_of, preview
 from tiktok_attribution.attribution.spend_row import Choices, level_words, unread_columns
@@ -21,6 +21,7 @@ from tiktok_attribution.attribution.spend_table import MOST_BYTES, UnreadableSpe
 from tiktok_attribution.events.money import currency_code
 from tiktok_attribution.exceptions import InvalidEvent
 from tiktok_attribution.management.tables import TablesCommand
+from tiktok_attribution.marketing.client import Fate
 from tiktok_attribution.models import SpendImport
 
 LISTED = 50
@@ -48,15 +49,18 @@ class Command(TablesCommand):
         )
         parser.add_argument("--yes", action="store_true", help="Import without asking.")
         parser.add_argument("--json", action="store_true", help="Print the preview as JSON, and import nothing.")
+        parser.add_argument("--fetch", action="store_true", help="Fetch the last 35 days by the Marketing API.")
         parser.add_argument("--list", action="store_true", help="List the newest imports.")
         parser.add_argument("--undo", type=int, metavar="NUMBER", help="Undo this import.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = [name for name in ("file", "list", "undo") if options[name] not in (None, False)]
+        chosen = [name for name in ("file", "fetch", "list", "undo") if options[name] not in (None, False)]
         if len(chosen) != 1:
-            raise CommandError("Give one of: FILE, --list, --undo NUMBER.")
+            raise CommandError("Give one of: FILE, --fetch, --list, --undo NUMBER.")
         if options["list"]:
             self._list()
+        elif options["fetch"]:
+            self._fetch(options["advertiser"])
         elif options["undo"] is not None:
             self._undo(options["undo"])
         else:
@@ -71,6 +75,21 @@ class Command(TablesCommand):
             )
             head = f"{one.pk}  {one.created_at:%Y-%m-%d %H:%M}  {one.advertiser}"
             self._write(f"{head}  {period}  {one.source}  {one.file_name}{state}")
+
+    def _fetch(self, advertiser: str | None) -> None:
+        wanted = [one for one in spend_fetch.fetchable() if advertiser in (None, one.advertiser_id)]
+        if not wanted:
+            raise CommandError("No such advertiser has a token in MARKETING_API. See tiktok_marketing_token.")
+        failed = []
+        for one in wanted:
+            result = spend_fetch.fetch(one)
+            self._write(f"{result.advertiser}: {result.rows} rows{'' if result.fate is Fate.OK else ', not all'}")
+            for note in result.notes:
+                self._write(f"  {note}")
+            if result.fate is not Fate.OK:
+                failed.append(result.advertiser)
+        if failed:
+            raise CommandError(f"Not fetched whole: {', '.join(failed)}", returncode=1)
 
     def _undo(self, number: int) -> None:
         try:
