@@ -25,6 +25,8 @@ MOST_ANSWER_BYTES = 8_000_000  # 1,000 rows with every metric are about 1 MB
 REPORT = "report/integrated/get/"
 ADVERTISER_INFO = "advertiser/info/"
 ACCESS_TOKEN = "oauth2/access_token/"
+PIXEL_LIST = "pixel/list/"
+PIXEL_STATS = "pixel/event/stats/"
 
 
 class Fate(Enum):
@@ -90,8 +92,8 @@ class MarketingClient:
 
     @errors_without_values
     def get(self, path: str, token: str, parameters: Mapping[str, Any]) -> Answer:
-        """Ask with these parameters: lists become JSON texts, as TikTok wants them in a query. Raises nothing."""
-        query = {name: json.dumps(one) if isinstance(one, list) else one for name, one in parameters.items()}
+        """Ask with these parameters: lists and dicts become JSON texts, as TikTok wants them. Raises nothing."""
+        query = {name: json.dumps(one) if isinstance(one, list | dict) else one for name, one in parameters.items()}
         return self._ask("get", path, (token,), headers={"Access-Token": token}, params=query)
 
     @errors_without_values

@@ -115,7 +115,7 @@ def _fetch_span(
 ) -> list[ReportRow]:
     rows: list[ReportRow] = []
     for page in range(1, MOST_PAGES + 1):
-        data = _asked(client, REPORT, token, {**parameters, "page": page}, wait).data
+        data = asked(client, REPORT, token, {**parameters, "page": page}, wait).data
         found, info = data.get("list"), data.get("page_info")
         if not isinstance(found, list) or not isinstance(info, dict):
             raise FetchFailed(Fate.AGAIN, "The report has no list of rows.")
@@ -141,9 +141,10 @@ def _row(given: object, level: str) -> ReportRow:
     )
 
 
-def _asked(
+def asked(
     client: MarketingClient, path: str, token: str, parameters: Mapping[str, Any], wait: Callable[[float], object]
 ) -> Answer:
+    """Return a good answer. TikTok's own trouble is tried three times; else, and after that, raises FetchFailed."""
     answer = Answer()
     for number in range(TRIES):
         if number:
@@ -162,7 +163,7 @@ def account_info(
     """Return the account's time zone and currency. Raises FetchFailed."""
     fields = ["advertiser_id", "timezone", "display_timezone", "currency"]
     parameters = {"advertiser_ids": [advertiser_id], "fields": fields}
-    found = _asked(client, ADVERTISER_INFO, token, parameters, wait).data.get("list")
+    found = asked(client, ADVERTISER_INFO, token, parameters, wait).data.get("list")
     account: Any = next((one for one in found if isinstance(one, dict)), {}) if isinstance(found, list) else {}
     # `timezone` was seen as an IANA name and as "UTC+08:00".
     names = [str(account.get(name) or "") for name in ("display_timezone", "timezone")]

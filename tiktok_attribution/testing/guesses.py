@@ -133,6 +133,11 @@ GUESSES: tuple[Guess, ...] = (
         reason="Connectors do so; TikTok's own page could not be read.",
     ),
     Guess(
+        subject="Marketing API: counts of events",
+        does="A list with pixel_id, event_type, total_count and attributed_count for each event.",
+        reason="The counts are described by third parties; the form of the answer is not recorded.",
+    ),
+    Guess(
         subject="Marketing API: order of a report's rows",
         does="By day, then by id.",
         reason="Not documented.",

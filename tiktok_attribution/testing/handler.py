@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path in ("/", "/standin/live.html", "/standin/state.json", "/standin/arrivals.json"):
             if self._is_our_own():
                 self._show(path)
-        elif path in (marketing.PREFIX + marketing.REPORT, marketing.PREFIX + marketing.INFO):
+        elif path.removeprefix(marketing.PREFIX) in marketing.SERVED:
             query, token = urlsplit(self.path).query, self.headers.get("Access-Token")
             self._marketing(self.exchange.marketing.get(path.removeprefix(marketing.PREFIX), query, token))
         elif path == "/standin/health":

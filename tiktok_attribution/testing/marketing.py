@@ -1,6 +1,7 @@
 """The Marketing API of the stand-in: accounts, ads with their spend, reports, tokens, and what TikTok refuses.
 
-It serves `report/integrated/get/`, `advertiser/info/` and `oauth2/access_token/`. Names of parameters are those of
+It serves `report/integrated/get/`, `advertiser/info/`, `pixel/list/`, `pixel/event/stats/` and `oauth2/access_token/`.
+Names of parameters are those of
 TikTok's SDK; where nothing is known it says so in `guesses`.
 """
 
@@ -20,6 +21,9 @@ from tiktok_attribution.testing.faults import OURS, Answer, RefusedError
 
 PREFIX = "/open_api/v1.3/"
 REPORT, INFO, TOKEN = "report/integrated/get/", "advertiser/info/", "oauth2/access_token/"
+PIXELS, PIXEL_STATS = "pixel/list/", "pixel/event/stats/"
+SERVED = (REPORT, INFO, PIXELS, PIXEL_STATS)
+"""By GET."""
 PARAMETERS = frozenset(
     {
         *("page", "page_size", "enable_total_metrics", "multi_adv_report_in_utc_time", "query_mode", "advertiser_id"),
@@ -28,6 +32,7 @@ PARAMETERS = frozenset(
     }
 )
 MOST_DAYS, MOST_PAGE_SIZE, DEFAULT_PAGE_SIZE = 30, 1000, 10
+MOST_PIXEL_PAGE, MOST_PIXELS = 20, 10
 LEVELS = {
     "AUCTION_CAMPAIGN": ("campaign_id", "campaign_status"),
     "AUCTION_ADGROUP": ("adgroup_id", "adgroup_status"),
@@ -68,6 +73,8 @@ class Account:
     time_zone: str
     currency: str
     ads: dict[str, Ad] = field(default_factory=dict)
+    pixels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[tuple[str, str], dict[date, tuple[int, int]]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Account({self.advertiser_id!r})"
@@ -110,6 +117,27 @@ class Marketing:
             days = ads[ad.ad_id].days if ad.ad_id in ads else {}
             ads[ad.ad_id] = replace(ad, days=days)  # renamed or deleted by now, perhaps
             days[day] = {name: Decimal(str(one)) for name, one in figures.items()}
+
+    def add_pixel(self, advertiser_id: str, pixel_id: str, code: str, **values: object) -> None:
+        """Add a pixel to an account; `values` are `pixel_setup_mode`, `events` … as `pixel/list/` names them."""
+        setup = {
+            "pixel_id": pixel_id,
+            "pixel_code": code,
+            "pixel_setup_mode": "DEVELOPER",
+            "advanced_matching_fields": {"email": True, "phone_number": True},
+            "enable_first_party_cookies": True,
+            "events": [],
+            **values,
+        }
+        with self._lock:
+            self._accounts[advertiser_id].pixels[pixel_id] = setup
+
+    def set_count(
+        self, advertiser_id: str, pixel_id: str, event: str, day: date, *, total: int, attributed: int = 0
+    ) -> None:
+        """Set how many events of a name TikTok counted on a day (of UTC)."""
+        with self._lock:
+            self._accounts[advertiser_id].counts.setdefault((pixel_id, event), {})[day] = total, attributed
 
     def grant(self, app_id: str, secret: str, code: str, *, token: str, advertiser_ids: Sequence[str]) -> None:
         """Give this token once for this authorization code."""
@@ -170,6 +198,9 @@ class Marketing:
     def _got(self, path: str, parameters: Mapping[str, str], token: str | None) -> dict[str, Any]:
         if path == INFO:
             return {"list": [_info(one) for one in self._allowed(_listed(parameters, "advertiser_ids"), token)]}
+        if path in (PIXELS, PIXEL_STATS):
+            (account,) = self._allowed([parameters.get("advertiser_id", "")], token)
+            return _pixels(account, parameters) if path == PIXELS else _counts(account, parameters)
         unknown = sorted(set(parameters) - PARAMETERS)
         if unknown:
             _refuse(f"{unknown[0]}: unknown parameter")
@@ -218,11 +249,45 @@ def _report(account: Account, parameters: Mapping[str, str]) -> dict[str, Any]:
     first, last = _day(parameters, "start_date"), _day(parameters, "end_date")
     if not 0 <= (last - first).days < MOST_DAYS:
         _refuse(f"start_date and end_date: at most {MOST_DAYS} days with stat_time_day")
-    size = _number(parameters, "page_size", DEFAULT_PAGE_SIZE, MOST_PAGE_SIZE)
-    page = _number(parameters, "page", 1, 10**6)
     rows = _rows(account, dimension, metrics, (first, last), with_deleted=_asks_for_deleted(parameters, status))
-    info = {"page": page, "page_size": size, "total_page": math.ceil(len(rows) / size), "total_number": len(rows)}
-    return {"list": rows[(page - 1) * size : page * size], "page_info": info}
+    return _page("list", rows, parameters, default=DEFAULT_PAGE_SIZE, most=MOST_PAGE_SIZE)
+
+
+def _pixels(account: Account, parameters: Mapping[str, str]) -> dict[str, Any]:
+    wanted = parameters.get("code", "")
+    found = [one for one in account.pixels.values() if wanted in ("", one["pixel_code"])]
+    return _page("pixels", found, parameters, default=10, most=MOST_PIXEL_PAGE)
+
+
+def _page(name: str, found: Sequence[Any], parameters: Mapping[str, str], *, default: int, most: int) -> dict[str, Any]:
+    size, page = _number(parameters, "page_size", default, most), _number(parameters, "page", 1, 10**6)
+    info = {"page": page, "page_size": size, "total_page": math.ceil(len(found) / size), "total_number": len(found)}
+    return {name: found[(page - 1) * size : page * size], "page_info": info}
+
+
+def _counts(account: Account, parameters: Mapping[str, str]) -> dict[str, Any]:
+    pixel_ids = _listed(parameters, "pixel_ids")
+    if not 1 <= len(pixel_ids) <= MOST_PIXELS:
+        _refuse(f"pixel_ids: from 1 to {MOST_PIXELS}")
+    if not set(pixel_ids) <= set(account.pixels):
+        _refuse(NO_PERMISSION.format(advertiser=account.advertiser_id), code=40001)
+    try:
+        period = json.loads(parameters.get("date_range", ""))
+    except ValueError:
+        period = None
+    if not isinstance(period, dict):
+        _refuse("date_range: must be a JSON object")
+    first, last = _day(period, "start_date"), _day(period, "end_date")
+    if not 0 <= (last - first).days < MOST_DAYS:
+        _refuse(f"date_range: at most {MOST_DAYS} days")
+    rows = []
+    for (pixel_id, event), days in account.counts.items():
+        within = [counts for day, counts in days.items() if first <= day <= last]
+        if pixel_id in pixel_ids and within:
+            total, attributed = (sum(one) for one in zip(*within, strict=True))
+            row = {"pixel_id": pixel_id, "event_type": event, "total_count": total, "attributed_count": attributed}
+            rows.append(row)
+    return {"list": rows}
 
 
 def _rows(
