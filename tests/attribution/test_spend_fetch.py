@@ -193,6 +193,27 @@ def test_an_account_in_another_zone_or_currency_is_told(marketing: Marketing, se
     )
 
 
+def test_a_callable_without_a_token_stops_it(marketing: Marketing, settings: Any) -> None:
+    _accounts(settings, {ADVERTISER: {"token": lambda advertiser_id: ""}})
+    assert fetch().fate is Fate.STOPPED
+    assert not spend_fetch.is_due()  # a person must act
+
+
+@pytest.mark.privacy
+def test_no_frame_of_an_error_holds_the_token(marketing: Marketing, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: Any, **options: Any) -> Any:
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr("requests.Session.get", fails)
+    with pytest.raises(RuntimeError) as failed:
+        fetch()
+    trace, held = failed.value.__traceback__, []
+    while trace is not None:
+        held += [name for name, one in trace.tb_frame.f_locals.items() if TOKEN in repr(one)]
+        trace = trace.tb_next
+    assert held == []
+
+
 # The background -------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import router
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -88,6 +89,7 @@ class SpendImportAdmin(ReadOnlyAdmin):
             "period": self.period(made),
             "spent": self.spent(made),
             "came_by": self.came_by(made),
+            "who": _who(made),
             "counting": counting,
             "tone": "quiet" if made.undone_at else "good",
             "may_undo": made.undone_at is None and self.has_import_permission(request),
@@ -129,7 +131,7 @@ class SpendImportAdmin(ReadOnlyAdmin):
             found.file.rows,
             origin=spend.Origin(
                 source=spend.CSV,
-                user_label=request.user.get_username(),
+                user_label=f"{_USER}{request.user.pk}",
                 file_name=upload.file_name,
                 file_hash=found.file.sha256,
             ),
@@ -158,6 +160,20 @@ class SpendImportAdmin(ReadOnlyAdmin):
     def _to_list(self) -> HttpResponse:
         route = "admin:tiktok_attribution_spendimport_changelist"
         return HttpResponseRedirect(reverse(route, current_app=self.admin_site.name))
+
+
+_USER = "user "
+
+
+def _who(made: SpendImport) -> str:
+    """Return who imported. A user's name is not stored, because it may be an e-mail address: only the key is."""
+    if not made.user_label.startswith(_USER):
+        return made.user_label
+    try:
+        user = get_user_model()._default_manager.filter(pk=made.user_label.removeprefix(_USER)).first()
+    except (ValueError, TypeError, ValidationError):
+        user = None
+    return user.get_username() if user else ""
 
 
 def _sums(made: SpendImport) -> Mapping[str, Decimal]:

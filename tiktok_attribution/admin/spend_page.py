@@ -143,7 +143,7 @@ def read_upload(request: HttpRequest) -> Upload:
         packed=packed,
         file_name="".join(one for one in name if one.isprintable())[-200:],
         choices=_choices(request, advertiser),
-        confirms=request.POST.get("seen", "") if request.POST.get("confirmed") == "1" else "",
+        confirms=request.POST.get("seen", "") if request.POST.get("confirmed") else "",
     )
 
 

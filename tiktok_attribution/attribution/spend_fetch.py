@@ -120,10 +120,10 @@ def fetch(advertiser: Advertiser, *, wait: Callable[[float], object] = time.slee
     A level that came whole is stored even where a later one fails; `attribution.spend` then says which one counts.
     """
     settings, key = conf.current(), advertiser.advertiser_id
-    token, notes, count = token_of(advertiser), [], 0
-    if not token:
-        return Fetched(advertiser=key, fate=Fate.STOPPED, notes=("It has no token in MARKETING_API.",))
+    notes: list[str] = []
+    count = 0
     try:
+        token = _token(advertiser)
         with MarketingClient(settings.marketing_api_url, settings.timeout_seconds) as client:
             info = account_info(client, token, key, wait=wait)
             notes += _differences(advertiser, info)
@@ -140,6 +140,13 @@ def fetch(advertiser: Advertiser, *, wait: Callable[[float], object] = time.slee
         return Fetched(advertiser=key, fate=error.fate, rows=count, notes=(*notes, _in_words(error)))
     Heartbeat.objects.filter(pk=_stopped_name(key)).delete()
     return Fetched(advertiser=key, fate=Fate.OK, rows=count, notes=tuple(notes))
+
+
+def _token(advertiser: Advertiser) -> str:
+    token = token_of(advertiser)
+    if not token:
+        raise FetchFailed(Fate.STOPPED, "It has no token.")
+    return token
 
 
 def _in_words(error: FetchFailed) -> str:

@@ -89,6 +89,7 @@ class _Reading:
         self._lines = self._whole_lines()
         self._level = self._found_level()
         self._order, self._sign = choices.dates, choices.decimal
+        self._figures = [name for name in FIGURES if name in places]
 
     def read(self, sha256: str) -> SpendFile:
         """Ask, or read every line."""
@@ -142,13 +143,13 @@ class _Reading:
         return whole
 
     def _is_total(self, line: Line) -> bool:
-        """Return whether a line is a total: a cell says so, it has no day of its own, and no id."""
-        if not any(map(is_total, line.cells)):
+        """Return whether a line is a total: a cell says so, it has no id, and no day of its own."""
+        if any(self._cell(line, name).isdecimal() for name in IDS.values()):
             return False
         day = self._cell(line, "day")
-        has_day = day.lower() not in spend_values.NOTHING and not spend_values.is_period(day) and not is_total(day)
-        has_id = any(self._cell(line, name).isdecimal() for name in IDS.values())
-        return not has_day and not has_id
+        if day[:1].isdecimal() and not spend_values.is_period(day):
+            return False
+        return any(map(is_total, line.cells))
 
     def _refuse(self, line: Line, reason: str) -> None:
         self._not_taken.append(NotTaken(line=line.number, reason=reason))
@@ -218,7 +219,7 @@ class _Reading:
         if len(signs) == 1 or not unclear:
             self._sign = signs.pop() if len(signs) == 1 else spend_values.POINT
             return None
-        text = _("Is the sign in the cost %(example)s a decimal sign?") % {"example": unclear[:20]}
+        text = _("Which amount is the cost %(example)s?") % {"example": unclear[:20]}
         answers = {sign: _amount(unclear, sign) for sign in (spend_values.POINT, spend_values.COMMA)}
         return Question(name="decimal", text=text, answers=answers)
 
@@ -226,12 +227,13 @@ class _Reading:
         if self._choices.currency:
             return None
         for line in self._lines:
-            marked = ""
+            if self._cell(line, "currency"):
+                continue
             try:
                 marked = spend_values.read_amount(self._cell(line, "spend"), self._sign or spend_values.POINT)[1]
             except BadCell:
                 continue
-            if not self._cell(line, "currency") and not marked:
+            if not marked:
                 text = _("In which currency are the costs? Line %(line)d has none.") % {"line": line.number}
                 return Question(name="currency", text=text, answers={})
         return None
@@ -260,7 +262,7 @@ class _Reading:
             objects[NAMES[level]] = _name(self._cell(line, NAMES[level]))
         if not objects[IDS[self._level]] and not objects[NAMES[self._level]]:
             raise BadCell(_("it has no id and no name of its %(level)s") % {"level": level_words(self._level)})
-        figures = {name: spend_values.read_figure(self._cell(line, name), self._sign) for name in FIGURES}
+        figures = {name: spend_values.read_figure(self._cell(line, name), self._sign) for name in self._figures}
         return SpendRow(
             day=day,
             spend=spend,
@@ -308,7 +310,7 @@ class _Reading:
 
 
 def _name(cell: str) -> str:
-    text = "".join(one if one.isprintable() else " " for one in cell).strip()
+    text = cell if cell.isprintable() else "".join(one if one.isprintable() else " " for one in cell).strip()
     return "" if text in spend_values.NOTHING else text[:MOST_NAME]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 from django.utils.translation import gettext as _
 
@@ -86,6 +87,7 @@ def read_day(cell: str, order: str, *, today: date) -> date:
     return day
 
 
+@lru_cache(maxsize=1000)  # a file repeats its days
 def _day(cell: str, order: str) -> date | None:
     parts = _ISO.fullmatch(cell) or _COMPACT.fullmatch(cell)
     if parts:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.marketing.client import PIXEL_LIST, PIXEL_STATS, Fate, MarketingClient
 from tiktok_attribution.marketing.reports import DAYS_A_CALL, FetchFailed, asked
 
@@ -55,6 +56,7 @@ class EventCount:
     attributed: int | None = None
 
 
+@errors_without_values
 def fetch_pixels(
     client: MarketingClient, token: str, advertiser_id: str, *, wait: Callable[[float], object] = time.sleep
 ) -> list[PixelSetup]:
@@ -99,6 +101,7 @@ def _rules(events: object) -> Iterator[BuilderRule]:
                     yield BuilderRule(event=name, **told)
 
 
+@errors_without_values
 def fetch_event_counts(
     client: MarketingClient,
     token: str,
@@ -139,5 +142,5 @@ def _event(row: Mapping[str, Any]) -> str:
 
 
 def _rows(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = next((data[name] for name in _LISTS if isinstance(data.get(name), list)), [])
+    found: list[Any] = next((data[name] for name in _LISTS if isinstance(data.get(name), list)), [])
     return [one for one in found if isinstance(one, dict)]

@@ -13,6 +13,7 @@ from datetime import date, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tiktok_attribution.errors import errors_without_values
 from tiktok_attribution.exceptions import TikTokAttributionError
 from tiktok_attribution.marketing.client import ADVERTISER_INFO, REPORT, Answer, Fate, MarketingClient
 
@@ -72,6 +73,7 @@ class AccountInfo:
     currency: str = ""
 
 
+@errors_without_values
 def fetch_report(
     client: MarketingClient,
     token: str,
@@ -157,6 +159,7 @@ def asked(
     raise FetchFailed(answer.fate, str(answer))
 
 
+@errors_without_values
 def account_info(
     client: MarketingClient, token: str, advertiser_id: str, *, wait: Callable[[float], object] = time.sleep
 ) -> AccountInfo:

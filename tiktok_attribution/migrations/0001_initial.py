@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
                 ('advertiser', tiktok_attribution.models.fields.ExactCharField(max_length=32, verbose_name='advertiser')),
                 ('level', models.CharField(choices=[('campaign', 'campaign'), ('adgroup', 'ad group'), ('ad', 'ad')], max_length=10, verbose_name='level')),
                 ('source', models.CharField(help_text='csv or api', max_length=10, verbose_name='source')),
-                ('user_label', models.CharField(blank=True, max_length=150, verbose_name='imported by')),
+                ('user_label', models.CharField(blank=True, help_text='The key of a user, never a name; or the command.', max_length=150, verbose_name='imported by')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='imported')),
                 ('file_name', models.CharField(blank=True, max_length=200, verbose_name='file')),
                 ('file_hash', models.CharField(blank=True, help_text='SHA-256 of the file.', max_length=64)),

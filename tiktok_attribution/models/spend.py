@@ -23,7 +23,9 @@ class SpendImport(models.Model):
     advertiser = ExactCharField(_("advertiser"), max_length=32)
     level = models.CharField(_("level"), max_length=10, choices=Level.choices)
     source = models.CharField(_("source"), max_length=10, help_text=_("csv or api"))
-    user_label = models.CharField(_("imported by"), max_length=150, blank=True)
+    user_label = models.CharField(
+        _("imported by"), max_length=150, blank=True, help_text=_("The key of a user, never a name; or the command.")
+    )
     created_at = models.DateTimeField(_("imported"), default=django_timezone.now)
     file_name = models.CharField(_("file"), max_length=200, blank=True)
     file_hash = models.CharField(max_length=64, blank=True, help_text=_("SHA-256 of the file."))
