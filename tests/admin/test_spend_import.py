@@ -140,6 +140,18 @@ def test_what_it_replaces_is_told(boss: Client, address: str) -> None:
     assert "2 rows: 10.00 EUR" in uploaded(boss, address).content.decode()
 
 
+def test_a_finer_level_that_counts_instead_is_told(boss: Client, address: str) -> None:
+    imported(row(1, "42.34", ad_id="31"), row(20, ad_id="31"), level="ad")
+    page = uploaded(boss, address)
+
+    assert "1 of these days has spend by a finer level too" in page.content.decode()
+    boss.post(address, {**fields_of(page), "confirmed": "1"})
+    assert {(one.day.day, one.level) for one in effective_spend(date(2026, 3, 1), date(2026, 3, 2))} == {
+        (1, "ad"),
+        (2, "campaign"),
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -12,7 +12,7 @@ from django.db.models import Count, Sum
 
 from tiktok_attribution import conf
 from tiktok_attribution.attribution import spend
-from tiktok_attribution.attribution.spend_columns import IDS, NAMES
+from tiktok_attribution.attribution.spend_columns import IDS, LEVELS, NAMES
 from tiktok_attribution.attribution.spend_file import read_spend
 from tiktok_attribution.attribution.spend_row import Choices, SpendFile, SpendRow, plain, unread_columns
 from tiktok_attribution.models import AdSpend, SpendImport
@@ -24,12 +24,16 @@ MOST_LISTED = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """A file beside what is stored. `replaces` is the spend by currency that counts now for its days and level."""
+    """A file beside what is stored. `replaces` is the spend by currency that counts now for its days and level.
+
+    `finer_days`: days of the file that have spend by a finer level. Where that is complete, it counts instead.
+    """
 
     advertiser: str
     file: SpendFile
     replaces: Mapping[str, Decimal]
     replaced_rows: int
+    finer_days: int
     same: SpendImport | None
 
     @property
@@ -67,6 +71,7 @@ class Preview:
             "first_rows": [row_cells(row, found.level) for row in found.rows[:FIRST_ROWS]],
             "replaces": {currency: plain(amount) for currency, amount in self.replaces.items()},
             "replaced_rows": self.replaced_rows,
+            "finer_days": self.finer_days,
             "questions": [
                 {"name": one.name, "text": one.text, "answers": dict(one.answers)} for one in found.questions
             ],
@@ -88,11 +93,13 @@ def preview(advertiser: str, data: bytes, choices: Choices) -> Preview:
     found = read_spend(data, choices, today=spend.today_of(advertiser))
     days = found.days
     replaces: dict[str, Decimal] = {}
-    count = 0
+    count, finer_days = 0, 0
     if days:
-        counting = AdSpend.objects.filter(is_current=True, advertiser=advertiser, level=found.level)
+        counting = AdSpend.objects.filter(is_current=True, advertiser=advertiser, day__range=(days[0], days[-1]))
         wanted = set(days)
-        by_day = counting.filter(day__range=(days[0], days[-1])).values("day", "currency")
+        by_day = counting.filter(level=found.level).values("day", "currency")
+        finer = counting.filter(level__in=LEVELS[LEVELS.index(found.level) + 1 :])
+        finer_days = len(wanted & set(finer.values_list("day", flat=True).distinct()))
         for one in by_day.annotate(total=Sum("spend"), count=Count("pk")).order_by():
             if one["day"] in wanted:
                 replaces[one["currency"]] = replaces.get(one["currency"], Decimal(0)) + Decimal(one["total"])
@@ -102,6 +109,7 @@ def preview(advertiser: str, data: bytes, choices: Choices) -> Preview:
         file=found,
         replaces=dict(sorted(replaces.items())),
         replaced_rows=count,
+        finer_days=finer_days,
         same=spend.same_file(advertiser, found.sha256),
     )
 

@@ -158,6 +158,7 @@ def serve(port: int, *, tokens: Mapping[str, str], journal: str | None, quiet: b
         print(f"TikTok stand-in: {standin.url}/", flush=True)
         print(f"  Events API: {standin.api_url}", flush=True)
         print(f"  pixel host: {standin.pixel_host}", flush=True)
+        print(f"  Marketing API: {standin.marketing_api_url}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         ended.wait()
     standin.stop()

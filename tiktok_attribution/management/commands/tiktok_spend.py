@@ -162,6 +162,10 @@ class Command(TablesCommand):
             )
         if told["replaced_rows"]:
             self._write(f"It replaces {told['replaced_rows']} rows: {_sums(told['replaces'])}")
+        if told["finer_days"]:
+            self._write(
+                f"{told['finer_days']} of its days have spend by a finer level, which counts where it is complete."
+            )
         if unread_columns(found.file):
             self._write(f"Columns that are not read: {', '.join(unread_columns(found.file))}")
         for warning in found.file.warnings:
