@@ -287,6 +287,7 @@ def test_eager_celery(found: Any, settings: Any, eager: bool, expected: list[str
     [
         ({"API_URL": "http://127.0.0.1:8765/open_api"}, ["W004"]),
         ({"PIXEL_HOST": "https://tiktok.com.example.net"}, ["W004"]),
+        ({"MARKETING_API_URL": "http://127.0.0.1:8765/open_api/v1.3/"}, ["W004"]),
         ({"PIXEL_HOST": "https://analytics.us.tiktok.com"}, []),
     ],
     ids=str,

@@ -82,6 +82,7 @@ USABLE: list[tuple[str, Any, Any]] = [
     ("PIXEL_HOST", "https://analytics.us.tiktok.com/", "https://analytics.us.tiktok.com"),
     ("OUTBOX_DATABASES", ["default"], ("default",)),
     ("API_URL", "https://api.example/track", "https://api.example/track/"),
+    ("MARKETING_API_URL", "https://api.example/v1.3", "https://api.example/v1.3/"),
     ("TEST_EVENT_CODE", "TEST123", "TEST123"),
     ("TEST_EVENT_CODE_IN_PRODUCTION", True, True),
     ("BATCH_SIZE", 50, 50),

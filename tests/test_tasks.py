@@ -86,6 +86,7 @@ class TestTasks:
             "tiktok_attribution.deliver": ["pixel_code", "using", "holder"],
             "tiktok_attribution.sweep": [],
             "tiktok_attribution.backfill": [],
+            "tiktok_attribution.fetch_spend": [],
             "tiktok_attribution.bulk": ["using"],
             "tiktok_attribution.prune": [],
         }

@@ -1,8 +1,8 @@
 """System checks for the settings, the middleware and the declared conversions. One function checks one concern.
 
 E001 unknown key or wrong value · E004 CONVERSIONS · E005 MIDDLEWARE · E007 USER · E008 OUTBOX_DATABASES ·
-W001 events that Standard Mode does not record · W002 no SITE_URL · W003 eager Celery · W004 API_URL or PIXEL_HOST is
-not TikTok's · W006 PAGE_SCRIPT without this app's URLs or without staticfiles · W007 access token in the source ·
+W001 events that Standard Mode does not record · W002 no SITE_URL · W003 eager Celery · W004 API_URL, PIXEL_HOST or
+MARKETING_API_URL is not TikTok's · W006 PAGE_SCRIPT without this app's URLs or without staticfiles · W007 access token in the source ·
 W008 REGION without REGIONS, or REGIONS without REGION · W009 MAIL_ADMINS without ADMINS · W010 Turbo without
 PAGE_SCRIPT · W011 misspelt standard event · W014 a cache that processes do not share · W022 SQLite with deferred
 transactions · W023 visitor_of with a short SNAPSHOT_DAYS · W024 IN_FRAMES on plain http · W025 INSERT_TAG with
@@ -510,7 +510,9 @@ def addresses_are_tiktoks(settings: conf.Settings) -> Iterator[CheckMessage]:
     """Warn if production events go to another host than TikTok's, for example to a forgotten stand-in."""
     if django_settings.DEBUG or not settings.enabled:
         return
-    for key, address in (("API_URL", settings.api_url), ("PIXEL_HOST", settings.pixel_host)):
+    addresses = {"API_URL": settings.api_url, "PIXEL_HOST": settings.pixel_host}
+    addresses["MARKETING_API_URL"] = settings.marketing_api_url
+    for key, address in addresses.items():
         host = urlsplit(address).hostname or ""
         if not in_tests.is_tiktoks(host):
             yield Warning(

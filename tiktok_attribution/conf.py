@@ -132,6 +132,7 @@ class Settings:
     keep_touch_days: int = _option(setting_validation.number(1, 4000), 90)
     keep_attribution_days: int = _option(setting_validation.number(1, 4000), 400)
     marketing_api: Mapping[str, attribution_settings.Advertiser] = _option(attribution_settings.advertisers, {})
+    marketing_api_url: str = _option(setting_validation.api_address, "https://business-api.tiktok.com/open_api/v1.3/")
 
     user_matching: bool = _option(setting_validation.flag, True)
     insert_tag: bool = _option(setting_validation.flag, False)

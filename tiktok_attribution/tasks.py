@@ -1,4 +1,4 @@
-"""Celery tasks: deliver, sweep, backfill, background jobs and pruning. The only module that uses Celery.
+"""Celery tasks: deliver, sweep, backfill, spend, background jobs and pruning. The only module that uses Celery.
 
 Tasks carry a pixel code and a database alias, never a payload, and call plain functions of `delivery` and `monitoring`.
 `wake_worker` publishes a delivery task for new events from a thread (`delivery.wakeup`). A wake-up may be lost: `sweep`
@@ -58,6 +58,8 @@ def sweep() -> None:
         _publish(bulk, using, expires=SWEEP_SECONDS)
     if turns.chore_is_due(turns.BACKFILL):
         _publish(backfill, expires=SWEEP_SECONDS)
+    if turns.chore_is_due(turns.SPEND):
+        _publish(fetch_spend, expires=SWEEP_SECONDS)
     _alive(turns.SWEEP, turns.WORKER)
     hourly_statistics.refresh_all()
     if turns.chore_is_due(turns.ATTRIBUTION):
@@ -70,6 +72,13 @@ def backfill() -> None:
     """Record the conversions of the last BACKFILL_HOURS that no signal reported. The sweep asks for it every hour."""
     _alive(turns.WORKER)
     turns.run_chore(turns.BACKFILL)
+
+
+@shared_task(name="tiktok_attribution.fetch_spend", ignore_result=True)
+def fetch_spend() -> None:
+    """Fetch the spend of accounts with a token of the Marketing API. The sweep asks for it, once a day for each."""
+    _alive(turns.WORKER)
+    turns.run_chore(turns.SPEND)
 
 
 @shared_task(name="tiktok_attribution.bulk", ignore_result=True)
@@ -175,7 +184,7 @@ def lacking() -> Lacking | None:
 def queues() -> list[str]:
     """Return the names of the queues for this app's tasks, by the project's routes. Makes no connection."""
     names = set()
-    for task in (deliver, sweep, backfill, bulk, prune):
+    for task in (deliver, sweep, backfill, fetch_spend, bulk, prune):
         route = current_app.amqp.router.route({}, task.name, (), {})
         queue = route.get("queue")
         names.add(str(getattr(queue, "name", queue) or current_app.conf.task_default_queue))

@@ -13,6 +13,7 @@ from django.urls import path
 
 from tests.admin import offices
 from tests.admin.samples import PIXEL, stored_event
+from tests.attribution.spend_samples import imported, row
 from tests.shop.models import Order
 from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.models import (
@@ -83,7 +84,15 @@ def fill() -> dict[str, str]:
     PixelStatus.objects.create(pixel_code=PIXEL, failures=7, closed_until=now + 60)
     count_again(48, using="default", now=now)
     go_on(WHOLE, using="default", now=now, seconds=60)
-    return {**_addresses(orders[0], odd), **_jobs(now)}
+    return {**_addresses(orders[0], odd), **_jobs(now), **_spend()}
+
+
+def _spend() -> dict[str, str]:
+    """An import that counts, and the page that makes one."""
+    imported(row(1, "12.50"), row(2, "7.50"))
+    made = imported(row(2, "8.00", campaign_name="Spring"))
+    app = "/admin/tiktok_attribution/spendimport/"
+    return {"spend": app, "spend-upload": f"{app}import/", "spend-import": f"{app}{made.pk}/change/"}
 
 
 def _jobs(now: float) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
+import zlib
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -10,6 +12,10 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from tests.attribution.spend_samples import ADVERTISER, ENGLISH, TODAY
+from tiktok_attribution.admin.spend_page import digest_of
+from tiktok_attribution.attribution.spend_file import read_spend
+from tiktok_attribution.attribution.spend_row import Choices
 from tiktok_attribution.events import Event, Page, User
 from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.events.wire import event_text
@@ -20,6 +26,14 @@ EMAIL = email_sha256("ann@example.com") or ""
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=1>')
 
 _numbers = count(1)
+
+
+def confirmed_upload(text: str = ENGLISH) -> tuple[tuple[str, str], ...]:
+    """What a browser posts when a person has seen the preview of this file and presses "Import"."""
+    found = read_spend(text.encode(), Choices(), today=TODAY)
+    packed = base64.b64encode(zlib.compress(text.encode())).decode()
+    seen = digest_of(ADVERTISER, found)
+    return (("advertiser", ADVERTISER), ("packed", packed), ("seen", seen), ("confirmed", "1"))
 
 
 def stored_event(**values: Any) -> OutboxEvent:

@@ -18,6 +18,8 @@ from django.utils import timezone
 
 from tests.admin.samples import PIXEL
 from tests.admin.test_permissions import APP, HOME, OWN, TABLE, client_as
+from tests.attribution.spend_samples import imported
+from tests.attribution.spend_samples import row as spend_row
 from tiktok_attribution.admin.base import DJANGOS
 from tiktok_attribution.admin.list_query import KNOWN
 from tiktok_attribution.delivery.responses import Answer
@@ -49,6 +51,7 @@ PARAMETERS = sorted(
 )
 FIELDS = (
     *("action", "_selected_action", "select_across", "index", "confirmed", "everything", "typed", "pixel"),
+    *("advertiser", "packed", "file_name", "currency", "dates", "decimal", "seen", "column-day", "column-spend"),
     *("test_event_code", "_save", "_saveasnew", "_to_field", "_popup", "post"),
 )
 READERS: dict[str, set[str]] = {
@@ -57,6 +60,8 @@ READERS: dict[str, set[str]] = {
     "attempt/": {*DJANGOS, "outcome__exact", "pixel", "message__regex"},
     "pixelstatus/": {*DJANGOS, "pixel_code__regex"},
     "bulkjob/": {*DJANGOS, "note__regex"},
+    "spendimport/": {*DJANGOS, "advertiser__regex"},
+    "spendimport/import/": {"advertiser", "packed"},
     "overview/": {"period", "pixel"},
     "overview/export/": {"period", "pixel", "p"},
 }
@@ -75,7 +80,8 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     made = attempt(row)
     PixelStatus.objects.create(pixel_code=PIXEL, stopped_at=timezone.now(), code=40105)
     job = BulkJob.objects.create(verb=BulkVerb.CANCEL, chosen='{"name": "Lead"}', last_key=row.pk)
-    return {"outboxevent": str(row.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk), "pixelstatus": PIXEL}
+    keys = {"outboxevent": str(row.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk), "pixelstatus": PIXEL}
+    return {**keys, "spendimport": str(imported(spend_row(1)).pk)}
 
 
 @pytest.fixture(autouse=True)

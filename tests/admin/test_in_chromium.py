@@ -13,6 +13,7 @@ import pytest
 
 from tests.admin import filled
 from tests.admin.samples import with_settings
+from tests.attribution.spend_samples import ADVERTISER, ENGLISH
 from tests.shop.models import Order
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ FOUR_TIMES = (
     "order",
     "jobs",
     "job-running",
+    "spend-upload",
+    "spend-import",
 )
 """Looked at in light and dark, wide and narrow; the others once."""
 
@@ -46,6 +49,13 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "events": ("#action-toggle", ALL_CHOSEN, "cancel_selected", "button[name=index]"),
 }
 """What is pressed, or chosen as an action, on a page until it asks whether that is meant."""
+
+UPLOADS = {
+    "spend-preview": ENGLISH,
+    "spend-questions": "Campaign,Date,Cost\nA,01/02/2026,1.234\nB,x,2\n",
+    "spend-refused": "Campaign,Cost\nA,5\n",
+}
+"""Files by what the page of the import shows of them."""
 
 Violations = set[str]
 
@@ -82,6 +92,14 @@ def asked(page: Page, address: str, steps: tuple[str, ...]) -> None:
     page.wait_for_selector(".tiktok-confirm .tiktok-plan")
 
 
+def upload(page: Page, address: str, text: str) -> None:
+    page.goto(address)
+    page.fill("[name=advertiser]", ADVERTISER)
+    page.set_input_files("[name=file]", {"name": "march.csv", "mimeType": "text/csv", "buffer": text.encode()})
+    page.click("[type=submit].default")
+    page.wait_for_selector("[name=packed]", state="attached")
+
+
 def faults(page: Page, picture: str, djangos: Violations) -> list[str]:
     """What is wrong with the page as it is now. Leaves its picture."""
     page.screenshot(path=PICTURES / f"{picture}.png", full_page=True)
@@ -109,6 +127,9 @@ def test_no_page_keeps_anybody_out(
         answer = seen.goto(address)
         assert answer is not None
         assert answer.ok, address
+        wrong += faults(seen, f"{name}-{scheme}-{width}", djangos)
+    for name, text in UPLOADS.items():
+        upload(seen, addresses["spend-upload"], text)
         wrong += faults(seen, f"{name}-{scheme}-{width}", djangos)
     for name, steps in QUESTIONS.items():
         asked(seen, addresses[name], steps)

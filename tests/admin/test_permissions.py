@@ -23,9 +23,19 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from tests.admin.samples import PIXEL
+from tests.admin.samples import PIXEL, confirmed_upload
+from tests.attribution import spend_samples
 from tiktok_attribution.delivery.responses import Answer
-from tiktok_attribution.models import Attempt, BulkJob, BulkVerb, Lane, OutboxEvent, PixelStatus, VisitorSnapshot
+from tiktok_attribution.models import (
+    Attempt,
+    BulkJob,
+    BulkVerb,
+    Lane,
+    OutboxEvent,
+    PixelStatus,
+    SpendImport,
+    VisitorSnapshot,
+)
 
 pytestmark = pytest.mark.django_db
 APP = "tiktok_attribution"
@@ -36,6 +46,7 @@ Needs = frozenset[str] | tuple[frozenset[str], ...]
 NOBODY: Needs = frozenset({"nobody has this"})
 EVENTS, ATTEMPTS, PIXELS = (frozenset({f"view_{model}"}) for model in ("outboxevent", "attempt", "pixelstatus"))
 JOBS = (frozenset({"view_bulkjob"}), EVENTS | {"retry_outboxevent"}, EVENTS | {"cancel_outboxevent"})
+SPEND = frozenset({"view_spendimport"})
 OVERVIEW, DIAGNOSIS = frozenset({"view_overview"}), frozenset({"view_diagnosis"})
 
 
@@ -88,6 +99,11 @@ TABLE: dict[str, Row] = {
     "pixelstatus/<path:object_id>/resume/": button(PIXELS, "resume_pixelstatus"),
     "overview/": Row(get=OVERVIEW),
     "overview/export/": Row(get=OVERVIEW | {"export_overview"}),
+    **pages("spendimport", SPEND),
+    "spendimport/import/": Row(
+        get=SPEND | {"import_spend"}, post=SPEND | {"import_spend"}, changes=True, sends=confirmed_upload()
+    ),
+    "spendimport/<int:pk>/undo/": button(SPEND, "import_spend"),
     "diagnosis/": Row(get=DIAGNOSIS),
     "diagnosis/test-event/": button(DIAGNOSIS, "test_pixelstatus", pixel=PIXEL, test_event_code="TEST1"),
 }
@@ -170,7 +186,8 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     stopped = PixelStatus.objects.create(pixel_code=PIXEL, stopped_at=timezone.now(), code=40105)
     job = BulkJob.objects.create(verb=BulkVerb.CANCEL, last_key=waiting.pk)
     made_keys = {"outboxevent": str(waiting.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk)}
-    return {**made_keys, "pixelstatus": stopped.pk}
+    spent = spend_samples.imported(spend_samples.row(1))
+    return {**made_keys, "pixelstatus": stopped.pk, "spendimport": str(spent.pk)}
 
 
 def address(route: str, keys: dict[str, str]) -> str:
@@ -182,7 +199,7 @@ def state() -> list[Any]:
     """Everything that somebody could have changed."""
     rows = []
     with connection.cursor() as cursor:  # asked thousands of times, and the ORM takes most of the time of a request
-        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob):
+        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport):
             cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")  # noqa: S608
             rows.append(cursor.fetchall())
     return [*rows, LogEntry.objects.count()]

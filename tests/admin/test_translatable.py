@@ -11,6 +11,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.checks import run_checks
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from django.utils.text import capfirst
 
 from tests.admin import filled
 from tests.admin.samples import PIXEL, cancel_of, page_of, retry_of, stored_event, with_settings
+from tests.attribution.spend_samples import ADVERTISER, ENGLISH
 from tests.shop.models import Order
 from tests.untranslated import LEFT, marked, outside, untranslated, words_of
 from tiktok_attribution.admin import event_list, explanations
@@ -30,7 +32,17 @@ from tiktok_attribution.doctor.environment import values as configured
 from tiktok_attribution.doctor.result import Level
 from tiktok_attribution.doctor.run import everything
 from tiktok_attribution.events.hashing import MATCH_KEYS
-from tiktok_attribution.models import Alert, AlertKind, Attempt, BulkJob, Heartbeat, OutboxEvent, PixelStatus, State
+from tiktok_attribution.models import (
+    Alert,
+    AlertKind,
+    Attempt,
+    BulkJob,
+    Heartbeat,
+    OutboxEvent,
+    PixelStatus,
+    SpendImport,
+    State,
+)
 from tiktok_attribution.monitoring.alerts import written
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +73,7 @@ def data() -> set[str]:
         Attempt: ("pk", "message", "request_id"),
         PixelStatus: ("pk", "message"),
         BulkJob: ("note",),
+        SpendImport: ("file_hash", "sums"),
         Order: ("email",),
         User: ("username",),
     }
@@ -102,6 +115,15 @@ def untold(response: Any, more: Iterable[str] = ()) -> list[str]:
     return [line for line in untranslated(response.content.decode(), {*data(), *more}) if line not in DJANGOS]
 
 
+@pytest.mark.parametrize("text", [ENGLISH, "Campaign,Date,Cost\nA,01/02/2026,1.234\n", "Campaign,Cost\nA,5\n", "{}"])
+def test_every_answer_to_an_upload(boss: Client, text: str) -> None:
+    file = SimpleUploadedFile("march.csv", text.encode())
+    page = boss.post(f"{APP}spendimport/import/", {"advertiser": ADVERTISER, "file": file})
+    of_file = {cell for line in text.splitlines() for cell in line.split(",") if len(cell) > 1}
+
+    assert untold(page, {*of_file, "EUR"}) == []
+
+
 def test_a_text_that_was_forgotten_is_found() -> None:
     page = (
         "<p title='Why'>⟦1 of ⟦events⟧ <b>x</b>⟧ waits &amp; on <code>manage.py</code>⟦!⟧<input type=submit value=Go>"
@@ -120,7 +142,9 @@ def test_every_page_of_the_admin(boss: Client, addresses: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("values", [{}, {"ENABLED": False, "PIXEL_CODE": ""}, {"CONVERSIONS": DECLARED}])
-@pytest.mark.parametrize("model", ["overview", "outboxevent", "attempt", "pixelstatus", "bulkjob", "diagnosis"])
+@pytest.mark.parametrize(
+    "model", ["overview", "outboxevent", "attempt", "pixelstatus", "bulkjob", "spendimport", "diagnosis"]
+)
 def test_every_page_without_a_row(boss: Client, settings: Any, model: str, values: dict[str, Any]) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(**values)
 

@@ -27,7 +27,7 @@ TIKTOK_ATTRIBUTION |= {{
 
 @pytest.mark.parametrize(
     "arguments",
-    [("status",), ("deliver",), ("backfill",), ("export", "--email=ada@example.com")],
+    [("status",), ("deliver",), ("backfill",), ("export", "--email=ada@example.com"), ("spend", "--list")],
 )
 def test_without_tables_it_says_to_migrate(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "empty_settings.py").write_text(EMPTY.format(name=str(tmp_path / "empty.sqlite3")))

@@ -7,5 +7,14 @@ from tiktok_attribution.admin.events import OutboxEventAdmin
 from tiktok_attribution.admin.jobs import BulkJobAdmin
 from tiktok_attribution.admin.overview import OverviewAdmin
 from tiktok_attribution.admin.pixels import PixelStatusAdmin
+from tiktok_attribution.admin.spend_import import SpendImportAdmin
 
-__all__ = ["AttemptAdmin", "BulkJobAdmin", "DiagnosisAdmin", "OutboxEventAdmin", "OverviewAdmin", "PixelStatusAdmin"]
+__all__ = [
+    "AttemptAdmin",
+    "BulkJobAdmin",
+    "DiagnosisAdmin",
+    "OutboxEventAdmin",
+    "OverviewAdmin",
+    "PixelStatusAdmin",
+    "SpendImportAdmin",
+]

@@ -1,1 +1,1 @@
-"""What ads brought: conversions that last, their touches, credits, and the daily roll-up."""
+"""What TikTok's ads brought and cost: conversions that last, their credits, the roll-up, spend, the report."""

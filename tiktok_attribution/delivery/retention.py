@@ -50,11 +50,8 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
     """Clear bodies and delete old rows in every database, at most `most` rows of each type; run again for more."""
     counts: Counter[str] = Counter()
     now = time.time() if now is None else now
-    steps = (
-        (prune, outbox_databases()),
-        (prune_touches, touch_databases()),
-        (prune_conversions, [_conversions_are_in()]),
-    )
+    conversions = [router.db_for_write(RecordedConversion)]
+    steps = ((prune, outbox_databases()), (prune_touches, touch_databases()), (prune_conversions, conversions))
     for step, databases in steps:
         for using in databases:
             try:

@@ -155,7 +155,7 @@ def _keep(turn: Turn, using: str, *, until: float) -> None:
     )
 
 
-FINISH, BACKFILL, ATTRIBUTION = "finish", "backfill", "attribution"
+FINISH, BACKFILL, ATTRIBUTION, SPEND = "finish", "backfill", "attribution", "spend"
 
 Chore = Callable[[], object]
 _chores: dict[str, tuple[Chore, Callable[[], bool]]] = {}

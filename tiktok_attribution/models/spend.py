@@ -23,7 +23,9 @@ class SpendImport(models.Model):
     advertiser = ExactCharField(_("advertiser"), max_length=32)
     level = models.CharField(_("level"), max_length=10, choices=Level.choices)
     source = models.CharField(_("source"), max_length=10, help_text=_("csv or api"))
-    user_label = models.CharField(_("imported by"), max_length=150, blank=True)
+    user_label = models.CharField(
+        _("imported by"), max_length=150, blank=True, help_text=_("The key of a user, never a name; or the command.")
+    )
     created_at = models.DateTimeField(_("imported"), default=django_timezone.now)
     file_name = models.CharField(_("file"), max_length=200, blank=True)
     file_hash = models.CharField(max_length=64, blank=True, help_text=_("SHA-256 of the file."))
@@ -46,8 +48,9 @@ class SpendImport(models.Model):
 class AdSpend(models.Model):
     """The cost and TikTok's own figures of one campaign, ad group or ad on one day of the advertiser's time zone.
 
-    An advertiser and day has rows of several levels at most while one replaces another; levels are never added. Rows
-    of an undone or replaced import are kept with `is_current` False until the import is final.
+    An advertiser and day may have rows of several levels, which are never added: `attribution.spend` says which level
+    counts. Rows of an undone or replaced import are kept with `is_current` False until the import is final;
+    `replaced_by` is the import that replaced them, whose undoing brings them back.
     """
 
     spend_import = models.ForeignKey(SpendImport, models.CASCADE, related_name="spend")
@@ -55,17 +58,18 @@ class AdSpend(models.Model):
     level = models.CharField(_("level"), max_length=10, choices=Level.choices)
     day = models.DateField(_("day"))
     campaign_id = ExactCharField(max_length=32, blank=True)
-    campaign_name = models.CharField(max_length=250, blank=True)
+    campaign_name = ExactCharField(max_length=250, blank=True)
     adgroup_id = ExactCharField(max_length=32, blank=True)
-    adgroup_name = models.CharField(max_length=250, blank=True)
+    adgroup_name = ExactCharField(max_length=250, blank=True)
     ad_id = ExactCharField(max_length=32, blank=True)
-    ad_name = models.CharField(max_length=250, blank=True)
+    ad_name = ExactCharField(max_length=250, blank=True)
     currency = models.CharField(max_length=3)
     spend = models.DecimalField(max_digits=20, decimal_places=6)
     impressions = models.PositiveBigIntegerField(null=True)
     clicks = models.PositiveBigIntegerField(null=True)
     figures = models.TextField(default="{}", help_text=_("JSON: TikTok's other metrics, as decimal texts."))
     is_current = models.BooleanField(default=True)
+    replaced_by = models.ForeignKey(SpendImport, models.SET_NULL, null=True, related_name="replaced")
 
     class Meta:
         default_permissions = ()

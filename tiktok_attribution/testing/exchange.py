@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tiktok_attribution.testing.arrivals import Channel
 from tiktok_attribution.testing.faults import OK, Answer, Faults, Hit, RefusedError
 from tiktok_attribution.testing.ledger import Ledger
+from tiktok_attribution.testing.marketing import Marketing
 from tiktok_attribution.testing.notes import AnswerGiven, Notes
 from tiktok_attribution.testing.pixel_rules import read_call
 from tiktok_attribution.testing.remarks import Remark
@@ -36,6 +37,7 @@ class Exchange:
     ledger: Ledger
     faults: Faults
     notes: Notes
+    marketing: Marketing = field(default_factory=Marketing)
 
     def events_api(self, token: str | None, raw: bytes) -> Reply:
         """Handle one POST to the Events API."""
@@ -76,10 +78,11 @@ class Exchange:
             self._remark("browser", [Remark(text="events.js was asked for without a pixel code (sdkid)")])
 
     def reset(self) -> None:
-        """Forget all arrivals and answers, and clear the faults."""
+        """Forget all arrivals, answers and accounts, and clear the faults."""
         self.ledger.reset()
         self.notes.clear()
         self.faults.clear()
+        self.marketing.reset()
 
     def _take_in(self, request: Request, request_id: str, hit: Hit | None) -> Answer:
         try:

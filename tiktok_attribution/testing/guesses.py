@@ -116,4 +116,30 @@ GUESSES: tuple[Guess, ...] = (
         does="Accepted by the general rules only.",
         reason="The stand-in is made for web events.",
     ),
+    Guess(
+        subject="Marketing API: refusals of a report",
+        does="40002 in our own words: more than 30 days with stat_time_day, page_size over 1,000, an unknown metric, "
+        "dimensions that don't fit the data_level.",
+        reason="The limits are documented; the answers are not recorded.",
+    ),
+    Guess(
+        subject="Marketing API: token that may not read an account, or that nobody has",
+        does="40001 and 40105; an empty one 40104; a used authorization code 40110.",
+        reason="The codes' names are official; no body was recorded.",
+    ),
+    Guess(
+        subject="Marketing API: ids and names of what is above an ad",
+        does="They can be asked for as metrics (campaign_id, adgroup_id …).",
+        reason="Connectors do so; TikTok's own page could not be read.",
+    ),
+    Guess(
+        subject="Marketing API: counts of events",
+        does="A list with pixel_id, event_type, total_count and attributed_count for each event.",
+        reason="The counts are described by third parties; the form of the answer is not recorded.",
+    ),
+    Guess(
+        subject="Marketing API: order of a report's rows",
+        does="By day, then by id.",
+        reason="Not documented.",
+    ),
 )

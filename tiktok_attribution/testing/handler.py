@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tiktok_attribution.testing import page, state
+from tiktok_attribution.testing import marketing, page, state
 from tiktok_attribution.testing.exchange import Exchange, Reply, new_request_id
 from tiktok_attribution.testing.faults import OURS, Answer
 from tiktok_attribution.testing.page import events_js
@@ -115,6 +115,9 @@ class Handler(BaseHTTPRequestHandler):
         elif path in ("/", "/standin/live.html", "/standin/state.json", "/standin/arrivals.json"):
             if self._is_our_own():
                 self._show(path)
+        elif path.removeprefix(marketing.PREFIX) in marketing.SERVED:
+            query, token = urlsplit(self.path).query, self.headers.get("Access-Token")
+            self._marketing(self.exchange.marketing.get(path.removeprefix(marketing.PREFIX), query, token))
         elif path == "/standin/health":
             self._send_json(200, {"ok": True})
         else:
@@ -131,7 +134,9 @@ class Handler(BaseHTTPRequestHandler):
             agent = self.headers.get("User-Agent", "")
             reply = self.exchange.pixel(raw, user_agent=agent, ip=self.client_address[0])
             self._reply(reply, headers=self._cross_origin())
-        elif path in ("/standin/faults", "/standin/reset"):
+        elif path == marketing.PREFIX + marketing.TOKEN:
+            self._marketing(self.exchange.marketing.post(marketing.TOKEN, raw))
+        elif path in ("/standin/faults", "/standin/reset", "/standin/marketing"):
             if self._is_our_own():
                 self._control(path, raw)
         else:
@@ -172,6 +177,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if path == "/standin/reset":
                 self.exchange.reset()
+            elif path == "/standin/marketing":
+                self.exchange.marketing.configure(json.loads(raw))
             else:
                 state.control(self.exchange.faults, raw)
         except ValueError as problem:
@@ -215,6 +222,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _nothing_here(self) -> None:
         answer = Answer(code=40400, message=OURS + "there is nothing at this address", http_status=404)
+        self._reply(Reply(answer=answer, request_id=new_request_id(time.time())))
+
+    def _marketing(self, answer: Answer) -> None:
         self._reply(Reply(answer=answer, request_id=new_request_id(time.time())))
 
     def _reply(self, reply: Reply, *, headers: tuple[tuple[str, str], ...] = ()) -> None:

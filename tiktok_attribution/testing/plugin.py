@@ -29,11 +29,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def tiktok_standin(settings: Any) -> Iterator[StandIn]:
     """Start a stand-in for TikTok on loopback, and point the settings at it for this test.
 
-    `tiktok_standin.ledger` has what arrived, and `tiktok_standin.faults` makes requests fail. An empty PIXEL_CODE or
-    ACCESS_TOKEN is filled in. Needs pytest-django.
+    `tiktok_standin.ledger` has what arrived, `tiktok_standin.faults` makes requests fail, `tiktok_standin.marketing`
+    has accounts and their spend. An empty PIXEL_CODE or ACCESS_TOKEN is filled in. Needs pytest-django.
     """
     with StandIn() as standin:
         own = {"API_URL": standin.api_url, "PIXEL_HOST": standin.pixel_host}
+        own["MARKETING_API_URL"] = standin.marketing_api_url
         settings.TIKTOK_ATTRIBUTION = {**_filled(getattr(settings, conf.SETTING, None) or {}), **own}
         yield standin
 

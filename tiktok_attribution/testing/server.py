@@ -20,6 +20,7 @@ from tiktok_attribution.testing.exchange import Exchange
 from tiktok_attribution.testing.faults import Faults
 from tiktok_attribution.testing.handler import EVENTS_API_PATH, PIXEL_PATH, SCRIPT_PATH, Handler, Listener
 from tiktok_attribution.testing.ledger import Ledger
+from tiktok_attribution.testing.marketing import PREFIX as MARKETING_PREFIX
 from tiktok_attribution.testing.notes import Notes
 from tiktok_attribution.testing.rules import Rules
 
@@ -56,6 +57,7 @@ class StandIn:
         self.notes = Notes(self.ledger.journal)
         rules = Rules(tokens=tokens, max_body_bytes=max_body_bytes, refuse_unknown_currency=refuse_unknown_currency)
         self.exchange = Exchange(rules=rules, ledger=self.ledger, faults=self.faults, notes=self.notes)
+        self.marketing = self.exchange.marketing
         self._listener: Listener | None = None
 
     def __enter__(self) -> StandIn:
@@ -89,7 +91,7 @@ class StandIn:
             listener.end()
 
     def reset(self) -> None:
-        """Forget all arrivals and answers, and clear the faults."""
+        """Forget all arrivals, answers and accounts, and clear the faults."""
         self.exchange.reset()
 
     @property
@@ -107,6 +109,11 @@ class StandIn:
     def api_url(self) -> str:
         """Use it instead of the address of the Events API."""
         return self.url + EVENTS_API_PATH
+
+    @property
+    def marketing_api_url(self) -> str:
+        """Use it instead of the address of the Marketing API."""
+        return self.url + MARKETING_PREFIX
 
     @property
     def script_url(self) -> str:
@@ -151,6 +158,7 @@ def serve(port: int, *, tokens: Mapping[str, str], journal: str | None, quiet: b
         print(f"TikTok stand-in: {standin.url}/", flush=True)
         print(f"  Events API: {standin.api_url}", flush=True)
         print(f"  pixel host: {standin.pixel_host}", flush=True)
+        print(f"  Marketing API: {standin.marketing_api_url}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         ended.wait()
     standin.stop()

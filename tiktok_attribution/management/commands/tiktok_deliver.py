@@ -59,6 +59,8 @@ class Command(TablesCommand):
                 turns.run_chore(turns.FINISH)
                 if turns.chore_is_due(turns.BACKFILL):
                     backfill.backfill_recent(stopping=ending.is_set)
+                if turns.chore_is_due(turns.SPEND):
+                    turns.run_chore(turns.SPEND)
                 counts = deliver_all(stopping=ending.is_set)
                 if counts:
                     self._tell(counts)
