@@ -36,6 +36,9 @@ FOUR_TIMES = (
     "order",
     "jobs",
     "job-running",
+    "attribution",
+    "attribution-none",
+    "attribution-link",
 )
 """Looked at in light and dark, wide and narrow; the others once."""
 

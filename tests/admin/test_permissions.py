@@ -37,6 +37,7 @@ NOBODY: Needs = frozenset({"nobody has this"})
 EVENTS, ATTEMPTS, PIXELS = (frozenset({f"view_{model}"}) for model in ("outboxevent", "attempt", "pixelstatus"))
 JOBS = (frozenset({"view_bulkjob"}), EVENTS | {"retry_outboxevent"}, EVENTS | {"cancel_outboxevent"})
 OVERVIEW, DIAGNOSIS = frozenset({"view_overview"}), frozenset({"view_diagnosis"})
+ATTRIBUTION = frozenset({"view_attribution"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,9 @@ TABLE: dict[str, Row] = {
     "pixelstatus/<path:object_id>/resume/": button(PIXELS, "resume_pixelstatus"),
     "overview/": Row(get=OVERVIEW),
     "overview/export/": Row(get=OVERVIEW | {"export_overview"}),
+    "attributionreport/": Row(get=ATTRIBUTION),
+    "attributionreport/export/": Row(get=ATTRIBUTION | {"export_attribution"}),
+    "attributionreport/link/": Row(get=ATTRIBUTION),
     "diagnosis/": Row(get=DIAGNOSIS),
     "diagnosis/test-event/": button(DIAGNOSIS, "test_pixelstatus", pixel=PIXEL, test_event_code="TEST1"),
 }

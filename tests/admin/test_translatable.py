@@ -30,7 +30,18 @@ from tiktok_attribution.doctor.environment import values as configured
 from tiktok_attribution.doctor.result import Level
 from tiktok_attribution.doctor.run import everything
 from tiktok_attribution.events.hashing import MATCH_KEYS
-from tiktok_attribution.models import Alert, AlertKind, Attempt, BulkJob, Heartbeat, OutboxEvent, PixelStatus, State
+from tiktok_attribution.models import (
+    AdSpend,
+    Alert,
+    AlertKind,
+    Attempt,
+    BulkJob,
+    DailyAttribution,
+    Heartbeat,
+    OutboxEvent,
+    PixelStatus,
+    State,
+)
 from tiktok_attribution.monitoring.alerts import written
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +74,8 @@ def data() -> set[str]:
         BulkJob: ("note",),
         Order: ("email",),
         User: ("username",),
+        DailyAttribution: ("campaign_name", "adgroup_name", "placement", "landing_path", "name", "currency"),
+        AdSpend: ("campaign_name", "adgroup_name", "ad_name"),
     }
     rows = [row for model, names in columns.items() for row in model.objects.values_list(*names)]
     found = {str(value) for row in rows for value in row}
@@ -120,7 +133,18 @@ def test_every_page_of_the_admin(boss: Client, addresses: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("values", [{}, {"ENABLED": False, "PIXEL_CODE": ""}, {"CONVERSIONS": DECLARED}])
-@pytest.mark.parametrize("model", ["overview", "outboxevent", "attempt", "pixelstatus", "bulkjob", "diagnosis"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "overview",
+        "outboxevent",
+        "attempt",
+        "pixelstatus",
+        "bulkjob",
+        "diagnosis",
+        "attributionreport",
+    ],
+)
 def test_every_page_without_a_row(boss: Client, settings: Any, model: str, values: dict[str, Any]) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(**values)
 

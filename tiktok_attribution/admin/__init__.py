@@ -1,11 +1,20 @@
-"""The admin pages of this app: events, attempts, pixels, jobs, overview and diagnosis, and what people can do there."""
+"""The admin pages of this app: events, attempts, pixels, jobs, overview, diagnosis, attribution, and their actions."""
 
 # Django's autodiscovery imports only this package. The imports below register the ModelAdmins.
 from tiktok_attribution.admin.attempts import AttemptAdmin
+from tiktok_attribution.admin.attribution_report import AttributionReportAdmin
 from tiktok_attribution.admin.diagnosis import DiagnosisAdmin
 from tiktok_attribution.admin.events import OutboxEventAdmin
 from tiktok_attribution.admin.jobs import BulkJobAdmin
 from tiktok_attribution.admin.overview import OverviewAdmin
 from tiktok_attribution.admin.pixels import PixelStatusAdmin
 
-__all__ = ["AttemptAdmin", "BulkJobAdmin", "DiagnosisAdmin", "OutboxEventAdmin", "OverviewAdmin", "PixelStatusAdmin"]
+__all__ = [
+    "AttemptAdmin",
+    "AttributionReportAdmin",
+    "BulkJobAdmin",
+    "DiagnosisAdmin",
+    "OutboxEventAdmin",
+    "OverviewAdmin",
+    "PixelStatusAdmin",
+]

@@ -15,7 +15,7 @@ from django.db.models import Max, Sum
 
 from tiktok_attribution.attribution.report_figures import NOTHING, Figures
 from tiktok_attribution.attribution.report_objects import UNKNOWN
-from tiktok_attribution.attribution.report_query import OBJECT_LEVELS, PURCHASE, ReportQuery
+from tiktok_attribution.attribution.report_query import OBJECT_LEVELS, ReportQuery
 from tiktok_attribution.attribution.report_rows import Listed, Row
 from tiktok_attribution.attribution.report_spend import is_of_shop
 from tiktok_attribution.attribution.report_sums import Rates, Spent, group_sums, roll_up, spend_rows
@@ -73,7 +73,6 @@ class Report:
     suppressed: int
     spend_until: date | None
     names: list[str]
-    shops: list[str]
     inside: dict[str, str]
 
     @property
@@ -93,7 +92,6 @@ def report(query: ReportQuery, *, using: str, today: date, with_windows: bool = 
     days = _days(query, spend, using, rates, today)
     earlier = query.before()
     landings_before = sum(_landings(earlier, using).values())
-    period = DailyAttribution.objects.using(using).filter(day__range=(query.first, query.last))
     total = Figures()
     for row in rows:
         total.add(row.figures)
@@ -108,18 +106,17 @@ def report(query: ReportQuery, *, using: str, today: date, with_windows: bool = 
         refused=counts[0],
         suppressed=counts[1],
         spend_until=spend_known_until(query.shop, using=using),
-        names=list(period.order_by("name").values_list("name", flat=True).distinct()[:MOST_NAMES]),
-        shops=list(period.order_by("shop").values_list("shop", flat=True).distinct()[:MOST_NAMES]),
+        names=event_names(query.first, query.last, using=using),
         inside={
             level: listed.index.name(OBJECT_LEVELS.index(level), key) or key for level, key in query.inside.items()
         },
     )
 
 
-def usual_event(first: date, last: date, *, using: str) -> str:
-    """Return the event that a report shows first: the purchase if the period has one, else "" for all."""
-    found = DailyAttribution.objects.using(using).filter(day__range=(first, last), name=PURCHASE)
-    return PURCHASE if found.exists() else ""
+def event_names(first: date, last: date, *, using: str) -> list[str]:
+    """Return the names of the events that have conversions in a period, sorted; at most `MOST_NAMES`."""
+    period = DailyAttribution.objects.using(using).filter(day__range=(first, last))
+    return list(period.order_by("name").values_list("name", flat=True).distinct()[:MOST_NAMES])
 
 
 def spend_known_until(shop: str, *, using: str) -> date | None:

@@ -87,7 +87,7 @@ def period_before(first: date, last: date) -> tuple[date, date]:
 
     A month that has begun is compared with the same days of the month before, and a whole month with a whole month.
     """
-    if first.day == 1 and (first.year, first.month) == (last.year, last.month):
+    if first.day == 1 and first < last and (first.year, first.month) == (last.year, last.month):
         end = first - timedelta(days=1)
         is_whole = (last + timedelta(days=1)).month != last.month
         return end.replace(day=1), end if is_whole else end.replace(day=min(last.day, end.day))

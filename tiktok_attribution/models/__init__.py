@@ -5,6 +5,7 @@ are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attribution import (
+    AttributionReport,
     Clock,
     ConversionTouch,
     DailyAttribution,
@@ -50,6 +51,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "Attempt",
+    "AttributionReport",
     "BulkJob",
     "BulkState",
     "BulkVerb",

@@ -222,3 +222,13 @@ class DailyAttribution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.model} {self.window}: {self.conversions}"
+
+
+class AttributionReport(DailyAttribution):
+    """Proxy model that gives the report its place in the admin. Its permissions are those of the roll-up."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("attribution")
+        verbose_name_plural = _("attribution")
+        default_permissions = ()
