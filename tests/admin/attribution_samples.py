@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
 
-from tests.attribution.samples import ADVERTISER, PIXEL, SPRING, SUMMER, on_both_clocks, spend
+from tests.attribution.samples import PIXEL, SPRING, SUMMER, on_both_clocks, spend
 from tiktok_attribution.models import LandingCount, SuppressedCount
 
 WINTER = "1700000000000003"
 DAYS = 14
 
 
-def fill_attribution() -> None:
+def fill_attribution(today: date | None = None) -> None:
     """Make the rows of the last days, today included."""
-    today = timezone.localdate()
+    today = today or timezone.localdate()
     for back in range(DAYS):
         day = today - timedelta(days=back)
         for place, (campaign, name) in enumerate(((SPRING, "Spring"), (SUMMER, "Summer sale"), (WINTER, "Winter"))):
@@ -51,4 +51,3 @@ def fill_attribution() -> None:
         on_both_clocks("0.5", "20.00", day=day, traffic="organic")
         LandingCount.objects.create(day=day, shop=PIXEL, outcome="stored", count=30 + back)
         SuppressedCount.objects.create(day=day, pixel_code=PIXEL, name="Purchase", reason="denied", count=2)
-    assert ADVERTISER

@@ -196,6 +196,8 @@ def _trail(found: Report, asked: Asked) -> list[Link]:
 
 
 def _notes(found: Report, asked: Asked) -> Iterator[str]:
+    if not conf.current().attribution.enabled:
+        yield gettext("ATTRIBUTION is off in the settings, so nothing new is counted.")
     if found.spend_until is not None and found.spend_until < asked.query.last:
         day = date_format(found.spend_until, "DATE_FORMAT")
         yield gettext("Spend is known until %(day)s. Later days have conversions and no cost.") % {"day": day}

@@ -44,7 +44,8 @@ def number(value: Decimal | int | None, decimals: int = 2) -> str:
     if value is None:
         return DASH
     rounded = round(Decimal(value), decimals)
-    digits = 0 if rounded == rounded.to_integral_value() else decimals
+    exponent = rounded.normalize().as_tuple().exponent
+    digits = max(0, -exponent) if isinstance(exponent, int) else 0
     text = number_format(abs(rounded), digits, use_l10n=True, force_grouping=True)
     return f"\N{MINUS SIGN}{text}" if rounded < 0 else text
 
