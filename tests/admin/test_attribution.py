@@ -25,6 +25,7 @@ from tiktok_attribution.admin.attribution_query import PARAMETERS, SORTS
 from tiktok_attribution.admin.attribution_table import number, percent, signed
 from tiktok_attribution.admin.charts import scale_top, side_by_side, stacked
 from tiktok_attribution.attribution.report_query import CLOCKS, LEVELS, MODELS, PRESETS
+from tiktok_attribution.models import SuppressedCount
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/tiktok_attribution/attributionreport/"
@@ -128,6 +129,19 @@ def test_the_footer_adds_up(boss: Client) -> None:
         ("Without a touch in the window", "2"),
         ("All conversions", "4"),
     ]
+
+
+def test_beside_the_sum_stands_what_it_has_and_has_not(boss: Client) -> None:
+    credit(campaign_id="", refunded="12.50")
+    credit(2, traffic="", is_erased=True)
+    SuppressedCount.objects.create(day=DAY, pixel_code=PIXEL, name="Purchase", reason="denied", count=4)
+    beside = [text for _title, text in page_of(boss).beside]
+    assert beside == ["1", "12.50 EUR", "2", "4", "0"]
+
+
+def test_yen_have_no_decimals(boss: Client) -> None:
+    credit(value="1250", currency="JPY", campaign_id=SPRING, campaign_name="Spring")
+    assert cells(page_of(boss), "Spring")["Net value"] == "1,250 JPY"
 
 
 def test_young_days_and_days_without_spend_are_told(boss: Client) -> None:

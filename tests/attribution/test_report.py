@@ -207,6 +207,13 @@ def test_refused_and_suppressed_events_stand_beside() -> None:
     assert (found.refused, found.suppressed) == (5, 7)
 
 
+def test_the_sums_of_erased_conversions_stay_and_are_told() -> None:
+    credit(2, campaign_id=SPRING)
+    credit("0.5", campaign_id=SPRING, is_erased=True)
+    found = asked()
+    assert (found.erased, found.totals.every.conversions) == (Decimal("0.5"), Decimal("2.5"))
+
+
 def test_landings_are_counted_by_day() -> None:
     for day, outcome, count in ((DAY, "stored", 5), (DAY, "limit", 9), (DAY + timedelta(days=1), "stored", 2)):
         LandingCount.objects.create(day=day, shop=PIXEL, outcome=outcome, count=count)

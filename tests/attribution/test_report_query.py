@@ -67,14 +67,20 @@ ACCOUNTS = {
         (ACCOUNTS, "C0AMERICA0000000000", "America/Los_Angeles"),
         (ACCOUNTS, "C0OTHER000000000000", "Asia/Jakarta"),
         ({"1": ACCOUNTS["1"]}, "", "Europe/Berlin"),
-        ({"1": {}}, "C0EUROPE00000000000", "Asia/Jakarta"),
-        ({"1": {"time_zone": "Europe/Berlin"}}, "C0EUROPE00000000000", "Europe/Berlin"),
+        ({"1": {**ACCOUNTS["1"], "pixels": []}}, "C0EUROPE00000000000", "Asia/Jakarta"),
+        ({"1": {"pixels": ["C0EUROPE00000000000"]}}, "C0EUROPE00000000000", "Asia/Jakarta"),
     ],
 )
 def test_days_begin_where_the_account_is(settings: Any, accounts: Any, shop: str, zone: str) -> None:
     settings.TIME_ZONE = "Asia/Jakarta"
     settings.TIKTOK_ATTRIBUTION = {"MARKETING_API": accounts}
     assert str(zone_of(shop)) == zone
+
+
+def test_a_pixel_without_an_account_keeps_the_sites_days_for_all_shops(settings: Any) -> None:
+    settings.TIME_ZONE = "Asia/Jakarta"
+    settings.TIKTOK_ATTRIBUTION = {"PIXEL_CODE": "C0OTHER000000000000", "MARKETING_API": {"1": ACCOUNTS["1"]}}
+    assert str(zone_of("")) == "Asia/Jakarta"
 
 
 def test_half_past_seven_in_berlin_is_the_day_before_in_los_angeles(settings: Any) -> None:

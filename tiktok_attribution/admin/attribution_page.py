@@ -229,6 +229,8 @@ def _beside(found: Report) -> Iterator[tuple[Text, str]]:
     back = {code: value for code, value in found.totals.every.refunded.items() if value}
     if back:
         yield _("Refunded, already taken off"), " · ".join(money(back))
+    if found.erased:
+        yield _("Among them, conversions of people whose data was erased"), number(found.erased)
     yield _("Refused by visitors, for each pixel"), number(found.refused)
     yield _("Suppressed for another reason, for each pixel"), number(found.suppressed)
 

@@ -21,7 +21,7 @@ from tiktok_attribution.admin.attribution_query import Asked, read_address
 from tiktok_attribution.admin.attribution_table import in_order
 from tiktok_attribution.admin.base import ReadOnlyAdmin
 from tiktok_attribution.admin.formatting import csv_text
-from tiktok_attribution.attribution.links import MOST_CHARACTERS, InvalidAddress, TaggedAddress, tagged_address
+from tiktok_attribution.attribution.link_builder import MOST_CHARACTERS, InvalidAddress, TaggedAddress, tagged_address
 from tiktok_attribution.attribution.report import Report, report
 from tiktok_attribution.attribution.report_lines import table
 from tiktok_attribution.models import AttributionReport

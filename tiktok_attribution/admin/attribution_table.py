@@ -18,6 +18,7 @@ from tiktok_attribution.attribution.report import Report
 from tiktok_attribution.attribution.report_figures import Figures, Money
 from tiktok_attribution.attribution.report_query import OBJECT_LEVELS
 from tiktok_attribution.attribution.report_rows import Row
+from tiktok_attribution.events.money import minor_digits
 
 DASH = "–"
 """What stands for a figure that isn't known, or can't be computed. It is never 0."""
@@ -56,8 +57,9 @@ def fixed(value: Decimal | None) -> str:
 
 
 def amount(value: Decimal, currency: str) -> str:
-    """Return an amount such as "1,250.00 EUR"."""
-    return f"{number_format(round(value, 2), 2, use_l10n=True, force_grouping=True)} {currency}".strip()
+    """Return an amount such as "1,250.00 EUR" or "1,250 JPY"."""
+    digits = minor_digits(currency)
+    return f"{number_format(round(value, digits), digits, use_l10n=True, force_grouping=True)} {currency}".strip()
 
 
 def money(sums: Money) -> list[str]:

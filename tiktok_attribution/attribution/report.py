@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import Max, Sum
+from django.db.models import Max, QuerySet, Sum
 
 from tiktok_attribution.attribution.report_figures import NOTHING, Figures
 from tiktok_attribution.attribution.report_objects import UNKNOWN
-from tiktok_attribution.attribution.report_query import OBJECT_LEVELS, ReportQuery
+from tiktok_attribution.attribution.report_query import MODELS, OBJECT_LEVELS, ReportQuery
 from tiktok_attribution.attribution.report_rows import Listed, Row
 from tiktok_attribution.attribution.report_spend import is_of_shop
 from tiktok_attribution.attribution.report_sums import Rates, Spent, group_sums, roll_up, spend_rows
@@ -58,6 +58,7 @@ class Totals:
 class Report:
     """The answer to a query. `listed` adds up the rows, which are those inside the chosen campaign or ad group.
 
+    `erased` are conversions of people whose data was erased: they count in every sum, and nothing else of them is kept.
     `refused` and `suppressed` count events that were never recorded, once for each pixel; they have no conversion.
     `spend_until` is the last day of which the spend of every advertiser is known; None without spend.
     """
@@ -69,6 +70,7 @@ class Report:
     before: Totals
     days: list[Day]
     unknown_object: Decimal
+    erased: Decimal
     refused: int
     suppressed: int
     spend_until: date | None
@@ -103,6 +105,7 @@ def report(query: ReportQuery, *, using: str, today: date, with_windows: bool = 
         before=_totals(earlier, list(spend_rows(earlier, using)), using, rates, landings_before),
         days=days,
         unknown_object=next((row.figures.conversions for row in rows if row.key == UNKNOWN), NOTHING),
+        erased=_credits(roll_up(query, using).filter(is_erased=True)),
         refused=counts[0],
         suppressed=counts[1],
         spend_until=spend_known_until(query.shop, using=using),
@@ -115,7 +118,9 @@ def report(query: ReportQuery, *, using: str, today: date, with_windows: bool = 
 
 def event_names(first: date, last: date, *, using: str) -> list[str]:
     """Return the names of the events that have conversions in a period, sorted; at most `MOST_NAMES`."""
-    period = DailyAttribution.objects.using(using).filter(day__range=(first, last))
+    # Each conversion stands in the rows of every clock and model, so those of one are enough, and its index finds them.
+    one = {"clock": Clock.CONVERSION.value, "model": MODELS[0]}
+    period = DailyAttribution.objects.using(using).filter(**one, day__range=(first, last))
     return list(period.order_by("name").values_list("name", flat=True).distinct()[:MOST_NAMES])
 
 
@@ -144,7 +149,10 @@ def _totals(query: ReportQuery, spend: Iterable[Spent], using: str, rates: Rates
 
 
 def _by_click(query: ReportQuery, using: str) -> Decimal:
-    rows = roll_up(query, using, clock=Clock.CLICK.value).filter(traffic=Traffic.PAID)
+    return _credits(roll_up(query, using, clock=Clock.CLICK.value).filter(traffic=Traffic.PAID))
+
+
+def _credits(rows: QuerySet[DailyAttribution]) -> Decimal:
     return rows.aggregate(credits=Sum("conversions"))["credits"] or NOTHING
 
 

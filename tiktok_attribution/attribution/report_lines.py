@@ -69,6 +69,7 @@ def as_json(found: Report, rows: Iterable[Row]) -> dict[str, Any]:
         "blended_roas": _text(_ratio(found.totals.every.roas)),
         "conversions": {name: _text(_plain(found.totals.by_traffic[key].conversions)) for key, name in traffic.items()},
         "landings": found.totals.landings,
+        "erased": _text(_plain(found.erased)),
         "refused": found.refused,
         "suppressed": found.suppressed,
         "spend_known_until": found.spend_until.isoformat() if found.spend_until else None,

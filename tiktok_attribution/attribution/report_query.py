@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta, tzinfo
 
-from django.conf import settings as django_settings
+from django.utils import timezone
 
 from tiktok_attribution import conf
 from tiktok_attribution.models import Clock
@@ -99,11 +98,17 @@ def period_before(first: date, last: date) -> tuple[date, date]:
 # the shops of a report have accounts in several zones, the site's TIME_ZONE decides which day "today" is.
 def zone_of(shop: str) -> tzinfo:
     """Return the time zone of a shop's days: its advertiser's in MARKETING_API, else TIME_ZONE. "" means all shops."""
-    advertisers = conf.current().marketing_api.values()
-    zones = {one.time_zone for one in advertisers if not shop or not one.pixels or shop in one.pixels}
-    if len(zones) == 1 and (only := zones.pop()) is not None:
-        return only
-    return ZoneInfo(django_settings.TIME_ZONE) if django_settings.TIME_ZONE else timezone.utc
+    settings = conf.current()
+    zones: dict[str, tzinfo] = {}
+    for advertiser in settings.marketing_api.values():
+        if advertiser.time_zone is not None:
+            for pixel_code in advertiser.pixels:
+                zones.setdefault(pixel_code, advertiser.time_zone)
+    standard = timezone.get_default_timezone()
+    if shop:
+        return zones.get(shop, standard)
+    every = {zones.get(pixel_code, standard) for pixel_code in (*settings.pixel_code, *zones)}
+    return every.pop() if len(every) == 1 else standard
 
 
 def today_of(shop: str, now: float) -> date:

@@ -388,6 +388,7 @@ class Migration(migrations.Migration):
                 ('conversions', models.DecimalField(decimal_places=9, default=0, help_text='Sum of the credits.', max_digits=20)),
                 ('value', models.DecimalField(decimal_places=6, default=0, help_text='After refunds.', max_digits=20)),
                 ('refunded', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ('is_erased', models.BooleanField(default=False)),
             ],
             options={
                 'verbose_name': 'attribution',

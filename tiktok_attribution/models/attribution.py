@@ -206,6 +206,7 @@ class DailyAttribution(models.Model):
     conversions = models.DecimalField(max_digits=20, decimal_places=9, default=0, help_text=_("Sum of the credits."))
     value = models.DecimalField(max_digits=20, decimal_places=6, default=0, help_text=_("After refunds."))
     refunded = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    is_erased = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("attribution")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tiktok_attribution.attribution.links import InvalidAddress, tagged_address
+from tiktok_attribution.attribution.link_builder import InvalidAddress, tagged_address
 
 
 class Command(BaseCommand):

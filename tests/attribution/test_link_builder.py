@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_attribution import conf
-from tiktok_attribution.attribution.links import MACROS, PARAMETERS, InvalidAddress, tagged_address
+from tiktok_attribution.attribution.link_builder import MACROS, PARAMETERS, InvalidAddress, tagged_address
 from tiktok_attribution.events.page_url import clean_address
 
 SHOP = "https://shop.example/new/"
