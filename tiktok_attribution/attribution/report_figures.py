@@ -60,8 +60,9 @@ class Figures:
             (self.spend, other.spend),
             (self.own_value, other.own_value),
         ):
-            for currency, amount in more.items():
-                add_money(mine, currency, amount)
+            if more:
+                for currency, amount in more.items():
+                    add_money(mine, currency, amount)
         is_known = self.converted is not None and other.converted is not None
         self.converted = plus(self.converted, other.converted) if is_known else None
         self.impressions = _added(self.impressions, other.impressions)

@@ -1,6 +1,7 @@
 """TikTok's spend and own figures for the report, read from `AdSpend`.
 
-`effective_spend` gives the rows that count. `own_figures` reads what TikTok itself counted for an event.
+`effective_spend` gives the rows that count, `spend_of` those of a shop. `own_figures` reads what TikTok itself counted
+for an event.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache, reduce
+from operator import or_
 from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
 from tiktok_attribution.models import AdSpend, Level
@@ -19,21 +24,50 @@ _FINEST = {Level.CAMPAIGN.value: 0, Level.ADGROUP.value: 1, Level.AD.value: 2}
 
 # Decision: levels are never added. The same money stands in the rows of a campaign, of its ad groups and of their ads.
 # For an advertiser and a day the finest level that is there counts, and the others are left out.
-def effective_spend(
-    first: date, last: date, advertisers: Collection[str] | None = None, *, using: str
-) -> Iterator[AdSpend]:
-    """Yield the rows of spend that count in this period, by day. `advertisers` None means all."""
-    rows = AdSpend.objects.using(using).filter(is_current=True, day__range=(first, last))
+def effective_spend(first: date, last: date, advertisers: Collection[str] | None = None) -> QuerySet[AdSpend]:
+    """Return the rows of spend that count in this period; both days belong to it. `advertisers` None means all."""
+    rows = AdSpend.objects.filter(is_current=True)
     if advertisers is not None:
         rows = rows.filter(advertiser__in=advertisers)
     finest: dict[tuple[str, date], str] = {}
-    for advertiser, day, level in rows.order_by().values_list("advertiser", "day", "level").distinct():
+    present = rows.filter(day__range=(first, last)).order_by().values_list("advertiser", "day", "level").distinct()
+    for advertiser, day, level in present:
         kept = finest.setdefault((advertiser, day), level)
         if _FINEST.get(level, -1) > _FINEST.get(kept, -1):
             finest[advertiser, day] = level
-    for row in rows.order_by("day", "pk").iterator(chunk_size=2000):
-        if row.level == finest.get((row.advertiser, row.day)):
-            yield row
+    days: dict[tuple[str, str], list[date]] = {}
+    for (advertiser, day), level in finest.items():
+        days.setdefault((advertiser, level), []).append(day)
+    if not days:
+        return rows.none()
+    each = (Q(advertiser=advertiser, level=level, day__in=known) for (advertiser, level), known in days.items())
+    return rows.filter(reduce(or_, each))
+
+
+class SpendRow(NamedTuple):
+    """The columns of a row of spend that the report reads, by the names of the model's fields."""
+
+    advertiser: str
+    day: date
+    campaign_id: str
+    campaign_name: str
+    adgroup_id: str
+    adgroup_name: str
+    ad_id: str
+    ad_name: str
+    currency: str
+    spend: Decimal
+    impressions: int | None
+    clicks: int | None
+    figures: str
+
+
+def spend_of(first: date, last: date, shop: str, *, using: str) -> Iterator[SpendRow]:
+    """Yield the spend of a shop that counts, by day. "" means all shops."""
+    rows = effective_spend(first, last).using(using).order_by("day", "pk").values_list(*SpendRow._fields)
+    for row in rows.iterator(chunk_size=2000):
+        if is_of_shop(shop, row[0]):
+            yield SpendRow(*row)
 
 
 def is_of_shop(shop: str, advertiser: str) -> bool:
@@ -71,10 +105,10 @@ class OwnFigures(NamedTuple):
     views: Decimal | None
 
 
-def own_figures(row: AdSpend, name: str) -> OwnFigures:
-    """Read TikTok's conversions of this event, their value, and how many of them came after a view alone."""
+def own_figures(text: str, name: str) -> OwnFigures:
+    """Read `AdSpend.figures`: conversions of this event, their value, and how many of them came after a view alone."""
     metric = METRICS.get(name)
-    figures = _figures(row)
+    figures = _figures(text)
     if metric is None or not figures:
         return OwnFigures(None, None, None)
     conversions = _number(figures.get(metric))
@@ -99,9 +133,9 @@ def _views(figures: Mapping[str, object], metric: str, conversions: Decimal | No
     return total
 
 
-def _figures(row: AdSpend) -> Mapping[str, object]:
+def _figures(text: str) -> Mapping[str, object]:
     try:
-        read = json.loads(row.figures)
+        read = json.loads(text)
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
@@ -109,8 +143,13 @@ def _figures(row: AdSpend) -> Mapping[str, object]:
 
 def _number(text: object) -> Decimal | None:
     """Read a metric, which is a text. "-" stands where one does not apply."""
+    return _read(text) if isinstance(text, str) and text != "-" else None
+
+
+@lru_cache(maxsize=4096)  # most are small numbers
+def _read(text: str) -> Decimal | None:
     try:
-        number = Decimal(str(text))
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() else None

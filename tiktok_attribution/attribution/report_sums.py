@@ -13,9 +13,9 @@ from django.db.models import QuerySet, Sum
 from tiktok_attribution import conf
 from tiktok_attribution.attribution.report_figures import Figures, add_money
 from tiktok_attribution.attribution.report_query import ReportQuery
-from tiktok_attribution.attribution.report_spend import effective_spend, is_of_shop, own_figures
+from tiktok_attribution.attribution.report_spend import SpendRow, own_figures, spend_of
 from tiktok_attribution.failures import describe
-from tiktok_attribution.models import AdSpend, DailyAttribution
+from tiktok_attribution.models import DailyAttribution
 
 logger = logging.getLogger("tiktok_attribution")
 
@@ -104,22 +104,23 @@ def group_sums(rows: QuerySet[DailyAttribution], columns: Iterable[str], rates: 
 class Spent(NamedTuple):
     """One row of spend, with its figures."""
 
-    row: AdSpend
+    row: SpendRow
     figures: Figures
 
 
 def spend_rows(query: ReportQuery, using: str) -> Iterator[Spent]:
     """Yield the rows of spend that the query is about."""
-    for row in effective_spend(query.first, query.last, using=using):
-        if is_of_shop(query.shop, row.advertiser):
-            yield Spent(row, _figures(row, query))
+    for row in spend_of(query.first, query.last, query.shop, using=using):
+        yield Spent(row, _figures(row, query.name))
 
 
-def _figures(row: AdSpend, query: ReportQuery) -> Figures:
-    own = own_figures(row, query.name)
-    figures = Figures(impressions=row.impressions, clicks=row.clicks, own_conversions=own.conversions)
-    add_money(figures.spend, row.currency, row.spend)
-    figures.own_views = own.views
-    if own.value is not None:
-        add_money(figures.own_value, row.currency, own.value)
-    return figures
+def _figures(row: SpendRow, name: str) -> Figures:
+    own = own_figures(row.figures, name)
+    return Figures(
+        spend={row.currency: row.spend},
+        impressions=row.impressions,
+        clicks=row.clicks,
+        own_conversions=own.conversions,
+        own_views=own.views,
+        own_value={} if own.value is None else {row.currency: own.value},
+    )
