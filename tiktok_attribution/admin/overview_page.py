@@ -52,13 +52,13 @@ class Chart(NamedTuple):
     steps: Sequence[Step]
 
 
-KINDS = ("delivered", "failed", "open")
+PARTS = ("delivered", "failed", "open")
 
 
 def chart(steps: Sequence[Step]) -> Chart:
     """Build a stacked bar chart: delivered at the bottom, then failed, then open."""
-    most = max((sum(getattr(step, kind) for kind in KINDS) for step in steps), default=0)
-    bars = stacked([{kind: getattr(step, kind) for kind in KINDS} for step in steps], most)
+    most = max((sum(getattr(step, kind) for kind in PARTS) for step in steps), default=0)
+    bars = stacked([{kind: getattr(step, kind) for kind in PARTS} for step in steps], most)
     return Chart(bars, width_of(len(steps)), most, steps)
 
 
