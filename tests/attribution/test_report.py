@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -14,7 +15,7 @@ from tests.attribution.samples import ADVERTISER, DAY, PIXEL, PURCHASE, SPRING, 
 from tiktok_attribution.attribution.report import Report, event_names, report, spend_known_until
 from tiktok_attribution.attribution.report_query import ReportQuery
 from tiktok_attribution.attribution.report_rows import Row
-from tiktok_attribution.models import AdSpend, LandingCount, SuppressedCount
+from tiktok_attribution.models import AdSpend, HourlyStatistics, LandingCount, SuppressedCount
 
 pytestmark = pytest.mark.django_db
 
@@ -212,6 +213,16 @@ def test_the_sums_of_erased_conversions_stay_and_are_told() -> None:
     credit("0.5", campaign_id=SPRING, is_erased=True)
     found = asked()
     assert (found.erased, found.totals.every.conversions) == (Decimal("0.5"), Decimal("2.5"))
+
+
+def test_events_that_tiktok_did_not_get_are_counted_in_the_hours_of_the_days(settings: Any) -> None:
+    settings.TIME_ZONE = "Asia/Jakarta"
+    midnight = int(datetime(2026, 3, 2, tzinfo=ZoneInfo("Asia/Jakarta")).timestamp())
+    for hour, count in ((midnight - 3600, 100), (midnight, 1), (midnight + 23 * 3600, 2), (midnight + 86_400, 100)):
+        HourlyStatistics.objects.create(hour=hour, pixel_code=PIXEL, name="Purchase", rejected=count, delivered=50)
+    HourlyStatistics.objects.create(hour=midnight, pixel_code="C0OTHER", name="Purchase", invalid=4, expired=8)
+    HourlyStatistics.objects.create(hour=midnight, pixel_code=PIXEL, name="Lead", rejected=16)
+    assert (asked().undelivered, asked(name="").undelivered, asked(shop="C0OTHER").undelivered) == (15, 31, 12)
 
 
 def test_landings_are_counted_by_day() -> None:

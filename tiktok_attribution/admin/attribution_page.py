@@ -132,7 +132,7 @@ def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> At
         notes=list(_notes(found, asked)),
         chart=money_chart(found),
         table=table_of(found, asked, conf.current().attribution.windows),
-        comparison=list(_comparison(found.totals.ads)),
+        comparison=list(_comparison(found)),
         footer=[
             *((TRAFFIC_TITLES[key], number(one.conversions), money(one.value)) for key, one in _by_traffic(found)),
             (_("All conversions"), number(found.totals.every.conversions), money(found.totals.every.value)),
@@ -210,7 +210,10 @@ def _notes(found: Report, asked: Asked) -> Iterator[str]:
         yield gettext("There are several currencies. They are never added up, and ratios stand only within one.")
 
 
-def _comparison(ads: Figures) -> Iterator[tuple[Text, str]]:
+# Decision: events that TikTok did not get stand beside the difference and are not taken off it. They are those of all
+# visitors, and nobody knows how many of them TikTok would have given to an ad.
+def _comparison(found: Report) -> Iterator[tuple[Text, str]]:
+    ads = found.totals.ads
     if ads.difference is None:
         return
     yield _("TikTok's conversions"), number(ads.own_conversions)
@@ -219,6 +222,7 @@ def _comparison(ads: Figures) -> Iterator[tuple[Text, str]]:
     yield _("of it: after a view, which a site can't see"), signed(ads.own_views)
     yield _("of it: the clock, because TikTok counts on the day of the click"), signed(ads.clock_part)
     yield _("not explained"), signed(ads.not_explained)
+    yield _("Events of all visitors that TikTok refused or never got, for each pixel"), number(found.undelivered)
     yield _("TikTok's value"), " · ".join(money(ads.own_value))
     yield _("TikTok's ROAS"), fixed(ads.own_roas)
 

@@ -8,25 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from django.db.models import Max, QuerySet, Sum
 
 from tiktok_attribution.attribution.report_figures import NOTHING, Figures
 from tiktok_attribution.attribution.report_objects import UNKNOWN
-from tiktok_attribution.attribution.report_query import MODELS, OBJECT_LEVELS, ReportQuery
+from tiktok_attribution.attribution.report_query import MODELS, OBJECT_LEVELS, ReportQuery, zone_of
 from tiktok_attribution.attribution.report_rows import Listed, Row
 from tiktok_attribution.attribution.report_spend import is_of_shop
 from tiktok_attribution.attribution.report_sums import Rates, Spent, group_sums, roll_up, spend_rows
 from tiktok_attribution.consent.types import REFUSALS
-from tiktok_attribution.models import AdSpend, Clock, DailyAttribution, LandingCount, SuppressedCount, Traffic
+from tiktok_attribution.models import (
+    AdSpend,
+    Clock,
+    DailyAttribution,
+    HourlyStatistics,
+    LandingCount,
+    SuppressedCount,
+    Traffic,
+)
 
 WITHOUT = ""
 """The traffic of the part of the conversions that no touch brought."""
 LANDED = "stored"
 """The outcome of a landing that was kept as a touch."""
 MOST_NAMES = 100
+ENDED_DAYS = 36
+"""Days after which an advertiser without spend has ended: one more than an import reads again."""
 
 
 @dataclass(slots=True)
@@ -60,6 +70,7 @@ class Report:
 
     `erased` are conversions of people whose data was erased: they count in every sum, and nothing else of them is kept.
     `refused` and `suppressed` count events that were never recorded, once for each pixel; they have no conversion.
+    `undelivered` counts the events of all visitors, once for each pixel, that TikTok refused or never got.
     `spend_until` is the last day of which the spend of every advertiser is known; None without spend.
     """
 
@@ -73,6 +84,7 @@ class Report:
     erased: Decimal
     refused: int
     suppressed: int
+    undelivered: int
     spend_until: date | None
     names: list[str]
     inside: dict[str, str]
@@ -108,6 +120,7 @@ def report(query: ReportQuery, *, using: str, today: date, with_windows: bool = 
         erased=_credits(roll_up(query, using).filter(is_erased=True)),
         refused=counts[0],
         suppressed=counts[1],
+        undelivered=_undelivered(query, using),
         spend_until=spend_known_until(query.shop, using=using),
         names=event_names(query.first, query.last, using=using),
         inside={
@@ -125,12 +138,21 @@ def event_names(first: date, last: date, *, using: str) -> list[str]:
 
 
 def spend_known_until(shop: str, *, using: str) -> date | None:
-    """Return the last day of which the spend of every advertiser with spend in its last 35 days is known."""
-    rows = AdSpend.objects.using(using).filter(is_current=True).order_by()
-    newest = rows.values_list("advertiser").annotate(last=Max("day"))
-    days = [last for advertiser, last in newest if is_of_shop(shop, advertiser)]
-    # An account that has ended would otherwise hold the others back for ever.
-    return min((day for day in days if day >= max(days) - timedelta(days=35)), default=None)
+    """Return the last day of which the spend of every advertiser is known; None without spend.
+
+    An advertiser that has no spend in the newest `ENDED_DAYS` days has ended, and does not hold the others back.
+    """
+    rows = AdSpend.objects.using(using).filter(is_current=True)
+    newest = rows.order_by("-day").values_list("day", flat=True).first()
+    if newest is None:
+        return None
+    recent = rows.filter(day__gt=newest - timedelta(days=ENDED_DAYS)).order_by()
+    days = [
+        last
+        for advertiser, last in recent.values_list("advertiser").annotate(Max("day"))
+        if is_of_shop(shop, advertiser)
+    ]
+    return min(days, default=None)
 
 
 def _totals(query: ReportQuery, spend: Iterable[Spent], using: str, rates: Rates, landings: int) -> Totals:
@@ -188,3 +210,19 @@ def _suppressed(query: ReportQuery, using: str) -> tuple[int, int]:
     counts = dict(rows.order_by().values_list("reason").annotate(Sum("count")))
     refused = sum(counts.get(reason.value, 0) for reason in REFUSALS)
     return refused, sum(counts.values()) - refused
+
+
+def _undelivered(query: ReportQuery, using: str) -> int:
+    """Return how many recorded events of the period TikTok refused or never got, by the hourly statistics."""
+    zone = zone_of(query.shop)
+    start, end = (
+        int(datetime.combine(day, time.min, tzinfo=zone).timestamp())
+        for day in (query.first, query.last + timedelta(days=1))
+    )
+    rows = HourlyStatistics.objects.using(using).filter(hour__gte=start, hour__lt=end)
+    if query.shop:
+        rows = rows.filter(pixel_code=query.shop)
+    if query.name:
+        rows = rows.filter(name=query.name)
+    sums = rows.aggregate(invalid=Sum("invalid"), rejected=Sum("rejected"), expired=Sum("expired"))
+    return sum(count or 0 for count in sums.values())

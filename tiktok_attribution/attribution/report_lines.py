@@ -72,6 +72,7 @@ def as_json(found: Report, rows: Iterable[Row]) -> dict[str, Any]:
         "erased": _text(_plain(found.erased)),
         "refused": found.refused,
         "suppressed": found.suppressed,
+        "undelivered": found.undelivered,
         "spend_known_until": found.spend_until.isoformat() if found.spend_until else None,
         "days_not_final": [day.day.isoformat() for day in found.days if not day.is_final],
     }
