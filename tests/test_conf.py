@@ -281,7 +281,7 @@ def test_a_configuration_error_is_djangos_too() -> None:
 
 
 def test_click_id_and_campaign_always_stay_in_addresses() -> None:
-    assert read({"ALLOWED_QUERY_PARAMETERS": ["page"]}).allowed_parameters == ("ttclid", "utm_*", "page")
+    assert read({"ALLOWED_QUERY_PARAMETERS": ["page"]}).allowed_parameters == (*conf.ALWAYS_ALLOWED_PARAMETERS, "page")
 
 
 def test_the_greatest_age_in_seconds() -> None:

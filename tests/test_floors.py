@@ -35,12 +35,14 @@ HOUSE = [
 ]
 ADMIN = [
     {"explanations"},
-    {"formatting"},
+    {"charts", "formatting"},
     {"base"},
     {"list_query"},
-    {"filters"},
-    {"action_run", "event_list", "matching_keys", "mixins", "overview_page", "spend_page"},
-    {"actions", "attempts", "diagnosis", "event_page", "overview", "pixels", "spend_import"},
+    {"attribution_query", "filters"},
+    {"attribution_table"},
+    {"attribution_tiles"},
+    {"action_run", "attribution_page", "event_list", "matching_keys", "mixins", "overview_page", "spend_page"},
+    {"actions", "attempts", "attribution_report", "diagnosis", "event_page", "overview", "pixels", "spend_import"},
     {"events", "jobs"},
     {"__init__"},  # by it Django's autodiscovery finds them all
 ]

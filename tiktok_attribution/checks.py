@@ -1,13 +1,13 @@
 """System checks for the settings, the middleware and the declared conversions. One function checks one concern.
 
-E001 unknown key or wrong value · E004 CONVERSIONS · E005 MIDDLEWARE · E007 USER · E008 OUTBOX_DATABASES ·
-W001 events that Standard Mode does not record · W002 no SITE_URL · W003 eager Celery · W004 API_URL, PIXEL_HOST or
-MARKETING_API_URL is not TikTok's · W006 PAGE_SCRIPT without this app's URLs or without staticfiles · W007 access token in the source ·
-W008 REGION without REGIONS, or REGIONS without REGION · W009 MAIL_ADMINS without ADMINS · W010 Turbo without
-PAGE_SCRIPT · W011 misspelt standard event · W014 a cache that processes do not share · W022 SQLite with deferred
-transactions · W023 visitor_of with a short SNAPSHOT_DAYS · W024 IN_FRAMES on plain http · W025 INSERT_TAG with
-GZipMiddleware in the wrong place · W026 amounts without a currency · W027 KEEP_TOUCH_DAYS below the widest window ·
-I001 consent without this app's URLs.
+E001 unknown key or wrong value · E004 CONVERSIONS · E005 MIDDLEWARE · E007 USER · E008 OUTBOX_DATABASES · W001 events
+that Standard Mode does not record · W002 no SITE_URL · W003 eager Celery · W004 API_URL, PIXEL_HOST or
+MARKETING_API_URL is not TikTok's · W006 PAGE_SCRIPT without this app's URLs or without staticfiles · W007 access
+token in the source · W008 REGION without REGIONS, or REGIONS without REGION · W009 MAIL_ADMINS without ADMINS · W010
+Turbo without PAGE_SCRIPT · W011 misspelt standard event · W014 a cache that processes do not share · W022 SQLite with
+deferred transactions · W023 visitor_of with a short SNAPSHOT_DAYS · W024 IN_FRAMES on plain http · W025 INSERT_TAG
+with GZipMiddleware in the wrong place · W026 amounts without a currency · W027 KEEP_TOUCH_DAYS below the widest
+window · I001 consent without this app's URLs.
 
 Three checks matter only in production. Each is a warning, and an error under `check --deploy`: W005 and E003 access
 token · W020 and E002 pixel code · W021 and E006 test event code.

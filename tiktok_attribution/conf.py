@@ -26,7 +26,9 @@ SETTING = "TIKTOK_ATTRIBUTION"
 DEVELOPER, STANDARD = "developer", "standard"
 
 # These stay in every address that is sent: without ttclid nothing is attributed, without utm_* nothing is reported.
-ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*")
+# The other keys are those that `attribution.link_builder` adds to the address of an ad.
+BUILDER_PARAMETERS = ("tt_adgroup", "tt_ad", "tt_ad_v2", "tt_placement")
+ALWAYS_ALLOWED_PARAMETERS = ("ttclid", "utm_*", *BUILDER_PARAMETERS)
 
 
 # Decision: an unreadable setting that protects visitors counts as "nobody agreed" (`Settings.is_closed`). An error in

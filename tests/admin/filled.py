@@ -12,7 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from tests.admin import offices
+from tests.admin.attribution_samples import fill_attribution
 from tests.admin.samples import PIXEL, stored_event
+from tests.attribution.report_samples import SPRING
 from tests.attribution.spend_samples import imported, row
 from tests.shop.models import Order
 from tiktok_attribution.delivery.manual import SkipReason
@@ -84,7 +86,8 @@ def fill() -> dict[str, str]:
     PixelStatus.objects.create(pixel_code=PIXEL, failures=7, closed_until=now + 60)
     count_again(48, using="default", now=now)
     go_on(WHOLE, using="default", now=now, seconds=60)
-    return {**_addresses(orders[0], odd), **_jobs(now), **_spend()}
+    fill_attribution()
+    return {**_addresses(orders[0], odd), **_jobs(now), **_spend(), **_attribution()}
 
 
 def _spend() -> dict[str, str]:
@@ -93,6 +96,17 @@ def _spend() -> dict[str, str]:
     made = imported(row(2, "8.00", campaign_name="Spring"))
     app = "/admin/tiktok_attribution/spendimport/"
     return {"spend": app, "spend-upload": f"{app}import/", "spend-import": f"{app}{made.pk}/change/"}
+
+
+def _attribution() -> dict[str, str]:
+    page = "/admin/tiktok_attribution/attributionreport/"
+    return {
+        "attribution": f"{page}?windows=1",
+        "attribution-inside": f"{page}?by=adgroup&campaign={SPRING}&period=30",
+        "attribution-none": f"{page}?from=2020-01-01&to=2019-12-31",
+        "attribution-link": f"{page}link/?address=http://shop.example/new/%3Futm_source%3Dx",
+        "attribution-link-refused": f"{page}link/?address=shop.example/%23top",
+    }
 
 
 def _jobs(now: float) -> dict[str, str]:

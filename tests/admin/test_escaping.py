@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import HOSTILE, PIXEL, page_of, retry_of
+from tests.attribution.report_samples import on_both_clocks
 from tiktok_attribution.events import Event, Page
 from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State
@@ -117,6 +118,16 @@ def test_pixels_are_harmless(boss: Client, hostile: str) -> None:
     for code in (PIXEL, hostile):
         page = reverse("admin:tiktok_attribution_pixelstatus_change", args=[quote(code)])
         assert_harmless(boss.get(page), hostile)
+
+
+def test_the_attribution_report_is_harmless(boss: Client, hostile: str) -> None:
+    today = timezone.localdate()
+    on_both_clocks(1, day=today, campaign_name=hostile, adgroup_name=hostile, landing_path=hostile, name=hostile[:50])
+    page = reverse("admin:tiktok_attribution_attributionreport_changelist")
+
+    for query in ({"by": "campaign"}, {"by": "landing"}, {"by": "adgroup", "campaign": f"~{hostile}"}):
+        assert_harmless(boss.get(page, {**query, "event": hostile[:50], "windows": "1"}), hostile)
+    assert_harmless(boss.get(f"{page}link/", {"address": f"https://shop.example/?{hostile}"}), hostile)
 
 
 def test_pages_hold_no_script_of_their_own(boss: Client, rejected: OutboxEvent) -> None:

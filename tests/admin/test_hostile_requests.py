@@ -20,6 +20,7 @@ from tests.admin.samples import PIXEL
 from tests.admin.test_permissions import APP, HOME, OWN, TABLE, client_as
 from tests.attribution.spend_samples import imported
 from tests.attribution.spend_samples import row as spend_row
+from tiktok_attribution.admin.attribution_query import PARAMETERS as OF_ATTRIBUTION
 from tiktok_attribution.admin.base import DJANGOS
 from tiktok_attribution.admin.list_query import KNOWN
 from tiktok_attribution.delivery.responses import Answer
@@ -47,7 +48,10 @@ VALUES: dict[str, str] = {
     "an emoji": "%F0%9F%98%80",
 }
 PARAMETERS = sorted(
-    {*KNOWN, *DJANGOS, "outcome__exact", "outcome__isnull", "period", "_changelist_filters", "name__regex", "next"}
+    {
+        *(*KNOWN, *DJANGOS, *OF_ATTRIBUTION),
+        *("outcome__exact", "outcome__isnull", "period", "_changelist_filters", "name__regex", "next", "address"),
+    }
 )
 FIELDS = (
     *("action", "_selected_action", "select_across", "index", "confirmed", "everything", "typed", "pixel"),
@@ -64,6 +68,9 @@ READERS: dict[str, set[str]] = {
     "spendimport/import/": {"advertiser", "packed"},
     "overview/": {"period", "pixel"},
     "overview/export/": {"period", "pixel", "p"},
+    "attributionreport/": {*OF_ATTRIBUTION, "name__regex"},
+    "attributionreport/export/": set(OF_ATTRIBUTION),
+    "attributionreport/link/": {"address"},
 }
 """Addresses that go by several parameters, one of which may be refused before another is read."""
 NEVER = {200, 302, 400, 403, 404, 405}

@@ -39,6 +39,9 @@ FOUR_TIMES = (
     "job-running",
     "spend-upload",
     "spend-import",
+    "attribution",
+    "attribution-none",
+    "attribution-link",
 )
 """Looked at in light and dark, wide and narrow; the others once."""
 

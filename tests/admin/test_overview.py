@@ -113,7 +113,7 @@ def test_value_is_added_up_by_currency(boss: Client, sale: OutboxEvent) -> None:
 
 def test_the_chart_has_a_title_a_text_and_a_table(boss: Client, sale: OutboxEvent) -> None:
     page = text_of(boss, period="today" if timezone.now().hour else "7")
-    assert re.search(r'<rect class="tiktok-bar-delivered" x="\d+" y="[\d.]+" width="8" height="[\d.]+">', page)
+    assert re.search(r'<rect class="tiktok-bar-delivered" x="[\d.]+" y="[\d.]+" width="8.00" height="[\d.]+">', page)
     assert "1 events recorded, 1 delivered, 0 failed." in page
     assert "As a table" in page
 

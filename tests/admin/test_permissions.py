@@ -48,6 +48,7 @@ EVENTS, ATTEMPTS, PIXELS = (frozenset({f"view_{model}"}) for model in ("outboxev
 JOBS = (frozenset({"view_bulkjob"}), EVENTS | {"retry_outboxevent"}, EVENTS | {"cancel_outboxevent"})
 SPEND = frozenset({"view_spendimport"})
 OVERVIEW, DIAGNOSIS = frozenset({"view_overview"}), frozenset({"view_diagnosis"})
+ATTRIBUTION = frozenset({"view_attribution"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,9 @@ TABLE: dict[str, Row] = {
         get=SPEND | {"import_spend"}, post=SPEND | {"import_spend"}, changes=True, sends=confirmed_upload()
     ),
     "spendimport/<int:pk>/undo/": button(SPEND, "import_spend"),
+    "attributionreport/": Row(get=ATTRIBUTION),
+    "attributionreport/export/": Row(get=ATTRIBUTION | {"export_attribution"}),
+    "attributionreport/link/": Row(get=ATTRIBUTION),
     "diagnosis/": Row(get=DIAGNOSIS),
     "diagnosis/test-event/": button(DIAGNOSIS, "test_pixelstatus", pixel=PIXEL, test_event_code="TEST1"),
 }

@@ -33,10 +33,12 @@ from tiktok_attribution.doctor.result import Level
 from tiktok_attribution.doctor.run import everything
 from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import (
+    AdSpend,
     Alert,
     AlertKind,
     Attempt,
     BulkJob,
+    DailyAttribution,
     Heartbeat,
     OutboxEvent,
     PixelStatus,
@@ -76,6 +78,8 @@ def data() -> set[str]:
         SpendImport: ("file_hash", "sums"),
         Order: ("email",),
         User: ("username",),
+        DailyAttribution: ("campaign_name", "adgroup_name", "placement", "landing_path", "name", "currency"),
+        AdSpend: ("campaign_name", "adgroup_name", "ad_name"),
     }
     rows = [row for model, names in columns.items() for row in model.objects.values_list(*names)]
     found = {str(value) for row in rows for value in row}
@@ -143,7 +147,17 @@ def test_every_page_of_the_admin(boss: Client, addresses: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("values", [{}, {"ENABLED": False, "PIXEL_CODE": ""}, {"CONVERSIONS": DECLARED}])
 @pytest.mark.parametrize(
-    "model", ["overview", "outboxevent", "attempt", "pixelstatus", "bulkjob", "spendimport", "diagnosis"]
+    "model",
+    [
+        "overview",
+        "outboxevent",
+        "attempt",
+        "pixelstatus",
+        "bulkjob",
+        "diagnosis",
+        "spendimport",
+        "attributionreport",
+    ],
 )
 def test_every_page_without_a_row(boss: Client, settings: Any, model: str, values: dict[str, Any]) -> None:
     settings.TIKTOK_ATTRIBUTION = with_settings(**values)

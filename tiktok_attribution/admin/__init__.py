@@ -1,7 +1,8 @@
-"""The admin pages of this app: events, attempts, pixels, jobs, overview and diagnosis, and what people can do there."""
+"""The admin pages of this app: events, attempts, pixels, jobs, overview, diagnosis, attribution, and their actions."""
 
 # Django's autodiscovery imports only this package. The imports below register the ModelAdmins.
 from tiktok_attribution.admin.attempts import AttemptAdmin
+from tiktok_attribution.admin.attribution_report import AttributionReportAdmin
 from tiktok_attribution.admin.diagnosis import DiagnosisAdmin
 from tiktok_attribution.admin.events import OutboxEventAdmin
 from tiktok_attribution.admin.jobs import BulkJobAdmin
@@ -11,6 +12,7 @@ from tiktok_attribution.admin.spend_import import SpendImportAdmin
 
 __all__ = [
     "AttemptAdmin",
+    "AttributionReportAdmin",
     "BulkJobAdmin",
     "DiagnosisAdmin",
     "OutboxEventAdmin",

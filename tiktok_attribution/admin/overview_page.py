@@ -23,6 +23,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tiktok_attribution.admin import filters
+from tiktok_attribution.admin.charts import Bar, stacked, width_of
 from tiktok_attribution.admin.explanations import Text, Words, explain_stored, words_of_event
 from tiktok_attribution.admin.formatting import here
 from tiktok_attribution.delivery.figures import PixelFigures
@@ -31,10 +32,6 @@ from tiktok_attribution.events.hashing import MATCH_KEYS
 from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State, moment
 from tiktok_attribution.monitoring.hourly_statistics import HOUR, WHOLE, epoch_of
 from tiktok_attribution.monitoring.summary import Summary, Totals, summarize
-
-HEIGHT = 100
-WIDTH = 10
-GAP = 2
 
 
 class Step(NamedTuple):
@@ -46,15 +43,6 @@ class Step(NamedTuple):
     open: int
 
 
-class Bar(NamedTuple):
-    """A rectangle of the chart, in units of the SVG view box."""
-
-    kind: str
-    x: int
-    y: str
-    height: str
-
-
 class Chart(NamedTuple):
     """The bars, the width of the view box, and the number that its height stands for."""
 
@@ -64,22 +52,14 @@ class Chart(NamedTuple):
     steps: Sequence[Step]
 
 
-def chart(steps: Sequence[Step]) -> Chart:
-    """Build a stacked bar chart: delivered at the bottom, then failed, then open.
+PARTS = ("delivered", "failed", "open")
 
-    The geometry is in attributes, because a Content-Security-Policy may block styles.
-    """
-    most = max((step.delivered + step.failed + step.open for step in steps), default=0)
-    bars: list[Bar] = []
-    for place, step in enumerate(steps):
-        top = float(HEIGHT)
-        for kind in ("delivered", "failed", "open"):
-            height = HEIGHT * getattr(step, kind) / most if most else 0.0
-            if height:
-                top -= height
-                # As text, because a template would format a float in the language's own form.
-                bars.append(Bar(kind, place * WIDTH + GAP // 2, f"{top:.2f}", f"{height:.2f}"))
-    return Chart(bars, max(len(steps), 1) * WIDTH, most, steps)
+
+def chart(steps: Sequence[Step]) -> Chart:
+    """Build a stacked bar chart: delivered at the bottom, then failed, then open."""
+    most = max((sum(getattr(step, kind) for kind in PARTS) for step in steps), default=0)
+    bars = stacked([{kind: getattr(step, kind) for kind in PARTS} for step in steps], most)
+    return Chart(bars, width_of(len(steps)), most, steps)
 
 
 MOST_ATTEMPTS = 5000

@@ -434,6 +434,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='AttributionReport',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'attribution',
+                'verbose_name_plural': 'attribution',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('tiktok_attribution.dailyattribution',),
+        ),
+        migrations.CreateModel(
             name='OutboxEvent',
             fields=[
                 ('body', models.OneToOneField(db_column='id', db_constraint=False, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, related_name='event', serialize=False, to='tiktok_attribution.eventbody')),

@@ -5,6 +5,7 @@ are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attribution import (
+    AttributionReport,
     ChangedObject,
     Clock,
     ConversionPerson,
@@ -53,6 +54,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "Attempt",
+    "AttributionReport",
     "BulkJob",
     "BulkState",
     "BulkVerb",

@@ -279,3 +279,13 @@ class StaleDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.shop}"
+
+
+class AttributionReport(DailyAttribution):
+    """Proxy model that gives the report its place in the admin. Its permissions are those of the roll-up."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("attribution")
+        verbose_name_plural = _("attribution")
+        default_permissions = ()
