@@ -21,8 +21,9 @@ from tiktok_attribution.models import (
     OutboxEvent,
     RecordedConversion,
 )
+from tiktok_attribution.privacy.copy import export
 from tiktok_attribution.privacy.erasure import erase
-from tiktok_attribution.privacy.person import export, person
+from tiktok_attribution.privacy.person import person
 
 Configure = Callable[..., None]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.privacy]
@@ -53,7 +54,7 @@ def test_an_erasure_leaves_the_sums_and_nothing_of_the_person() -> None:
     worked()
     before = sums()
     told = erase(person(emails=[ADA]))
-    assert told["conversions"] == 1
+    assert told["attribution"]["conversions"] == 1
     assert RecordedConversion.objects.get().object_pk == str(eves.pk)
     assert ConversionPerson.objects.count() == ConversionTouch.objects.count() == 1
     worked()
@@ -75,7 +76,7 @@ def test_a_conversion_that_was_not_recorded_yet_never_is() -> None:
 def test_a_dry_run_erases_nothing() -> None:
     sold(email=ADA)
     worked()
-    assert erase(person(emails=[ADA]), dry=True)["conversions"] == 1
+    assert erase(person(emails=[ADA]), dry=True)["attribution"]["conversions"] == 1
     assert RecordedConversion.objects.exists()
 
 
@@ -83,7 +84,7 @@ def test_an_old_conversion_is_found_by_its_person_when_the_body_is_gone() -> Non
     sold(email=ADA)
     worked()
     OutboxEvent.objects.all().delete()
-    assert erase(person(emails=[ADA]))["conversions"] == 1
+    assert erase(person(emails=[ADA]))["attribution"]["conversions"] == 1
     assert not RecordedConversion.objects.exists()
 
 
@@ -92,7 +93,7 @@ def test_or_by_its_object() -> None:
     worked()
     OutboxEvent.objects.all().delete()
     sold()
-    assert erase(person(objects=[f"shop.Sale:{sale.pk}"]))["conversions"] == 1
+    assert erase(person(objects=[f"shop.Sale:{sale.pk}"]))["attribution"]["conversions"] == 1
 
 
 def test_a_copy_holds_what_is_stored() -> None:
@@ -101,7 +102,7 @@ def test_a_copy_holds_what_is_stored() -> None:
     sale = sold("70.00", email=ADA, voucher="LENA10")
     sold(email=EVE)
     worked()
-    (copy,) = export(person(emails=[ADA]))["default"]["conversions"]
+    (copy,) = export(person(emails=[ADA]))["attribution"]["conversions"]
     assert json.loads(json.dumps(copy)) == copy
     assert (copy["of"], copy["value"], copy["browser"]) == (f"shop.Sale:{sale.pk}", "70.000000", str(LAPTOP))
     assert copy["touches"][0]["campaign"] == "Campaign A"

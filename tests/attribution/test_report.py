@@ -384,11 +384,11 @@ def test_levels_are_never_added() -> None:
 def test_each_day_and_advertiser_has_its_own_finest_level() -> None:
     yesterday = DAY - timedelta(days=1)
     spend("50.00", day=yesterday)
-    spend("30.00", level="adgroup", adgroup_id="11")
+    spend("40.00", level="adgroup", adgroup_id="11")
     spend("40.00")
     spend("7.00", advertiser="8")
     found = asked(first=yesterday)
-    assert [day.figures.spend for day in found.days] == [{"EUR": 50}, {"EUR": 37}]
+    assert [day.figures.spend for day in found.days] == [{"EUR": 50}, {"EUR": 47}]
 
 
 def test_what_was_undone_does_not_count() -> None:

@@ -16,7 +16,9 @@ from django.db import models
 from tiktok_attribution.events.hashing import email_sha256, search_key
 from tiktok_attribution.models import (
     Attempt,
+    ConversionPerson,
     ConversionTouch,
+    DailyAttribution,
     OutboxEvent,
     PixelStatus,
     RecordedConversion,
@@ -80,13 +82,8 @@ BY_CONSTRUCTION = {
     "OutboxEvent.attempt_log": "keys of attempts",
     "PixelStatus.pixel_code": "of a site",
     "PixelStatus.token_fingerprint": "of the token",
-    "RecordedConversion.shop": "of a site",
-    "RecordedConversion.name": "of an event",
-    "RecordedConversion.event_id": "as that of the outbox: keeps the conversion from being recorded anew",
-    "RecordedConversion.object_label": "of a model",
-    "RecordedConversion.object_pk": "the site's key of its object; the conversion stays as a figure of the report",
-    "RecordedConversion.currency": "of the value, which stays as a figure of the report",
-    "RecordedConversion.unjoined": "a word of this app",
+    "ChangedObject.object_label": "of a model",
+    "ChangedObject.object_pk": "the site's key of its object; the row is gone when the worker has read it",
     "LandingCount.shop": "of a site",
     "LandingCount.outcome": "a word of this app",
     "VisitorSnapshot.object_label": "of a model",
@@ -96,6 +93,7 @@ BY_CONSTRUCTION = {
 OF_NOBODY = {
     "AdSpend": "what an advertiser's ads cost, as TikTok reports it",
     "SpendImport": "which file or fetch brought it, and which colleague imported it",
+    "StaleDay": "days of a shop whose sums are computed again",
     "DailyAttribution": "sums over everybody, by campaigns, and by paths that are cleaned at the landing",
 }
 TEXT = (models.CharField, models.TextField, models.JSONField, models.BinaryField, models.UUIDField)
@@ -126,6 +124,10 @@ def test_no_column_is_forgotten() -> None:
         *("ad_id", "ad_name", "adgroup_id", "adgroup_name", "campaign_id", "campaign_name", "landing_path"),
         *("placement", "utm_medium", "utm_source"),
     )
+    conversion = (
+        *("code", "currency", "event_id", "lines", "name", "object_label", "object_pk", "shop", "unjoined"),
+        "visitor_key",
+    )
     more = ("creative_id", "creative_name", "shop", "utm_campaign", "utm_content", "utm_term", "visitor_key")
     assert set(TO_BE_CLEAN) == {
         "Attempt.message",
@@ -137,7 +139,8 @@ def test_no_column_is_forgotten() -> None:
         "OutboxEvent.payload",
         "OutboxEvent.visitor_key",
         "PixelStatus.message",
-        *(f"RecordedConversion.{name}" for name in ("code", "lines", "persons", "visitor_key")),
+        *(f"RecordedConversion.{name}" for name in conversion),
+        *(f"ConversionPerson.{name}" for name in ("identifier", "person")),
         *(f"Touch.{name}" for name in (*source, *more)),
         *(f"VisitorLink.{name}" for name in ("identifier", "person", "visitor_key")),
         "VisitorSnapshot.signals",
@@ -184,8 +187,8 @@ def plant_attribution(words: str) -> None:
     conversion = RecordedConversion.objects.create(
         shop="C0", name="Lead", event_id="lead-1", object_label="shop.Order", object_pk=KEY, at=1_700_000_000,
         value=5, currency="EUR", code=words[:90], lines=json.dumps([[words, 1, "5.00"]]), visitor_key=BROWSER,
-        persons=json.dumps({"email": str(PERSON)}),
     )  # fmt: skip
+    ConversionPerson.objects.create(conversion=conversion, identifier="email", person=PERSON)
     own = {name: text for name, text in texts.items() if hasattr(ConversionTouch, name)}
     ConversionTouch.objects.create(conversion=conversion, key=1, at=1_700_000_000, **own)
 
@@ -241,9 +244,9 @@ def test_touches_of_every_browser_of_theirs_go_and_the_figures_stay() -> None:
     assert report["attribution"] == {"browsers": 2, "touches": 2, "links": 2, "conversions": 1}
     assert list(Touch.objects.all()) == [stranger]
     assert not VisitorLink.objects.exists()
-    conversion = RecordedConversion.objects.get()
-    assert (conversion.value, conversion.currency, conversion.unjoined) == (5, "EUR", "erased")
-    assert not conversion.touches.exists()
+    assert not RecordedConversion.objects.exists()
+    assert not ConversionTouch.objects.exists()
+    assert {row.value for row in DailyAttribution.objects.filter(clock="conversion", is_erased=True)} == {5}
 
 
 def test_a_dry_run_counts_the_touches_and_leaves_them() -> None:

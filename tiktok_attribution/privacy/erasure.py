@@ -60,7 +60,6 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
     }
     all_found = {using: find(who, using=using, quick=quick) for using in outbox_databases()}
     browsers = browsers_of(all_found, who.objects)  # before their keys are erased
-    report["attribution"] = erase_browsers(browsers, dry=dry)
     for using, found in all_found.items():
         rows = OutboxEvent.objects.using(using).with_keys(found.events)
         before = Counter(rows.values_list("state", flat=True))
@@ -78,11 +77,13 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
             "snapshots": len(found.snapshots),
             "event_keys": found.events,
         }
-    # After the bodies: from now on no worker records one of these conversions again.
+    # After the bodies, so that no worker records one of these conversions again; and before the touches, because the
+    # sums that stay are computed from them.
     conversions = conversions_of(
         digests=who.hashes, objects=browsers.objects, events=browsers.events, visitor_keys=browsers.keys
     )
-    report["conversions"] = len(conversions) if dry else erase_conversions(conversions)
+    erased = len(conversions) if dry else erase_conversions(conversions)
+    report["attribution"] = {**erase_browsers(browsers, dry=dry), "conversions": erased}
     told = {using: (sum(one["events"].values()), one["snapshots"]) for using, one in report["databases"].items()}
     logger.info("tiktok: erasure %s%s: %s", report["reference"], " (dry run)" if dry else "", told)
     return report
