@@ -12,7 +12,10 @@ import pytest
 import tiktok_attribution
 
 ROOT = Path(__file__).parents[1]
-FACADE = {"Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"}
+FACADE = {
+    *("Conversion", "atrack", "attribution_of", "hold_back", "paused", "pending_events", "recheck", "register"),
+    "track",
+}
 DOORS = {
     "tiktok_attribution.admin.mixins": {"TikTokColumn", "TikTokEvents", "TikTokSection"},
     "tiktok_attribution.conf": {"ConfigurationError"},

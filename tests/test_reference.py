@@ -134,10 +134,15 @@ def test_only_numbers_have_a_unit() -> None:
 
 # Declarations ---------------------------------------------------------------------------------------------------------
 
-HEADINGS = ("## Keys for the event", "## Keys for the properties", "## Keys for the person")
+HEADINGS = (
+    "## Keys for the event",
+    "## Keys for the properties",
+    "## Keys for the person",
+    "## Keys for attribution",
+)
 INTERNAL = {
     *("recent", "concerns", "had_happened", "default_event_id", "hashed_user", "tables", "owner", "first_visitor"),
-    *("happens_when_made", "has_time", "model"),
+    *("happens_when_made", "has_time", "model", "may_be_refunded", "describes_object", "concerns_refunds"),
 }
 """What the class form has beside what a site writes or overrides. A new name belongs here or into the reference."""
 
@@ -315,7 +320,7 @@ def test_every_function_of_the_facade_is_there() -> None:
     assert_same("api.md", functions, tiktok_attribution.__all__)
 
 
-@pytest.mark.parametrize("name", ["track", "recheck", "hold_back", "pending_events"])
+@pytest.mark.parametrize("name", ["track", "recheck", "attribution_of", "hold_back", "pending_events"])
 def test_every_argument_of_a_function_is_there(name: str) -> None:
     function = getattr(tiktok_attribution, name)
     assert_same("api.md", listed(section("api.md", f"### `{name}()`")), parameters(function, but=()))

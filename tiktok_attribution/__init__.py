@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tiktok_attribution.attribution.result import attribution_of
     from tiktok_attribution.browser.page_response import pending_events
     from tiktok_attribution.conversions.conversion import Conversion
     from tiktok_attribution.conversions.receivers import recheck
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from tiktok_attribution.conversions.suppression import hold_back
     from tiktok_attribution.conversions.tracking import atrack, track
 
-__all__ = ["Conversion", "atrack", "hold_back", "paused", "pending_events", "recheck", "register", "track"]
+__all__ = [
+    "Conversion",
+    "atrack",
+    "attribution_of",
+    "hold_back",
+    "paused",
+    "pending_events",
+    "recheck",
+    "register",
+    "track",
+]
 
 _HOMES = {
     "Conversion": "conversions.conversion",
     "atrack": "conversions.tracking",
+    "attribution_of": "attribution.result",
     "hold_back": "conversions.suppression",
     "paused": "conversions.recorder",
     "pending_events": "browser.page_response",

@@ -20,13 +20,17 @@ class TikTokAttributionConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because these modules import models, which can be imported only once every app is loaded.
         from tiktok_attribution import checks  # noqa: F401, PLC0415
+        from tiktok_attribution.attribution import touch_changes, work  # noqa: PLC0415
         from tiktok_attribution.conversions import backfill, finishing, receivers  # noqa: PLC0415
         from tiktok_attribution.delivery import turns  # noqa: PLC0415
+        from tiktok_attribution.touches import withdrawal  # noqa: PLC0415
 
         autodiscover_modules("tiktok")
         receivers.connect()
         turns.register_chore(turns.FINISH, finishing.finish_everywhere)
         turns.register_chore(turns.BACKFILL, backfill.backfill_recent, is_due=backfill.is_due)
+        turns.register_chore(turns.ATTRIBUTION, work.work, is_due=work.is_due)
+        withdrawal.also_forget[:] = [touch_changes.forget_browsers]
         if apps.is_installed("django.contrib.auth"):
             from tiktok_attribution.privacy import erasure  # noqa: PLC0415
 

@@ -60,6 +60,8 @@ def sweep() -> None:
         _publish(backfill, expires=SWEEP_SECONDS)
     _alive(turns.SWEEP, turns.WORKER)
     hourly_statistics.refresh_all()
+    if turns.chore_is_due(turns.ATTRIBUTION):
+        turns.run_chore(turns.ATTRIBUTION)
     alerts.notify_all()
 
 

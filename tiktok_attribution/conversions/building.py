@@ -29,7 +29,7 @@ from tiktok_attribution.events.ids import valid_pixel_codes
 from tiktok_attribution.events.names import canonical_name, nearly_standard
 from tiktok_attribution.events.times import epoch_seconds, note_ahead
 from tiktok_attribution.events.wire import properties as clean_properties
-from tiktok_attribution.models import OutboxEvent
+from tiktok_attribution.models import OutboxEvent, RecordedConversion
 from tiktok_attribution.visitor.caller import pixels_of_request
 
 logger = logging.getLogger("tiktok_attribution")
@@ -45,7 +45,7 @@ def object_of(row: OutboxEvent, *, using: str) -> Model | None:
     return found
 
 
-def conversion_of(row: OutboxEvent, obj: Model) -> Conversion | None:
+def conversion_of(row: OutboxEvent | RecordedConversion, obj: Model) -> Conversion | None:
     """Return the conversion that the row was recorded for: by its event id, else the only one of its name."""
     named = [conversion for conversion in registry.of(type(obj)) if conversion.event == row.name]
     if len(named) > 1:

@@ -99,6 +99,22 @@ class Conversion:
         """Return when it happened (datetime or epoch seconds). None means now, and the backfill skips the object."""
         return None
 
+    def refunded(self, obj: Any) -> Any:
+        """Return how much of the value has been paid back so far, None for nothing. Attribution lowers the value."""
+        return None
+
+    def is_reversed(self, obj: Any) -> bool:
+        """Return True for an object that no longer counts, such as a cancelled order. Then count and value are 0."""
+        return False
+
+    def is_first(self, obj: Any) -> bool | None:
+        """Return whether this is the first conversion of a new customer. None: earlier conversions tell."""
+        return None
+
+    def code(self, obj: Any) -> Any:
+        """Return the voucher code that was used, for attribution to a creator. None or "" without one."""
+        return None
+
     def pixels(self, obj: Any) -> Sequence[str]:
         """Return the pixel codes for this object. Empty: those of the request that made it, else PIXEL_CODE."""
         return ()
@@ -127,6 +143,10 @@ class Conversion:
     def concerns(self, update_fields: Collection[str] | None) -> bool:
         """Return whether a save of only these fields can make it happen."""
         return update_fields is None or not self.happens_when_made
+
+    def concerns_refunds(self, update_fields: Collection[str]) -> bool:
+        """Return whether a save of only these fields may be a refund or a reversal."""
+        return self.may_be_refunded
 
     def had_happened(self, pk: object, using: str) -> bool:
         """Return whether the stored object counted already, before the current save."""
@@ -174,6 +194,19 @@ class Conversion:
         if first is not None:
             raise InvalidEvent(f"visitor_of gave a {type(first).__name__}, and visitor_models does not name it.")
         return None
+
+    @property
+    def may_be_refunded(self) -> bool:
+        """True if the declaration says how refunds or reversals are found: then later saves are looked at too."""
+        own = type(self)
+        return own.refunded is not Conversion.refunded or own.is_reversed is not Conversion.is_reversed
+
+    @property
+    def describes_object(self) -> bool:
+        """True if anything of a recorded conversion is read from its object: refund, reversal, newness or code."""
+        own = type(self)
+        others = own.is_first is not Conversion.is_first or own.code is not Conversion.code
+        return others or self.may_be_refunded
 
     @property
     def happens_when_made(self) -> bool:

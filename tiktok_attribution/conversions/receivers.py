@@ -15,12 +15,14 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 from django.db.transaction import TransactionManagementError
 
+from tiktok_attribution import conf
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import Conversion
 from tiktok_attribution.conversions.maker import current_maker, keep_maker
 from tiktok_attribution.conversions.objects import Saved, has_expressions, heal, record_object, renewed, stored
 from tiktok_attribution.conversions.recorded import Recorded, find_recorded
 from tiktok_attribution.conversions.recorder import channels_now, is_inside_paused, is_paused
+from tiktok_attribution.conversions.refunds import note_change
 from tiktok_attribution.conversions.suppression import hold_back_one
 from tiktok_attribution.conversions.written import find_written, remember_written
 from tiktok_attribution.delivery.suppressed import lasting_refusals
@@ -148,13 +150,16 @@ def _saved(
     saved = Saved(instance, fields, using)
     maker = current_maker(using) if created else None  # a request that saves the object later has not made it
     awaited, not_yet = [], []
+    may_be_refund = False
     for conversion in registry.of(sender):
         recorded = find_recorded(conversion, instance.pk, using=using)
         if recorded is not None:
             _renew(conversion, saved, recorded)
-        elif conversion not in _concerned(sender, saved.update_fields):
             continue
-        elif id(conversion) in counted and not created:
+        may_be_refund = may_be_refund or _may_be_refund(conversion, saved, counted, created=created)
+        if conversion not in _concerned(sender, saved.update_fields):
+            continue
+        if id(conversion) in counted and not created:
             heal(conversion, saved.row, using=using)
         else:
             became = _record(conversion, saved, maker, just_made=created)
@@ -162,12 +167,26 @@ def _saved(
                 not_yet.append(id(conversion))
             if not became and created:
                 awaited.append(conversion)
+    if may_be_refund:
+        note_change(instance, using=using)
     signals = None
     if maker is not None:
         awaited += registry.kept_for_others(sender)
         if awaited:
             signals = keep_maker(maker, awaited, instance, using=using)
     remember_written(sender._meta.label, instance.pk, not_yet=not_yet, signals=signals, using=using)
+
+
+def _may_be_refund(conversion: Conversion, saved: Saved, counted: list[int], *, created: bool) -> bool:
+    """Return whether this save may have refunded or reversed a conversion that counted before it.
+
+    A save of a few fields, such as `update_fields=["refunded_total"]`, may not be asked whether the object had counted.
+    """
+    if created or not conf.current().attribution.enabled:
+        return False
+    if saved.update_fields is None or id(conversion) in counted:
+        return conversion.may_be_refunded and id(conversion) in counted
+    return conversion.concerns_refunds(saved.update_fields)
 
 
 def _renew(conversion: Conversion, saved: Saved, recorded: Recorded) -> None:
@@ -222,6 +241,8 @@ def recheck(obj: Model, *, using: str | None = None, unknown_consent: bool = Fal
 
 def _recheck(model: type[Model], obj: Any, using: str, unknown_consent: bool) -> list[str]:
     found = []
+    if conf.current().attribution.enabled and any(one.may_be_refunded for one in registry.of(model)):
+        note_change(obj, using=using)
     for conversion in _concerned(model, None):
         open_one = find_recorded(conversion, obj.pk, using=using)
         happened = _happened(conversion, obj, using)

@@ -38,8 +38,13 @@ from tiktok_attribution.visitor.page import read, resolve, steps_of
 CONTENT_KEYS = ("content_id", "content_name", "content_category", "brand", "price", "quantity")
 PROPERTY_KEYS = ("value", "currency", "order_id", "description", "search_string", "num_items")
 WHOSE_KEYS = ("made_by", "visitor_of")
-PATH_KEYS = (*PROPERTY_KEYS, "event_id", "time", "pixel", "consent", "skip", "maker_is_person")
-OTHER_KEYS = ("event", "when", "contents", "user", "channels", "label", "content_type", "properties", *WHOSE_KEYS)
+ATTRIBUTION_PATHS = ("refunded", "first", "code")
+"""What attribution reads of the object after the event; `reversed` is a condition like `when`."""
+PATH_KEYS = (*PROPERTY_KEYS, *ATTRIBUTION_PATHS, "event_id", "time", "pixel", "consent", "skip", "maker_is_person")
+OTHER_KEYS = (
+    *("event", "when", "contents", "user", "channels", "label", "content_type", "properties", "reversed"),
+    *WHOSE_KEYS,
+)
 KNOWN_KEYS = (*OTHER_KEYS, *PATH_KEYS)
 
 
@@ -56,6 +61,7 @@ class MappedConversion(Conversion):
         first = related_model(model, mapping.get("visitor_of", ""))
         self.visitor_models = () if first is None else (first,)
         self.condition = Condition(model, mapping.get("when") or {})
+        self.reversal = Condition(model, mapping["reversed"]) if mapping.get("reversed") else None
 
     def happened(self, obj: Any) -> bool:
         return self.condition.holds(obj)
@@ -86,6 +92,39 @@ class MappedConversion(Conversion):
     def event_time(self, obj: Any) -> Any:
         path = self.mapping.get("time")
         return _read(obj, path, "time") if path else None
+
+    def refunded(self, obj: Any) -> Any:
+        path = self.mapping.get("refunded")
+        return _read(obj, path, "refunded") if path else None
+
+    def is_reversed(self, obj: Any) -> bool:
+        return self.reversal is not None and self.reversal.holds(obj)
+
+    def is_first(self, obj: Any) -> bool | None:
+        path = self.mapping.get("first")
+        found = _read(obj, path, "first") if path else None
+        return None if found is None else bool(found)
+
+    def code(self, obj: Any) -> Any:
+        path = self.mapping.get("code")
+        return _read(obj, path, "code") if path else None
+
+    @property
+    def may_be_refunded(self) -> bool:
+        return bool(self.mapping.get("refunded")) or self.reversal is not None
+
+    @property
+    def describes_object(self) -> bool:
+        return self.may_be_refunded or bool(self.mapping.get("first") or self.mapping.get("code"))
+
+    def concerns_refunds(self, update_fields: Collection[str]) -> bool:
+        if self.reversal is not None and self.reversal.concerns(update_fields):
+            return True
+        path = self.mapping.get("refunded")
+        if not path or isinstance(path, Mapping):
+            return False
+        field = column(self.model, steps_of(path)[0]) if isinstance(path, str) else None
+        return field is None or field.name in update_fields or field.attname in update_fields
 
     def pixels(self, obj: Any) -> Sequence[str]:
         path = self.mapping.get("pixel")

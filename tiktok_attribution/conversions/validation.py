@@ -58,7 +58,8 @@ def fatal_problems(label: str, model: type[Model], mapping: object) -> Iterator[
     for part in ("user", "properties", "contents"):
         if not isinstance(mapping.get(part, {}), Mapping):
             yield f"{where}[{part!r}] must be a dict.", _EXAMPLES[part]
-    yield from _when_problems(where, mapping.get("when"))
+    yield from _when_problems(where, "when", mapping.get("when"))
+    yield from _when_problems(where, "reversed", mapping.get("reversed"))
 
 
 _EXAMPLES = {
@@ -78,17 +79,18 @@ def _visitor_of_problems(where: str, model: type[Model], path: object) -> Iterat
         yield f"{where} is {path!r}, which leads to no other object.", hint
 
 
-def _when_problems(where: str, when: object) -> Iterator[DeclarationProblem]:
+def _when_problems(where: str, key: str, when: object) -> Iterator[DeclarationProblem]:
     if isinstance(when, str) and "." in when:
         try:
             found = import_string(when)
         except ImportError as error:
-            yield f"{where}['when'] names {when!r}, which can't be imported: {error}.", ""
+            yield f"{where}[{key!r}] names {when!r}, which can't be imported: {error}.", ""
             return
         if not callable(found):
-            yield f"{where}['when'] names {when!r}, which isn't callable.", ""
+            yield f"{where}[{key!r}] names {when!r}, which isn't callable.", ""
     elif when is not None and not callable(when) and not isinstance(when, (str, Mapping)):
-        yield f"{where}['when'] must be a dict, a callable or the name of one.", 'Write {"status": "paid"}.'
+        example = '{"status": "paid"}' if key == "when" else '{"status": "cancelled"}'
+        yield f"{where}[{key!r}] must be a dict, a callable or the name of one.", f"Write {example}."
 
 
 def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Iterator[DeclarationProblem]:
@@ -101,13 +103,17 @@ def _doubtful(where: str, model: type[Model], mapping: Mapping[str, Any]) -> Ite
     for key, path in [*paths, *parts["properties"].items()]:
         yield from _path_problems(f"{where}: {key!r}", model, path, currency=key == "currency")
     yield from _pixel_problems(f"{where}['pixel']", mapping.get("pixel"))
-    when = mapping.get("when")
+    for key in ("when", "reversed"):
+        yield from _condition_problems(f"{where}[{key!r}]", model, mapping.get(key))
+    yield from _contents_problems(f"{where}['contents']", model, parts["contents"])
+
+
+def _condition_problems(where: str, model: type[Model], when: object) -> Iterator[DeclarationProblem]:
     for path in when if isinstance(when, Mapping) else [when] if isinstance(when, str) and "." not in when else []:
-        yield from _path_problems(f"{where}['when']", model, path)
+        yield from _path_problems(where, model, path)
     if isinstance(when, Mapping):
         for path, wanted in when.items():
-            yield from _never_equal(f"{where}['when'][{path!r}]", column(model, path), wanted)
-    yield from _contents_problems(f"{where}['contents']", model, parts["contents"])
+            yield from _never_equal(f"{where}[{path!r}]", column(model, path), wanted)
 
 
 def _pixel_problems(where: str, path: object) -> Iterator[DeclarationProblem]:

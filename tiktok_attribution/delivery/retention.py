@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -26,10 +26,14 @@ from tiktok_attribution.delivery.suppressed import IS_DENIED, lasting_refusals
 from tiktok_attribution.models import (
     Attempt,
     BulkJob,
+    ChangedObject,
+    ConversionPerson,
+    ConversionTouch,
     EventBody,
     HourlyStatistics,
     LandingCount,
     OutboxEvent,
+    RecordedConversion,
     SuppressedCount,
     Touch,
     VisitorLink,
@@ -53,6 +57,11 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
             except AnyDatabaseError:
                 logger.exception("tiktok: the tables in database %r could not be pruned", using)
                 counts["failed"] += 1
+    try:
+        counts.update(prune_conversions(now=now, most=most))
+    except AnyDatabaseError:
+        logger.exception("tiktok: the recorded conversions could not be pruned")
+        counts["failed"] += 1
     return counts
 
 
@@ -73,6 +82,25 @@ def prune_touches(using: str, *, now: float, most: int = 50_000) -> Counter[str]
         links=_in_pages(VisitorLink.objects.using(using).filter(at__lt=past), most, _delete),
         landings=_in_pages(LandingCount.objects.using(using).filter(day__lt=last_day), most, _delete),
     )
+
+
+# Decision: the sums of a day stay when its conversions are deleted. They name no one, and a report of two years ago is
+# worth having. `roll_up` computes no day again whose conversions may be gone.
+def prune_conversions(*, now: float, most: int = 50_000) -> Counter[str]:
+    """Delete recorded conversions, with their touches, that are older than KEEP_ATTRIBUTION_DAYS."""
+    using = router.db_for_write(RecordedConversion)
+    past = int(now - conf.current().keep_attribution_days * 86_400)
+    old = RecordedConversion.objects.using(using).filter(at__lt=past)
+    return Counter(conversions=_in_pages(old, most, delete_conversions))
+
+
+def delete_conversions(rows: QuerySet[RecordedConversion], pks: Collection[int]) -> int:
+    """Delete those of `rows` that have one of these keys, with their touches and persons. Return how many."""
+    with transaction.atomic(using=rows.db):
+        gone = list(rows.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk", flat=True))
+        for model in (ConversionTouch, ConversionPerson):
+            model._default_manager.using(rows.db).filter(conversion__in=gone)._raw_delete(rows.db)
+        return int(RecordedConversion.objects.using(rows.db).filter(pk__in=gone)._raw_delete(rows.db))
 
 
 def has_more(done: Counter[str], most: int) -> bool:
@@ -105,6 +133,9 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
     if lasting_refusals:
         left = left.exclude(object_label__in=lasting_refusals, signals__contains=IS_DENIED)
     jobs = BulkJob.objects.using(using).filter(created_at__lt=past)
+    changed = ChangedObject.objects.using(using)
+    if settings.attribution.enabled:
+        changed = changed.none()  # the worker deletes them once it has read the objects
     counts = SuppressedCount.objects.using(using).filter(day__lt=past.date())
     return Counter(
         payloads=_in_pages(bodies, most, partial(_clear, settled.filter(created_at__lt=unread))),
@@ -115,6 +146,7 @@ def prune(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
         unanswered=drop_overdue(using, now=now, most=most),
         jobs=_in_pages(jobs, most, _delete),
         counts=_in_pages(counts, most, _delete),
+        changed=_in_pages(changed, most, _delete),
     )
 
 

@@ -155,7 +155,7 @@ def _keep(turn: Turn, using: str, *, until: float) -> None:
     )
 
 
-FINISH, BACKFILL = "finish", "backfill"
+FINISH, BACKFILL, ATTRIBUTION = "finish", "backfill", "attribution"
 
 Chore = Callable[[], object]
 _chores: dict[str, tuple[Chore, Callable[[], bool]]] = {}

@@ -64,6 +64,11 @@ def currency_code(v: object) -> str:
     raise InvalidEvent("the currency is not an ISO 4217 code of three letters, such as EUR")
 
 
+def minor_digits(currency: str) -> int:
+    """Return how many decimals an amount of this currency has: 2 for EUR, 0 for JPY, 3 for KWD; 2 if it is unknown."""
+    return _EXPONENTS.get(currency, 2)
+
+
 # py-moneyed's Money (which django-money's fields give) and that of `prices` share these two attributes and no class. So
 # they are recognised by them, and neither package is imported. Such an amount is never in minor units, whatever
 # VALUE_IN_MINOR_UNITS says of plain numbers.
@@ -118,7 +123,7 @@ def _in_major_units(number: Decimal, currency: str) -> Decimal:
         raise InvalidEvent("an amount in minor units needs a currency that TikTok lists")
     if number != number.to_integral_value():
         raise InvalidEvent("an amount in minor units is a whole number; this one has decimals")
-    return number.scaleb(-_EXPONENTS.get(currency, 2), context=_EXACT)
+    return number.scaleb(-minor_digits(currency), context=_EXACT)
 
 
 def _decimal(v: object) -> Decimal:

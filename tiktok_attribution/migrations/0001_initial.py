@@ -63,6 +63,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ChangedObject',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('object_label', tiktok_attribution.models.fields.ExactCharField(max_length=100)),
+                ('object_pk', tiktok_attribution.models.fields.ExactCharField(max_length=64)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='ConversionPerson',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('identifier', models.CharField(help_text='Which matching key: external_id or email.', max_length=20)),
+                ('person', models.UUIDField()),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='ConversionTouch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -203,10 +225,10 @@ class Migration(migrations.Migration):
                 ('refunded_at', models.BigIntegerField(null=True)),
                 ('is_reversed', models.BooleanField(default=False, verbose_name='reversed')),
                 ('is_new', models.BooleanField(null=True, verbose_name='new customer')),
+                ('declared_new', models.BooleanField(help_text='What the declaration\'s "first" said, if it has one.', null=True)),
                 ('code', models.CharField(blank=True, max_length=100, verbose_name='voucher code')),
                 ('lines', models.TextField(default='[]', help_text='JSON: at most 100 of [content id, quantity, price].')),
                 ('visitor_key', models.UUIDField(null=True)),
-                ('persons', models.TextField(default='{}', help_text='JSON: HMAC by identifier, for joins.')),
                 ('unjoined', models.CharField(blank=True, help_text='Why touches of other devices are missing.', max_length=20)),
                 ('is_stale', models.BooleanField(default=True, help_text='Its touches and credits must be computed again.')),
             ],
@@ -238,6 +260,19 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'imports of spend',
                 'permissions': (('import_spend', 'Can import and undo spend'),),
                 'default_permissions': ('view',),
+            },
+        ),
+        migrations.CreateModel(
+            name='StaleDay',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField(verbose_name='day')),
+                ('shop', tiktok_attribution.models.fields.ExactCharField(max_length=64, verbose_name='pixel')),
+                ('version', models.BigIntegerField(default=1)),
+                ('leased_until', models.FloatField(default=0)),
+            ],
+            options={
+                'default_permissions': (),
             },
         ),
         migrations.CreateModel(
@@ -388,6 +423,7 @@ class Migration(migrations.Migration):
                 ('conversions', models.DecimalField(decimal_places=9, default=0, help_text='Sum of the credits.', max_digits=20)),
                 ('value', models.DecimalField(decimal_places=6, default=0, help_text='After refunds.', max_digits=20)),
                 ('refunded', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ('is_erased', models.BooleanField(default=False)),
             ],
             options={
                 'verbose_name': 'attribution',
@@ -517,9 +553,18 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='touches', to='tiktok_attribution.recordedconversion'),
         ),
         migrations.AddField(
+            model_name='conversionperson',
+            name='conversion',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='persons', to='tiktok_attribution.recordedconversion'),
+        ),
+        migrations.AddField(
             model_name='adspend',
             name='spend_import',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='spend', to='tiktok_attribution.spendimport'),
+        ),
+        migrations.AddConstraint(
+            model_name='staleday',
+            constraint=models.UniqueConstraint(fields=('day', 'shop'), name='tiktok_stale_day_once'),
         ),
         migrations.AddConstraint(
             model_name='suppressedcount',
@@ -565,6 +610,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='conversiontouch',
             constraint=models.UniqueConstraint(fields=('conversion', 'key'), name='tiktok_conv_touch_once'),
+        ),
+        migrations.AddIndex(
+            model_name='conversionperson',
+            index=models.Index(fields=['person'], name='tiktok_conv_person'),
+        ),
+        migrations.AddConstraint(
+            model_name='conversionperson',
+            constraint=models.UniqueConstraint(fields=('conversion', 'identifier', 'person'), name='tiktok_conv_person_once'),
         ),
         migrations.AddIndex(
             model_name='adspend',

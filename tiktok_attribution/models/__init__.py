@@ -5,11 +5,14 @@ are ordinary datetimes.
 """
 
 from tiktok_attribution.models.attribution import (
+    ChangedObject,
     Clock,
+    ConversionPerson,
     ConversionTouch,
     DailyAttribution,
     LandingCount,
     RecordedConversion,
+    StaleDay,
     Touch,
     Traffic,
     VisitorLink,
@@ -53,7 +56,9 @@ __all__ = [
     "BulkJob",
     "BulkState",
     "BulkVerb",
+    "ChangedObject",
     "Clock",
+    "ConversionPerson",
     "ConversionTouch",
     "DailyAttribution",
     "Diagnosis",
@@ -73,6 +78,7 @@ __all__ = [
     "PixelStatus",
     "RecordedConversion",
     "SpendImport",
+    "StaleDay",
     "State",
     "SuppressedCount",
     "Touch",

@@ -130,11 +130,11 @@ class RecordedConversion(models.Model):
     refunded_at = models.BigIntegerField(null=True)
     is_reversed = models.BooleanField(_("reversed"), default=False)
     is_new = models.BooleanField(_("new customer"), null=True)
+    declared_new = models.BooleanField(null=True, help_text=_('What the declaration\'s "first" said, if it has one.'))
     code = models.CharField(_("voucher code"), max_length=100, blank=True)
     lines = models.TextField(default="[]", help_text=_("JSON: at most 100 of [content id, quantity, price]."))
 
     visitor_key = models.UUIDField(null=True)
-    persons = models.TextField(default="{}", help_text=_("JSON: HMAC by identifier, for joins."))
     unjoined = models.CharField(max_length=20, blank=True, help_text=_("Why touches of other devices are missing."))
     is_stale = models.BooleanField(default=True, help_text=_("Its touches and credits must be computed again."))
 
@@ -152,6 +152,41 @@ class RecordedConversion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.event_id}"
+
+
+class ConversionPerson(models.Model):
+    """A person of a conversion, by one matching key: only with ATTRIBUTION["join"]. `person` is as in `VisitorLink`."""
+
+    conversion = models.ForeignKey(RecordedConversion, models.CASCADE, related_name="persons")
+    identifier = models.CharField(max_length=20, help_text=_("Which matching key: external_id or email."))
+    person = models.UUIDField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("conversion", "identifier", "person"), name="tiktok_conv_person_once"),
+        )
+        indexes = (models.Index(fields=("person",), name="tiktok_conv_person"),)
+
+    def __str__(self) -> str:
+        return self.identifier
+
+
+class ChangedObject(models.Model):
+    """An object of the site that was saved after it counted, to be read again for refunds.
+
+    A save adds a row and looks for none, and the worker deletes the rows that it has read. So a save while the worker
+    reads is not lost.
+    """
+
+    object_label = ExactCharField(max_length=100)
+    object_pk = ExactCharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.object_label} {self.object_pk}"
 
 
 class ConversionTouch(Source):
@@ -182,7 +217,8 @@ class DailyAttribution(models.Model):
 
     `attribution.roll_up` computes it from the conversions; it holds nothing that can't be computed again. Each
     combination of clock, model and window stands beside the others and is never added to them. A row with traffic ""
-    is the part without an eligible touch.
+    is the part without an eligible touch. `value` and `refunded` together are the value at the time of the conversion.
+    Rows with `is_erased` hold what erased conversions had come to. They are never computed again.
     """
 
     day = models.DateField(_("day"))
@@ -206,6 +242,7 @@ class DailyAttribution(models.Model):
     conversions = models.DecimalField(max_digits=20, decimal_places=9, default=0, help_text=_("Sum of the credits."))
     value = models.DecimalField(max_digits=20, decimal_places=6, default=0, help_text=_("After refunds."))
     refunded = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    is_erased = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("attribution")
@@ -222,3 +259,23 @@ class DailyAttribution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.model} {self.window}: {self.conversions}"
+
+
+class StaleDay(models.Model):
+    """A day of a shop whose roll-up must be computed again.
+
+    `version` grows with each change, so that a change during the computation is not lost. `leased_until` (epoch
+    seconds) gives the day to one worker at a time.
+    """
+
+    day = models.DateField(_("day"))
+    shop = ExactCharField(_("pixel"), max_length=64)
+    version = models.BigIntegerField(default=1)
+    leased_until = models.FloatField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("day", "shop"), name="tiktok_stale_day_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.shop}"

@@ -44,6 +44,8 @@ class Command(TablesCommand):
             manual.work_everywhere()
             turns.run_chore(turns.FINISH)
             counts = deliver_all()
+            if turns.chore_is_due(turns.ATTRIBUTION):
+                turns.run_chore(turns.ATTRIBUTION)
             self._tell(counts)
             self._tell_of_the_stopped()
             if counts["failed"]:
@@ -63,6 +65,8 @@ class Command(TablesCommand):
                 drop_unanswered()
                 beat(LOOP, using=write_database())
                 refresh_all()
+                if turns.chore_is_due(turns.ATTRIBUTION):
+                    turns.run_chore(turns.ATTRIBUTION)
                 notify_all()
                 _wait(ending, options["loop"])
 
