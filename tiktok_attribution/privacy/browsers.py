@@ -101,13 +101,13 @@ def _named(whole: Browsers, using: str) -> Iterator[QuerySet[RecordedConversion]
 
 
 def _conversions(whole: Browsers, using: str) -> list[int]:
-    """Return the keys of the person's conversions."""
+    """Return the keys of the person's conversions, by their objects and events.
+
+    Not by browser: that may be shared, and another person's conversion is not theirs.
+    """
     found: set[int] = set()
     for conversions in _named(whole, using):
         found |= set(conversions.values_list("pk", flat=True))
-    for keys in _pages(whole.keys):
-        rows = RecordedConversion.objects.using(using).filter(visitor_key__in=keys)
-        found |= set(rows.values_list("pk", flat=True))
     return sorted(found)
 
 
