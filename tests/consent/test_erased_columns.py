@@ -268,3 +268,15 @@ def test_a_copy_of_their_data_has_touches_links_and_conversions() -> None:
     assert {one["person"] for one in found["links"]} == {str(PERSON)}
     assert [len(one["touches"]) for one in copy["default"]["conversions"]] == [1]
     assert copy["default"]["events"][0]["visitor_key"] == str(BROWSER)
+
+
+def test_another_persons_conversion_in_the_same_browser_is_not_theirs() -> None:
+    plant(ADA)
+    RecordedConversion.objects.create(
+        shop="C0", name="Lead", event_id="lead-2", at=1_700_000_000, visitor_key=BROWSER, code="of another"
+    )
+    out = StringIO()
+    call_command("tiktok_export", f"--email={ADA}", stdout=out)
+    assert "of another" not in out.getvalue()
+    assert report_of(f"--email={ADA}")["conversions"] == 1
+    assert RecordedConversion.objects.filter(code="of another").exists()
