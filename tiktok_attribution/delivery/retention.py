@@ -34,6 +34,7 @@ from tiktok_attribution.models import (
     OutboxEvent,
     RecordedConversion,
     SuppressedCount,
+    VisitorLink,
     VisitorSnapshot,
     moment,
 )
@@ -63,11 +64,12 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
 # Decision: the sums of a day stay when its conversions are deleted. They name no one, and a report of two years ago is
 # worth having. `roll_up` computes no day again whose conversions may be gone.
 def prune_conversions(*, now: float, most: int = 50_000) -> Counter[str]:
-    """Delete recorded conversions, with their touches, that are older than KEEP_ATTRIBUTION_DAYS."""
+    """Delete recorded conversions with their touches, and links of browsers, after KEEP_ATTRIBUTION_DAYS."""
     using = router.db_for_write(RecordedConversion)
     past = int(now - conf.current().keep_attribution_days * 86_400)
     old = RecordedConversion.objects.using(using).filter(at__lt=past)
-    return Counter(conversions=_in_pages(old, most, delete_conversions))
+    links = VisitorLink.objects.using(router.db_for_write(VisitorLink)).filter(at__lt=past)
+    return Counter(conversions=_in_pages(old, most, delete_conversions), links=_in_pages(links, most, _delete))
 
 
 def delete_conversions(rows: QuerySet[RecordedConversion], pks: Collection[int]) -> int:
