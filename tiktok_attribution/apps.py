@@ -32,9 +32,13 @@ class TikTokAttributionConfig(AppConfig):
         turns.register_chore(turns.ATTRIBUTION, work.work, is_due=work.is_due)
         withdrawal.also_forget[:] = [touch_changes.forget_browsers]
         if apps.is_installed("django.contrib.auth"):
+            from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415
+
+            from tiktok_attribution.attribution import sign_in  # noqa: PLC0415
             from tiktok_attribution.privacy import erasure  # noqa: PLC0415
 
             erasure.connect()
+            user_logged_in.connect(sign_in.signed_in, dispatch_uid="tiktok_attribution.signed_in")
 
         def reconnect(*, setting: str, **kwargs: Any) -> None:
             if setting == "TIKTOK_ATTRIBUTION":

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.attribution.models import Sale
 from tests.attribution.samples import DAY, LAPTOP, PHONE, PIXEL, REFUNDABLE, clicked, converted, happened, sold, worked
+from tiktok_attribution.attribution.links import link
 from tiktok_attribution.delivery.retention import prune_all
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import (
     ChangedObject,
     ConversionPerson,
@@ -20,6 +23,7 @@ from tiktok_attribution.models import (
     DailyAttribution,
     OutboxEvent,
     RecordedConversion,
+    VisitorLink,
 )
 from tiktok_attribution.privacy.copy import export
 from tiktok_attribution.privacy.erasure import erase
@@ -121,6 +125,14 @@ def test_conversions_are_deleted_after_their_days(configure: Configure) -> None:
     assert ConversionTouch.objects.count() == 1
     worked(now)
     assert sums() == before
+
+
+def test_links_of_browsers_are_deleted_too() -> None:
+    now = time.time()
+    for number, days in enumerate((401, 399)):
+        link(UUID(int=number + 1), "email", email_sha256(ADA) or "", int(now) - days * DAY)
+    assert prune_all(now=now)["links"] == 1
+    assert VisitorLink.objects.get().visitor_key == UUID(int=2)
 
 
 def test_an_event_older_than_that_is_not_recorded_again(configure: Configure) -> None:
