@@ -20,9 +20,10 @@ class TikTokAttributionConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because these modules import models, which can be imported only once every app is loaded.
         from tiktok_attribution import checks  # noqa: F401, PLC0415
-        from tiktok_attribution.attribution import spend_fetch, work  # noqa: PLC0415
+        from tiktok_attribution.attribution import spend_fetch, touch_changes, work  # noqa: PLC0415
         from tiktok_attribution.conversions import backfill, finishing, receivers  # noqa: PLC0415
         from tiktok_attribution.delivery import turns  # noqa: PLC0415
+        from tiktok_attribution.touches import withdrawal  # noqa: PLC0415
 
         autodiscover_modules("tiktok")
         receivers.connect()
@@ -30,10 +31,15 @@ class TikTokAttributionConfig(AppConfig):
         turns.register_chore(turns.BACKFILL, backfill.backfill_recent, is_due=backfill.is_due)
         turns.register_chore(turns.ATTRIBUTION, work.work, is_due=work.is_due)
         turns.register_chore(turns.SPEND, spend_fetch.fetch_waiting, is_due=spend_fetch.is_due)
+        withdrawal.also_forget[:] = [touch_changes.forget_browsers]
         if apps.is_installed("django.contrib.auth"):
+            from django.contrib.auth.signals import user_logged_in  # noqa: PLC0415
+
+            from tiktok_attribution.attribution import sign_in  # noqa: PLC0415
             from tiktok_attribution.privacy import erasure  # noqa: PLC0415
 
             erasure.connect()
+            user_logged_in.connect(sign_in.signed_in, dispatch_uid="tiktok_attribution.signed_in")
 
         def reconnect(*, setting: str, **kwargs: Any) -> None:
             if setting == "TIKTOK_ATTRIBUTION":

@@ -40,6 +40,7 @@ from tiktok_attribution.models import (
     OutboxEvent,
     RecordedConversion,
     State,
+    SuppressedCount,
 )
 
 Configure = Callable[..., None]
@@ -114,6 +115,14 @@ def test_an_event_whose_body_was_cleared_is_left_out(configure: Configure) -> No
     EventBody.objects.update(payload="")
     worked()
     assert ids() == []
+
+
+def test_a_refusal_leaves_no_conversion(configure: Configure) -> None:
+    configure({**PURCHASE, "consent": lambda sale: False}, join=("external_id",))
+    sold(customer="7")
+    worked()
+    assert ids() == []
+    assert SuppressedCount.objects.get().count == 1
 
 
 @pytest.mark.parametrize("state", [State.AWAITING_CONSENT, State.INVALID, State.CANCELLED])

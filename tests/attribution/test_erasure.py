@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.attribution.models import Sale
 from tests.attribution.samples import DAY, LAPTOP, PHONE, PIXEL, REFUNDABLE, clicked, converted, happened, sold, worked
+from tiktok_attribution.attribution.links import link
 from tiktok_attribution.delivery.retention import prune_all
+from tiktok_attribution.events.hashing import email_sha256
 from tiktok_attribution.models import (
     ChangedObject,
     ConversionPerson,
@@ -20,6 +23,7 @@ from tiktok_attribution.models import (
     DailyAttribution,
     OutboxEvent,
     RecordedConversion,
+    VisitorLink,
 )
 from tiktok_attribution.privacy.copy import export
 from tiktok_attribution.privacy.erasure import erase
@@ -54,7 +58,7 @@ def test_an_erasure_leaves_the_sums_and_nothing_of_the_person() -> None:
     worked()
     before = sums()
     told = erase(person(emails=[ADA]))
-    assert told["attribution"]["conversions"] == 1
+    assert told["conversions"] == 1
     assert RecordedConversion.objects.get().object_pk == str(eves.pk)
     assert ConversionPerson.objects.count() == ConversionTouch.objects.count() == 1
     worked()
@@ -76,7 +80,7 @@ def test_a_conversion_that_was_not_recorded_yet_never_is() -> None:
 def test_a_dry_run_erases_nothing() -> None:
     sold(email=ADA)
     worked()
-    assert erase(person(emails=[ADA]), dry=True)["attribution"]["conversions"] == 1
+    assert erase(person(emails=[ADA]), dry=True)["conversions"] == 1
     assert RecordedConversion.objects.exists()
 
 
@@ -84,7 +88,7 @@ def test_an_old_conversion_is_found_by_its_person_when_the_body_is_gone() -> Non
     sold(email=ADA)
     worked()
     OutboxEvent.objects.all().delete()
-    assert erase(person(emails=[ADA]))["attribution"]["conversions"] == 1
+    assert erase(person(emails=[ADA]))["conversions"] == 1
     assert not RecordedConversion.objects.exists()
 
 
@@ -93,7 +97,7 @@ def test_or_by_its_object() -> None:
     worked()
     OutboxEvent.objects.all().delete()
     sold()
-    assert erase(person(objects=[f"shop.Sale:{sale.pk}"]))["attribution"]["conversions"] == 1
+    assert erase(person(objects=[f"shop.Sale:{sale.pk}"]))["conversions"] == 1
 
 
 def test_a_copy_holds_what_is_stored() -> None:
@@ -102,7 +106,7 @@ def test_a_copy_holds_what_is_stored() -> None:
     sale = sold("70.00", email=ADA, voucher="LENA10")
     sold(email=EVE)
     worked()
-    (copy,) = export(person(emails=[ADA]))["attribution"]["conversions"]
+    (copy,) = export(person(emails=[ADA]))["default"]["conversions"]
     assert json.loads(json.dumps(copy)) == copy
     assert (copy["of"], copy["value"], copy["browser"]) == (f"shop.Sale:{sale.pk}", "70.000000", str(LAPTOP))
     assert copy["touches"][0]["campaign"] == "Campaign A"
@@ -121,6 +125,14 @@ def test_conversions_are_deleted_after_their_days(configure: Configure) -> None:
     assert ConversionTouch.objects.count() == 1
     worked(now)
     assert sums() == before
+
+
+def test_links_of_browsers_are_deleted_too() -> None:
+    now = time.time()
+    for number, days in enumerate((401, 399)):
+        link(UUID(int=number + 1), "email", email_sha256(ADA) or "", int(now) - days * DAY)
+    assert prune_all(now=now)["links"] == 1
+    assert VisitorLink.objects.get().visitor_key == UUID(int=2)
 
 
 def test_an_event_older_than_that_is_not_recorded_again(configure: Configure) -> None:

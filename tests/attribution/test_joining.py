@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.attribution.samples import (
     DAY,
@@ -31,6 +32,7 @@ from tests.attribution.samples import (
     told,
     worked,
 )
+from tiktok_attribution.attribution import links
 from tiktok_attribution.attribution.joining import mark_stale, refresh_stale
 from tiktok_attribution.attribution.links import OF_ANOTHER, TOO_MANY, link, person_of
 from tiktok_attribution.events.hashing import external_id_sha256
@@ -242,12 +244,49 @@ def test_an_old_secret_key_still_finds_its_persons(configure: Configure, setting
     assert campaigns(sale)[7] == ["A"]
 
 
-def test_the_earliest_link_of_a_browser_stands(configure: Configure, now: float) -> None:
+def test_the_first_person_of_a_browser_stays_its_person(configure: Configure, now: float) -> None:
     configure(join=("external_id",))
-    signed_in(PHONE, "8", now - DAY)
-    signed_in(PHONE, "7", now - 2 * DAY)  # told later, happened before
-    signed_in(PHONE, "9", now)
+    assert signed_in(PHONE, "7", now - DAY)
+    assert not signed_in(PHONE, "9", now)
     assert VisitorLink.objects.get().person == person_of(SEVEN)
+
+
+def test_of_two_conversions_recorded_in_the_wrong_order_the_earlier_one_decides(
+    configure: Configure, now: float
+) -> None:
+    configure(join=("external_id",))
+    clicked(now - DAY, "A")
+    later = sold(customer="8")
+    worked()
+    earlier = sold(customer="7")
+    happened(earlier, int(now) - 3600)
+    worked()
+    assert VisitorLink.objects.get().person == person_of(SEVEN)
+    assert (campaigns(earlier)[7], campaigns(later)[7]) == (["A"], [])
+
+
+def test_a_sign_in_looks_at_no_conversion_and_keeps_its_transaction(
+    configure: Configure, now: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(join=("external_id",))
+    with CaptureQueriesContext(connection) as queries:
+        signed_in(PHONE, "7", now)
+    statements = [query["sql"] for query in queries if query["sql"].startswith(("SELECT", "INSERT", "UPDATE"))]
+    assert len(statements) == 3
+    assert not any("recordedconversion" in sql or "conversionperson" in sql for sql in statements)
+    with CaptureQueriesContext(connection) as queries:
+        signed_in(PHONE, "7", now)
+    assert len(queries) == 1
+
+    def failing(*_: object, **__: object) -> object:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT no_such_column FROM no_such_table")
+
+    monkeypatch.setattr(links, "_with_room", failing)
+    with transaction.atomic():
+        assert not signed_in(TABLET, "7", now)
+        clicked(now, "still possible")
+    assert Touch.objects.count() == 1
 
 
 # Again ----------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from tiktok_attribution.models import (
     OutboxEvent,
     State,
     Touch,
-    VisitorLink,
     VisitorSnapshot,
     moment,
 )
@@ -184,7 +183,7 @@ def test_a_database_that_fails_is_counted_and_logged(
 
 
 class TestTouches:
-    """Touches and links go after KEEP_TOUCH_DAYS, but not while a window reaches them."""
+    """Touches go after KEEP_TOUCH_DAYS, but not while a window reaches them."""
 
     KEY = UUID(int=7)
 
@@ -193,7 +192,6 @@ class TestTouches:
         for days in (10, 50, 100):
             at = NOW - days * DAY
             Touch.objects.create(visitor_key=self.KEY, at=at)
-            VisitorLink.objects.create(visitor_key=UUID(int=days), identifier="email", person=self.KEY, at=at)
 
     @pytest.mark.parametrize(
         ("options", "left"),
@@ -209,8 +207,7 @@ class TestTouches:
     def test_they_go_in_time(self, options: dict[str, Any], left: int, configure: Configure) -> None:
         configure(**options)
         counts = retention.prune_all(now=NOW)
-        assert (Touch.objects.count(), VisitorLink.objects.count()) == (left, left)
-        assert (counts["touches"], counts["links"]) == (3 - left, 3 - left)
+        assert (Touch.objects.count(), counts["touches"]) == (left, 3 - left)
 
     def test_counts_of_landings_stay_as_long_as_conversions(self, configure: Configure) -> None:
         configure(KEEP_ATTRIBUTION_DAYS=400)

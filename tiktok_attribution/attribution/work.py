@@ -14,7 +14,7 @@ from collections.abc import Callable
 from django.db import Error as AnyDatabaseError
 
 from tiktok_attribution import conf
-from tiktok_attribution.attribution import conversions, joining, roll_up, site_objects, touch_changes
+from tiktok_attribution.attribution import conversions, joining, links, roll_up, site_objects, touch_changes
 from tiktok_attribution.attribution.links import attribution_database
 from tiktok_attribution.delivery.clock import database_time
 from tiktok_attribution.delivery.outbox import write_database
@@ -54,6 +54,7 @@ def work(*, seconds: float = STEP_SECONDS, now: float | None = None) -> Counter[
     def stale() -> int:
         joining.mark_for_settings()
         touch_changes.mark_late_touches(until=time.monotonic() + seconds)
+        links.read_links()
         return joining.refresh_stale(until=time.monotonic() + seconds, now=at)
 
     parts: dict[str, Callable[[], int]] = {

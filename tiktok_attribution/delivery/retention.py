@@ -50,15 +50,18 @@ def prune_all(*, now: float | None = None, most: int = 50_000) -> Counter[str]:
     """Clear bodies and delete old rows in every database, at most `most` rows of each type; run again for more."""
     counts: Counter[str] = Counter()
     now = time.time() if now is None else now
-    conversions = [router.db_for_write(RecordedConversion)]
-    steps = ((prune, outbox_databases()), (prune_touches, touch_databases()), (prune_conversions, conversions))
-    for step, databases in steps:
+    for step, databases in ((prune, outbox_databases()), (prune_touches, touch_databases())):
         for using in databases:
             try:
                 counts.update(step(using, now=now, most=most))
             except AnyDatabaseError:
                 logger.exception("tiktok: the tables in database %r could not be pruned", using)
                 counts["failed"] += 1
+    try:
+        counts.update(prune_conversions(now=now, most=most))
+    except AnyDatabaseError:
+        logger.exception("tiktok: the recorded conversions could not be pruned")
+        counts["failed"] += 1
     return counts
 
 
@@ -68,7 +71,7 @@ def touch_databases() -> list[str]:
 
 
 def prune_touches(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
-    """Delete touches and links after KEEP_TOUCH_DAYS, but none that a window still reaches; then counts of landings."""
+    """Delete touches after KEEP_TOUCH_DAYS, but none that a window still reaches; then counts of landings."""
     # Decision: the daily counts hold nothing of a person. They go with the conversions that they stand beside, after
     # KEEP_ATTRIBUTION_DAYS, so that the table stays bounded.
     settings = conf.current()
@@ -76,18 +79,19 @@ def prune_touches(using: str, *, now: float, most: int = 50_000) -> Counter[str]
     last_day = moment(now - settings.keep_attribution_days * 86_400).date()
     return Counter(
         touches=_in_pages(Touch.objects.using(using).filter(at__lt=past), most, _delete),
-        links=_in_pages(VisitorLink.objects.using(using).filter(at__lt=past), most, _delete),
         landings=_in_pages(LandingCount.objects.using(using).filter(day__lt=last_day), most, _delete),
     )
 
 
 # Decision: the sums of a day stay when its conversions are deleted. They name no one, and a report of two years ago is
 # worth having. `roll_up` computes no day again whose conversions may be gone.
-def prune_conversions(using: str, *, now: float, most: int = 50_000) -> Counter[str]:
-    """Delete recorded conversions, with their touches, that are older than KEEP_ATTRIBUTION_DAYS."""
+def prune_conversions(*, now: float, most: int = 50_000) -> Counter[str]:
+    """Delete recorded conversions with their touches, and links of browsers, after KEEP_ATTRIBUTION_DAYS."""
+    using = router.db_for_write(RecordedConversion)
     past = int(now - conf.current().keep_attribution_days * 86_400)
     old = RecordedConversion.objects.using(using).filter(at__lt=past)
-    return Counter(conversions=_in_pages(old, most, delete_conversions))
+    links = VisitorLink.objects.using(router.db_for_write(VisitorLink)).filter(at__lt=past)
+    return Counter(conversions=_in_pages(old, most, delete_conversions), links=_in_pages(links, most, _delete))
 
 
 def delete_conversions(rows: QuerySet[RecordedConversion], pks: Collection[int]) -> int:

@@ -339,6 +339,7 @@ class Migration(migrations.Migration):
                 ('identifier', models.CharField(help_text='Which matching key: external_id or email.', max_length=20)),
                 ('person', models.UUIDField()),
                 ('at', models.BigIntegerField(help_text='Unix seconds of the sign-in or conversion that linked them.')),
+                ('is_fresh', models.BooleanField(default=True, help_text='The worker has not marked the conversions it reaches.')),
             ],
             options={
                 'default_permissions': (),
@@ -608,6 +609,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='visitorlink',
             index=models.Index(fields=['person'], name='tiktok_link_person'),
+        ),
+        migrations.AddIndex(
+            model_name='visitorlink',
+            index=models.Index(fields=['at'], name='tiktok_link_at'),
+        ),
+        migrations.AddIndex(
+            model_name='visitorlink',
+            index=tiktok_attribution.models.fields.PartialIndex(condition=models.Q(('is_fresh', True)), fields=['is_fresh'], name='tiktok_link_fresh'),
         ),
         migrations.AddConstraint(
             model_name='visitorlink',

@@ -98,11 +98,16 @@ class VisitorLink(models.Model):
     identifier = models.CharField(max_length=20, help_text=_("Which matching key: external_id or email."))
     person = models.UUIDField()
     at = models.BigIntegerField(help_text=_("Unix seconds of the sign-in or conversion that linked them."))
+    is_fresh = models.BooleanField(default=True, help_text=_("The worker has not marked the conversions it reaches."))
 
     class Meta:
         default_permissions = ()
         constraints = (models.UniqueConstraint(fields=("visitor_key", "identifier"), name="tiktok_link_once"),)
-        indexes = (models.Index(fields=("person",), name="tiktok_link_person"),)
+        indexes = (
+            models.Index(fields=("person",), name="tiktok_link_person"),
+            models.Index(fields=("at",), name="tiktok_link_at"),
+            PartialIndex(fields=("is_fresh",), condition=models.Q(is_fresh=True), name="tiktok_link_fresh"),
+        )
 
     def __str__(self) -> str:
         return f"{self.identifier} {self.at}"

@@ -1,106 +1,59 @@
-"""Find, export and erase the touches of a person's browsers, and find what names their conversions.
+"""Find, export and erase the touches and links of a person's browsers.
 
-A person's browsers are those whose keys stand beside their events, snapshots and conversions, and all that are linked
-to the same person. `attribution.erasure` copies and erases the conversions.
+A person's browsers are those whose keys stand beside their events, snapshots and conversions, those that are linked to
+one of their matching keys, and all that are linked to the same person as one of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
-
+from tiktok_attribution.attribution.links import any_persons_of, attribution_database
 from tiktok_attribution.delivery.retention import touch_databases
-from tiktok_attribution.models import (
-    OutboxEvent,
-    RecordedConversion,
-    Touch,
-    VisitorLink,
-    VisitorSnapshot,
-    moment,
-)
-from tiktok_attribution.models.fields import digest
-from tiktok_attribution.privacy.person import Found
+from tiktok_attribution.models import OutboxEvent, RecordedConversion, Touch, VisitorLink, VisitorSnapshot, moment
+from tiktok_attribution.privacy.person import Found, Person, recorded_conversions
 from tiktok_attribution.touches.withdrawal import delete_touches
 
 PAGE_ROWS = 500
 
 
-@dataclass(slots=True)
-class Browsers:
-    """The keys of a person's browsers, and what names their conversions: objects (label, key) and events (name, id)."""
-
-    keys: set[UUID] = field(default_factory=set)
-    objects: set[tuple[str, str]] = field(default_factory=set)
-    events: set[tuple[str, str]] = field(default_factory=set)
-
-    def add(self, key: UUID | None) -> None:
-        """Add the key of a browser, if there is one."""
-        if key is not None:
-            self.keys.add(key)
-
-
-def browsers_of(found: Mapping[str, Found], objects: Iterable[tuple[str, str]]) -> Browsers:
-    """Return the browsers of a person: by the rows that were found in each database, then by their links.
+def browsers_of(who: Person, found: Mapping[str, Found]) -> set[UUID]:
+    """Return the keys of a person's browsers: by the rows that were found in each database, then by their links.
 
     Call it before the rows are erased, because it reads the keys from them.
     """
-    whole = Browsers(objects=set(objects))
+    keys: set[UUID | None] = set()
     for using, rows in found.items():
-        events = OutboxEvent.objects.using(using)
+        events, snapshots = OutboxEvent.objects.using(using), VisitorSnapshot.objects.using(using)
         for pks in _pages(rows.events):
-            for key, label, pk, name, event_id in events.with_keys(pks).values_list(
-                "visitor_key", "object_label", "object_pk", "name", "event_id"
-            ):
-                whole.add(key)
-                whole.objects |= {(label, pk)} if label else set()
-                whole.events.add((name, event_id))
-        snapshots = VisitorSnapshot.objects.using(using)
+            keys.update(events.with_keys(pks).values_list("visitor_key", flat=True))
         for pks in _pages(rows.snapshots):
-            for key, label, pk in snapshots.filter(pk__in=pks).values_list("visitor_key", "object_label", "object_pk"):
-                whole.add(key)
-                whole.objects.add((label, pk))
+            keys.update(snapshots.filter(pk__in=pks).values_list("visitor_key", flat=True))
+    conversions = RecordedConversion.objects.using(attribution_database())
+    for pks in _pages(recorded_conversions(who, found)):
+        keys.update(conversions.filter(pk__in=pks).values_list("visitor_key", flat=True))
+    known = {key for key in keys if key is not None}
     for using in touch_databases():
-        for conversions in _named(whole, using):
-            for key in conversions.values_list("visitor_key", flat=True):
-                whole.add(key)
-    for using in touch_databases():
-        whole.keys |= set(_linked(whole.keys, using))
-    return whole
+        known |= set(_linked(known, any_persons_of(who.hashes), using))
+    return known
 
 
-def _linked(keys: Collection[UUID], using: str) -> Iterator[UUID]:
-    """Yield the keys of the browsers that are linked to the same person. One hop, as conversions are joined."""
-    links = VisitorLink.objects.using(using)
+def _linked(keys: Collection[UUID], persons: Collection[UUID], using: str) -> Iterator[UUID]:
+    """Yield the keys of the browsers that are linked to the same persons. One hop, as conversions are joined."""
+    links, theirs = VisitorLink.objects.using(using), set(persons)
     for some in _pages(keys):
-        persons = set(links.filter(visitor_key__in=some).values_list("person", flat=True))
-        for few in _pages(persons):
-            yield from links.filter(person__in=few).values_list("visitor_key", flat=True)
+        theirs |= set(links.filter(visitor_key__in=some).values_list("person", flat=True))
+    for few in _pages(theirs):
+        yield from links.filter(person__in=few).values_list("visitor_key", flat=True)
 
 
-def _named(whole: Browsers, using: str) -> Iterator[QuerySet[RecordedConversion]]:
-    """Yield the conversions of these objects and events, page by page."""
-    conversions = RecordedConversion.objects.using(using)
-    for objects in _pages(whole.objects):
-        condition = Q(pk__in=())
-        for label, pk in objects:
-            condition |= Q(object_pk=pk, object_label=label)
-        yield conversions.filter(condition)
-    for events in _pages(whole.events):
-        condition = Q(pk__in=())
-        for name, event_id in events:
-            condition |= Q(event_digest=digest(name, event_id), event_id=event_id, name=name)
-        yield conversions.filter(condition)
-
-
-def erase_browsers(whole: Browsers, *, dry: bool = False) -> dict[str, int]:
-    """Erase touches and links of the person. Return how many rows there were, by what they are."""
-    counts = {"browsers": len(whole.keys), "touches": 0, "links": 0}
+def erase_browsers(browsers: Collection[UUID], *, dry: bool = False) -> dict[str, int]:
+    """Delete touches and links of these browsers. Return how many there were, by what they are."""
+    counts = {"browsers": len(browsers), "touches": 0, "links": 0}
     for using in touch_databases():
-        for keys in _pages(whole.keys):
+        for keys in _pages(browsers):
             counts["touches"] += Touch.objects.using(using).filter(visitor_key__in=keys).count()
             counts["links"] += VisitorLink.objects.using(using).filter(visitor_key__in=keys).count()
             if not dry:
@@ -108,21 +61,21 @@ def erase_browsers(whole: Browsers, *, dry: bool = False) -> dict[str, int]:
     return counts
 
 
-def export_browsers(whole: Browsers) -> dict[str, Any]:
-    """Return a copy of the person's touches and links."""
+def export_browsers(browsers: Collection[UUID]) -> dict[str, Any]:
+    """Return a copy of the touches and links of these browsers. Values are JSON types."""
     rows: dict[str, list[Any]] = {"touches": [], "links": []}
     for using in touch_databases():
-        for keys in _pages(whole.keys):
-            for touch in Touch.objects.using(using).filter(visitor_key__in=keys).order_by("at").values():
-                rows["touches"].append(_plain(touch))
-            for link in VisitorLink.objects.using(using).filter(visitor_key__in=keys).order_by("at").values():
-                rows["links"].append(_plain(link))
+        for keys in _pages(browsers):
+            touches = Touch.objects.using(using).filter(visitor_key__in=keys).order_by("at")
+            links = VisitorLink.objects.using(using).filter(visitor_key__in=keys).order_by("at")
+            rows["touches"] += map(_plain, touches.values())
+            rows["links"] += map(_plain, links.values())
     return rows
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row as JSON can hold it, without empty columns and without what finds rows."""
-    kept = {name: value for name, value in row.items() if value not in ("", None) and name not in ("id", "key")}
+    """Return a row as JSON can hold it, without empty columns and without its key."""
+    kept = {name: value for name, value in row.items() if value not in ("", None) and name != "id"}
     kept["at"] = moment(row["at"]).isoformat()
     return {name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in kept.items()}
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tiktok_attribution.attribution.erasure import conversions_of, copy_of
+from tiktok_attribution.attribution.erasure import copy_of
+from tiktok_attribution.attribution.links import attribution_database
 from tiktok_attribution.delivery.outbox import outbox_databases
 from tiktok_attribution.models import Attempt, OutboxEvent, VisitorSnapshot
 from tiktok_attribution.privacy.browsers import browsers_of, export_browsers
-from tiktok_attribution.privacy.person import Found, Person, find
+from tiktok_attribution.privacy.person import Found, Person, find, recorded_conversions
 
 
 def export(who: Person) -> dict[str, Any]:
-    """Return by database the person's events with bodies, the attempts to send them, and the snapshots.
+    """Return by database the person's events with bodies, the attempts to send them, the snapshots, and conversions.
 
-    Under "attribution": touches, links and conversions, which may lie in another database.
+    Under "browsers": touches and links, which may lie in another database.
     """
     found = {using: find(who, using=using) for using in outbox_databases()}
-    by_database = {using: _of_database(one, using) for using, one in found.items()}
-    browsers = browsers_of(found, who.objects)
-    conversions = conversions_of(digests=who.hashes, objects=browsers.objects, events=browsers.events)
-    return {**by_database, "attribution": {**export_browsers(browsers), "conversions": copy_of(conversions)}}
+    browsers = browsers_of(who, found)
+    copies = {using: _of_database(one, using) for using, one in found.items()}
+    conversions = copy_of(recorded_conversions(who, found))
+    copies.setdefault(attribution_database(), {})["conversions"] = conversions
+    return {**copies, "browsers": export_browsers(browsers)}
 
 
 def _of_database(found: Found, using: str) -> dict[str, Any]:

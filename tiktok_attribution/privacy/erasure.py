@@ -22,7 +22,7 @@ from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 
 from tiktok_attribution import conf
-from tiktok_attribution.attribution.erasure import conversions_of, erase_conversions
+from tiktok_attribution.attribution.erasure import erase_conversions
 from tiktok_attribution.consent.types import Reason
 from tiktok_attribution.delivery.outbox import clear_bodies, outbox_databases
 from tiktok_attribution.delivery.suppressed import refusal
@@ -32,7 +32,7 @@ from tiktok_attribution.failures import report
 from tiktok_attribution.models import ERASED, Attempt, OutboxEvent, PixelStatus, State, VisitorSnapshot
 from tiktok_attribution.models.visitor import object_key
 from tiktok_attribution.privacy.browsers import browsers_of, erase_browsers
-from tiktok_attribution.privacy.person import Found, Person, find
+from tiktok_attribution.privacy.person import Found, Person, find, recorded_conversions
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.matching import identified
 
@@ -58,9 +58,9 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
         "whole_search": not quick,
         "databases": {},
     }
-    all_found = {using: find(who, using=using, quick=quick) for using in outbox_databases()}
-    browsers = browsers_of(all_found, who.objects)  # before their keys are erased
-    for using, found in all_found.items():
+    whole = {using: find(who, using=using, quick=quick) for using in outbox_databases()}
+    browsers = browsers_of(who, whole)  # before their keys are erased
+    for using, found in whole.items():
         rows = OutboxEvent.objects.using(using).with_keys(found.events)
         before = Counter(rows.values_list("state", flat=True))
         if not dry:
@@ -77,13 +77,10 @@ def erase(who: Person, *, dry: bool = False, quick: bool = False) -> dict[str, A
             "snapshots": len(found.snapshots),
             "event_keys": found.events,
         }
-    # After the bodies, so that no worker records one of these conversions again; and before the touches, because the
-    # sums that stay are computed from them.
-    conversions = conversions_of(
-        digests=who.hashes, objects=browsers.objects, events=browsers.events, visitor_keys=browsers.keys
-    )
-    erased = len(conversions) if dry else erase_conversions(conversions)
-    report["attribution"] = {**erase_browsers(browsers, dry=dry), "conversions": erased}
+    # After the bodies: from now on no worker records one of these conversions again.
+    conversions = recorded_conversions(who, whole)
+    report["conversions"] = len(conversions) if dry else erase_conversions(conversions)
+    report["browsers"] = erase_browsers(browsers, dry=dry)
     told = {using: (sum(one["events"].values()), one["snapshots"]) for using, one in report["databases"].items()}
     logger.info("tiktok: erasure %s%s: %s", report["reference"], " (dry run)" if dry else "", told)
     return report

@@ -16,6 +16,7 @@ from django.core.management.base import CommandParser
 from django.db.models import Q, QuerySet
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.erasure import conversions_of
 from tiktok_attribution.conf import ConfigurationError
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.errors import HiddenText, errors_without_values
@@ -175,3 +176,18 @@ def _lines() -> list[str]:
     """Read lines from standard input, which no process list, shell history or crash report contains."""
     lines = sys.stdin.read(MOST_CHARACTERS).splitlines()
     return [line.strip() for line in lines if line.strip()]
+
+
+def recorded_conversions(who: Person, found: Mapping[str, Found]) -> list[int]:
+    """Return the keys of a person's recorded conversions: by their matching keys, objects and events (by database).
+
+    Not by their browsers: a browser may be shared, and another person's conversion is not theirs.
+    """
+    objects, events = set(who.objects), set()
+    for using, theirs in found.items():
+        rows = OutboxEvent.objects.using(using)
+        for at in range(0, len(theirs.events), PAGE_ROWS):
+            page = rows.with_keys(theirs.events[at : at + PAGE_ROWS])
+            events |= set(page.values_list("name", "event_id"))
+            objects |= {pair for pair in page.values_list("object_label", "object_pk") if pair[0]}
+    return conversions_of(digests=who.hashes, objects=objects, events=events)

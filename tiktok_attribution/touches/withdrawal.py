@@ -28,9 +28,9 @@ def withdraw(request: HttpRequest, response: HttpResponseBase, *, settings: Sett
     if key is not None:
         using = router.db_for_write(Touch)
         with protected(using):
-            delete_touches([key], using=using)
             for forget in also_forget:
                 forget([key])
+            delete_touches([key], using=using)
     remove_key(request, response, settings=settings)
     waiting.remove(request, response, settings=settings)
 
