@@ -61,8 +61,6 @@ READ = "conversions-read"
 RECENT = KeyPass("conversions-recent", 120)
 LATE = KeyPass("conversions-late", HOUR)
 WHOLE = KeyPass("conversions-whole", DAY)
-LATE_SECONDS = 7 * DAY
-"""How far back the hourly pass looks: the longest AWAITING_CONSENT_HOURS."""
 
 LEFT_OUT = (State.INVALID, State.AWAITING_CONSENT, State.CANCELLED)
 """States of events that are no conversion, or none yet. What TikTok refused, or never got, is one of the site's own."""
@@ -104,9 +102,15 @@ def _record_new(using: str, until: float, now: float | None) -> int:
         if Heartbeat.objects.using(using).filter(pk=READ, seen_at=read).update(seen_at=end):
             new += record_events(following, end, using=using, now=now)
         if time.monotonic() >= until:
-            return new
+            break
         read = int(seen_at(READ, using=using) or 0)
-    for one, seconds in ((RECENT, 2 * DISORDER_SECONDS), (LATE, LATE_SECONDS), (WHOLE, _kept_seconds())):
+    settings = conf.current()
+    seconds_of = {
+        RECENT: 2 * DISORDER_SECONDS,
+        LATE: max(settings.awaiting_consent_hours, 48) * HOUR,
+        WHOLE: settings.keep_payload_days * DAY + HOUR,
+    }
+    for one, seconds in seconds_of.items():
         new += _go_on(one, seconds, using=using, until=until, now=now)
     return new
 
@@ -161,10 +165,6 @@ def read_all_again(*, now: float | None = None) -> int:
             key = _key_at(key + STEP_KEYS, using)
         beat(WHOLE.name, using=using, now=at, every=0)
     return new
-
-
-def _kept_seconds() -> float:
-    return conf.current().keep_payload_days * DAY + HOUR
 
 
 def _key_at(key: int, using: str) -> int | None:

@@ -101,6 +101,7 @@ def _refresh(pks: Sequence[int], using: str, now: float) -> int:
         # First of all: a change that comes from now on waits for the lock and marks the conversion again.
         stale.filter(pk__in=[row.pk for row in rows]).update(is_stale=False)
         persons = _persons([row.pk for row in rows], using)
+        knows_past = any(persons.values()) and is_history_read()
         joined = visitor_keys([Wanted(row.pk, row.visitor_key, persons[row.pk], row.at) for row in rows])
         landings = _landings(rows, joined)
         copies = defaultdict(list)
@@ -110,7 +111,7 @@ def _refresh(pks: Sequence[int], using: str, now: float) -> int:
         for row in rows:
             theirs = [one for one in landings[row.shop] if one.visitor_key in joined[row.pk].visitor_keys]
             kept = _replace(row, copies[row.pk], theirs, using, now)
-            _set(row, persons[row.pk], joined[row.pk], using)
+            _set(row, _is_new(row, persons[row.pk], using) if knows_past else _told_new(row), joined[row.pk], using)
             days.update(_days_of(row, [*copies[row.pk], *kept]))
         mark_days(days, using=using)
     return len(rows)
@@ -194,8 +195,7 @@ def _values(copy: ConversionTouch) -> tuple[Any, ...]:
     return (copy.at, copy.key, *(getattr(copy, name) for name in _SOURCE))
 
 
-def _set(row: RecordedConversion, persons: Collection[tuple[str, UUID]], joined: Joined, using: str) -> None:
-    is_new = _is_new(row, {person for _, person in persons}, using)
+def _set(row: RecordedConversion, is_new: bool | None, joined: Joined, using: str) -> None:
     if (is_new, joined.unjoined) != (row.is_new, row.unjoined):
         same = RecordedConversion.objects.using(using).filter(pk=row.pk)
         same.update(is_new=is_new, unjoined=joined.unjoined)
@@ -204,16 +204,19 @@ def _set(row: RecordedConversion, persons: Collection[tuple[str, UUID]], joined:
 # Decision: who was found to be a returning customer once stays one. Earlier conversions are deleted after
 # KEEP_ATTRIBUTION_DAYS or erased, and a month of the past must not gain new customers by that. "Earlier" is an earlier
 # conversion of the same event and shop: a registration does not make the first purchase one of a returning customer.
-def _is_new(row: RecordedConversion, persons: Collection[UUID], using: str) -> bool | None:
-    if row.declared_new is not None:
-        return row.declared_new
-    if row.is_new is False:
-        return False
-    if not persons or not is_history_read():
-        return None
+def _is_new(row: RecordedConversion, persons: Collection[tuple[str, UUID]], using: str) -> bool | None:
+    """Return whether a conversion is the first of its person, as far as the declaration or the past tells."""
+    told = _told_new(row)
+    if told is not None or not persons:
+        return told
     earlier = RecordedConversion.objects.using(using).filter(name=row.name, shop=row.shop)
     earlier = earlier.filter(Q(at__lt=row.at) | Q(at=row.at, pk__lt=row.pk))
-    return not earlier.filter(persons__person__in=persons).exists()
+    return not earlier.filter(persons__person__in={person for _, person in persons}).exists()
+
+
+def _told_new(row: RecordedConversion) -> bool | None:
+    """Return what is known without looking at earlier conversions."""
+    return row.declared_new if row.declared_new is not None else False if row.is_new is False else None
 
 
 def _days_of(row: RecordedConversion, touches: Iterable[ConversionTouch]) -> set[Day]:
