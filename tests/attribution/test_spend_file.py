@@ -336,6 +336,20 @@ def test_a_total_is_no_campaign(total: str) -> None:
     assert (found.sums, [one.is_total for one in found.not_taken]) == ({"EUR": Decimal(11)}, [True])
 
 
+def test_a_total_with_a_day_is_known_by_its_sum() -> None:
+    head = "Campaign name,Date,Cost,Currency"
+    lines = ("A,2026-03-01,5.00,EUR", "B,2026-03-02,6.00,EUR")
+
+    assert read(of(*lines, "Total,2026-03-02,11.00,EUR", head=head)).sums == {"EUR": Decimal(11)}
+    assert read(of(*lines, "Total,2026-03-02,11.01,EUR", head=head)).sums == {"EUR": Decimal("22.01")}
+
+
+def test_ads_of_one_name_in_two_campaigns_are_two() -> None:
+    head = "Campaign ID,Campaign name,Ad name,Date,Cost,Currency"
+    found = read(of("1,A,Dog,2026-03-01,5.00,EUR", "2,A,Dog,2026-03-01,6.00,EUR", head=head))
+    assert len(found.rows) == 2
+
+
 def test_a_campaign_called_total_is_one() -> None:
     found = read(of("Total sale,1,2026-03-01,5.00,EUR", head="Campaign name,Campaign ID,Date,Cost,Currency"))
     assert (found.rows[0].campaign_name, found.not_taken) == ("Total sale", ())
