@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -409,6 +410,23 @@ def test_no_file_is_an_error_and_no_line_is_lost(lines: list[list[str]], encodin
 def test_no_bytes_are_an_error(data: bytes) -> None:
     with suppress(UnreadableSpend):
         read(data)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "evil", [" " * 4990, "2026-03-01" + " " * 4980, "1.2" * 1600, "1" * 4990, "total" * 998, "(" * 4990, "1e" * 2490]
+)
+def test_no_cell_keeps_a_worker_busy(place: int, evil: str) -> None:
+    lines = []
+    for number in range(100):
+        cells = [str(number), "2026-03-01", "5.00", "EUR"]
+        cells[place] = evil
+        lines.append(",".join(cells))
+    started = time.process_time()
+    with suppress(UnreadableSpend):
+        read(of("x,2026-03-01,1.50,EUR", *lines), dates="dmy", decimal=".", currency="EUR")
+    assert time.process_time() - started < 2
 
 
 def test_a_large_file_takes_seconds_at_most() -> None:
