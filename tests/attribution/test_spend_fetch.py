@@ -139,6 +139,19 @@ def test_a_csv_is_replaced_and_comes_back_by_undo(marketing: Marketing) -> None:
     assert (total(), levels()) == (50, {"campaign"})
 
 
+def test_texts_of_tiktok_become_exact_amounts(marketing: Marketing, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = {"spend": "12.3456789", "currency": "-", "impressions": "-", "clicks": "1E+1", "conversion": "-"}
+    found = [spend_fetch.ReportRow(day=ago(2).isoformat(), object_id="1", metrics=metrics)]
+    monkeypatch.setattr(spend_fetch, "fetch_report", lambda *arguments, **options: found)
+    assert fetch().fate is Fate.OK
+
+    stored = AdSpend.objects.filter(level="ad").get()
+    assert (stored.spend, stored.currency, stored.impressions, stored.clicks, stored.figures) == (
+        *(Decimal("12.345679"), "EUR", None, 10),
+        "{}",
+    )
+
+
 @pytest.mark.parametrize("metrics", [{"spend": "-"}, {"spend": "abc"}, {"spend": "-1"}, {"spend": "NaN"}, {}])
 def test_a_row_that_can_not_be_read_leaves_its_day_alone(
     marketing: Marketing, metrics: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -336,6 +337,20 @@ def test_a_total_is_no_campaign(total: str) -> None:
     assert (found.sums, [one.is_total for one in found.not_taken]) == ({"EUR": Decimal(11)}, [True])
 
 
+def test_a_total_with_a_day_is_known_by_its_sum() -> None:
+    head = "Campaign name,Date,Cost,Currency"
+    lines = ("A,2026-03-01,5.00,EUR", "B,2026-03-02,6.00,EUR")
+
+    assert read(of(*lines, "Total,2026-03-02,11.00,EUR", head=head)).sums == {"EUR": Decimal(11)}
+    assert read(of(*lines, "Total,2026-03-02,11.01,EUR", head=head)).sums == {"EUR": Decimal("22.01")}
+
+
+def test_ads_of_one_name_in_two_campaigns_are_two() -> None:
+    head = "Campaign ID,Campaign name,Ad name,Date,Cost,Currency"
+    found = read(of("1,A,Dog,2026-03-01,5.00,EUR", "2,A,Dog,2026-03-01,6.00,EUR", head=head))
+    assert len(found.rows) == 2
+
+
 def test_a_campaign_called_total_is_one() -> None:
     found = read(of("Total sale,1,2026-03-01,5.00,EUR", head="Campaign name,Campaign ID,Date,Cost,Currency"))
     assert (found.rows[0].campaign_name, found.not_taken) == ("Total sale", ())
@@ -395,6 +410,23 @@ def test_no_file_is_an_error_and_no_line_is_lost(lines: list[list[str]], encodin
 def test_no_bytes_are_an_error(data: bytes) -> None:
     with suppress(UnreadableSpend):
         read(data)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "evil", [" " * 4990, "2026-03-01" + " " * 4980, "1.2" * 1600, "1" * 4990, "total" * 998, "(" * 4990, "1e" * 2490]
+)
+def test_no_cell_keeps_a_worker_busy(place: int, evil: str) -> None:
+    lines = []
+    for number in range(100):
+        cells = [str(number), "2026-03-01", "5.00", "EUR"]
+        cells[place] = evil
+        lines.append(",".join(cells))
+    started = time.process_time()
+    with suppress(UnreadableSpend):
+        read(of("x,2026-03-01,1.50,EUR", *lines), dates="dmy", decimal=".", currency="EUR")
+    assert time.process_time() - started < 2
 
 
 def test_a_large_file_takes_seconds_at_most() -> None:

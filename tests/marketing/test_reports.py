@@ -234,6 +234,10 @@ def test_a_code_is_exchanged_as_the_sdk_does(standin: StandIn, client: Marketing
         ({"report_type": "CATALOG"}, "report_type"),
         ({"filtering": [{"field": "x"}]}, "filter_type"),
         ({"colour": "red"}, "unknown parameter"),
+        ({"metrics": [1, {}, []]}, "must hold texts"),
+        ({"page": "9" * 5000}, "must be from 1"),
+        ({"filtering": [1]}, "filter_type"),
+        ({"dimensions": "[" * 9999}, "must be a JSON list"),
     ],
 )
 def test_the_stand_in_refuses_what_tiktok_refuses(

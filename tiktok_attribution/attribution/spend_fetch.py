@@ -51,6 +51,7 @@ ROUND_SECONDS = 60.0
 """No further account is begun after so long, so that `tiktok_deliver --loop` goes on sending events."""
 _MOST_DIGITS = 30
 _MOST_ID = 32
+_STEP = Decimal("0.000001")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?: 00:00:00)?")
 
 
@@ -127,7 +128,7 @@ def fetch(advertiser: Advertiser, *, wait: Callable[[float], object] = time.slee
         with MarketingClient(settings.marketing_api_url, settings.timeout_seconds) as client:
             info = account_info(client, token, key, wait=wait)
             notes += _differences(advertiser, info)
-            today = _today(advertiser.time_zone or info.time_zone)
+            today = _today(info.time_zone or advertiser.time_zone)
             period = today - timedelta(days=TRAILING_DAYS - 1), today
             for level in LEVELS:
                 found = fetch_report(client, token, key, level, period, wait=wait)
@@ -241,7 +242,7 @@ def _row(one: ReportRow, level: str, day: date, currency: str) -> SpendRow | Non
     figures = {name: _number(one.metrics.get(name, "")) for name in FIGURES}
     return SpendRow(
         day=day,
-        spend=amount,
+        spend=amount.quantize(_STEP),
         currency=code,
         impressions=_count(one.metrics.get("impressions", "")),
         clicks=_count(one.metrics.get("clicks", "")),

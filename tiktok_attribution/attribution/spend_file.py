@@ -250,8 +250,19 @@ class _Reading:
                     self._again(before, row)
             except BadCell as error:
                 self._refuse(line, str(error))
-        self._compare_with_total(rows.values())
-        return tuple(rows.values())
+        taken = self._without_total(list(rows.values()))
+        self._compare_with_total(taken)
+        return tuple(taken)
+
+    def _without_total(self, rows: list[SpendRow]) -> list[SpendRow]:
+        """Take away a last row that is a total although it has a day: it has no id, says so, and is the sum."""
+        if len(rows) < 3 or getattr(rows[-1], IDS[self._level]) or not is_total(getattr(rows[-1], NAMES[self._level])):
+            return rows
+        *others, last = rows
+        if last.spend != sum(row.spend for row in others):
+            return rows
+        self._not_taken.append(NotTaken(line=last.line, reason=_("it is the total"), is_total=True))
+        return others
 
     def _row(self, line: Line) -> SpendRow:
         day = spend_values.read_day(self._cell(line, "day"), self._order, today=self._today)

@@ -33,10 +33,10 @@ class SpendRow:
     line: int = 0
 
     def key(self, level: str) -> tuple[str, ...]:
-        """Return what makes its object one of this level: the id, or the names where there is no id."""
+        """Return what makes its object one of this level: the id, or without one its name and what it belongs to."""
         own = str(getattr(self, IDS[level]))
         above = LEVELS[: LEVELS.index(level) + 1]
-        return (own,) if own else ("", *(str(getattr(self, NAMES[one])) for one in above))
+        return (own,) if own else ("", *(str(getattr(self, IDS[one]) or getattr(self, NAMES[one])) for one in above))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
