@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from tests.attribution.samples import PIXEL, SPRING, SUMMER, on_both_clocks, spend
+from tests.attribution.report_samples import PIXEL, SPRING, SUMMER, on_both_clocks, spend
 from tiktok_attribution.models import LandingCount, SuppressedCount
 
 WINTER = "1700000000000003"

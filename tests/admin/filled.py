@@ -14,7 +14,7 @@ from django.urls import path
 from tests.admin import offices
 from tests.admin.attribution_samples import fill_attribution
 from tests.admin.samples import PIXEL, stored_event
-from tests.attribution.samples import SPRING
+from tests.attribution.report_samples import SPRING
 from tests.shop.models import Order
 from tiktok_attribution.delivery.manual import SkipReason
 from tiktok_attribution.models import (

@@ -18,7 +18,7 @@ from django.utils import translation
 
 from tests.admin.attribution_samples import fill_attribution
 from tests.admin.samples import HOSTILE, with_settings
-from tests.attribution.samples import DAY, PIXEL, PURCHASE, SPRING, SUMMER, credit, on_both_clocks, spend
+from tests.attribution.report_samples import DAY, PIXEL, PURCHASE, SPRING, SUMMER, credit, on_both_clocks, spend
 from tiktok_attribution.admin import attribution_query, attribution_table
 from tiktok_attribution.admin.attribution_page import AttributionPage
 from tiktok_attribution.admin.attribution_query import PARAMETERS, SORTS

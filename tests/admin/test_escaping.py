@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.samples import HOSTILE, PIXEL, page_of, retry_of
-from tests.attribution.samples import on_both_clocks
+from tests.attribution.report_samples import on_both_clocks
 from tiktok_attribution.events import Event, Page
 from tiktok_attribution.events.wire import event_text
 from tiktok_attribution.models import Attempt, OutboxEvent, PixelStatus, State

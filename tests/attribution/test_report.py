@@ -11,7 +11,17 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.attribution.samples import ADVERTISER, DAY, PIXEL, PURCHASE, SPRING, SUMMER, credit, on_both_clocks, spend
+from tests.attribution.report_samples import (
+    ADVERTISER,
+    DAY,
+    PIXEL,
+    PURCHASE,
+    SPRING,
+    SUMMER,
+    credit,
+    on_both_clocks,
+    spend,
+)
 from tiktok_attribution.attribution.report import Report, event_names, report, spend_known_until
 from tiktok_attribution.attribution.report_query import ReportQuery
 from tiktok_attribution.attribution.report_rows import Row

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from tests.attribution.samples import DAY, PURCHASE, SPRING, credit, on_both_clocks, spend
+from tests.attribution.report_samples import DAY, PURCHASE, SPRING, credit, on_both_clocks, spend
 
 pytestmark = pytest.mark.django_db
 PERIOD = (f"--from={DAY}", f"--to={DAY}")
