@@ -131,6 +131,13 @@ def test_the_footer_adds_up(boss: Client) -> None:
     ]
 
 
+def test_spend_that_is_not_split_says_so(boss: Client) -> None:
+    spend("50.00")
+    (line,) = page_of(boss, by="ad").table.lines
+    assert (line.title, line.remark) == ("Unknown ad", "With spend that is known for a wider level only.")
+    assert [" ".join(cell.lines) for cell in line.cells][5:8] == ["–", "–", "–"]
+
+
 def test_beside_the_sum_stands_what_it_has_and_has_not(boss: Client) -> None:
     credit(campaign_id="", refunded="12.50")
     credit(2, traffic="", is_erased=True)

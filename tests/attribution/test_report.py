@@ -363,11 +363,17 @@ def test_one_name_of_ad_groups_in_two_campaigns_is_told_apart_by_the_campaign() 
     assert {key: row.figures.conversions for key, row in found.items()} == {"11": 1, "21": 2}
 
 
-def test_spend_of_a_campaign_is_not_split_over_its_ads() -> None:
-    credit(campaign_id=SPRING, ad_id="111")
-    spend()
-    found = by_key(asked(by="ad"))
-    assert (found["111"].figures.spend, found[""].figures.spend) == ({}, {"EUR": 50})
+def test_spend_of_a_campaign_is_not_split_over_its_ads_and_makes_no_ratio() -> None:
+    on_both_clocks(1, campaign_id=SPRING, ad_id="111")
+    on_both_clocks(1, campaign_id=SPRING)
+    spend("50.00", PURCHASE)
+    found = asked(by="ad")
+    rows = by_key(found)
+    assert (rows["111"].figures.spend, rows[""].figures.spend) == ({}, {"EUR": 50})
+    unknown = rows[""].figures
+    assert (unknown.roas, unknown.cpa, unknown.cac, unknown.rate, unknown.difference) == (None,) * 5
+    assert (found.listed.roas, found.listed.cpa, found.listed.difference) == (4, 25, 1)
+    assert found.listed == found.totals.ads
 
 
 # Spend -----------------------------------------------------------------------------------------------------------
@@ -438,6 +444,18 @@ def test_views_of_another_event_are_not_taken_for_this_one(optimized: str, views
     figures = {"complete_payment": "9", "conversion": optimized, "vta_conversion": "2"}
     spend("50.00", {**figures, "evta_conversion": "1", "engaged_view_through_conversions": "1"})
     assert only(asked()).figures.own_views == views
+
+
+def test_of_one_sort_of_customers_tiktok_says_nothing() -> None:
+    credit(campaign_id=SPRING)
+    spend("50.00", PURCHASE)
+    figures = only(asked(customers="new")).figures
+    assert (figures.own_conversions, figures.own_value, figures.difference, figures.spend) == (
+        None,
+        {},
+        None,
+        {"EUR": 50},
+    )
 
 
 def test_all_events_together_have_no_figure_of_tiktoks() -> None:

@@ -228,7 +228,11 @@ def title_of(row: Row, by: str) -> str:
 
 def _line(row: Row, asked: Asked, columns: Iterable[Column], windows: Iterable[int]) -> Line:
     by = asked.query.by
-    remark = gettext("Ambiguous name: several objects of TikTok have it.") if row.is_ambiguous else ""
+    remark = ""
+    if row.is_ambiguous:
+        remark = gettext("Ambiguous name: several objects of TikTok have it.")
+    elif row.figures.is_partial:
+        remark = gettext("With spend that is known for a wider level only.")
     cells = [column.cell(row.figures) for column in columns]
     cells += [_window(row, window) for window in windows]
     return Line(

@@ -32,7 +32,8 @@ class Figures:
 
     `conversions` and `new` are sums of credits. `unknown` counts those of which nobody knows whether the customer is
     new. `value` is after refunds. `converted` is the value in the one currency of the whole report's spend; None if a
-    rate was missing. `by_click` are the same conversions by the day of the click.
+    rate was missing. `by_click` are the same conversions by the day of the click. With `is_partial`, spend and
+    conversions are not about the same ads, so nothing is divided or compared. A sum of such figures is whole again.
     """
 
     conversions: Decimal = NOTHING
@@ -48,6 +49,7 @@ class Figures:
     own_value: Money = field(default_factory=dict)
     own_views: Decimal | None = None
     by_click: Decimal | None = None
+    is_partial: bool = False
 
     def add(self, other: Figures) -> None:
         """Add the figures of another row."""
@@ -80,7 +82,7 @@ class Figures:
     @property
     def roas(self) -> Decimal | None:
         """Return value divided by spend."""
-        if self.cost is None:
+        if self.cost is None or self.is_partial:
             return None
         currency, cost = self.cost
         earned = {code for code, amount in self.value.items() if amount}
@@ -93,7 +95,9 @@ class Figures:
     @property
     def cpa(self) -> Decimal | None:
         """Return the cost of one conversion, in the currency of the spend."""
-        return self.cost[1] / self.conversions if self.cost and self.conversions else None
+        if self.cost is None or self.is_partial or not self.conversions:
+            return None
+        return self.cost[1] / self.conversions
 
     @property
     def new_customers(self) -> Decimal | None:
@@ -103,12 +107,14 @@ class Figures:
     @property
     def cac(self) -> Decimal | None:
         """Return the cost of one new customer, in the currency of the spend."""
-        return self.cost[1] / self.new if self.cost and self.new_customers else None
+        if self.cost is None or self.is_partial or not self.new_customers:
+            return None
+        return self.cost[1] / self.new
 
     @property
     def rate(self) -> Decimal | None:
         """Return conversions for each click of the ads, as TikTok counts clicks."""
-        return self.conversions / self.clicks if self.clicks else None
+        return self.conversions / self.clicks if self.clicks and not self.is_partial else None
 
     @property
     def own_roas(self) -> Decimal | None:
@@ -121,7 +127,9 @@ class Figures:
     @property
     def difference(self) -> Decimal | None:
         """Return by how much TikTok's conversions exceed ours."""
-        return None if self.own_conversions is None else self.own_conversions - self.conversions
+        if self.own_conversions is None or self.is_partial:
+            return None
+        return self.own_conversions - self.conversions
 
     @property
     def clock_part(self) -> Decimal | None:

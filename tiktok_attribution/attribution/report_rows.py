@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tiktok_attribution import conf
 from tiktok_attribution.attribution.report_figures import NOTHING, Figures
-from tiktok_attribution.attribution.report_objects import NAMED, ObjectIndex, ObjectPath, column_names, path_of
+from tiktok_attribution.attribution.report_objects import NAMED, UNKNOWN, ObjectIndex, ObjectPath, column_names, path_of
 from tiktok_attribution.attribution.report_query import OBJECT_LEVELS, ReportQuery
 from tiktok_attribution.attribution.report_sums import GroupSum, Rates, Spent, group_sums, roll_up
 from tiktok_attribution.models import Clock, Traffic
@@ -72,6 +72,10 @@ class Listed:
                 self._add(keys[-1] if self._is_inside(keys) else None, figures)
         for window in conf.current().attribution.windows if with_windows else ():
             self._add_window(window)
+        if self.level and UNKNOWN in self._rows:
+            # Spend that TikTok gave for a whole campaign or ad group stands beside clicks that named no ad.
+            figures = self._rows[UNKNOWN].figures
+            figures.is_partial = bool(figures.spend)
         for row in self._rows.values():
             row.figures.by_click = row.figures.by_click or NOTHING
         return list(self._rows.values())
