@@ -35,6 +35,7 @@ DOORS = {
         "alert_closed",
     },
     "tiktok_attribution.testing.assertions": {"assert_not_tracked", "assert_tracked", "recorded"},
+    "tiktok_attribution.testing.marketing": {"Ad"},
 }
 """Beside the facade: modules that have a reason of their own to be imported, each with its public names."""
 
