@@ -9,7 +9,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationErro
 from django.db.models import Field, Model, Q
 from django.utils.module_loading import import_string
 
-from tiktok_attribution.visitor.page import resolve
+from tiktok_attribution.visitor.page import read, resolve
 
 SEVERAL = (list, tuple, set, frozenset)
 
@@ -34,7 +34,7 @@ class Condition:
         if self._test is not None:
             return bool(self._test(obj))
         for path, wanted in self._wanted.items():  # noqa: SIM110 -- all() would call a generator at every save
-            if not _matches(resolve(obj, path), wanted):
+            if not _matches(read(obj, path), wanted):
                 return False
         return True
 
