@@ -188,6 +188,16 @@ def test_another_window_computes_everything_again(configure: Configure) -> None:
     assert values("conversion", "last_tiktok", 30) == {("2026-03-20", "A"): "100.00"}
 
 
+def test_another_time_zone_leaves_nothing_on_the_old_days(configure: Configure) -> None:
+    at = moment_of("2026-03-02 07:30", "Europe/Berlin")
+    clicked(at - DAY, "A")
+    converted(at)
+    for zone, day in (("Europe/Berlin", "2026-03-02"), ("America/Los_Angeles", "2026-03-01")):
+        configure(MARKETING_API={"7001": {"pixels": [PIXEL], "time_zone": zone}})
+        worked(at + 60)
+        assert values("conversion", "last_tiktok", 7) == {(day, "A"): "100.00"}
+
+
 def test_a_day_whose_conversions_were_deleted_keeps_its_sums(configure: Configure) -> None:
     at = moment_of("2026-03-20 10:00")
     converted(at)

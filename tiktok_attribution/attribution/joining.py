@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timezone
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,14 @@ from tiktok_attribution.attribution.links import Joined, Wanted, attribution_dat
 from tiktok_attribution.attribution.stale_days import Day, mark_days
 from tiktok_attribution.delivery.turns import beat, seen_at
 from tiktok_attribution.failures import report
-from tiktok_attribution.models import ConversionPerson, ConversionTouch, Heartbeat, RecordedConversion, Touch
+from tiktok_attribution.models import (
+    ConversionPerson,
+    ConversionTouch,
+    DailyAttribution,
+    Heartbeat,
+    RecordedConversion,
+    Touch,
+)
 from tiktok_attribution.models.attribution import Source
 
 PAGE_ROWS = 100
@@ -57,7 +65,11 @@ def refresh_stale(*, until: float, now: float) -> int:
 
 
 def mark_stale(*, since: float | None = None, before: float | None = None) -> int:
-    """Mark the conversions of a period (epoch seconds, `before` exclusive) to be computed again. Return how many."""
+    """Mark the conversions of a period (epoch seconds, `before` exclusive) to be computed again. Return how many.
+
+    Days that have sums are marked too: in another time zone, nothing may be left on one of them.
+    """
+    _mark_summed_days(since, before)
     rows = RecordedConversion.objects.using(attribution_database()).order_by("pk")
     if since is not None:
         rows = rows.filter(at__gte=int(since))
@@ -69,6 +81,18 @@ def mark_stale(*, since: float | None = None, before: float | None = None) -> in
         RecordedConversion.objects.using(attribution_database()).filter(pk__in=pks).update(is_stale=True)
         marked += len(pks)
     return marked
+
+
+def _mark_summed_days(since: float | None, before: float | None) -> None:
+    using = attribution_database()
+    sums = DailyAttribution.objects.using(using).filter(is_erased=False)
+    if since is not None:
+        sums = sums.filter(day__gte=day_of(since - credit.DAY_SECONDS, timezone.utc))
+    if before is not None:
+        sums = sums.filter(day__lte=day_of(before + credit.DAY_SECONDS, timezone.utc))
+    days = set(sums.values_list("day", "shop").distinct())
+    with transaction.atomic(using=using):
+        mark_days(days, using=using)
 
 
 def mark_for_settings() -> bool:
