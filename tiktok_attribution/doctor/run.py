@@ -8,14 +8,14 @@ from functools import partial
 from django.db import Error as AnyDatabaseError
 
 from tiktok_attribution.delivery.figures import PixelFigures
-from tiktok_attribution.doctor import environment, front_page, pixels
+from tiktok_attribution.doctor import environment, front_page, landings, pixels
 from tiktok_attribution.doctor.result import CheckResult, Level, database_problem
 from tiktok_attribution.failures import describe
 
 Look = Callable[[], Iterator[CheckResult]]
 STORED: tuple[Look, ...] = (
     *(pixels.pixel_results, environment.beats, environment.proxy_results),
-    *(pixels.refused_row_results, pixels.revenue_results, front_page.untagged),
+    *(pixels.refused_row_results, pixels.revenue_results, front_page.untagged, landings.link_results),
 )
 """Checks that read the tables. They are skipped if `migrations` has found that the tables are out of date."""
 ALL: tuple[Look, ...] = (
@@ -37,7 +37,7 @@ def quick(found: Sequence[PixelFigures]) -> list[CheckResult]:
     """Run the checks that need only a few queries, for the overview. It passes the figures of the pixels as `found`."""
     stored = (
         *(partial(pixels.pixel_results, found), environment.beats, front_page.channel_results),
-        *(environment.proxy_results, pixels.refused_row_results, pixels.revenue_results),
+        *(environment.proxy_results, pixels.refused_row_results, pixels.revenue_results, landings.landing_results),
     )
     return _gathered((environment.configuration_results, environment.broker_lately, *stored, front_page.untagged))
 
