@@ -120,7 +120,7 @@ def _of_spend(known: set[str], landings: int, now: float) -> Iterator[CheckResul
             what=_("%(count)d campaigns cost money in the last 7 days, and no landing names them: %(names)s.")
             % {"count": len(silent), "names": named if len(silent) <= MOST_NAMED else f"{named} …"},
             reason=_("Their links are not tagged, or they lead to another site. The report shows their cost alone."),
-            fix=_("Tag the links: Attribution, then Tag a link. Campaigns that lead into an app have no landings here."),
+            fix=_("Tag the links: Attribution, then Tag a link. Campaigns of an app have no landings here."),
         )
     clicks = rows.aggregate(total=Sum("clicks"))["total"] or 0
     stored = _counts()[STORED]
