@@ -190,7 +190,7 @@ GOALS = (
     ),
     Goal(
         id="P15",
-        what="commit of an order to TikTok's answer at 20 orders/s, 95th percentile",
+        what="commit of an order to its POST to TikTok at 20 orders/s, 95th percentile",
         unit="ms",
         better=Better.LESS,
         must=500,

@@ -126,7 +126,7 @@ class LateSavepoint:
 
     def _may_join(self, sql: object, many: bool, context: dict[str, Any]) -> bool:
         """Return whether savepoint or release may go in one trip with this statement."""
-        return not many and isinstance(sql, str) and _takes_several(self._connection, context["cursor"])
+        return not many and isinstance(sql, str) and takes_several(self._connection, context["cursor"])
 
     def _holds_another(self) -> bool:
         """Return whether a block inside this one still awaits its savepoint."""
@@ -193,7 +193,7 @@ class LateSavepoint:
         self._connection.needs_rollback = self._was_broken  # no statement ran, so there is nothing to undo
 
 
-def _takes_several(connection: Any, cursor: Any) -> bool:
+def takes_several(connection: Any, cursor: Any) -> bool:
     """Return True if one `execute` may hold several statements and return the result of each.
 
     That is psycopg 3 as Django uses it by default: without server_side_binding, outside of pipeline mode, and with a
