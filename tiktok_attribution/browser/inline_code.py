@@ -78,6 +78,7 @@ function once(key, fire) {
 }
 """
 
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 _UNSAFE = {ord(character): f"\\u{ord(character):04X}" for character in "<>&'"}
 
 
@@ -86,7 +87,7 @@ def safe_json(value: Any) -> str:
 
     ASCII only, so U+2028 and U+2029 are escaped too. Raises ValueError for NaN and infinity.
     """
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).translate(_UNSAFE)
+    return _ENCODER.encode(value).translate(_UNSAFE)
 
 
 @lru_cache(maxsize=64)

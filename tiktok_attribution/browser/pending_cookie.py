@@ -51,6 +51,7 @@ MOST_BESIDE = 16
 MANY_BESIDE = 8
 MOST_BESIDE_BYTES = 320  # one event that waits for a page and for consent takes about 200
 _turn = count()
+_PRESENT = "_tiktok_pending_names"  # attribute of a request: which of these cookies it has
 
 
 Entry = Key | str
@@ -247,8 +248,11 @@ def is_marked(request: HttpRequest) -> bool:
 
 def _present(request: HttpRequest) -> list[str]:
     """Return the names of our non-empty cookies in the request: the first cookie, then those beside it."""
-    sent = request.COOKIES
-    return [name for name in _names(cookie_name(request)) if sent.get(name)]
+    found: list[str] | None = request.__dict__.get(_PRESENT)
+    if found is None:
+        sent = request.COOKIES
+        found = request.__dict__[_PRESENT] = [name for name in _names(cookie_name(request)) if sent.get(name)]
+    return found
 
 
 @lru_cache

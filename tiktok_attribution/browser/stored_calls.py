@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from time import time
 from typing import Any, NamedTuple
@@ -161,6 +161,7 @@ def _calls(rows: list[Row]) -> Iterator[PixelCall]:
         yield PixelCall(call=call, pixel_codes=codes, identify=identify_keys(stored), stored=stored)
 
 
+@lru_cache(maxsize=32)
 def _tables(using: str) -> tuple[str, str]:
     quote = connections[using].ops.quote_name
     return quote(OutboxEvent._meta.db_table), quote(EventBody._meta.db_table)
@@ -186,11 +187,12 @@ def _rows(condition: str, values: list[Any], using: str, marked_at: datetime | N
             f"WITH found AS ({text}), marked AS ({update}) SELECT * FROM found ORDER BY event_time, name, event_id, id"  # noqa: S608
         )
         values.append(marked_at)
-    with connections[using].cursor() as cursor:
+    connection = connections[using]
+    with connection.cursor() as cursor:
         # Decision: a page does not wait until its mark is on the disk, which took most of what the page cost. Several
         # statements in one trip are one transaction. A crash of the database within half a second loses the mark, and
         # the event is shown once more.
-        is_lazy = marked_at is not None and takes_several(connections[using], cursor)
+        is_lazy = marked_at is not None and takes_several(connection, cursor)
         cursor.execute(f"SET LOCAL synchronous_commit TO off; {text}" if is_lazy else text, values)
         if is_lazy:
             cursor.nextset()  # from the empty result of SET to the rows

@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
 from tiktok_attribution.conf import Settings
-from tiktok_attribution.visitor.matching import COOKIE
+from tiktok_attribution.visitor.matching import COOKIE, PARAMETER
 from tiktok_attribution.visitor.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def _partition(response: HttpResponseBase, name: str) -> None:
 
 def settle(response: HttpResponseBase, visitor: Visitor, settings: Settings, *, found: str = "") -> None:
     """Set or remove the click id cookie after the view. `found` is a click id from elsewhere than this address."""
-    stored = visitor.request.COOKIES.get(COOKIE, "")
-    found = found or visitor.landing_click_id
+    request = visitor.request
+    stored = request.COOKIES.get(COOKIE, "")
+    found = found or (visitor.landing_click_id if PARAMETER in request.META.get("QUERY_STRING", "") else "")
     if not found and not stored:
         return
     decision = visitor.decision
