@@ -64,7 +64,7 @@ DAY = 86_400
 
 
 class Landing(NamedTuple):
-    """A landing: epoch seconds, shop "A" or "B", browser, traffic, campaign or "", how it is named, click number or 0."""
+    """A landing in shop "A" or "B": epoch seconds, browser, traffic, campaign or "", how it is named, click or 0."""
 
     at: int
     shop: str

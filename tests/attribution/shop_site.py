@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
+from django.contrib import admin
 from django.contrib.auth import get_user_model, login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -64,12 +65,14 @@ def lead(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", page),
     path("shoes/", page),
+    path("SHOES/", page),
     path("private/", page),
     path("buy/", buy),
     path("pay/<int:key>/", csrf_exempt(pay)),
     path("sign-in/", sign_in),
     path("lead/", lead),
     path("tiktok/", include("tiktok_attribution.urls")),
+    path("admin/", admin.site.urls),
 ]
 
 

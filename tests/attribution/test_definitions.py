@@ -38,7 +38,7 @@ from tiktok_attribution.touches.counting import counts
 Configure = Callable[..., None]
 pytestmark = pytest.mark.django_db(transaction=True)
 NONE = {1: 0, 7: 0, 14: 0, 28: 0}
-TODAY = date.today  # noqa: DTZ011 -- tests run in UTC
+TODAY = date.today
 
 
 @pytest.fixture(autouse=True)
@@ -491,7 +491,7 @@ def test_20_tiktoks_own_figures_stand_beside_ours() -> None:
 
 
 def statements(configure: Configure, **keys: Any) -> tuple[list[str], list[str], list[str]]:
-    """What an ordinary page, a landing and a checkout of the same browser cost, as the tables that they write or read."""
+    """The statements of an ordinary page, a landing and a checkout of the same browser."""
     configure(REFUNDABLE, CONSENT=ASKED, **keys)
     found = []
     visitor = Browser()

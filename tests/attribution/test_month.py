@@ -196,7 +196,7 @@ def refund(sale: Sale, order: Order) -> None:
 
 
 def pay(costs: list[Cost]) -> None:
-    """Import the spend: of A by campaign, in two files of which the second replaces days; of B by ad and by campaign."""
+    """Import the spend: of A by campaign, in two files of which the second replaces days; of B at two levels."""
     for shop, level in (("A", "campaign"), ("B", "ad"), ("B", "campaign")):
         rows = list(spend_rows([one for one in costs if one.shop == shop], level))
         if shop == "A":
@@ -284,8 +284,8 @@ def test_its_sums_reconcile(configure: Configure) -> None:
     """What the page shows: rows add up to the ads, days to the total, and what brought them to all conversions."""
     open_shops(configure)
     trade_on(trade(2))
-    for shop in SHOPS:
-        query = ReportQuery(first=MARCH[0], last=MARCH[1], shop=SHOPS[shop], name="Purchase", model="linear")
+    for pixel in SHOPS.values():
+        query = ReportQuery(first=MARCH[0], last=MARCH[1], shop=pixel, name="Purchase", model="linear")
         found = report(query, using="default", today=date(2026, 5, 1))
         ads, every = found.totals.ads, found.totals.every
         assert (found.listed.conversions, found.listed.value, found.listed.spend) == (
