@@ -124,7 +124,8 @@ def asked(**values: Any) -> Report:
     """The report of the last 90 days, of purchases."""
     today = date.today()  # noqa: DTZ011 -- tests run in UTC
     given = {"first": today - timedelta(days=90), "last": today + timedelta(days=1), "name": "Purchase", **values}
-    return report(ReportQuery(**given), using="default", today=today)
+    using = given.pop("using", "default")
+    return report(ReportQuery(**given), using=using, today=today)
 
 
 def ads(**values: Any) -> Figures:

@@ -16,18 +16,23 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
+from tests.attribution.models import Sale
 from tests.attribution.samples import DAY, PIXEL, REFUNDABLE, SECOND_PIXEL, told, worked
 from tests.attribution.shop_site import ASKED, JOINED, Browser, ads, asked, credit, pay_for
 from tests.attribution.spend_samples import imported, row
 from tiktok_attribution.models import (
+    ChangedObject,
+    ConversionPerson,
     ConversionTouch,
     DailyAttribution,
     EventBody,
     LandingCount,
     OutboxEvent,
     RecordedConversion,
+    StaleDay,
     State,
     Touch,
     VisitorLink,
@@ -459,6 +464,42 @@ def test_18_an_erasure_leaves_the_sums() -> None:
     for model in (RecordedConversion, ConversionTouch, VisitorSnapshot, Touch):
         assert not model.objects.exists()
     assert list(EventBody.objects.values_list("payload", "visitor_key")) == [("", None)]
+
+
+class Elsewhere:
+    """A router that writes these models into the second database."""
+
+    def __init__(self, *models: type[Model]) -> None:
+        self.models = models
+
+    def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
+        return "other" if model in self.models else None
+
+    db_for_read = db_for_write
+
+
+TOUCHES = (Touch, VisitorLink, LandingCount)
+CONVERSIONS = (RecordedConversion, ConversionTouch, ConversionPerson, DailyAttribution, StaleDay, ChangedObject)
+
+
+@pytest.mark.usefixtures("join")
+@pytest.mark.parametrize("models", [TOUCHES, CONVERSIONS, (*TOUCHES, *CONVERSIONS)])
+def test_17_several_databases(models: tuple[type[Model], ...], other: str, settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [Elsewhere(*models)]
+    phone, _laptop = phone_and_laptop()
+    using = other if DailyAttribution in models else "default"
+    assert credit(using=using) == {1: 0, 7: 1, 14: 1, 28: 1}
+    sale = Sale.objects.get()
+    sale.refunded_total = Decimal(30)
+    sale.save()
+    worked()
+    assert ads(using=using).value == {"EUR": 70}
+    phone.answer("denied")
+    worked()
+    assert credit(using=using) == NONE
+    for model in models:
+        if model in TOUCHES:
+            assert not model._default_manager.using("default").exists()
 
 
 # Spend ----------------------------------------------------------------------------------------------------------------
