@@ -306,6 +306,25 @@ def test_8_one_order_with_two_pixels_is_one_conversion(configure: Configure) -> 
     assert asked().totals.every.conversions == 1
 
 
+@pytest.mark.parametrize("shown", [PIXEL, SECOND_PIXEL])
+@pytest.mark.parametrize("missing", [PIXEL, SECOND_PIXEL])
+def test_8_both_pixels_of_a_shop_show_its_conversions_beside_its_spend(
+    configure: Configure, shown: str, missing: str
+) -> None:
+    accounts = {"7001": {"pixels": [PIXEL]}, "7002": {"pixels": [SECOND_PIXEL], "time_zone": "Pacific/Kiritimati"}}
+    configure(JOINED, CONSENT=ASKED, PIXEL_CODE=[PIXEL, SECOND_PIXEL], MARKETING_API=accounts)
+    imported(row(TODAY(), "50.00"), advertiser="7002")
+    visitor = Browser()
+    visitor.land()
+    visitor.buy()
+    OutboxEvent.objects.filter(pixel_code=missing).delete()
+    worked()
+    figures = ads(shop=shown)
+    assert (figures.conversions, figures.value, figures.roas) == (1, {"EUR": 100}, 2)
+    assert {one.day for one in DailyAttribution.objects.all()} == {TODAY()}
+    assert asked(shop=shown).totals.landings == asked().totals.landings
+
+
 def test_8_of_track_only_the_named_events_count(configure: Configure) -> None:
     configure(JOINED, CONSENT=ASKED, events=["Lead"])
     visitor = Browser()

@@ -20,6 +20,7 @@ from django.db import router, transaction
 from django.db.models import Max, Q
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.days import shop_pixels
 from tiktok_attribution.attribution.links import (
     Link,
     attribution_database,
@@ -240,7 +241,7 @@ def _row(
 ) -> RecordedConversion:
     placed_at, placed_by = placed or (None, None)
     return RecordedConversion(
-        shop=one.pixel_code,
+        shop=shop_pixels(one.pixel_code)[0],
         name=one.name,
         event_id=one.event_id,
         object_label=one.object_label,
