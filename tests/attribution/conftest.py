@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import connections
 
 from tests.attribution import models  # noqa: F401 -- made before the test database is
 from tests.attribution.samples import PIXEL, PURCHASE
@@ -32,3 +35,18 @@ def configure(settings: Any) -> Configure:
 
     configure()
     return configure
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[str]:
+    """A second database for this test: SQLite, whatever the first one is."""
+    given = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other.sqlite3")}
+    connections.settings["other"] = connections.configure_settings({"default": {}, "other": given})["other"]
+    try:
+        connections["other"].connect()
+        call_command("migrate", database="other", run_syncdb=True, verbosity=0)
+        yield "other"
+    finally:
+        connections["other"].close()
+        del connections["other"]
+        del connections.settings["other"]

@@ -14,6 +14,7 @@ class Sale(models.Model):
     refunded_total = models.DecimalField(max_digits=10, decimal_places=2, null=True)
     is_first_order = models.BooleanField(null=True)
     voucher = models.CharField(max_length=40, blank=True)
+    shop = models.CharField(max_length=64, blank=True)
     paid_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -23,6 +23,7 @@ from tests.attribution.samples import (
     PURCHASE,
     REFUNDABLE,
     SECOND_PIXEL,
+    clicked,
     happened,
     placed,
     sold,
@@ -54,6 +55,7 @@ def ids() -> list[str]:
 def test_a_purchase_becomes_a_conversion(configure: Configure) -> None:
     items = {"each": "items", "content_id": "sku", "price": "price", "quantity": "quantity"}
     configure({**PURCHASE, "contents": items})
+    clicked(time.time() - 60)
     sale = sold("8.50", email="ada@example.com")
     placed(sale, int(time.time()) - 60)
     worked()
@@ -218,6 +220,7 @@ def test_the_number_of_a_person_depends_on_the_key_of_the_site(configure: Config
 
 
 def test_the_snapshots_browser_is_used_where_the_event_has_none(configure: Configure) -> None:
+    clicked(time.time() - 60, browser=PHONE)
     sale = sold(browser=None)
     placed(sale, int(time.time()), browser=PHONE)
     worked()

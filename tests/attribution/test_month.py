@@ -1,17 +1,40 @@
-"""A month from three seeds: the roll-up finds its totals to the cent, by both clocks and in two time zones."""
+"""A month from three seeds: its totals are found to the cent, by both clocks and in two time zones.
+
+First the roll-up alone. Then two shops with all that a month has, from orders to the printed report.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
+from io import StringIO
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 
-from tests.attribution.month import END, month
-from tests.attribution.samples import PIXEL, worked
-from tiktok_attribution.models import DailyAttribution, RecordedConversion, Touch
+from tests.attribution.models import Sale
+from tests.attribution.month import CAMPAIGNS, END, Cost, Landing, Order, Trade, month, trade
+from tests.attribution.month_totals import TOTALS
+from tests.attribution.samples import PIXEL, REFUNDABLE, SECOND_PIXEL, happened, placed, worked
+from tiktok_attribution.attribution.report import report
+from tiktok_attribution.attribution.report_query import ReportQuery
+from tiktok_attribution.attribution.spend import Origin, import_rows
+from tiktok_attribution.attribution.spend_row import SpendRow
+from tiktok_attribution.events.hashing import email_sha256
+from tiktok_attribution.models import (
+    ConversionPerson,
+    DailyAttribution,
+    EventBody,
+    RecordedConversion,
+    Touch,
+    VisitorLink,
+)
 
 Configure = Callable[..., None]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,3 +136,192 @@ def test_the_same_month_in_another_order(configure: Configure) -> None:
         Touch.objects.bulk_create(touches[at : at + 50])
         worked(END + 120 + at)
     assert totals("click", "linear") == EXPECTED[1, BERLIN, "click", "linear"]
+
+
+# Two shops, from orders to the report ---------------------------------------------------------------------------------
+
+SHOPS = {"A": PIXEL, "B": SECOND_PIXEL}
+ZONES = {"A": BERLIN, "B": LOS_ANGELES}
+CURRENCIES = {"A": "EUR", "B": "USD"}
+ADVERTISERS = {"A": "7001234567890123456", "B": "7001234567890123457"}
+IDS = {name: f"170000000000000{number}" for number, name in enumerate(CAMPAIGNS)}
+MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+OF_SHOPS = {**REFUNDABLE, "user": {"email": "email"}, "pixel": "shop"}
+
+
+def browser_key(browser: int | None) -> UUID | None:
+    return None if browser is None else UUID(int=browser + 1, version=4)
+
+
+def land(landings: list[Landing]) -> None:
+    rows = []
+    for one in landings:
+        named = (
+            {"campaign_name": one.campaign.upper()} if one.is_by_name else {"campaign_id": IDS.get(one.campaign, "")}
+        )
+        row = Touch(at=one.at, shop=SHOPS[one.shop], traffic=one.traffic, visitor_key=browser_key(one.browser), **named)
+        row.click_digest = one.click or None
+        rows.append(row)
+    Touch.objects.bulk_create(rows)
+
+
+def address(person: int) -> str:
+    return f"person-{person}@example.com"
+
+
+def sell(order: Order) -> Sale:
+    refunded = Decimal(order.refunded_cents) / 100
+    sale = Sale.objects.create(
+        status="cancelled" if order.is_reversed and not order.is_refunded_later else "paid",
+        shop=SHOPS[order.shop],
+        email="" if order.person is None else address(order.person),
+        total=Decimal(order.cents) / 100,
+        currency=order.currency,
+        refunded_total=None if order.is_refunded_later else refunded,
+        is_first_order=order.is_first,
+    )
+    happened(sale, order.at)
+    if order.placed:
+        placed(sale, order.at - order.placed, browser_key(order.browser))
+    else:
+        EventBody.objects.filter(event_id=f"sale-{sale.pk}").update(visitor_key=browser_key(order.browser))
+    return sale
+
+
+def refund(sale: Sale, order: Order) -> None:
+    if order.is_refunded_later:
+        sale.refunded_total = Decimal(order.refunded_cents) / 100
+        sale.status = "cancelled" if order.is_reversed else sale.status
+        sale.save()
+
+
+def pay(costs: list[Cost]) -> None:
+    """Import the spend: of A by campaign, in two files of which the second replaces days; of B at two levels."""
+    for shop, level in (("A", "campaign"), ("B", "ad"), ("B", "campaign")):
+        rows = list(spend_rows([one for one in costs if one.shop == shop], level))
+        if shop == "A":
+            wrong = [SpendRow(day=date(2026, 3, day), spend=Decimal(999), currency="EUR") for day in range(5, 20)]
+            import_rows(ADVERTISERS[shop], level, wrong, origin=Origin(source="csv"))
+        import_rows(ADVERTISERS[shop], level, rows, origin=Origin(source="api" if level == "ad" else "csv"))
+
+
+def spend_rows(costs: list[Cost], level: str) -> Iterator[SpendRow]:
+    for one in costs:
+        ads: list[tuple[str, int]] = [("", one.cents)]
+        if level == "ad":
+            ads = [("1", one.cents // 3), ("2", one.cents - one.cents // 3)]
+        for ad, cents in ads:
+            yield SpendRow(
+                day=date.fromisoformat(one.day),
+                spend=Decimal(cents) / 100,
+                currency=CURRENCIES[one.shop],
+                campaign_id=IDS[one.campaign],
+                campaign_name=one.campaign,
+                ad_id=f"{IDS[one.campaign]}{ad}" if ad else "",
+            )
+
+
+def open_shops(configure: Configure) -> None:
+    zones = {
+        ADVERTISERS[shop]: {"pixels": [SHOPS[shop]], "time_zone": ZONES[shop], "currency": CURRENCIES[shop]}
+        for shop in SHOPS
+    }
+    configure(OF_SHOPS, MARKETING_API=zones, join=["email"])
+
+
+def trade_on(given: Trade) -> None:
+    land(given.landings)
+    pay(given.costs)
+    sales = [(sell(order), order) for order in given.orders]
+    worked(END + 60)
+    for sale, order in sales:
+        refund(sale, order)
+    worked(END + 120)
+
+
+def printed(shop: str, clock: str, model: str) -> dict[str, Any]:
+    out = StringIO()
+    asked = {"first": MARCH[0], "last": MARCH[1], "clock": clock, "model": model, "pixel": SHOPS[shop]}
+    call_command("tiktok_report", json=True, stdout=out, **asked)
+    found: dict[str, Any] = json.loads(out.getvalue())
+    return found
+
+
+def line(name: str, figures: dict[str, Any] | None) -> str:
+    """One line as in TOTALS."""
+    if figures is None:
+        return f"{name}: 0.0000 0 back 0 cost 0.00 roas - cpa - cac -"
+    value, back = (
+        "+".join(f"{amount} {code}" for code, amount in sorted(figures[of].items())) or "0"
+        for of in ("value", "refunded")
+    )
+    cost = sum(map(Decimal, figures["spend"].values())) or Decimal("0.00")
+    ratios = " ".join(f"{of} {figures[of] or '-'}" for of in ("roas", "cpa", "cac"))
+    return f"{name}: {Decimal(figures['conversions']):.4f} {value} back {back} cost {cost} {ratios}"
+
+
+def lines_of(found: dict[str, Any]) -> str:
+    by_id = {row["id"]: row for row in found["rows"]}
+    assert set(by_id) <= {*IDS.values(), ""}
+    lines = [line(name, by_id.get(IDS[name])) for name in CAMPAIGNS]
+    lines += [line("unknown", by_id.get("")), line("ads", found["ads"])]
+    lines += [f"{name}: {Decimal(found['conversions'][name]):.4f}" for name in ("organic", "without")]
+    assert found["conversions"]["other"] == "0"
+    return "\n".join(["", *lines, line("all", found["all"]), ""])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_report_of_two_shops_to_the_cent(configure: Configure, seed: int) -> None:
+    open_shops(configure)
+    trade_on(trade(seed))
+    wanted = {key: text for key, text in TOTALS.items() if key[0] == seed}
+    assert len(wanted) == 8
+    for key, text in wanted.items():
+        assert lines_of(printed(*key[1:])) == text, key
+
+
+def test_its_sums_reconcile(configure: Configure) -> None:
+    """What the page shows: rows add up to the ads, days to the total, and what brought them to all conversions."""
+    open_shops(configure)
+    trade_on(trade(2))
+    for pixel in SHOPS.values():
+        query = ReportQuery(first=MARCH[0], last=MARCH[1], shop=pixel, name="Purchase", model="linear")
+        found = report(query, using="default", today=date(2026, 5, 1))
+        ads, every = found.totals.ads, found.totals.every
+        assert (found.listed.conversions, found.listed.value, found.listed.spend) == (
+            ads.conversions,
+            ads.value,
+            ads.spend,
+        )
+        assert sum(day.every.conversions for day in found.days) == every.conversions
+        assert sum(day.figures.conversions for day in found.days) == ads.conversions
+        assert sum(one.conversions for one in found.totals.by_traffic.values()) == every.conversions
+
+
+@pytest.mark.privacy
+def test_no_hash_of_an_address_lies_outside_of_the_bodies(configure: Configure) -> None:
+    open_shops(configure)
+    given = trade(3)
+    trade_on(given)
+    assert ConversionPerson.objects.exists()
+    assert VisitorLink.objects.exists()
+    digests = {email_sha256(address(order.person)) or "" for order in given.orders if order.person is not None}
+    assert digests
+    for table, column, text in stored_texts():
+        for digest in digests:
+            assert digest not in text, (table, column)
+            assert digest[:16] not in text.replace("-", ""), (table, column)  # of a number that is cut from it
+        assert "@example.com" not in text or table == Sale._meta.db_table, (table, column)
+
+
+def stored_texts() -> Iterator[tuple[str, str, str]]:
+    """All columns of all tables, but the bodies of events and matching keys for webhooks."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608
+            names = [column[0] for column in cursor.description or ()]
+            for row in cursor.fetchall():
+                for name, value in zip(names, row, strict=True):
+                    if value is not None and (table, name) != (EventBody._meta.db_table, "payload"):
+                        text = bytes(value).hex() if isinstance(value, (bytes, memoryview)) else str(value)
+                        yield table, name, text

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from django.core.management import call_command
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.attribution.models import Sale
@@ -21,21 +19,6 @@ from tiktok_attribution.models import DailyAttribution, Heartbeat, OutboxEvent, 
 
 Configure = Callable[..., None]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[str]:
-    """A second database for this test: SQLite, whatever the first one is."""
-    given = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other.sqlite3")}
-    connections.settings["other"] = connections.configure_settings({"default": {}, "other": given})["other"]
-    try:
-        connections["other"].connect()
-        call_command("migrate", database="other", run_syncdb=True, verbosity=0)
-        yield "other"
-    finally:
-        connections["other"].close()
-        del connections["other"]
-        del connections.settings["other"]
 
 
 def test_the_sweep_runs_it(configure: Configure) -> None:

@@ -16,10 +16,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Max, Q
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.days import shop_pixels
 from tiktok_attribution.attribution.links import (
     Link,
     attribution_database,
@@ -44,6 +45,7 @@ from tiktok_attribution.models import (
     OutboxEvent,
     RecordedConversion,
     State,
+    Touch,
     VisitorSnapshot,
     digest,
     moment,
@@ -217,6 +219,7 @@ def _record(found: Sequence[Found], using: str, now: float) -> int:
         persons[one.name, one.event_id] = [] if event.limited_data_use else persons_of(event.user)
         digests.update(sha256 for _, sha256 in joining_digests(event.user))
     renumber(digests)
+    _forget_withdrawn(rows)
     _describe(rows, using, now)
     return _insert(rows, persons)
 
@@ -238,7 +241,7 @@ def _row(
 ) -> RecordedConversion:
     placed_at, placed_by = placed or (None, None)
     return RecordedConversion(
-        shop=one.pixel_code,
+        shop=shop_pixels(one.pixel_code)[0],
         name=one.name,
         event_id=one.event_id,
         object_label=one.object_label,
@@ -250,6 +253,18 @@ def _row(
         lines=json.dumps(_lines(event.properties), separators=(",", ":")),
         visitor_key=None if event.limited_data_use else visitor_key or placed_by,
     )
+
+
+# Decision: a browser has a key only while it has a touch, and a withdrawal deletes its touches. So a key without one is
+# that of a browser that withdrew after its event was sent: the conversion counts, without the key and without a link.
+def _forget_withdrawn(rows: Sequence[RecordedConversion]) -> None:
+    keys = {row.visitor_key for row in rows if row.visitor_key is not None}
+    if not keys:
+        return
+    touches = Touch.objects.using(router.db_for_write(Touch)).filter(visitor_key__in=keys)
+    known = set(touches.values_list("visitor_key", flat=True).distinct())
+    for row in rows:
+        row.visitor_key = row.visitor_key if row.visitor_key in known else None
 
 
 def _lines(properties: Mapping[str, Any]) -> list[list[Any]]:

@@ -22,7 +22,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.attribution import credit
 from tiktok_attribution.attribution.conversions import is_history_read
 from tiktok_attribution.attribution.credited import point_of
-from tiktok_attribution.attribution.days import day_of, zone_of
+from tiktok_attribution.attribution.days import day_of, shop_pixels, zone_of
 from tiktok_attribution.attribution.links import Joined, Wanted, attribution_database, visitor_keys
 from tiktok_attribution.attribution.stale_days import Day, mark_days
 from tiktok_attribution.delivery.turns import beat, seen_at
@@ -147,12 +147,6 @@ def _persons(pks: Collection[int], using: str) -> Mapping[int, frozenset[tuple[s
     for pk, identifier, person in rows.values_list("conversion_id", "identifier", "person"):
         found[pk].add((identifier, person))
     return {pk: frozenset(theirs) for pk, theirs in found.items()}
-
-
-def shop_pixels(shop: str) -> tuple[str, ...]:
-    """Return the pixels of one shop: several in PIXEL_CODE are one shop with several pixels."""
-    codes = conf.current().pixel_code
-    return codes if shop in codes else (shop,)
 
 
 def _landings(rows: Sequence[RecordedConversion], joined: Mapping[int, Joined]) -> Mapping[str, list[Touch]]:

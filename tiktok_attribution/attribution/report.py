@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from django.db.models import Max, QuerySet, Sum
 
+from tiktok_attribution.attribution.days import shop_pixels
 from tiktok_attribution.attribution.report_figures import NOTHING, Figures
 from tiktok_attribution.attribution.report_objects import UNKNOWN
 from tiktok_attribution.attribution.report_query import MODELS, OBJECT_LEVELS, ReportQuery, zone_of
@@ -196,7 +197,7 @@ def _days(query: ReportQuery, spend: Iterable[Spent], using: str, rates: Rates, 
 def _landings(query: ReportQuery, using: str) -> dict[date, int]:
     rows = LandingCount.objects.using(using).filter(day__range=(query.first, query.last), outcome=LANDED)
     if query.shop:
-        rows = rows.filter(shop=query.shop)
+        rows = rows.filter(shop__in=shop_pixels(query.shop))
     return dict(rows.order_by().values_list("day").annotate(Sum("count")))
 
 

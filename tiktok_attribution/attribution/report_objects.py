@@ -25,6 +25,8 @@ class ObjectName(NamedTuple):
     name: str
 
 
+_Ids = defaultdict[tuple[str, str], set[str]]
+"""Ids by the key of the parent ("" for any) and the name in lower case."""
 ObjectPath = tuple[ObjectName, ...]
 """The names of a campaign, an ad group and an ad, as far as a row goes."""
 
@@ -40,18 +42,24 @@ def column_names(depth: int) -> list[str]:
 
 
 # Decision: ids come first, because names change and are used twice. A name alone is matched to an id where exactly one
-# object of the same parent has it, without regard to case. Otherwise it is a row of its own that says so.
+# object of the same parent has it, without regard to case. Otherwise it is a row of its own that says so. Where the
+# spend has the name, its ids alone count: those of addresses are visitors' texts, and a made-up one would take the
+# clicks of a campaign away from its spend.
 class ObjectIndex:
     """The ids and names of all objects in the report. Learn all paths before the first question."""
 
     def __init__(self) -> None:
-        self._ids: list[defaultdict[tuple[str, str], set[str]]] = [defaultdict(set) for _level in OBJECT_LEVELS]
+        self._ids: list[_Ids] = [defaultdict(set) for _level in OBJECT_LEVELS]
+        self._spent: list[_Ids] = [defaultdict(set) for _level in OBJECT_LEVELS]
         self._names: list[dict[str, str]] = [{} for _level in OBJECT_LEVELS]
         self._learned: list[ObjectPath] = []
+        self._of_spend: set[ObjectPath] = set()
 
-    def learn(self, path: ObjectPath) -> None:
+    def learn(self, path: ObjectPath, *, is_spend: bool = False) -> None:
         """Take in a path. Of several names of one id, the one that is learned last is shown."""
         self._learned.append(path)
+        if is_spend:
+            self._of_spend.add(path)
 
     def close(self) -> None:
         """Read what was learned, campaigns first: the name of an ad group belongs to a campaign's key."""
@@ -60,7 +68,10 @@ class ObjectIndex:
             for path in paths:
                 if len(path) > level and path[level].id and path[level].name:
                     for parent in {self._parent(path, level), ""}:
-                        self._ids[level][parent, path[level].name.casefold()].add(path[level].id)
+                        name = path[level].name.casefold()
+                        self._ids[level][parent, name].add(path[level].id)
+                        if path in self._of_spend:
+                            self._spent[level][parent, name].add(path[level].id)
         for path in self._learned:
             for level, one in enumerate(path):
                 if one.name:
@@ -77,15 +88,19 @@ class ObjectIndex:
 
     def is_ambiguous(self, level: int, key: str) -> bool:
         """Return whether this name belongs to several objects, so that nobody knows which one is meant."""
-        return key.startswith(NAMED) and len(self._ids[level].get(("", key.removeprefix(NAMED)), ())) > 1
+        return key.startswith(NAMED) and len(self._found(level, "", key.removeprefix(NAMED))) > 1
 
     def _key(self, path: ObjectPath, level: int) -> str:
         one = path[level]
         if one.id or not one.name:
             return one.id or UNKNOWN
         name = one.name.casefold()
-        found = self._ids[level].get((self._parent(path, level), name)) or ()
+        found = self._found(level, self._parent(path, level), name)
         return next(iter(found)) if len(found) == 1 else NAMED + name
+
+    def _found(self, level: int, parent: str, name: str) -> set[str]:
+        """Return the ids of a name in lower case."""
+        return self._spent[level].get((parent, name)) or self._ids[level].get((parent, name)) or set()
 
     def _parent(self, path: ObjectPath, level: int) -> str:
         return self._key(path, level - 1) if level else ""

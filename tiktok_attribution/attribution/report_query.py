@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from django.utils import timezone
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.days import shop_pixels
 from tiktok_attribution.models import Clock
 
 MODELS = ("last_tiktok", "last_touch", "first_touch", "linear")
@@ -106,7 +107,7 @@ def zone_of(shop: str) -> tzinfo:
                 zones.setdefault(pixel_code, advertiser.time_zone)
     standard = timezone.get_default_timezone()
     if shop:
-        return zones.get(shop, standard)
+        return zones.get(shop_pixels(shop)[0], standard)
     every = {zones.get(pixel_code, standard) for pixel_code in (*settings.pixel_code, *zones)}
     return every.pop() if len(every) == 1 else standard
 

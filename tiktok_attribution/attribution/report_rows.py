@@ -57,7 +57,7 @@ class Listed:
         for one in spend:
             path = path_of([getattr(one.row, name) for name in column_names(self.depth)])
             self._spend.append((path, one.figures))
-            self.index.learn(path)
+            self.index.learn(path, is_spend=True)
         self.index.close()
 
     def rows(self, *, with_windows: bool) -> list[Row]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.days import shop_pixels
 from tiktok_attribution.attribution.spend import effective_spend
 
 
@@ -48,7 +49,7 @@ def is_of_shop(shop: str, advertiser: str) -> bool:
     Spend of an advertiser without pixels in the settings belongs to every shop, so that none of it goes missing.
     """
     known = conf.current().marketing_api.get(advertiser)
-    return not shop or known is None or not known.pixels or shop in known.pixels
+    return not shop or known is None or not known.pixels or any(one in known.pixels for one in shop_pixels(shop))
 
 
 METRICS: Mapping[str, str] = {

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet, Sum
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.days import shop_pixels
 from tiktok_attribution.attribution.report_figures import Figures, add_money
 from tiktok_attribution.attribution.report_query import ReportQuery
 from tiktok_attribution.attribution.report_spend import SpendRow, own_figures, spend_of
@@ -26,7 +27,7 @@ def roll_up(query: ReportQuery, using: str, *, clock: str = "") -> QuerySet[Dail
         clock=clock or query.clock, model=query.model, window=query.window, day__range=(query.first, query.last)
     )
     if query.shop:
-        rows = rows.filter(shop=query.shop)
+        rows = rows.filter(shop__in=shop_pixels(query.shop))
     if query.name:
         rows = rows.filter(name=query.name)
     if query.customers:

@@ -223,6 +223,7 @@ class DailyAttribution(models.Model):
     `attribution.roll_up` computes it from the conversions; it holds nothing that can't be computed again. Each
     combination of clock, model and window stands beside the others and is never added to them. A row with traffic ""
     is the part without an eligible touch. `value` and `refunded` together are the value at the time of the conversion.
+    Texts are compared by their bytes, so that every database divides by the same pages and names.
     Rows with `is_erased` hold what erased conversions had come to. They are never computed again.
     """
 
@@ -235,13 +236,13 @@ class DailyAttribution(models.Model):
     is_new = models.BooleanField(null=True)
     traffic = models.CharField(max_length=10, blank=True)
     campaign_id = ExactCharField(max_length=32, blank=True)
-    campaign_name = models.CharField(max_length=MOST_OF_UTM, blank=True)
+    campaign_name = ExactCharField(max_length=MOST_OF_UTM, blank=True)
     adgroup_id = ExactCharField(max_length=32, blank=True)
-    adgroup_name = models.CharField(max_length=MOST_OF_UTM, blank=True)
+    adgroup_name = ExactCharField(max_length=MOST_OF_UTM, blank=True)
     ad_id = ExactCharField(max_length=32, blank=True)
-    ad_name = models.CharField(max_length=MOST_OF_UTM, blank=True)
-    placement = models.CharField(max_length=MOST_OF_UTM, blank=True)
-    landing_path = models.CharField(max_length=MOST_OF_UTM, blank=True)
+    ad_name = ExactCharField(max_length=MOST_OF_UTM, blank=True)
+    placement = ExactCharField(max_length=MOST_OF_UTM, blank=True)
+    landing_path = ExactCharField(max_length=MOST_OF_UTM, blank=True)
     currency = models.CharField(max_length=3, blank=True)
 
     conversions = models.DecimalField(max_digits=20, decimal_places=9, default=0, help_text=_("Sum of the credits."))
