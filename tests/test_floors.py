@@ -39,11 +39,12 @@ ADMIN = [
     {"base"},
     {"list_query"},
     {"attribution_query", "filters"},
-    {"attribution_table"},
+    {"attribution_table", "conversion_query"},
     {"attribution_tiles"},
     {"action_run", "attribution_page", "event_list", "matching_keys", "mixins", "overview_page", "spend_page"},
     {"actions", "attempts", "attribution_report", "diagnosis", "event_page", "overview", "pixels", "spend_import"},
-    {"events", "jobs"},
+    {"conversion_list", "conversion_page", "events", "jobs"},
+    {"conversions"},
     {"__init__"},  # by it Django's autodiscovery finds them all
 ]
 LEVELS = {

@@ -23,6 +23,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from tests.admin import conversion_samples
 from tests.admin.samples import PIXEL, confirmed_upload
 from tests.attribution import spend_samples
 from tiktok_attribution.delivery.responses import Answer
@@ -33,6 +34,7 @@ from tiktok_attribution.models import (
     Lane,
     OutboxEvent,
     PixelStatus,
+    RecordedConversion,
     SpendImport,
     VisitorSnapshot,
 )
@@ -105,6 +107,8 @@ TABLE: dict[str, Row] = {
         get=SPEND | {"import_spend"}, post=SPEND | {"import_spend"}, changes=True, sends=confirmed_upload()
     ),
     "spendimport/<int:pk>/undo/": button(SPEND, "import_spend"),
+    "recordedconversion/": Row(get=ATTRIBUTION),
+    "recordedconversion/<int:pk>/change/": Row(get=ATTRIBUTION),
     "attributionreport/": Row(get=ATTRIBUTION),
     "attributionreport/export/": Row(get=ATTRIBUTION | {"export_attribution"}),
     "attributionreport/link/": Row(get=ATTRIBUTION),
@@ -191,7 +195,10 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     job = BulkJob.objects.create(verb=BulkVerb.CANCEL, last_key=waiting.pk)
     made_keys = {"outboxevent": str(waiting.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk)}
     spent = spend_samples.imported(spend_samples.row(1))
-    return {**made_keys, "pixelstatus": stopped.pk, "spendimport": str(spent.pk)}
+    told = conversion_samples.conversion()
+    conversion_samples.touch(told)
+    keys = {**made_keys, "pixelstatus": stopped.pk, "spendimport": str(spent.pk)}
+    return {**keys, "recordedconversion": str(told.pk)}
 
 
 def address(route: str, keys: dict[str, str]) -> str:
@@ -203,7 +210,7 @@ def state() -> list[Any]:
     """Everything that somebody could have changed."""
     rows = []
     with connection.cursor() as cursor:  # asked thousands of times, and the ORM takes most of the time of a request
-        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport):
+        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport, RecordedConversion):
             cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")  # noqa: S608
             rows.append(cursor.fetchall())
     return [*rows, LogEntry.objects.count()]

@@ -38,10 +38,12 @@ from tiktok_attribution.models import (
     AlertKind,
     Attempt,
     BulkJob,
+    ConversionTouch,
     DailyAttribution,
     Heartbeat,
     OutboxEvent,
     PixelStatus,
+    RecordedConversion,
     SpendImport,
     State,
 )
@@ -79,6 +81,8 @@ def data() -> set[str]:
         Order: ("email",),
         User: ("username",),
         DailyAttribution: ("campaign_name", "adgroup_name", "placement", "landing_path", "name", "currency"),
+        RecordedConversion: ("name", "event_id", "shop", "currency", "code"),
+        ConversionTouch: ("campaign_name", "adgroup_name", "ad_name", "placement", "landing_path", "utm_source"),
         AdSpend: ("campaign_name", "adgroup_name", "ad_name"),
     }
     rows = [row for model, names in columns.items() for row in model.objects.values_list(*names)]
@@ -157,6 +161,7 @@ def test_every_page_of_the_admin(boss: Client, addresses: dict[str, str]) -> Non
         "diagnosis",
         "spendimport",
         "attributionreport",
+        "recordedconversion",
     ],
 )
 def test_every_page_without_a_row(boss: Client, settings: Any, model: str, values: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 # Django's autodiscovery imports only this package. The imports below register the ModelAdmins.
 from tiktok_attribution.admin.attempts import AttemptAdmin
 from tiktok_attribution.admin.attribution_report import AttributionReportAdmin
+from tiktok_attribution.admin.conversions import ConversionAdmin
 from tiktok_attribution.admin.diagnosis import DiagnosisAdmin
 from tiktok_attribution.admin.events import OutboxEventAdmin
 from tiktok_attribution.admin.jobs import BulkJobAdmin
@@ -14,6 +15,7 @@ __all__ = [
     "AttemptAdmin",
     "AttributionReportAdmin",
     "BulkJobAdmin",
+    "ConversionAdmin",
     "DiagnosisAdmin",
     "OutboxEventAdmin",
     "OverviewAdmin",

@@ -15,9 +15,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from tiktok_attribution import conf
 from tiktok_attribution.admin.attribution_page import attribution_page
-from tiktok_attribution.admin.attribution_query import Asked, read_address
+from tiktok_attribution.admin.attribution_query import Asked, read_address, shops
 from tiktok_attribution.admin.attribution_table import in_order
 from tiktok_attribution.admin.base import ReadOnlyAdmin
 from tiktok_attribution.admin.formatting import csv_text
@@ -54,11 +53,11 @@ class AttributionReportAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shops = _shops()
-        asked, found = _answered(request, shops)
+        known = shops()
+        asked, found = _answered(request, known)
         context = {
             **self._context(request, _("TikTok: attribution")),
-            "page": attribution_page(found, asked, shops=shops),
+            "page": attribution_page(found, asked, shops=known),
             "query": urlencode(asked.parameters),
             "may_export": self.has_export_permission(request),
             **(extra_context or {}),
@@ -72,7 +71,7 @@ class AttributionReportAdmin(ReadOnlyAdmin):
     def _export(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
-        asked, found = _answered(request, _shops())
+        asked, found = _answered(request, shops())
         if asked.problems:
             return HttpResponseBadRequest(" ".join(asked.problems), content_type="text/plain; charset=utf-8")
         text = csv_text(table(found, in_order(found, asked.sort)))
@@ -103,14 +102,7 @@ class AttributionReportAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/tiktok_attribution/attribution/link.html", context)
 
 
-def _shops() -> list[str]:
-    """Return the pixels of the settings, and those of the advertisers."""
-    settings = conf.current()
-    accounts = [code for one in settings.marketing_api.values() for code in one.pixels]
-    return list(dict.fromkeys([*settings.pixel_code, *accounts]))
-
-
-def _answered(request: HttpRequest, shops: list[str]) -> tuple[Asked, Report]:
+def _answered(request: HttpRequest, known: list[str]) -> tuple[Asked, Report]:
     using = router.db_for_read(AttributionReport)
-    asked = read_address(request.GET.dict(), using=using, now=time.time(), shops=shops)
+    asked = read_address(request.GET.dict(), using=using, now=time.time(), shops=known)
     return asked, report(asked.query, using=using, today=asked.today, with_windows=asked.with_windows)
