@@ -43,7 +43,8 @@ ADMIN = [
     {"attribution_tiles"},
     {"action_run", "attribution_page", "event_list", "matching_keys", "mixins", "overview_page", "spend_page"},
     {"actions", "attempts", "attribution_report", "diagnosis", "event_page", "overview", "pixels", "spend_import"},
-    {"conversion_list", "conversion_page", "events", "jobs"},
+    {"conversion_list", "events", "jobs"},
+    {"conversion_page"},
     {"conversions"},
     {"__init__"},  # by it Django's autodiscovery finds them all
 ]

@@ -87,6 +87,8 @@ def data() -> set[str]:
     }
     rows = [row for model, names in columns.items() for row in model.objects.values_list(*names)]
     found = {str(value) for row in rows for value in row}
+    for lines in RecordedConversion.objects.values_list("lines", flat=True):
+        found |= set(leaves(json.loads(lines)))
     for payload in OutboxEvent.objects.exclude(payload="").values_list("payload", flat=True):
         found |= set(leaves(json.loads(payload)))
     for message in run_checks(tags=[TAG]):

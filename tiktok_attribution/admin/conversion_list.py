@@ -57,6 +57,7 @@ class ListLine:
     object: ObjectLink | None
     value: str
     refunded: str
+    refunded_on: str
     is_reversed: bool
     customer: Text
     code: str
@@ -199,20 +200,11 @@ def _line(row: RecordedConversion, touches: list[ConversionTouch], window: int, 
         event=row.name,
         object=links.of(row),
         value="" if row.value is None else amount(row.value, row.currency),
-        refunded=refund_text(row),
+        refunded=amount(row.refunded, row.currency) if row.refunded else "",
+        refunded_on="" if row.refunded_at is None else moment_text(moment(row.refunded_at)),
         is_reversed=row.is_reversed,
         customer=NEW_TITLES[row.is_new],
         code=row.code,
         campaign="" if click is None else click.campaign_name or click.campaign_id,
         has_click=click is not None,
     )
-
-
-def refund_text(row: RecordedConversion) -> str:
-    """Return what was refunded and when, "" if nothing was."""
-    if not row.refunded:
-        return ""
-    text = amount(row.refunded, row.currency)
-    if row.refunded_at is None:
-        return text
-    return gettext("%(amount)s on %(date)s") % {"amount": text, "date": moment_text(moment(row.refunded_at))}

@@ -23,7 +23,7 @@ from tiktok_attribution import conf
 from tiktok_attribution.admin import formatting
 from tiktok_attribution.admin.attribution_page import MODEL_TITLES, Link
 from tiktok_attribution.admin.attribution_table import amount, percent
-from tiktok_attribution.admin.conversion_list import NEW_TITLES, refund_text
+from tiktok_attribution.admin.conversion_list import NEW_TITLES
 from tiktok_attribution.admin.event_page import ObjectLink, ObjectLinks
 from tiktok_attribution.admin.explanations import Text
 from tiktok_attribution.admin.filters import pixels
@@ -42,6 +42,7 @@ ALL_MODEL_TITLES: Mapping[str, Text] = {
     "position": _("By position"),
     "time_decay": _("Time decay"),
 }
+_TRAFFIC: Mapping[str, Text] = dict(Traffic.choices)
 UNJOINED: Mapping[str, Text] = {
     OF_ANOTHER: _("This browser belongs to another person, so its touches were not used."),
     TOO_MANY: _("This person used more than 20 browsers, as a shared account does. So other devices were not joined."),
@@ -116,7 +117,7 @@ def conversion_page(row: RecordedConversion, *, window: int, site: AdminSite, re
         placed="" if row.placed_at is None else moment_text(moment(row.placed_at)),
         value="" if row.value is None else amount(row.value, row.currency),
         net_value=amount(told.net_value, row.currency),
-        refunded=refund_text(row),
+        refunded=_refund_text(row),
         customer=NEW_TITLES[row.is_new],
         unjoined=UNJOINED.get(row.unjoined, row.unjoined),
         touches=[_touch(touch, numbers[id(touch)], row, site) for touch in shown],
@@ -134,6 +135,16 @@ def conversion_page(row: RecordedConversion, *, window: int, site: AdminSite, re
     )
 
 
+def _refund_text(row: RecordedConversion) -> str:
+    """Return what was refunded and when, "" if nothing was."""
+    if not row.refunded:
+        return ""
+    text = amount(row.refunded, row.currency)
+    if row.refunded_at is None:
+        return text
+    return gettext("%(amount)s on %(date)s") % {"amount": text, "date": moment_text(moment(row.refunded_at))}
+
+
 def _days(window: int) -> str:
     return ngettext("%(days)d day", "%(days)d days", window) % {"days": window}
 
@@ -143,7 +154,7 @@ def _touch(touch: AttributedTouch, number: int, row: RecordedConversion, site: A
         number=number,
         when=moment_text(touch.at),
         before=before_text(touch.seconds_before),
-        traffic=dict(Traffic.choices).get(touch.traffic, touch.traffic),
+        traffic=_TRAFFIC.get(touch.traffic, touch.traffic),
         campaign=touch.campaign_name or touch.campaign_id,
         adgroup=touch.adgroup_name or touch.adgroup_id,
         ad=touch.ad_name or touch.ad_id,
@@ -187,8 +198,8 @@ def _credits(
 
 
 def _numbered(number: int, touch: AttributedTouch) -> str:
-    name = touch.campaign_name or touch.campaign_id or touch.utm_source
-    return f"{number}. {name}" if name else f"{number}."
+    name = touch.campaign_name or touch.campaign_id or touch.utm_source or _TRAFFIC.get(touch.traffic, "")
+    return f"{number}. {name}"
 
 
 def _owners(found: Iterable[TouchCredit], numbers: Mapping[int, int]) -> list[str]:
