@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils import timezone
 
 from tests.admin import offices
 from tests.admin.attribution_samples import fill_attribution
@@ -24,10 +25,12 @@ from tiktok_attribution.models import (
     BulkJob,
     BulkState,
     BulkVerb,
+    DailyCode,
     OutboxEvent,
     Outcome,
     PixelStatus,
     State,
+    VoucherCode,
     moment,
 )
 from tiktok_attribution.monitoring.hourly_statistics import WHOLE, count_again, go_on
@@ -112,8 +115,16 @@ def _attribution() -> dict[str, str]:
 
 def _conversions(order: Order) -> dict[str, str]:
     told = fill_conversions(str(order.pk))
+    voucher = VoucherCode.objects.create(code="ANNA10", creator="Anna K.", campaign_name="Spring")
+    DailyCode.objects.create(
+        day=timezone.localdate(), shop=PIXEL, name="Purchase", folded="anna10", currency="EUR", conversions=3, value=120
+    )
+    vouchers = "/admin/tiktok_attribution/vouchercode/"
     page = "/admin/tiktok_attribution/recordedconversion/"
     return {
+        "vouchers": vouchers,
+        "voucher-new": f"{vouchers}add/",
+        "voucher": f"{vouchers}{voucher.pk}/change/",
         "conversions": page,
         "conversions-filtered": f"{page}?campaign={SPRING}&adgroup=17&model=linear&before={told.at}-{told.pk}&x=1",
         "conversions-none": f"{page}?from=2020-01-01&to=2020-01-02&customers=new",

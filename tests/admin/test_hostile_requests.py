@@ -26,7 +26,7 @@ from tiktok_attribution.admin.base import DJANGOS
 from tiktok_attribution.admin.conversion_query import PARAMETERS as OF_CONVERSIONS
 from tiktok_attribution.admin.list_query import KNOWN
 from tiktok_attribution.delivery.responses import Answer
-from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, PixelStatus, State
+from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, PixelStatus, State, VoucherCode
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
 __all__ = ["client_as"]  # a fixture
@@ -58,7 +58,7 @@ PARAMETERS = sorted(
 FIELDS = (
     *("action", "_selected_action", "select_across", "index", "confirmed", "everything", "typed", "pixel"),
     *("advertiser", "packed", "file_name", "currency", "dates", "decimal", "seen", "column-day", "column-spend"),
-    *("test_event_code", "_save", "_saveasnew", "_to_field", "_popup", "post"),
+    *("test_event_code", "_save", "_saveasnew", "_to_field", "_popup", "post", "code", "creator", "campaign_id"),
 )
 READERS: dict[str, set[str]] = {
     "outboxevent/": {*KNOWN, *DJANGOS, "name__regex"},
@@ -68,6 +68,7 @@ READERS: dict[str, set[str]] = {
     "bulkjob/": {*DJANGOS, "note__regex"},
     "spendimport/": {*DJANGOS, "advertiser__regex"},
     "spendimport/import/": {"advertiser", "packed"},
+    "vouchercode/": {*DJANGOS, "creator__regex"},
     "overview/": {"period", "pixel"},
     "overview/export/": {"period", "pixel", "p"},
     "recordedconversion/": {*OF_CONVERSIONS, "name__regex"},
@@ -94,7 +95,9 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     keys = {"outboxevent": str(row.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk), "pixelstatus": PIXEL}
     told = conversion_samples.conversion()
     conversion_samples.touch(told)
-    return {**keys, "spendimport": str(imported(spend_row(1)).pk), "recordedconversion": str(told.pk)}
+    voucher = VoucherCode.objects.create(code="ANNA10")
+    more = {"recordedconversion": str(told.pk), "vouchercode": str(voucher.pk)}
+    return {**keys, **more, "spendimport": str(imported(spend_row(1)).pk)}
 
 
 @pytest.fixture(autouse=True)

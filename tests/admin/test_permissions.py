@@ -37,6 +37,7 @@ from tiktok_attribution.models import (
     RecordedConversion,
     SpendImport,
     VisitorSnapshot,
+    VoucherCode,
 )
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,7 @@ EVENTS, ATTEMPTS, PIXELS = (frozenset({f"view_{model}"}) for model in ("outboxev
 JOBS = (frozenset({"view_bulkjob"}), EVENTS | {"retry_outboxevent"}, EVENTS | {"cancel_outboxevent"})
 SPEND = frozenset({"view_spendimport"})
 OVERVIEW, DIAGNOSIS = frozenset({"view_overview"}), frozenset({"view_diagnosis"})
+VOUCHERS = frozenset({"view_vouchercode"})
 ATTRIBUTION = frozenset({"view_attribution"})
 
 
@@ -109,6 +111,19 @@ TABLE: dict[str, Row] = {
     "spendimport/<int:pk>/undo/": button(SPEND, "import_spend"),
     "recordedconversion/": Row(get=ATTRIBUTION),
     "recordedconversion/<int:pk>/change/": Row(get=ATTRIBUTION),
+    **pages("vouchercode", VOUCHERS),
+    "vouchercode/add/": Row(
+        get=frozenset({"add_vouchercode"}), post=frozenset({"add_vouchercode"}), changes=True, sends=(("code", "BEN5"),)
+    ),
+    "vouchercode/<path:object_id>/change/": Row(
+        get=VOUCHERS, post=frozenset({"change_vouchercode"}), changes=True, sends=(("code", "BEN5"),)
+    ),
+    "vouchercode/<path:object_id>/delete/": Row(
+        get=frozenset({"delete_vouchercode"}),
+        post=frozenset({"delete_vouchercode"}),
+        changes=True,
+        sends=(("post", "yes"),),
+    ),
     "attributionreport/": Row(get=ATTRIBUTION),
     "attributionreport/export/": Row(get=ATTRIBUTION | {"export_attribution"}),
     "attributionreport/link/": Row(get=ATTRIBUTION),
@@ -198,7 +213,8 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     told = conversion_samples.conversion()
     conversion_samples.touch(told)
     keys = {**made_keys, "pixelstatus": stopped.pk, "spendimport": str(spent.pk)}
-    return {**keys, "recordedconversion": str(told.pk)}
+    voucher = VoucherCode.objects.create(code="ANNA10", creator="Anna")
+    return {**keys, "recordedconversion": str(told.pk), "vouchercode": str(voucher.pk)}
 
 
 def address(route: str, keys: dict[str, str]) -> str:
@@ -210,7 +226,7 @@ def state() -> list[Any]:
     """Everything that somebody could have changed."""
     rows = []
     with connection.cursor() as cursor:  # asked thousands of times, and the ORM takes most of the time of a request
-        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport, RecordedConversion):
+        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport, RecordedConversion, VoucherCode):
             cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")  # noqa: S608
             rows.append(cursor.fetchall())
     return [*rows, LogEntry.objects.count()]

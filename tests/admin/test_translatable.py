@@ -46,6 +46,7 @@ from tiktok_attribution.models import (
     RecordedConversion,
     SpendImport,
     State,
+    VoucherCode,
 )
 from tiktok_attribution.monitoring.alerts import written
 
@@ -83,6 +84,7 @@ def data() -> set[str]:
         DailyAttribution: ("campaign_name", "adgroup_name", "placement", "landing_path", "name", "currency"),
         RecordedConversion: ("name", "event_id", "shop", "currency", "code"),
         ConversionTouch: ("campaign_name", "adgroup_name", "ad_name", "placement", "landing_path", "utm_source"),
+        VoucherCode: ("code", "creator"),
         AdSpend: ("campaign_name", "adgroup_name", "ad_name"),
     }
     rows = [row for model, names in columns.items() for row in model.objects.values_list(*names)]
@@ -164,6 +166,7 @@ def test_every_page_of_the_admin(boss: Client, addresses: dict[str, str]) -> Non
         "spendimport",
         "attributionreport",
         "recordedconversion",
+        "vouchercode",
     ],
 )
 def test_every_page_without_a_row(boss: Client, settings: Any, model: str, values: dict[str, Any]) -> None:

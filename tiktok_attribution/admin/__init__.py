@@ -10,6 +10,7 @@ from tiktok_attribution.admin.jobs import BulkJobAdmin
 from tiktok_attribution.admin.overview import OverviewAdmin
 from tiktok_attribution.admin.pixels import PixelStatusAdmin
 from tiktok_attribution.admin.spend_import import SpendImportAdmin
+from tiktok_attribution.admin.vouchers import VoucherCodeAdmin
 
 __all__ = [
     "AttemptAdmin",
@@ -21,4 +22,5 @@ __all__ = [
     "OverviewAdmin",
     "PixelStatusAdmin",
     "SpendImportAdmin",
+    "VoucherCodeAdmin",
 ]

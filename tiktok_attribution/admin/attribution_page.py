@@ -29,6 +29,7 @@ from tiktok_attribution.admin.attribution_table import (
 from tiktok_attribution.admin.attribution_tiles import MoneyChart, Tile, money_chart, tiles_of
 from tiktok_attribution.admin.conversion_query import TRAFFIC
 from tiktok_attribution.admin.explanations import Text
+from tiktok_attribution.attribution.code_sums import CodeSum
 from tiktok_attribution.attribution.conversion_search import WITHOUT
 from tiktok_attribution.attribution.report import Report
 from tiktok_attribution.attribution.report_figures import Figures
@@ -83,6 +84,16 @@ class Link(NamedTuple):
     is_current: bool = False
 
 
+class CodeLine(NamedTuple):
+    """A voucher code with its conversions, whatever clicks came before them."""
+
+    code: str
+    creator: str
+    campaign: str
+    conversions: str
+    value: list[str]
+
+
 class Sum(NamedTuple):
     """A line of the sum of all conversions. `address` is the query of the list of them."""
 
@@ -112,6 +123,7 @@ class AttributionPage:
     comparison: list[tuple[Text, str]]
     footer: list[Sum]
     beside: list[tuple[Text, str]]
+    codes: list[CodeLine]
     steps: list[Text] = field(default_factory=list)
 
     @property
@@ -120,7 +132,9 @@ class AttributionPage:
         return bool(self.steps)
 
 
-def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> AttributionPage:
+def attribution_page(
+    found: Report, asked: Asked, *, shops: Iterable[str], codes: Iterable[CodeSum] = ()
+) -> AttributionPage:
     """Arrange the report for the page."""
     query, before = asked.query, asked.query.before()
     return AttributionPage(
@@ -158,6 +172,16 @@ def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> At
             ),
         ],
         beside=list(_beside(found)),
+        codes=[
+            CodeLine(
+                one.voucher.code,
+                one.voucher.creator,
+                one.voucher.campaign_name or one.voucher.campaign_id,
+                number(one.conversions),
+                money(one.value),
+            )
+            for one in codes
+        ],
         steps=_steps(found) if found.is_empty else [],
     )
 

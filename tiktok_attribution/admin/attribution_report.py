@@ -20,6 +20,7 @@ from tiktok_attribution.admin.attribution_query import Asked, read_address, shop
 from tiktok_attribution.admin.attribution_table import in_order
 from tiktok_attribution.admin.base import ReadOnlyAdmin
 from tiktok_attribution.admin.formatting import csv_text
+from tiktok_attribution.attribution.code_sums import code_sums
 from tiktok_attribution.attribution.link_builder import MOST_CHARACTERS, InvalidAddress, TaggedAddress, tagged_address
 from tiktok_attribution.attribution.report import Report, report
 from tiktok_attribution.attribution.report_lines import table
@@ -55,9 +56,10 @@ class AttributionReportAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         known = shops()
         asked, found = _answered(request, known)
+        codes = code_sums(asked.query, using=router.db_for_read(AttributionReport))
         context = {
             **self._context(request, _("TikTok: attribution")),
-            "page": attribution_page(found, asked, shops=known),
+            "page": attribution_page(found, asked, shops=known, codes=codes),
             "query": urlencode(asked.parameters),
             "may_export": self.has_export_permission(request),
             **(extra_context or {}),
