@@ -39,11 +39,23 @@ ADMIN = [
     {"base"},
     {"list_query"},
     {"attribution_query", "filters"},
-    {"attribution_table"},
+    {"attribution_table", "conversion_query"},
     {"attribution_tiles"},
     {"action_run", "attribution_page", "event_list", "matching_keys", "mixins", "overview_page", "spend_page"},
-    {"actions", "attempts", "attribution_report", "diagnosis", "event_page", "overview", "pixels", "spend_import"},
-    {"events", "jobs"},
+    {
+        "actions",
+        "attempts",
+        "attribution_report",
+        "diagnosis",
+        "event_page",
+        "overview",
+        "pixels",
+        "spend_import",
+        "vouchers",
+    },
+    {"conversion_list", "events", "jobs", "vouchers"},
+    {"conversion_page"},
+    {"conversions"},
     {"__init__"},  # by it Django's autodiscovery finds them all
 ]
 LEVELS = {

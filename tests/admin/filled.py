@@ -10,9 +10,11 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils import timezone
 
 from tests.admin import offices
 from tests.admin.attribution_samples import fill_attribution
+from tests.admin.conversion_samples import fill_conversions
 from tests.admin.samples import PIXEL, stored_event
 from tests.attribution.report_samples import SPRING
 from tests.attribution.spend_samples import imported, row
@@ -23,10 +25,12 @@ from tiktok_attribution.models import (
     BulkJob,
     BulkState,
     BulkVerb,
+    DailyCode,
     OutboxEvent,
     Outcome,
     PixelStatus,
     State,
+    VoucherCode,
     moment,
 )
 from tiktok_attribution.monitoring.hourly_statistics import WHOLE, count_again, go_on
@@ -87,7 +91,7 @@ def fill() -> dict[str, str]:
     count_again(48, using="default", now=now)
     go_on(WHOLE, using="default", now=now, seconds=60)
     fill_attribution()
-    return {**_addresses(orders[0], odd), **_jobs(now), **_spend(), **_attribution()}
+    return {**_addresses(orders[0], odd), **_jobs(now), **_spend(), **_attribution(), **_conversions(orders[0])}
 
 
 def _spend() -> dict[str, str]:
@@ -106,6 +110,26 @@ def _attribution() -> dict[str, str]:
         "attribution-none": f"{page}?from=2020-01-01&to=2019-12-31",
         "attribution-link": f"{page}link/?address=http://shop.example/new/%3Futm_source%3Dx",
         "attribution-link-refused": f"{page}link/?address=shop.example/%23top",
+    }
+
+
+def _conversions(order: Order) -> dict[str, str]:
+    told = fill_conversions(str(order.pk))
+    voucher = VoucherCode.objects.create(code="ANNA10", creator="Anna K.", campaign_name="Spring")
+    DailyCode.objects.create(
+        day=timezone.localdate(), shop=PIXEL, name="Purchase", folded="anna10", currency="EUR", conversions=3, value=120
+    )
+    vouchers = "/admin/tiktok_attribution/vouchercode/"
+    page = "/admin/tiktok_attribution/recordedconversion/"
+    return {
+        "vouchers": vouchers,
+        "voucher-new": f"{vouchers}add/",
+        "voucher": f"{vouchers}{voucher.pk}/change/",
+        "conversions": page,
+        "conversions-filtered": f"{page}?campaign={SPRING}&adgroup=17&model=linear&before={told.at}-{told.pk}&x=1",
+        "conversions-none": f"{page}?from=2020-01-01&to=2020-01-02&customers=new",
+        "conversion": f"{page}{told.pk}/change/",
+        "conversion-direct": f"{page}{told.pk - 2}/change/?window=1",
     }
 
 

@@ -121,7 +121,7 @@ def test_the_footer_adds_up(boss: Client) -> None:
     credit("1.5", campaign_id=SPRING)
     credit(2, traffic="")
     credit("0.5", traffic="organic")
-    footer = [(str(title), conversions) for title, conversions, _value in page_of(boss).footer]
+    footer = [(str(title), conversions) for title, conversions, *_ in page_of(boss).footer]
     assert footer == [
         ("With a click on a TikTok ad", "1.5"),
         ("From TikTok, without an ad", "0.5"),

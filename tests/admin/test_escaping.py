@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from tests.admin.conversion_samples import conversion, touch
 from tests.admin.samples import HOSTILE, PIXEL, page_of, retry_of
 from tests.attribution.report_samples import on_both_clocks
 from tiktok_attribution.events import Event, Page
@@ -128,6 +129,29 @@ def test_the_attribution_report_is_harmless(boss: Client, hostile: str) -> None:
     for query in ({"by": "campaign"}, {"by": "landing"}, {"by": "adgroup", "campaign": f"~{hostile}"}):
         assert_harmless(boss.get(page, {**query, "event": hostile[:50], "windows": "1"}), hostile)
     assert_harmless(boss.get(f"{page}link/", {"address": f"https://shop.example/?{hostile}"}), hostile)
+
+
+def test_conversions_are_harmless(boss: Client, hostile: str) -> None:
+    """The texts of touches are those of a landing address, so any visitor can choose them."""
+    told = conversion(
+        name=hostile[:50],
+        event_id=hostile,
+        object_label=hostile,
+        object_pk=hostile,
+        code=hostile,
+        unjoined=hostile[:20],
+        currency=hostile[:3],
+        lines=json.dumps([[hostile, 1, hostile], [hostile, 2, "NaN"]]),
+    )
+    texts = ("campaign_name", "adgroup_name", "ad_name", "placement", "landing_path", "utm_source", "utm_medium")
+    touch(told, 1, **dict.fromkeys(texts, hostile), campaign_id="")
+    touch(told, 2, **dict.fromkeys(texts, hostile), traffic="organic")
+    page = reverse("admin:tiktok_attribution_recordedconversion_changelist")
+    on_both_clocks(1, day=timezone.localdate(), campaign_name=hostile, name=hostile[:50])
+
+    for query in ({}, {"campaign": f"~{hostile}"}, {"landing": hostile, "event": hostile[:50]}, {hostile: hostile}):
+        assert_harmless(boss.get(page, query), hostile)
+    assert_harmless(boss.get(f"{page}{told.pk}/change/", {"window": hostile}), hostile)
 
 
 def test_pages_hold_no_script_of_their_own(boss: Client, rejected: OutboxEvent) -> None:

@@ -16,15 +16,17 @@ from django.contrib.admin.utils import quote
 from django.test import Client
 from django.utils import timezone
 
+from tests.admin import conversion_samples
 from tests.admin.samples import PIXEL
 from tests.admin.test_permissions import APP, HOME, OWN, TABLE, client_as
 from tests.attribution.spend_samples import imported
 from tests.attribution.spend_samples import row as spend_row
 from tiktok_attribution.admin.attribution_query import PARAMETERS as OF_ATTRIBUTION
 from tiktok_attribution.admin.base import DJANGOS
+from tiktok_attribution.admin.conversion_query import PARAMETERS as OF_CONVERSIONS
 from tiktok_attribution.admin.list_query import KNOWN
 from tiktok_attribution.delivery.responses import Answer
-from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, PixelStatus, State
+from tiktok_attribution.models import BulkJob, BulkVerb, OutboxEvent, PixelStatus, State, VoucherCode
 
 pytestmark = [pytest.mark.hostile, pytest.mark.django_db]
 __all__ = ["client_as"]  # a fixture
@@ -49,14 +51,14 @@ VALUES: dict[str, str] = {
 }
 PARAMETERS = sorted(
     {
-        *(*KNOWN, *DJANGOS, *OF_ATTRIBUTION),
+        *(*KNOWN, *DJANGOS, *OF_ATTRIBUTION, *OF_CONVERSIONS),
         *("outcome__exact", "outcome__isnull", "period", "_changelist_filters", "name__regex", "next", "address"),
     }
 )
 FIELDS = (
     *("action", "_selected_action", "select_across", "index", "confirmed", "everything", "typed", "pixel"),
     *("advertiser", "packed", "file_name", "currency", "dates", "decimal", "seen", "column-day", "column-spend"),
-    *("test_event_code", "_save", "_saveasnew", "_to_field", "_popup", "post"),
+    *("test_event_code", "_save", "_saveasnew", "_to_field", "_popup", "post", "code", "creator", "campaign_id"),
 )
 READERS: dict[str, set[str]] = {
     "outboxevent/": {*KNOWN, *DJANGOS, "name__regex"},
@@ -66,8 +68,11 @@ READERS: dict[str, set[str]] = {
     "bulkjob/": {*DJANGOS, "note__regex"},
     "spendimport/": {*DJANGOS, "advertiser__regex"},
     "spendimport/import/": {"advertiser", "packed"},
+    "vouchercode/": {*DJANGOS, "creator__regex"},
     "overview/": {"period", "pixel"},
     "overview/export/": {"period", "pixel", "p"},
+    "recordedconversion/": {*OF_CONVERSIONS, "name__regex"},
+    "recordedconversion/<int:pk>/change/": {"window"},
     "attributionreport/": {*OF_ATTRIBUTION, "name__regex"},
     "attributionreport/export/": set(OF_ATTRIBUTION),
     "attributionreport/link/": {"address"},
@@ -88,7 +93,11 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     PixelStatus.objects.create(pixel_code=PIXEL, stopped_at=timezone.now(), code=40105)
     job = BulkJob.objects.create(verb=BulkVerb.CANCEL, chosen='{"name": "Lead"}', last_key=row.pk)
     keys = {"outboxevent": str(row.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk), "pixelstatus": PIXEL}
-    return {**keys, "spendimport": str(imported(spend_row(1)).pk)}
+    told = conversion_samples.conversion()
+    conversion_samples.touch(told)
+    voucher = VoucherCode.objects.create(code="ANNA10")
+    more = {"recordedconversion": str(told.pk), "vouchercode": str(voucher.pk)}
+    return {**keys, **more, "spendimport": str(imported(spend_row(1)).pk)}
 
 
 @pytest.fixture(autouse=True)

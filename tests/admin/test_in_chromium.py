@@ -42,6 +42,8 @@ FOUR_TIMES = (
     "attribution",
     "attribution-none",
     "attribution-link",
+    "conversions",
+    "conversion",
 )
 """Looked at in light and dark, wide and narrow; the others once."""
 

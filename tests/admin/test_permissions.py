@@ -23,6 +23,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from tests.admin import conversion_samples
 from tests.admin.samples import PIXEL, confirmed_upload
 from tests.attribution import spend_samples
 from tiktok_attribution.delivery.responses import Answer
@@ -33,8 +34,10 @@ from tiktok_attribution.models import (
     Lane,
     OutboxEvent,
     PixelStatus,
+    RecordedConversion,
     SpendImport,
     VisitorSnapshot,
+    VoucherCode,
 )
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +51,7 @@ EVENTS, ATTEMPTS, PIXELS = (frozenset({f"view_{model}"}) for model in ("outboxev
 JOBS = (frozenset({"view_bulkjob"}), EVENTS | {"retry_outboxevent"}, EVENTS | {"cancel_outboxevent"})
 SPEND = frozenset({"view_spendimport"})
 OVERVIEW, DIAGNOSIS = frozenset({"view_overview"}), frozenset({"view_diagnosis"})
+VOUCHERS = frozenset({"view_vouchercode"})
 ATTRIBUTION = frozenset({"view_attribution"})
 
 
@@ -105,6 +109,21 @@ TABLE: dict[str, Row] = {
         get=SPEND | {"import_spend"}, post=SPEND | {"import_spend"}, changes=True, sends=confirmed_upload()
     ),
     "spendimport/<int:pk>/undo/": button(SPEND, "import_spend"),
+    "recordedconversion/": Row(get=ATTRIBUTION),
+    "recordedconversion/<int:pk>/change/": Row(get=ATTRIBUTION),
+    **pages("vouchercode", VOUCHERS),
+    "vouchercode/add/": Row(
+        get=frozenset({"add_vouchercode"}), post=frozenset({"add_vouchercode"}), changes=True, sends=(("code", "BEN5"),)
+    ),
+    "vouchercode/<path:object_id>/change/": Row(
+        get=VOUCHERS, post=frozenset({"change_vouchercode"}), changes=True, sends=(("code", "BEN5"),)
+    ),
+    "vouchercode/<path:object_id>/delete/": Row(
+        get=frozenset({"delete_vouchercode"}),
+        post=frozenset({"delete_vouchercode"}),
+        changes=True,
+        sends=(("post", "yes"),),
+    ),
     "attributionreport/": Row(get=ATTRIBUTION),
     "attributionreport/export/": Row(get=ATTRIBUTION | {"export_attribution"}),
     "attributionreport/link/": Row(get=ATTRIBUTION),
@@ -191,7 +210,11 @@ def keys(event: Any, attempt: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     job = BulkJob.objects.create(verb=BulkVerb.CANCEL, last_key=waiting.pk)
     made_keys = {"outboxevent": str(waiting.pk), "attempt": quote(made.pk), "bulkjob": str(job.pk)}
     spent = spend_samples.imported(spend_samples.row(1))
-    return {**made_keys, "pixelstatus": stopped.pk, "spendimport": str(spent.pk)}
+    told = conversion_samples.conversion()
+    conversion_samples.touch(told)
+    keys = {**made_keys, "pixelstatus": stopped.pk, "spendimport": str(spent.pk)}
+    voucher = VoucherCode.objects.create(code="ANNA10", creator="Anna")
+    return {**keys, "recordedconversion": str(told.pk), "vouchercode": str(voucher.pk)}
 
 
 def address(route: str, keys: dict[str, str]) -> str:
@@ -203,7 +226,7 @@ def state() -> list[Any]:
     """Everything that somebody could have changed."""
     rows = []
     with connection.cursor() as cursor:  # asked thousands of times, and the ORM takes most of the time of a request
-        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport):
+        for model in (OutboxEvent, Attempt, PixelStatus, BulkJob, SpendImport, RecordedConversion, VoucherCode):
             cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY {model._meta.pk.column}")  # noqa: S608
             rows.append(cursor.fetchall())
     return [*rows, LogEntry.objects.count()]

@@ -18,6 +18,8 @@ from django.utils import timezone
 from django.utils.connection import ConnectionDoesNotExist
 
 from tests.admin import offices
+from tests.admin.conversion_samples import conversion, touch
+from tests.admin.samples import with_settings
 from tests.shop.models import Member, Order
 from tiktok_attribution.admin import mixins
 from tiktok_attribution.models import OutboxEvent, PixelStatus, State
@@ -280,3 +282,85 @@ def test_a_hostile_note_is_text(boss: Client, told: Tell) -> None:
     told(order, state=State.INVALID, note="<script>alert(1)</script>")
 
     assert "<script>alert(1)" not in text_of(boss, f"{ORDERS}{order.pk}/change/")
+
+
+@pytest.fixture
+def attributed(settings: Any) -> list[Order]:
+    """Four orders: two with a click on an ad, one without, and one that is not recorded."""
+    settings.TIKTOK_ATTRIBUTION = with_settings(ATTRIBUTION=True)
+    orders = [Order.objects.create() for _ in range(4)]
+    named, unnamed, direct = (conversion(object_pk=str(order.pk)) for order in orders[:3])
+    touch(named, 3, campaign_name="Older")
+    touch(named, 2, campaign_name="Spring <b>")
+    touch(named, 1, traffic="organic", campaign_name="")
+    touch(unnamed, 20 / 86_400, campaign_name="", campaign_id="")
+    touch(direct, 1, traffic="organic", campaign_name="")
+    return orders
+
+
+def clicks(client: Client) -> list[str]:
+    """The cells of the column, from the oldest order on."""
+    page = text_of(client, ORDERS)
+    return re.findall(r'<td class="field-tiktok_click">(.*?)</td>', page)[::-1]
+
+
+def test_the_list_says_which_click_came_last(boss: Client, attributed: list[Order]) -> None:
+    assert clicks(boss) == [
+        "TikTok: campaign Spring &lt;b&gt;, 2 days before",
+        "TikTok: unknown campaign, 20 seconds before",
+        "No click on a TikTok ad.",
+        "–",
+    ]
+
+
+def test_the_column_of_clicks_is_one_statement_for_the_whole_list(boss: Client, attributed: list[Order]) -> None:
+    def statements() -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            boss.get(ORDERS)
+        return [one["sql"] for one in captured if "recordedconversion" in one["sql"] or "touch" in one["sql"]]
+
+    assert len(statements()) == 1
+    for _ in range(10):
+        order = Order.objects.create()
+        touch(conversion(object_pk=str(order.pk)))
+    assert len(statements()) == 1
+
+
+def test_the_page_says_it_too(boss: Client, attributed: list[Order]) -> None:
+    pages = [text_of(boss, f"{ORDERS}{order.pk}/change/") for order in attributed]
+
+    assert "TikTok: campaign Spring &lt;b&gt;, 2 days before" in pages[0]
+    assert "No click on a TikTok ad." in pages[2]
+    assert "No conversion of this object is recorded" in pages[3]
+
+
+def test_with_attribution_off_nothing_is_said_of_clicks(boss: Client, attributed: list[Order], settings: Any) -> None:
+    settings.TIKTOK_ATTRIBUTION = with_settings(ATTRIBUTION=False)
+    with CaptureQueriesContext(connection) as captured:
+        pages = [text_of(boss, ORDERS), text_of(boss, f"{ORDERS}{attributed[0].pk}/change/")]
+
+    assert not any("Spring" in page or "tiktok_click" in page for page in pages)
+    assert not any("recordedconversion" in one["sql"] for one in captured)
+
+
+@pytest.mark.parametrize(
+    ("codenames", "sees_events", "sees_clicks"),
+    [
+        ((), False, False),
+        (("view_outboxevent",), True, False),
+        (("view_attribution",), False, True),
+        (("view_outboxevent", "view_attribution"), True, True),
+    ],
+)
+def test_each_part_needs_its_own_permission(
+    attributed: list[Order], told: Tell, codenames: tuple[str, ...], sees_events: bool, sees_clicks: bool
+) -> None:
+    told(attributed[0])
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=("view_order", "change_order", *codenames)))
+    client = Client()
+    client.force_login(user)
+    for address in (ORDERS, f"{ORDERS}{attributed[0].pk}/change/"):
+        page = text_of(client, address)
+        assert ("3 s later" in page) is sees_events
+        assert ("Spring" in page) is sees_clicks

@@ -38,12 +38,15 @@ from tiktok_attribution.models import (
     AlertKind,
     Attempt,
     BulkJob,
+    ConversionTouch,
     DailyAttribution,
     Heartbeat,
     OutboxEvent,
     PixelStatus,
+    RecordedConversion,
     SpendImport,
     State,
+    VoucherCode,
 )
 from tiktok_attribution.monitoring.alerts import written
 
@@ -79,10 +82,15 @@ def data() -> set[str]:
         Order: ("email",),
         User: ("username",),
         DailyAttribution: ("campaign_name", "adgroup_name", "placement", "landing_path", "name", "currency"),
+        RecordedConversion: ("name", "event_id", "shop", "currency", "code"),
+        ConversionTouch: ("campaign_name", "adgroup_name", "ad_name", "placement", "landing_path", "utm_source"),
+        VoucherCode: ("code", "creator"),
         AdSpend: ("campaign_name", "adgroup_name", "ad_name"),
     }
     rows = [row for model, names in columns.items() for row in model.objects.values_list(*names)]
     found = {str(value) for row in rows for value in row}
+    for lines in RecordedConversion.objects.values_list("lines", flat=True):
+        found |= set(leaves(json.loads(lines)))
     for payload in OutboxEvent.objects.exclude(payload="").values_list("payload", flat=True):
         found |= set(leaves(json.loads(payload)))
     for message in run_checks(tags=[TAG]):
@@ -157,6 +165,8 @@ def test_every_page_of_the_admin(boss: Client, addresses: dict[str, str]) -> Non
         "diagnosis",
         "spendimport",
         "attributionreport",
+        "recordedconversion",
+        "vouchercode",
     ],
 )
 def test_every_page_without_a_row(boss: Client, settings: Any, model: str, values: dict[str, Any]) -> None:

@@ -101,6 +101,8 @@ BY_CONSTRUCTION = {
 OF_NOBODY = {
     "AdSpend": "what an advertiser's ads cost, as TikTok reports it",
     "SpendImport": "which file or fetch brought it, and which colleague imported it",
+    "DailyCode": "sums over everybody, by the voucher codes that the site lists",
+    "VoucherCode": "a code of a creator, which the site's own people enter",
     "DailyAttribution": "sums over everybody, by campaigns, and by paths that are cleaned at the landing",
 }
 TEXT = (models.CharField, models.TextField, models.JSONField, models.BinaryField, models.UUIDField)

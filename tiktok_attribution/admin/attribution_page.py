@@ -19,6 +19,7 @@ from tiktok_attribution.admin.attribution_table import (
     LEVEL_TITLES,
     Table,
     address_of,
+    conversions_address,
     fixed,
     money,
     number,
@@ -26,7 +27,10 @@ from tiktok_attribution.admin.attribution_table import (
     table_of,
 )
 from tiktok_attribution.admin.attribution_tiles import MoneyChart, Tile, money_chart, tiles_of
+from tiktok_attribution.admin.conversion_query import TRAFFIC
 from tiktok_attribution.admin.explanations import Text
+from tiktok_attribution.attribution.code_sums import CodeSum
+from tiktok_attribution.attribution.conversion_search import WITHOUT
 from tiktok_attribution.attribution.report import Report
 from tiktok_attribution.attribution.report_figures import Figures
 from tiktok_attribution.attribution.report_query import CLOCKS, CUSTOMERS, LEVELS, MODELS, PRESETS
@@ -80,6 +84,25 @@ class Link(NamedTuple):
     is_current: bool = False
 
 
+class CodeLine(NamedTuple):
+    """A voucher code with its conversions, whatever clicks came before them."""
+
+    code: str
+    creator: str
+    campaign: str
+    conversions: str
+    value: list[str]
+
+
+class Sum(NamedTuple):
+    """A line of the sum of all conversions. `address` is the query of the list of them."""
+
+    title: Text
+    conversions: str
+    value: list[str]
+    address: str
+
+
 @dataclass(slots=True, kw_only=True)
 class AttributionPage:
     """The data of the page, in its order."""
@@ -98,8 +121,9 @@ class AttributionPage:
     chart: MoneyChart
     table: Table
     comparison: list[tuple[Text, str]]
-    footer: list[tuple[Text, str, list[str]]]
+    footer: list[Sum]
     beside: list[tuple[Text, str]]
+    codes: list[CodeLine]
     steps: list[Text] = field(default_factory=list)
 
     @property
@@ -108,7 +132,9 @@ class AttributionPage:
         return bool(self.steps)
 
 
-def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> AttributionPage:
+def attribution_page(
+    found: Report, asked: Asked, *, shops: Iterable[str], codes: Iterable[CodeSum] = ()
+) -> AttributionPage:
     """Arrange the report for the page."""
     query, before = asked.query, asked.query.before()
     return AttributionPage(
@@ -134,10 +160,28 @@ def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> At
         table=table_of(found, asked, conf.current().attribution.windows),
         comparison=list(_comparison(found)),
         footer=[
-            *((TRAFFIC_TITLES[key], number(one.conversions), money(one.value)) for key, one in _by_traffic(found)),
-            (_("All conversions"), number(found.totals.every.conversions), money(found.totals.every.value)),
+            *(
+                Sum(TRAFFIC_TITLES[key], number(one.conversions), money(one.value), _listed(asked, key))
+                for key, one in _by_traffic(found)
+            ),
+            Sum(
+                _("All conversions"),
+                number(found.totals.every.conversions),
+                money(found.totals.every.value),
+                _listed(asked),
+            ),
         ],
         beside=list(_beside(found)),
+        codes=[
+            CodeLine(
+                one.voucher.code,
+                one.voucher.creator,
+                one.voucher.campaign_name or one.voucher.campaign_id,
+                number(one.conversions),
+                money(one.value),
+            )
+            for one in codes
+        ],
         steps=_steps(found) if found.is_empty else [],
     )
 
@@ -145,6 +189,10 @@ def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> At
 def _dates(first: object, last: object) -> str:
     texts = [date_format(day, "DATE_FORMAT") for day in (first, last)]  # type: ignore[arg-type]
     return texts[0] if first == last else f"{texts[0]} – {texts[1]}"
+
+
+def _listed(asked: Asked, traffic: str | None = None) -> str:
+    return conversions_address(asked, **({} if traffic is None else {TRAFFIC: traffic or WITHOUT}))
 
 
 def _by_traffic(found: Report) -> list[tuple[str, Figures]]:

@@ -65,7 +65,7 @@ class Asked:
 def read_address(parameters: Mapping[str, str], *, using: str, now: float, shops: Collection[str]) -> Asked:
     """Read the parameters of an address. Never raises: what can't be read keeps its usual value."""
     problems: list[str] = []
-    reader = _Reader(parameters, problems)
+    reader = AddressReader(parameters, problems)
     if any(name not in PARAMETERS for name in parameters):
         problems.append(_("The address has a parameter that this page does not know."))
     shop = reader.choice("pixel", ("", *shops))
@@ -91,6 +91,13 @@ def read_address(parameters: Mapping[str, str], *, using: str, now: float, shops
     asked = Asked(query, period, sort, with_windows, today, problems)
     asked.parameters = _address(asked, has_event=bool(parameters.get("event")))
     return asked
+
+
+def shops() -> list[str]:
+    """Return the pixels of the settings, and those of the advertisers."""
+    settings = conf.current()
+    accounts = [code for one in settings.marketing_api.values() for code in one.pixels]
+    return list(dict.fromkeys([*settings.pixel_code, *accounts]))
 
 
 def declared_events() -> set[str]:
@@ -122,7 +129,7 @@ def _address(asked: Asked, *, has_event: bool) -> dict[str, str]:
     return {**parameters, **query.inside}
 
 
-class _Reader:
+class AddressReader:
     """Reads one parameter after the other, and notes a sentence for each that can't be followed."""
 
     def __init__(self, parameters: Mapping[str, str], problems: list[str]) -> None:
@@ -134,15 +141,19 @@ class _Reader:
         given = self.parameters.get(name, "") or standard
         if given in known:
             return given
-        self.problems.append(_("The address has a value for “%(name)s” that can't be used.") % {"name": name})
+        self.problem(name)
         return standard
 
+    def problem(self, name: str) -> None:
+        """Note that the value of this parameter can't be used."""
+        self.problems.append(_("The address has a value for “%(name)s” that can't be used.") % {"name": name})
+
     def key(self, name: str) -> str | None:
-        """Return the key of a campaign or ad group; "" stands for the unknown one, None for no choice."""
+        """Return the key of a row of the report; "" stands for the unknown one, None for no choice."""
         given = self.parameters.get(name)
         if given is None or len(given) <= MOST_KEY:
             return given
-        self.problems.append(_("The address has a value for “%(name)s” that can't be used.") % {"name": name})
+        self.problem(name)
         return None
 
     def event(self, names: Collection[str]) -> str:
@@ -156,7 +167,7 @@ class _Reader:
         self.problems.append(_("Nothing is known of this event. The page shows another one."))
         return usual
 
-    def period(self, today: date) -> tuple[str, date, date]:
+    def period(self, today: date, usual: str = USUAL_PERIOD) -> tuple[str, date, date]:
         """Return the name of the period, and its first and last day. Dates go before a name."""
         first, last = self._day("from"), self._day("to")
         if first is not None or last is not None:
@@ -166,7 +177,7 @@ class _Reader:
             return (key, *preset(key, today))
         if key:
             self.problems.append(_("The address has a period that this page does not know."))
-        return (USUAL_PERIOD, *preset(USUAL_PERIOD, today))
+        return (usual, *preset(usual, today))
 
     def _day(self, name: str) -> date | None:
         given = self.parameters.get(name, "")

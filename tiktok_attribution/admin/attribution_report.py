@@ -15,12 +15,12 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from tiktok_attribution import conf
 from tiktok_attribution.admin.attribution_page import attribution_page
-from tiktok_attribution.admin.attribution_query import Asked, read_address
+from tiktok_attribution.admin.attribution_query import Asked, read_address, shops
 from tiktok_attribution.admin.attribution_table import in_order
 from tiktok_attribution.admin.base import ReadOnlyAdmin
 from tiktok_attribution.admin.formatting import csv_text
+from tiktok_attribution.attribution.code_sums import code_sums
 from tiktok_attribution.attribution.link_builder import MOST_CHARACTERS, InvalidAddress, TaggedAddress, tagged_address
 from tiktok_attribution.attribution.report import Report, report
 from tiktok_attribution.attribution.report_lines import table
@@ -54,11 +54,12 @@ class AttributionReportAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shops = _shops()
-        asked, found = _answered(request, shops)
+        known = shops()
+        asked, found = _answered(request, known)
+        codes = code_sums(asked.query, using=router.db_for_read(AttributionReport))
         context = {
             **self._context(request, _("TikTok: attribution")),
-            "page": attribution_page(found, asked, shops=shops),
+            "page": attribution_page(found, asked, shops=known, codes=codes),
             "query": urlencode(asked.parameters),
             "may_export": self.has_export_permission(request),
             **(extra_context or {}),
@@ -72,7 +73,7 @@ class AttributionReportAdmin(ReadOnlyAdmin):
     def _export(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request) or not self.has_export_permission(request):
             raise PermissionDenied
-        asked, found = _answered(request, _shops())
+        asked, found = _answered(request, shops())
         if asked.problems:
             return HttpResponseBadRequest(" ".join(asked.problems), content_type="text/plain; charset=utf-8")
         text = csv_text(table(found, in_order(found, asked.sort)))
@@ -103,14 +104,7 @@ class AttributionReportAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/tiktok_attribution/attribution/link.html", context)
 
 
-def _shops() -> list[str]:
-    """Return the pixels of the settings, and those of the advertisers."""
-    settings = conf.current()
-    accounts = [code for one in settings.marketing_api.values() for code in one.pixels]
-    return list(dict.fromkeys([*settings.pixel_code, *accounts]))
-
-
-def _answered(request: HttpRequest, shops: list[str]) -> tuple[Asked, Report]:
+def _answered(request: HttpRequest, known: list[str]) -> tuple[Asked, Report]:
     using = router.db_for_read(AttributionReport)
-    asked = read_address(request.GET.dict(), using=using, now=time.time(), shops=shops)
+    asked = read_address(request.GET.dict(), using=using, now=time.time(), shops=known)
     return asked, report(asked.query, using=using, today=asked.today, with_windows=asked.with_windows)

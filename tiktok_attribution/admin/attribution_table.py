@@ -23,6 +23,8 @@ from tiktok_attribution.events.money import minor_digits
 DASH = "–"
 """What stands for a figure that isn't known, or can't be computed. It is never 0."""
 MOST_ROWS = 500
+CARRIED = ("period", "from", "to", "model", "window", "clock", "pixel", "customers")
+"""Parameters that the list of conversions has too, besides the event, which has another default there."""
 
 LEVEL_TITLES: Mapping[str, Text] = {
     "campaign": _("Campaign"),
@@ -82,10 +84,11 @@ def percent(value: Decimal | None, decimals: int = 1) -> str:
 
 
 class Cell(NamedTuple):
-    """The lines of a cell, and remarks in small letters below."""
+    """The lines of a cell, and remarks in small letters below. `address` leads to the conversions that it counts."""
 
     lines: list[str]
     remarks: list[str] = []
+    address: str = ""
 
 
 def _one(text: str) -> Cell:
@@ -233,7 +236,7 @@ def _line(row: Row, asked: Asked, columns: Iterable[Column], windows: Iterable[i
         remark = gettext("Ambiguous name: several objects of TikTok have it.")
     elif row.figures.is_partial:
         remark = gettext("With spend that is known for a wider level only.")
-    cells = [column.cell(row.figures) for column in columns]
+    cells = [_cell(column, row, asked) for column in columns]
     cells += [_window(row, window) for window in windows]
     return Line(
         title=title_of(row, by),
@@ -242,6 +245,21 @@ def _line(row: Row, asked: Asked, columns: Iterable[Column], windows: Iterable[i
         address=_deeper(asked, row),
         cells=cells,
     )
+
+
+def _cell(column: Column, row: Row, asked: Asked) -> Cell:
+    cell = column.cell(row.figures)
+    if column.key != CREDITS[0].key or not row.figures.conversions:
+        return cell
+    return cell._replace(address=conversions_address(asked, **{**asked.query.inside, asked.query.by: row.key}))
+
+
+def conversions_address(asked: Asked, **chosen: str) -> str:
+    """Return the list of the conversions that a figure counts, as the query of its address."""
+    query = asked.query
+    parameters = {name: asked.parameters[name] for name in CARRIED if name in asked.parameters}
+    event = {"event": query.name} if query.name else {}
+    return urlencode({**parameters, **event, **chosen})
 
 
 def _deeper(asked: Asked, row: Row) -> str:

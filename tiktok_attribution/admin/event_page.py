@@ -35,7 +35,7 @@ from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.building import object_of
 from tiktok_attribution.events.wire import browser_call_of_text, request_body
 from tiktok_attribution.exceptions import InvalidEvent
-from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, State
+from tiktok_attribution.models import Attempt, OutboxEvent, Outcome, PixelStatus, RecordedConversion, State
 
 
 class ObjectLink(NamedTuple):
@@ -53,8 +53,8 @@ class ObjectLinks:
         self._request = request
         self._routes: dict[str, tuple[str, str]] = {}
 
-    def of(self, row: OutboxEvent) -> ObjectLink | None:
-        """Return the link to an event's object; None for an event without an object."""
+    def of(self, row: OutboxEvent | RecordedConversion) -> ObjectLink | None:
+        """Return the link to the object of an event or a conversion; None if it has no object."""
         if not row.object_label:
             return None
         if row.object_label not in self._routes:

@@ -16,7 +16,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from io import StringIO
@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tiktok_attribution.admin.explanations import Text
 from tiktok_attribution.browser.pending_cookie import LIFETIME_SECONDS
@@ -111,6 +112,15 @@ def since(before: datetime, after: datetime) -> str:
     if late < 60:
         return _("%(seconds)d s later") % {"seconds": late}
     return _("%(span)s later") % {"span": timesince(before, after, depth=1)}
+
+
+def before_text(span_seconds: int) -> str:
+    """Return in words how long before the conversion a touch was: "40 seconds before", "2 days before"."""
+    if span_seconds < 60:
+        text = ngettext("%(seconds)d second before", "%(seconds)d seconds before", span_seconds)
+        return text % {"seconds": span_seconds}
+    start = datetime(2000, 1, 3)  # noqa: DTZ001 -- a span has no time zone
+    return _("%(span)s before") % {"span": timesince(start, start + timedelta(seconds=span_seconds), depth=1)}
 
 
 def moment_text(moment: datetime) -> str:

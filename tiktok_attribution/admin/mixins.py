@@ -1,7 +1,8 @@
 """Mixins for the site's own ModelAdmin: show the TikTok events of an order or a user, and why one is missing.
 
 `TikTokColumn` adds a column to the list, `TikTokSection` a section to the page of an object, and `TikTokEvents` both.
-They need the permission `view_outboxevent`; other users see the site's pages unchanged.
+They need the permission `view_outboxevent`. With ATTRIBUTION and the permission `view_attribution` they also say which
+ad's click came last. Users with neither see the site's pages unchanged.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from tiktok_attribution import conf
 from tiktok_attribution.admin import formatting
-from tiktok_attribution.admin.formatting import since
+from tiktok_attribution.admin.formatting import before_text, since
+from tiktok_attribution.attribution.credited_touches import LastClick, last_clicks_of
 from tiktok_attribution.conversions import registry
 from tiktok_attribution.conversions.conversion import VISITOR
 from tiktok_attribution.delivery.outbox import outbox_databases
@@ -83,6 +86,8 @@ MOST_EVENTS = 20
 MOST_IN_COLUMN = 3
 FOUND = "_tiktok_events"
 """Attribute of an object in the list: its events, which are read together for the whole page."""
+CLICK = "_tiktok_click"
+"""Attribute of an object in the list: the last click on an ad, read in the same way."""
 
 
 def told_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
@@ -99,6 +104,18 @@ def told_of(objects: Sequence[Model]) -> dict[str, list[OutboxEvent]]:
     for row in rows[: MOST_EVENTS * len(objects)]:
         found.setdefault(row.object_pk, []).append(row)
     return found
+
+
+def click_text(click: LastClick | None) -> str:
+    """Return for example "TikTok: campaign Spring, 2 days before"; "" for an object without a conversion."""
+    if click is None:
+        return ""
+    if click.seconds_before is None:
+        return gettext("No click on a TikTok ad.")
+    words = {"campaign": click.campaign, "before": before_text(click.seconds_before)}
+    if not click.campaign:
+        return gettext("TikTok: unknown campaign, %(before)s") % words
+    return gettext("TikTok: campaign %(campaign)s, %(before)s") % words
 
 
 def _outbox_of(obj: Model) -> str:
@@ -141,11 +158,15 @@ class _TikTokMixin:
 
 
 class TikTokColumn(_TikTokMixin):
-    """Adds a column at the end of the list. It needs one query for a page, however many objects the page has."""
+    """Adds a column at the end of the list. It needs one query for a page, however many objects the page has.
+
+    With ATTRIBUTION there is a second column, for one query more.
+    """
 
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
         columns = super().get_list_display(request)  # type: ignore[misc]
-        return [*columns, "tiktok"] if _may_view(request) else columns
+        own = [name for name, may in (("tiktok", _may_view), ("tiktok_click", _may_attribute)) if may(request)]
+        return [*columns, *own] if own else columns
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         page = super().get_changelist_instance(request)  # type: ignore[misc]
@@ -154,7 +175,19 @@ class TikTokColumn(_TikTokMixin):
             found = told_of(objects)
             for obj in objects:
                 setattr(obj, FOUND, found.get(object_key(obj.pk), []))
+        if _may_attribute(request):
+            objects = list(page.result_list)
+            clicks = last_clicks_of(objects)
+            for obj in objects:
+                setattr(obj, CLICK, click_text(clicks.get(object_key(obj.pk))))
         return page
+
+    @admin.display(description=_("TikTok click"))
+    def tiktok_click(self, obj: Model) -> str:
+        text = getattr(obj, CLICK, None)
+        if text is None:  # the object was read again since
+            text = click_text(last_clicks_of([obj]).get(object_key(obj.pk)))
+        return text or "–"
 
     @admin.display(description="TikTok")
     def tiktok(self, obj: Model) -> SafeString | str:
@@ -178,17 +211,24 @@ class TikTokSection(_TikTokMixin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         fields = super().get_readonly_fields(request, obj)  # type: ignore[misc]
-        return [*fields, "tiktok_events"] if obj is not None and _may_view(request) else fields
+        own = _section(request) if obj is not None else []
+        return [*fields, *own] if own else fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)  # type: ignore[misc]
-        if obj is None or not _may_view(request):
+        own = _section(request)
+        if obj is None or not own:
             return fieldsets
-        own = [
-            (title, {**options, "fields": [name for name in options["fields"] if name != "tiktok_events"]})
+        others = [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in own]})
             for title, options in fieldsets
         ]
-        return [*own, ("TikTok", {"fields": ["tiktok_events"]})]
+        return [*others, ("TikTok", {"fields": own})]
+
+    @admin.display(description=_("last click"))
+    def tiktok_click_before(self, obj: Model) -> str:
+        told = click_text(last_clicks_of([obj]).get(object_key(obj.pk)))
+        return told or gettext("No conversion of this object is recorded (yet).")
 
     @admin.display(description=_("events"))
     def tiktok_events(self, obj: Model) -> SafeString | str:
@@ -202,6 +242,17 @@ class TikTokSection(_TikTokMixin):
 
 class TikTokEvents(TikTokColumn, TikTokSection):
     """Adds both: `class OrderAdmin(TikTokEvents, admin.ModelAdmin)`."""
+
+
+def _section(request: HttpRequest) -> list[str]:
+    """Return the fields of the section that this user may see."""
+    fields = (("tiktok_events", _may_view), ("tiktok_click_before", _may_attribute))
+    return [name for name, may in fields if may(request)]
+
+
+def _may_attribute(request: HttpRequest) -> bool:
+    is_on = conf.current().attribution.enabled
+    return is_on and bool(request.user.has_perm("tiktok_attribution.view_attribution"))
 
 
 def _may_view(request: HttpRequest) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from tiktok_attribution.attribution.code_sums import code_rows, listed_codes
 from tiktok_attribution.attribution.days import zone_of
 from tiktok_attribution.attribution.links import any_persons_of, attribution_database
 from tiktok_attribution.attribution.roll_up import parts_of, rows_of_parts, with_touches
@@ -17,6 +18,7 @@ from tiktok_attribution.delivery.retention import delete_conversions
 from tiktok_attribution.models import (
     ConversionPerson,
     DailyAttribution,
+    DailyCode,
     RecordedConversion,
     digest,
     moment,
@@ -105,7 +107,10 @@ def erase_conversions(pks: Collection[int]) -> int:
         with transaction.atomic(using=using):
             locked = RecordedConversion.objects.using(using).filter(pk__in=page).order_by("pk").select_for_update()
             there = [row.pk for row in locked]
+            codes = listed_codes()
             for conversion, touches in with_touches(there, using=using):
+                by_code = code_rows([conversion], codes=codes, is_erased=True)
+                DailyCode.objects.using(using).bulk_create(by_code)
                 parts = list(parts_of(conversion, touches, zone_of(conversion.shop)))
                 rows = rows_of_parts(parts, shop=conversion.shop, is_erased=True)
                 DailyAttribution.objects.using(using).bulk_create(rows, batch_size=200)

@@ -80,6 +80,13 @@ class Listed:
             row.figures.by_click = row.figures.by_click or NOTHING
         return list(self._rows.values())
 
+    def sources(self, key: str) -> list[dict[str, str]]:
+        """Return the columns of touches that the row with this key stands for, most conversions first."""
+        theirs = [found for found in self._credits if self._key(found) == key]
+        theirs.sort(key=lambda found: found.figures.conversions, reverse=True)
+        columns = [dict(zip(self.columns, map(str, found.columns), strict=True)) for found in theirs]
+        return list({tuple(one.items()): one for one in columns}.values())
+
     def _add(self, key: str | None, figures: Figures) -> None:
         if key is not None:
             if key not in self._rows:

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tiktok_attribution import conf
+from tiktok_attribution.attribution.code_sums import refresh_codes
 from tiktok_attribution.attribution.credit import DAY_SECONDS, REPORT_MODELS
 from tiktok_attribution.attribution.credited import Credit, CreditsOf
 from tiktok_attribution.attribution.days import bounds_of, day_of, start_of, zone_of
@@ -104,6 +105,8 @@ def refresh_day(stale: StaleDay, *, using: str, now: float) -> None:
     rows = rows_of(stale.day, stale.shop, using=using)
     stored = DailyAttribution.objects.using(using).filter(day=stale.day, shop=stale.shop, is_erased=False)
     with finishing(stale, using=using) as is_ours:
+        if is_ours:
+            refresh_codes(stale.day, stale.shop, using=using)
         if is_ours and sorted(map(_figures, rows), key=repr) != sorted(map(_figures, stored), key=repr):
             stored.delete()
             DailyAttribution.objects.using(using).bulk_create(rows, batch_size=200)

@@ -361,6 +361,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='VoucherCode',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('code', models.CharField(help_text='As customers enter it. Capitals make no difference.', max_length=100, verbose_name='code')),
+                ('folded', tiktok_attribution.models.fields.ExactCharField(editable=False, max_length=100, unique=True)),
+                ('creator', models.CharField(blank=True, max_length=150, verbose_name='creator')),
+                ('campaign_name', models.CharField(blank=True, max_length=250, verbose_name='campaign')),
+                ('campaign_id', models.CharField(blank=True, max_length=32, verbose_name='campaign id')),
+            ],
+            options={
+                'verbose_name': 'voucher code',
+                'verbose_name_plural': 'voucher codes',
+            },
+        ),
+        migrations.CreateModel(
             name='Alert',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -447,6 +462,25 @@ class Migration(migrations.Migration):
                 'constraints': [],
             },
             bases=('tiktok_attribution.dailyattribution',),
+        ),
+        migrations.CreateModel(
+            name='DailyCode',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField()),
+                ('shop', tiktok_attribution.models.fields.ExactCharField(max_length=64)),
+                ('name', tiktok_attribution.models.fields.ExactCharField(max_length=50)),
+                ('folded', tiktok_attribution.models.fields.ExactCharField(max_length=100)),
+                ('is_new', models.BooleanField(null=True)),
+                ('currency', models.CharField(blank=True, max_length=3)),
+                ('conversions', models.PositiveIntegerField(default=0)),
+                ('value', models.DecimalField(decimal_places=6, default=0, help_text='After refunds.', max_digits=20)),
+                ('is_erased', models.BooleanField(default=False)),
+            ],
+            options={
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['day'], name='tiktok_daily_code_day')],
+            },
         ),
         migrations.CreateModel(
             name='OutboxEvent',

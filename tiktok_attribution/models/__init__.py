@@ -45,6 +45,7 @@ from tiktok_attribution.models.queries import (
 )
 from tiktok_attribution.models.spend import AdSpend, Level, SpendImport
 from tiktok_attribution.models.visitor import SuppressedCount, VisitorSnapshot
+from tiktok_attribution.models.vouchers import DailyCode, VoucherCode, folded_code
 
 __all__ = [
     "ERASED",
@@ -63,6 +64,7 @@ __all__ = [
     "ConversionPerson",
     "ConversionTouch",
     "DailyAttribution",
+    "DailyCode",
     "Diagnosis",
     "DigestField",
     "EventBody",
@@ -88,11 +90,13 @@ __all__ = [
     "Turn",
     "VisitorLink",
     "VisitorSnapshot",
+    "VoucherCode",
     "digest",
     "events_named",
     "events_of",
     "events_of_key",
     "events_with",
+    "folded_code",
     "moment",
     "snapshots_of",
     "type_key_of",

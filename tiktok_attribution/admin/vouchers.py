@@ -1,0 +1,37 @@
+"""The admin of voucher codes: the one list of this app that people edit, with Django's own permissions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from tiktok_attribution.admin.base import ReadOnlyAdmin
+from tiktok_attribution.attribution.code_sums import mark_days_of_code
+from tiktok_attribution.models import VoucherCode
+
+
+@admin.register(VoucherCode)
+class VoucherCodeAdmin(ReadOnlyAdmin):
+    """Codes of creators and campaigns. A changed code has the worker count the conversions that already have it."""
+
+    actions = None
+    fields = ("code", "creator", "campaign_name", "campaign_id")
+    list_display = ("code", "creator", "campaign_name", "campaign_id")
+    ordering = ("folded",)
+    search_fields = ("code", "creator")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    def save_model(self, request: HttpRequest, obj: VoucherCode, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if not change or "code" in form.changed_data:
+            mark_days_of_code(obj.code)
