@@ -55,6 +55,8 @@ TRAFFIC_TITLES: Mapping[str, Text] = {
     "": _("Without a touch in the window"),
 }
 
+WITHOUT_CLICK = _("Without a click on a TikTok ad in the window")
+
 
 class Option(NamedTuple):
     """One choice of a filter."""
@@ -134,7 +136,7 @@ def attribution_page(found: Report, asked: Asked, *, shops: Iterable[str]) -> At
         table=table_of(found, asked, conf.current().attribution.windows),
         comparison=list(_comparison(found)),
         footer=[
-            *((TRAFFIC_TITLES[key], number(one.conversions), money(one.value)) for key, one in _by_traffic(found)),
+            *((title, number(one.conversions), money(one.value)) for title, one in _by_traffic(found)),
             (_("All conversions"), number(found.totals.every.conversions), money(found.totals.every.value)),
         ],
         beside=list(_beside(found)),
@@ -147,8 +149,15 @@ def _dates(first: object, last: object) -> str:
     return texts[0] if first == last else f"{texts[0]} – {texts[1]}"
 
 
-def _by_traffic(found: Report) -> list[tuple[str, Figures]]:
-    return [(key, found.totals.by_traffic[key]) for key in TRAFFIC_TITLES]
+def _by_traffic(found: Report) -> list[tuple[Text, Figures]]:
+    """Return the parts of all conversions. The last TikTok click knows ads alone, so it has two of them.
+
+    With four, a visitor who came from an unpaid post of TikTok's would stand in "Without a touch".
+    """
+    figures = found.totals.by_traffic
+    if found.query.model == MODELS[0] and not figures["organic"].conversions and not figures["other"].conversions:
+        return [(TRAFFIC_TITLES["paid"], figures["paid"]), (WITHOUT_CLICK, figures[""])]
+    return [(title, figures[key]) for key, title in TRAFFIC_TITLES.items()]
 
 
 def _windows(asked: Asked) -> Link:
