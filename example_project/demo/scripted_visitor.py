@@ -1,8 +1,8 @@
 """A visitor made of HTTP requests: comes from an ad, agrees or refuses, looks, buys, pays, signs up.
 
 There is no browser here, so the visitor plays the scripts' part as well: it reads the data blocks of each page, posts
-their calls to the stand-in as TikTok's events.js would, and reports clicks and the landing to the shop as tiktok.js would. The browser
-tests do the same with a real one.
+their calls to the stand-in as TikTok's events.js would, and reports clicks and the landing to the shop as tiktok.js
+would. The browser tests do the same with a real one.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ from tiktok_attribution.models import LandingCount
 logger = logging.getLogger("tiktok_attribution")
 
 STORED, UNPAID, OVER_LIMIT, MACROS, NO_CONSENT = "stored", "unpaid", "over_limit", "macros", "no_consent"
-"""What became of a landing: a touch by a TikTok ad, another touch, or none. One with unfilled macros counts as that as well, whether it was stored or not."""
+"""What became of a landing: a touch by a TikTok ad, another touch, or none. One with unfilled macros counts as that as
+well, whether it was stored or not."""
 
 BETWEEN_SECONDS = 10.0
 MOST_WAITING = 500
@@ -67,7 +68,7 @@ class Counts:
 
     def _write_later(self) -> None:
         """Start the thread that writes what waits, unless it runs. After a fork it does not run."""
-        # In a site's tests it would write into a later test. A server that allows no threads writes with the next landing.
+        # In a site's tests it would write into a later test. A server without threads writes with the next landing.
         if is_test_process() or (self._timer is not None and self._timer.is_alive()):
             return
         self._timer = threading.Timer(BETWEEN_SECONDS, self._write_alone)

@@ -107,5 +107,5 @@ class Command(BaseCommand):
         if found != campaigns.EXPECTED or brought != campaigns.BROUGHT:
             raise CommandError(f"Attribution does not say what the visitors did.\n{brought}")
         self.stdout.write(
-            "\nAttribution says what the visitors did: campaigns, refund, returning customer, code, spend."
+            "\nAttribution says what the visitors did, to the cent."
         )
