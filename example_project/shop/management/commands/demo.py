@@ -106,6 +106,4 @@ class Command(BaseCommand):
         brought = [json.loads(line) for line in stage.manage("brought").splitlines()]
         if found != campaigns.EXPECTED or brought != campaigns.BROUGHT:
             raise CommandError(f"Attribution does not say what the visitors did.\n{brought}")
-        self.stdout.write(
-            "\nAttribution says what the visitors did, to the cent."
-        )
+        self.stdout.write("\nAttribution says what the visitors did, to the cent.")
