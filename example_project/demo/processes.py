@@ -97,12 +97,13 @@ class Stage:
         own = {"SHOP_VAR": str(self.var), "TIKTOK_STANDIN": self.standin, "SHOP_SITE": self.site}
         return {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "example.settings", **own}
 
-    def manage(self, *arguments: str) -> None:
-        """Run a management command to its end. Raises SystemExit with what it wrote, when it fails."""
+    def manage(self, *arguments: str) -> str:
+        """Run a management command to its end. Returns what it wrote; raises SystemExit with that when it fails."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=PROJECT, env=self.environment, check=False, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     def start(self) -> None:
         """Start stand-in, worker and site, and wait until both addresses answer."""

@@ -1,8 +1,8 @@
-"""A visitor made of HTTP requests: comes from an ad, agrees, looks, buys, pays, signs up.
+"""A visitor made of HTTP requests: comes from an ad, agrees or refuses, looks, buys, pays, signs up.
 
 There is no browser here, so the visitor plays the scripts' part as well: it reads the data blocks of each page, posts
-their calls to the stand-in as TikTok's events.js would, and reports a click to the shop as tiktok.js would. The browser
-tests do the same with a real one.
+their calls to the stand-in as TikTok's events.js would, and reports clicks and the landing to the shop as tiktok.js
+would. The browser tests do the same with a real one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Ge
 DOCUMENT = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 _BLOCK = re.compile(r'<script type="application/json" class="tiktok-attribution">(.*?)</script>')
 _ACTION = re.compile(r'tiktok-action="([^"]+)"')
+_TAGGED = re.compile(r"\b(ttclid=|utm_)")
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -37,39 +38,51 @@ def _said(action: str) -> Any:
 class ScriptedVisitor:
     """One visitor with cookies. Raises RuntimeError naming the page that was not as expected."""
 
-    def __init__(self, site: str, standin: str) -> None:
-        self.site, self.standin = site, standin
+    def __init__(self, site: str, standin: str, name: str = "Ada", ip_address: str = ADDRESS) -> None:
+        self.site, self.standin, self.name = site, standin, name
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Language": "de-DE,de;q=0.9"})
-        self.session.headers["X-Forwarded-For"] = ADDRESS
+        self.session.headers["X-Forwarded-For"] = ip_address
         self.session.cookies.set("_ttp", f"{secrets.token_hex(12)}.tt.1", domain="127.0.0.1")
         self.page = requests.Response()
         self._identify: dict[str, str] = {}
         self._pixels: list[str] = []
+        self._reports_landings = False
+        self._came_from = self._receipt = ""
 
-    def whole_path(self) -> None:
-        """From the ad to the account page."""
-        self.get("/products/river-teapot/", ttclid=CLICK_ID, utm_source="tiktok")
+    def whole_path(self, **landing: str) -> None:
+        """From the ad to the account page. `landing` are the parameters of the ad's address."""
+        self.get("/products/river-teapot/", **(landing or {"ttclid": CLICK_ID, "utm_source": "tiktok"}))
         self.agree()
         self.click("AddToWishlist")
         self.post("/cart/add/river-teapot/", quantity="1")
         self.post("/cart/add/morning-sencha/", quantity="2", found_on="/products/morning-sencha/")
-        self.get("/checkout/")
-        self.post("/checkout/", **self._address())
-        self.post(self._path(), pay="1")
-        self._wait_until_paid()
-        self.get(self._path())
+        self.order()
+        self.see_receipt()
         self.get("/account/sign-up/")
-        self.post("/account/sign-up/", first_name="Ada", email=self._email, **self._passwords())
+        self.post("/account/sign-up/", first_name=self.name, email=self._email, **self._passwords())
+
+    def order(self, code: str = "") -> str:
+        """Order and pay what is in the cart. Returns the order's token; the shop learns of the payment later."""
+        self.get("/checkout/")
+        self.post("/checkout/", **self._address(), code=code)
+        self.post(self._path(), pay="1")
+        self._receipt = self._path()
+        return self._receipt.split("/")[2]
+
+    def see_receipt(self) -> None:
+        """Open the receipt once the order is paid."""
+        self._wait_until_paid()
+        self.get(self._receipt)
 
     @property
     def _email(self) -> str:
-        return "ada.visitor@example.com"
+        return f"{self.name.lower()}.visitor@example.com"
 
     def _address(self) -> dict[str, str]:
         return {
-            "name": "Ada Visitor",
+            "name": f"{self.name} Visitor",
             "email": self._email,
             "phone": "030 901820",
             "street": "Teegasse 1",
@@ -82,9 +95,11 @@ class ScriptedVisitor:
         password = "celadon-kettle-27"
         return {"password1": password, "password2": password}
 
-    def get(self, path: str, **query: str) -> None:
-        """Open a page and play its pixel."""
-        self._arrived(self.session.get(self.site + path, params=query, headers=DOCUMENT, timeout=20), path)
+    def get(self, path: str, came_from: str = "", **query: str) -> None:
+        """Open a page (by a link of another site, if one is given) and play its pixel."""
+        headers = {**DOCUMENT, "Referer": came_from} if came_from else DOCUMENT
+        self._came_from = came_from
+        self._arrived(self.session.get(self.site + path, params=query, headers=headers, timeout=20), path)
 
     def post(self, path: str, found_on: str = "", **fields: str) -> None:
         """Send the form of the page that is open (or of `found_on`) and follow to the next page."""
@@ -95,6 +110,7 @@ class ScriptedVisitor:
             raise RuntimeError(f"{self.page.url} has no form to send to {path}")
         data = {"csrfmiddlewaretoken": token.group(1), **fields}
         headers = {"Referer": self.page.url, **DOCUMENT}
+        self._came_from = self.page.url
         self._arrived(self.session.post(self.site + path, data=data, headers=headers, timeout=20), path)
 
     def _arrived(self, response: requests.Response, path: str) -> None:
@@ -107,7 +123,7 @@ class ScriptedVisitor:
         return self.page.url.removeprefix(self.site)
 
     def _wait_until_paid(self, seconds: float = 30.0) -> None:
-        address = self.page.url.replace("/thank-you/", "/status/")
+        address = self.site + self._receipt.replace("/thank-you/", "/status/")
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.session.get(address, timeout=20).json()["status"] == "paid":
@@ -120,6 +136,7 @@ class ScriptedVisitor:
         for text in _BLOCK.findall(self.page.text):
             block = json.loads(text)
             self._pixels = block["pixels"]
+            self._reports_landings = block.get("landings", False)
             for call in block.get("calls", ()):
                 if "identify" in call:
                     self._identify.update(call["identify"])
@@ -128,11 +145,21 @@ class ScriptedVisitor:
                     self._send(call, pixel)
             if "receipt" in block:
                 self._report({"receipt": block["receipt"]})
+        if self.session.cookies.get("shop_ads") == "yes":
+            self._report_landing()
 
     def agree(self) -> None:
         """Choose "Accept" in the banner; what has waited for it is handed over, and played."""
-        self.session.cookies.set("shop_ads", "yes", domain="127.0.0.1")
-        body = json.dumps({"search": urlsplit(self.page.url).query})
+        self._answer("yes")
+        self._report_landing()
+
+    def refuse(self) -> None:
+        """Choose "Refuse" in the banner."""
+        self._answer("no")
+
+    def _answer(self, word: str) -> None:
+        self.session.cookies.set("shop_ads", word, domain="127.0.0.1")
+        body = json.dumps({"search": urlsplit(self.page.url).query, "page": self.page.url})
         answer = self._ask("/tiktok/consent/", body, "application/json")
         for pixel, method, arguments in answer.json()["calls"]:
             if method == "identify":
@@ -151,6 +178,11 @@ class ScriptedVisitor:
         for pixel in self._pixels:
             self._send({"event": event, "properties": properties, "event_id": event_id}, pixel)
         self._report({"action": action, "event_id": event_id, "page": self.page.url, "live": True})
+
+    def _report_landing(self) -> None:
+        """Tell the shop of which page an ad has opened: a shared cache may have answered for it."""
+        if self._reports_landings and _TAGGED.search(urlsplit(self.page.url).query):
+            self._report({"pending": True, "page": self.page.url, "landing": self._came_from})
 
     def _report(self, report: dict[str, Any]) -> None:
         self._ask("/tiktok/", json.dumps(report), "text/plain")

@@ -153,6 +153,16 @@ TIKTOK_ATTRIBUTION = {
     "PAGE_SCRIPT": True,
     # The banner of shop/consent.js writes this cookie; without an answer nobody is told of anything.
     "CONSENT": {"cookie": "shop_ads", "granted": "yes", "denied": "no"},
+    # What TikTok's ads brought: the landings of those who agreed, and the page "Attribution" of the admin.
+    "ATTRIBUTION": True,
+    # Whose ads those are. There is no token here, so what they cost comes as a CSV.
+    "MARKETING_API": {
+        "7001234567890123456": {
+            "pixels": ["C0TARNLEAF0000000000"],
+            "time_zone": "Europe/Berlin",
+            "currency": "EUR",
+        },
+    },
     # Whoever knows this address sees the order: the token in it is for the shopper alone.
     "MASKED_PATHS": [r"^/orders/([^/]+)/"],
     "CONVERSIONS": {
@@ -163,6 +173,9 @@ TIKTOK_ATTRIBUTION = {
             "value": "total",
             "currency": "currency",
             "order_id": "pk",
+            "refunded": "refunded",
+            "first": "is_first",  # whether a customer is new: the shop knows it without joining browsers
+            "code": "code",
             "contents": {
                 "each": "lines",
                 "content_id": "sku",

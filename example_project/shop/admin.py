@@ -36,9 +36,9 @@ class OrderLineInline(admin.TabularInline):
 
 @admin.register(Order)
 class OrderAdmin(TikTokEvents, admin.ModelAdmin):
-    list_display = ("id", "status", "name", "email", "total", "currency", "created_at", "paid_at")
+    list_display = ("id", "status", "name", "email", "total", "refunded", "currency", "created_at", "paid_at")
     list_filter = ("status", "created_at")
-    search_fields = ("id", "token", "email", "name", "lines__sku")
+    search_fields = ("id", "token", "email", "name", "code", "lines__sku")
     readonly_fields = ("token", "created_at")
     raw_id_fields = ("customer",)
     inlines = (OrderLineInline,)

@@ -17,7 +17,7 @@ class QuantityForm(forms.Form):
 class CheckoutForm(forms.ModelForm):
     class Meta:
         model = Order
-        fields = ("name", "email", "phone", "street", "postal_code", "city", "country")
+        fields = ("name", "email", "phone", "street", "postal_code", "city", "country", "code")
         help_texts: ClassVar = {"phone": "Optional, for the courier."}
         widgets: ClassVar = {
             "name": forms.TextInput({"autocomplete": "name"}),
@@ -27,6 +27,7 @@ class CheckoutForm(forms.ModelForm):
             "postal_code": forms.TextInput({"autocomplete": "postal-code"}),
             "city": forms.TextInput({"autocomplete": "address-level2"}),
             "country": forms.Select({"autocomplete": "country"}),
+            "code": forms.TextInput({"autocomplete": "off"}),
         }
 
 

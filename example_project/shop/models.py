@@ -63,6 +63,8 @@ class Order(models.Model):
     country = models.CharField(max_length=2, choices=Country.choices, default=Country.GERMANY)
     currency = models.CharField(max_length=3, default="EUR")
     total = models.DecimalField(max_digits=10, decimal_places=2)
+    refunded = models.DecimalField(max_digits=10, decimal_places=2, default=Decimal("0.00"))
+    code = models.CharField("Code", max_length=30, blank=True, help_text="Optional: of somebody who told you of us.")
     created_at = models.DateTimeField(auto_now_add=True)
     paid_at = models.DateTimeField(null=True, blank=True)
 
@@ -78,6 +80,19 @@ class Order(models.Model):
     def mark_paid(self) -> None:
         self.status = self.Status.PAID
         self.paid_at = timezone.now()
+        self.save()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was paid with this e-mail before."""
+        earlier = Order.objects.filter(email__iexact=self.email, status=self.Status.PAID, paid_at__lt=self.paid_at)
+        return not earlier.exists()
+
+    def refund(self, amount: Decimal) -> None:
+        """Give money back, once more or the first time. Raises ValueError beyond what was paid."""
+        if self.status != self.Status.PAID or not 0 < amount <= self.total - self.refunded:
+            raise ValueError(f"{self} can't give back {amount}")
+        self.refunded += amount
         self.save()
 
 

@@ -59,11 +59,19 @@ def tiles(page: AttributionPage) -> dict[str, tuple[str, str]]:
 
 def cells(page: AttributionPage, title: str) -> dict[str, str]:
     (line,) = [line for line in page.table.lines if line.title == title]
-    titles = [str(head.title) for head in page.table.heads] + page.table.windows
+    titles = page.table.windows + [str(head.title) for head in page.table.heads]
     return dict(zip(titles, (" ".join(cell.lines) for cell in line.cells), strict=True))
 
 
 # Figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_tile_has_one_dash_at_most_for_what_is_unknown(boss: Client) -> None:
+    credit(2, "150.00", campaign_id=SPRING)
+    spend("100.00")
+    before = re.findall(r'<dd class="tiktok-tile-before">(.*?)</dd>', text_of(boss))
+    shown = [re.sub(r"<[^>]*>", "", one).strip() for one in before]
+    assert (shown[0], shown[2]) == ("–", "0")
 
 
 def test_the_headline_has_both_returns_and_the_change(boss: Client) -> None:
@@ -128,6 +136,17 @@ def test_the_footer_adds_up(boss: Client) -> None:
         ("From another source", "0"),
         ("Without a touch in the window", "2"),
         ("All conversions", "4"),
+    ]
+
+
+def test_the_last_tiktok_click_calls_no_visitor_of_an_unpaid_post_one_without_a_touch(boss: Client) -> None:
+    credit(campaign_id=SPRING)
+    credit(2, traffic="")
+    footer = [(str(title), conversions) for title, conversions, _value in page_of(boss).footer]
+    assert footer == [
+        ("With a click on a TikTok ad", "1"),
+        ("Without a click on a TikTok ad in the window", "2"),
+        ("All conversions", "3"),
     ]
 
 
@@ -430,6 +449,8 @@ def test_windows_stand_side_by_side_on_demand(boss: Client) -> None:
     row = cells(page_of(boss, windows="1"), "Spring")
     assert [row[f"{window}-day window"] for window in (1, 7, 14, 28)] == ["1", "7", "14", "28"]
     assert "28-day window" not in cells(page_of(boss), "Spring")
+    headings = re.findall(r"<th scope=\"col\"[^>]*>(?:<a [^>]*>)?([^<]*)", text_of(boss, windows="1"))
+    assert headings[headings.index("Campaign") :][1:6] == [*(f"{days}-day window" for days in (1, 7, 14, 28)), "Spend"]
 
 
 # An empty page ---------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def demo() -> Iterator[ModuleType]:
     """The example's package `demo`, importable while these tests run; it needs no Django."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(EXAMPLE))
-        for name in ("processes", "report", "scripted_visitor"):
+        for name in ("processes", "report", "scripted_visitor", "campaigns"):
             importlib.import_module(f"demo.{name}")
         yield sys.modules["demo"]
     for name in [name for name in sys.modules if name.partition(".")[0] == "demo"]:

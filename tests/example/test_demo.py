@@ -24,15 +24,25 @@ PATIENCE_SECONDS = 90.0  # beyond the lease of a worker that died in the middle 
 
 
 def test_demo_check_succeeds_and_shows_what_arrived() -> None:
+    # Ada's whole path, and five more orders of what somebody landed on: Ada's second, Ben's, Cleo's, Dora's, Emil's.
+    order = Counter(ViewContent=1, AddToCart=1, InitiateCheckout=1, Purchase=1)
+    everybody = Counter({name: EVENTS[name] + 5 * order[name] for name in EVENTS})
     command = [sys.executable, "manage.py", "demo", "--check"]
     environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
     done = subprocess.run(
-        command, cwd=EXAMPLE, env=environment, capture_output=True, text=True, check=False, timeout=150
+        command, cwd=EXAMPLE, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.partition(" ")[0] in EVENTS]
-    assert Counter(row[0] for row in rows) == EVENTS
+    assert Counter(row[0] for row in rows) == everybody
     assert {tuple(row[2:5]) for row in rows} == {("yes", "yes", "1")}
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "Spring teapots 2 158.00 12.00 40.00 3.9500 20.00 2 20.00" in lines
+    assert "Evening tea 1 29.40 0.00 42.00 0.7000 42.00 0 -" in lines
+    assert "Matcha at home 1 38.00 0.00 18.00 2.1111 18.00 1 18.00" in lines
+    assert "TikTok's ads 4 225.40 12.00 100.00 2.2540 25.00 3 33.33" in lines
+    assert "blended_roas: 2.6580" in lines
+    assert "<--" not in done.stdout
 
 
 @pytest.mark.faults

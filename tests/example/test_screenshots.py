@@ -24,9 +24,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def visited(stage: Any, demo: Any) -> Any:
-    """The running demonstration, after a scripted visitor has bought and signed up."""
-    demo.scripted_visitor.ScriptedVisitor(stage.site, stage.standin).whole_path()
+    """The running demonstration, after its scripted visitors have bought and attribution has seen it."""
+    day = demo.campaigns.today()
+    demo.campaigns.import_spend(stage, day)
+    demo.campaigns.play(stage)
     assert stage.wait_until(lambda: demo.report.is_complete(demo.report.state(stage.standin)["events"]))
+    assert stage.wait_until(lambda: demo.campaigns.figures(stage, day) == demo.campaigns.EXPECTED, 120)
     return stage
 
 
@@ -42,6 +45,11 @@ PAGES = {
     "admin-overview": "/admin/tiktok_attribution/overview/?period=today",
     "admin-diagnosis": "/admin/tiktok_attribution/diagnosis/",
     "admin-jobs": "/admin/tiktok_attribution/bulkjob/",
+    "admin-attribution": "/admin/tiktok_attribution/attributionreport/",
+    "admin-attribution-windows": "/admin/tiktok_attribution/attributionreport/?windows=1&model=linear",
+    "admin-attribution-link": "/admin/tiktok_attribution/attributionreport/link/",
+    "admin-spend": "/admin/tiktok_attribution/spendimport/",
+    "admin-spend-import": "/admin/tiktok_attribution/spendimport/import/",
     "admin-pixels": "/admin/tiktok_attribution/pixelstatus/",
 }
 
@@ -64,10 +72,12 @@ def test_the_pages_can_be_looked_at(visited: Any, chromium: Browser, scheme: Any
     for name, path in PAGES.items():
         answer = page.goto(visited.site + path)
         assert answer is not None
-        assert answer.ok
+        assert answer.ok, path
         if name == "admin-event":
             page.click("#result_list th a")
             assert "order-1" in page.inner_text("#content")
+        if "attribution" in name or "spend" in name:
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png", full_page=name != "admin-events")
     page.goto(visited.standin)
     page.screenshot(path=PICTURES / f"stand-in-{scheme}-{width}.png", full_page=True)

@@ -59,6 +59,8 @@ TRAFFIC_TITLES: Mapping[str, Text] = {
     "": _("Without a touch in the window"),
 }
 
+WITHOUT_CLICK = _("Without a click on a TikTok ad in the window")
+
 
 class Option(NamedTuple):
     """One choice of a filter."""
@@ -161,8 +163,8 @@ def attribution_page(
         comparison=list(_comparison(found)),
         footer=[
             *(
-                Sum(TRAFFIC_TITLES[key], number(one.conversions), money(one.value), _listed(asked, key))
-                for key, one in _by_traffic(found)
+                Sum(title, number(one.conversions), money(one.value), _listed(asked, key))
+                for key, title, one in _by_traffic(found)
             ),
             Sum(
                 _("All conversions"),
@@ -195,8 +197,15 @@ def _listed(asked: Asked, traffic: str | None = None) -> str:
     return conversions_address(asked, **({} if traffic is None else {TRAFFIC: traffic or WITHOUT}))
 
 
-def _by_traffic(found: Report) -> list[tuple[str, Figures]]:
-    return [(key, found.totals.by_traffic[key]) for key in TRAFFIC_TITLES]
+def _by_traffic(found: Report) -> list[tuple[str, Text, Figures]]:
+    """Return the parts of all conversions: key, title and figures. The last TikTok click knows ads alone, so it has two.
+
+    With four, a visitor who came from an unpaid post of TikTok's would stand in "Without a touch".
+    """
+    figures = found.totals.by_traffic
+    if found.query.model == MODELS[0] and not figures["organic"].conversions and not figures["other"].conversions:
+        return [("paid", TRAFFIC_TITLES["paid"], figures["paid"]), ("", WITHOUT_CLICK, figures[""])]
+    return [(key, title, figures[key]) for key, title in TRAFFIC_TITLES.items()]
 
 
 def _windows(asked: Asked) -> Link:

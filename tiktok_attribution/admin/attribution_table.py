@@ -218,7 +218,7 @@ def table_of(found: Report, asked: Asked, windows: Iterable[int]) -> Table:
         lines=[_line(row, asked, columns, shown) for row in rows[:MOST_ROWS]],
         total=Line(
             title=gettext("All of them"),
-            cells=[*(column.cell(found.listed) for column in columns), *(_sum(rows, window) for window in shown)],
+            cells=[*(_sum(rows, window) for window in shown), *(column.cell(found.listed) for column in columns)],
         ),
         more=max(0, len(rows) - MOST_ROWS),
     )
@@ -236,8 +236,9 @@ def _line(row: Row, asked: Asked, columns: Iterable[Column], windows: Iterable[i
         remark = gettext("Ambiguous name: several objects of TikTok have it.")
     elif row.figures.is_partial:
         remark = gettext("With spend that is known for a wider level only.")
-    cells = [_cell(column, row, asked) for column in columns]
-    cells += [_window(row, window) for window in windows]
+    # Windows first: on most screens the last columns are reached by scrolling, and these were just asked for.
+    cells = [_window(row, window) for window in windows]
+    cells += [_cell(column, row, asked) for column in columns]
     return Line(
         title=title_of(row, by),
         id=row.id if row.name else "",

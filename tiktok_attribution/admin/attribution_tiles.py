@@ -40,7 +40,7 @@ def tiles_of(found: Report) -> list[Tile]:
     tiles = []
     for title, words, figure in _TILES:
         now, before = figure(found.totals), figure(found.before)
-        change = _change(now.value, before.value) if now.currency == before.currency else DASH
+        change = _change(now.value, before.value) if now.currency == before.currency else ""
         tiles.append(Tile(title, now.lines, before.lines, change, words))
     return tiles
 
@@ -82,14 +82,14 @@ _TILES: tuple[tuple[Text, Text, Callable[[Totals], Headline]], ...] = (
     (_("CAC"), _("Spend for one new customer."), lambda of: _cost(of.ads, of.ads.cac)),
     (_("New customers"), _("Conversions of customers who are new."), lambda of: _count(of.ads.new_customers)),
     (_("Clicks"), _("As TikTok counts them."), lambda of: _count(of.ads.clicks)),
-    (_("Landings"), _("Visits from tagged links that agreed to be counted."), lambda of: _count(of.landings)),
+    (_("Landings"), _("Visits by a click on a TikTok ad, of people who agreed."), lambda of: _count(of.landings)),
 )
 
 
 def _change(now: Decimal | None, before: Decimal | None) -> str:
-    """Return the change in per cent of the figure before; a dash where that is 0 or unknown."""
+    """Return the change in per cent of the figure before; "" where that is 0 or unknown."""
     if now is None or not before:
-        return DASH
+        return ""
     share = (now - before) / before
     return ("+" if share > 0 else "") + percent(share, 0)
 

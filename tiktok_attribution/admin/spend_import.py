@@ -49,7 +49,7 @@ class SpendImportAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("days"))
     def period(self, made: SpendImport) -> str:
         first, last = (date_format(day, "SHORT_DATE_FORMAT") for day in (made.first_day, made.last_day))
-        return f"{first} – {last}"
+        return first if first == last else f"{first} – {last}"
 
     @admin.display(description=gettext_lazy("spend"))
     def spent(self, made: SpendImport) -> str:

@@ -34,7 +34,7 @@ from tiktok_attribution.models import (
 WITHOUT = ""
 """The traffic of the part of the conversions that no touch brought."""
 LANDED = "stored"
-"""The outcome of a landing that was kept as a touch."""
+"""The outcome of a landing by a TikTok ad that was kept as a touch."""
 MOST_NAMES = 100
 ENDED_DAYS = 36
 """Days after which an advertiser without spend has ended: one more than an import reads again."""

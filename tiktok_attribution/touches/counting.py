@@ -6,23 +6,26 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from time import monotonic
 from zoneinfo import ZoneInfo
 
 from django.db import Error as AnyDatabaseError
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F
 from django.utils import timezone as django_timezone
 
 from tiktok_attribution import conf
 from tiktok_attribution.failures import reason
+from tiktok_attribution.in_tests import is_test_process
 from tiktok_attribution.models import LandingCount
 
 logger = logging.getLogger("tiktok_attribution")
 
-STORED, OVER_LIMIT, MACROS, NO_CONSENT = "stored", "over_limit", "macros", "no_consent"
-"""What became of a landing. One with unfilled macros counts as that as well, whether it was stored or not."""
+STORED, UNPAID, OVER_LIMIT, MACROS, NO_CONSENT = "stored", "unpaid", "over_limit", "macros", "no_consent"
+"""What became of a landing: a touch by a TikTok ad, another touch, or none. One with unfilled macros counts as that as
+well, whether it was stored or not."""
 
 BETWEEN_SECONDS = 10.0
 MOST_WAITING = 500
@@ -33,8 +36,9 @@ Key = tuple[date, str, str]
 
 # Decision: a process writes its counts at most every BETWEEN_SECONDS. A flood of landings beyond the limits costs the
 # database nothing then, and an ordinary landing costs its own INSERT. The first landing after a quiet time is counted
-# at once. What a process still holds when it ends is lost: at most the landings of ten seconds. The touches themselves
-# are rows, so nothing is attributed by these counts.
+# at once. The last ones before a quiet time are written by a thread: the next landing may be hours away. What a process
+# still holds when it ends is lost: at most the landings of ten seconds. The touches themselves are rows, so nothing is
+# attributed by these counts.
 class Counts:
     """The landings that a process has seen and not written yet."""
 
@@ -42,6 +46,7 @@ class Counts:
         self._waiting: Counter[Key] = Counter()
         self._lock = threading.Lock()
         self._next = 0.0  # by the process's own clock
+        self._timer: threading.Timer | None = None
 
     def add(self, shop: str, outcome: str, at: float) -> None:
         """Count a landing at this moment (epoch seconds), and write what waits if it is time."""
@@ -49,6 +54,7 @@ class Counts:
             self._waiting[day_of(shop, at), shop, outcome] += 1
             now = monotonic()
             if now < self._next and len(self._waiting) < MOST_WAITING:
+                self._write_later()
                 return
             self._next = now + BETWEEN_SECONDS
             found, self._waiting = self._waiting, Counter()
@@ -59,6 +65,22 @@ class Counts:
         with self._lock:
             found, self._waiting = self._waiting, Counter()
         write(found)
+
+    def _write_later(self) -> None:
+        """Start the thread that writes what waits, unless it runs. After a fork it does not run."""
+        # In a site's tests it would write into a later test. A server without threads writes with the next landing.
+        if is_test_process() or (self._timer is not None and self._timer.is_alive()):
+            return
+        self._timer = threading.Timer(BETWEEN_SECONDS, self._write_alone)
+        self._timer.name, self._timer.daemon = "tiktok-landings", True
+        with suppress(RuntimeError):
+            self._timer.start()
+
+    def _write_alone(self) -> None:
+        try:
+            self.flush()
+        finally:
+            connections.close_all()  # those of this thread
 
 
 counts = Counts()

@@ -15,8 +15,8 @@ from tiktok_attribution.conf import Settings
 from tiktok_attribution.failures import report
 from tiktok_attribution.models import Touch
 from tiktok_attribution.models.fields import digest
-from tiktok_attribution.touches.counting import OVER_LIMIT, STORED, counts
-from tiktok_attribution.touches.landing import Landing
+from tiktok_attribution.touches.counting import OVER_LIMIT, STORED, UNPAID, counts
+from tiktok_attribution.touches.landing import PAID, Landing
 from tiktok_attribution.transactions import protected
 from tiktok_attribution.visitor.rate_limit import DAY_SECONDS, count_one, sender_key
 from tiktok_attribution.visitor.visitor_key import COOKIE, MARKER, new_key, put_key, read_key
@@ -74,7 +74,7 @@ def store(
         return
     if is_stored:
         put_key(request, response, touch.visitor_key, f"{_mark(query)}.{at}", settings=settings)
-        counts.add(shop, STORED, at)
+        counts.add(shop, STORED if landing.traffic == PAID else UNPAID, at)
 
 
 def _is_within_limits(request: HttpRequest, settings: Settings) -> bool:

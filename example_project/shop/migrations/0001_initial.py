@@ -1,4 +1,5 @@
 import uuid
+from decimal import Decimal
 
 import django.db.models.deletion
 from django.conf import settings
@@ -85,6 +86,16 @@ class Migration(migrations.Migration):
                 ),
                 ("currency", models.CharField(default="EUR", max_length=3)),
                 ("total", models.DecimalField(decimal_places=2, max_digits=10)),
+                ("refunded", models.DecimalField(decimal_places=2, default=Decimal("0.00"), max_digits=10)),
+                (
+                    "code",
+                    models.CharField(
+                        blank=True,
+                        help_text="Optional: of somebody who told you of us.",
+                        max_length=30,
+                        verbose_name="Code",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("paid_at", models.DateTimeField(blank=True, null=True)),
                 (

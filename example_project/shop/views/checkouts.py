@@ -56,5 +56,6 @@ def known_of(request: HttpRequest) -> dict[str, str]:
     """What a signed-in customer need not type again: the last order's address, or at least the e-mail."""
     if not request.user.is_authenticated:
         return {}
-    last = Order.objects.filter(customer=request.user).values(*CheckoutForm.Meta.fields).first()
+    fields = [name for name in CheckoutForm.Meta.fields if name != "code"]  # a code is of one order
+    last = Order.objects.filter(customer=request.user).values(*fields).first()
     return last or {"name": request.user.get_full_name(), "email": request.user.email}
