@@ -83,6 +83,17 @@ def test_the_report_shows_what_a_creator_brought(boss: Client) -> None:
     assert codes(boss, period="last-month") == ""
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("term", "found"), [("anna", 1), ("kim", 1), ("ben", 0), ("x" * 100_000, 0), ("a " * 60_000, 0)]
+)
+def test_the_search_survives_every_text(boss: Client, term: str, found: int) -> None:
+    add(boss, creator="Kim")
+
+    response = boss.get(LIST, {"q": term})
+    assert (response.status_code, response.context["cl"].result_count) == (200, found)
+
+
 def test_its_texts_are_harmless(boss: Client) -> None:
     for hostile in HOSTILE:
         add(boss, code=hostile, creator=hostile, campaign_name=hostile)
