@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from io import StringIO
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
+from django.core.management import call_command
+
 from demo.processes import Stage
 from demo.scripted_visitor import ScriptedVisitor
-from tiktok_attribution.attribution.link_builder import tagged_address
 
 ADVERTISER, ADVERTISER_ZONE = "7001234567890123456", ZoneInfo("Europe/Berlin")
 
@@ -49,7 +51,9 @@ class Campaign:
             "__CID__": ad_id,
             "__PLACEMENT__": "TikTok",
         }
-        query = urlsplit(tagged_address("https://tarnleaf.example/").address).query
+        printed = StringIO()
+        call_command("tiktok_link", "https://tarnleaf.example/", stdout=printed)
+        query = urlsplit(printed.getvalue().split()[0]).query
         return {name: filled.get(value, value) for name, value in parse_qsl(query)} | {"ttclid": click_id}
 
 

@@ -142,7 +142,7 @@ def test_the_footer_adds_up(boss: Client) -> None:
 def test_the_last_tiktok_click_calls_no_visitor_of_an_unpaid_post_one_without_a_touch(boss: Client) -> None:
     credit(campaign_id=SPRING)
     credit(2, traffic="")
-    footer = [(str(title), conversions) for title, conversions, _value in page_of(boss).footer]
+    footer = [(str(line.title), line.conversions) for line in page_of(boss).footer]
     assert footer == [
         ("With a click on a TikTok ad", "1"),
         ("Without a click on a TikTok ad in the window", "2"),

@@ -198,7 +198,7 @@ def _listed(asked: Asked, traffic: str | None = None) -> str:
 
 
 def _by_traffic(found: Report) -> list[tuple[str, Text, Figures]]:
-    """Return the parts of all conversions: key, title and figures. The last TikTok click knows ads alone, so it has two.
+    """Return the parts of all conversions: key, title and figures. The last TikTok click knows ads alone: it has two.
 
     With four, a visitor who came from an unpaid post of TikTok's would stand in "Without a touch".
     """
