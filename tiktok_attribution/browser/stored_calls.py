@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from itertools import groupby
 from time import time
 from typing import Any, NamedTuple
@@ -161,7 +161,6 @@ def _calls(rows: list[Row]) -> Iterator[PixelCall]:
         yield PixelCall(call=call, pixel_codes=codes, identify=identify_keys(stored), stored=stored)
 
 
-@lru_cache(maxsize=32)
 def _tables(using: str) -> tuple[str, str]:
     quote = connections[using].ops.quote_name
     return quote(OutboxEvent._meta.db_table), quote(EventBody._meta.db_table)
