@@ -52,7 +52,7 @@ class Campaign:
             "__PLACEMENT__": "TikTok",
         }
         printed = StringIO()
-        call_command("tiktok_link", "https://tarnleaf.example/", stdout=printed)
+        call_command("tiktok_link", "https://tarnleaf.example/", stdout=printed, stderr=StringIO())
         query = urlsplit(printed.getvalue().split()[0]).query
         return {name: filled.get(value, value) for name, value in parse_qsl(query)} | {"ttclid": click_id}
 
